@@ -1,0 +1,1 @@
+"""Products that join messengers, and the named pipelines made of them."""

@@ -1,0 +1,67 @@
+"""What can go wrong in the engine.
+
+EngineError
+├── PipelineError          a graph that cannot be: cycle, unknown input, two products of one name
+│   └── UndeclaredInput    a step asked for what its product does not declare
+├── DecodeError            a file does not hold what its codec expects
+├── EventError             an event folder that cannot be used
+│   ├── NotAnEvent         no journal there
+│   ├── EventExists        refusing to overwrite
+│   ├── UnsupportedFileSystem
+│   └── DamagedObject      an object whose bytes no longer match its digest
+├── ClaimLost              somebody else makes this product now
+└── NotYet                 the data are not there yet; not a failure
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class EngineError(Exception):
+    """Root of the engine's errors."""
+
+
+class PipelineError(EngineError):
+    """A graph that cannot be: a cycle, an unknown input, two products of one name."""
+
+
+class UndeclaredInput(PipelineError):
+    """A step asked for something its product does not declare."""
+
+
+class DecodeError(EngineError):
+    """A file does not hold what its codec expects; the message says which file and what to do."""
+
+
+class EventError(EngineError):
+    """An event folder that cannot be used."""
+
+
+class NotAnEvent(EventError):
+    """The folder has no journal."""
+
+
+class EventExists(EventError):
+    """The event is there already and is not overwritten."""
+
+
+class UnsupportedFileSystem(EventError):
+    """Locks and renames are not reliable there (NFS, SMB, …)."""
+
+
+class DamagedObject(EventError):
+    """A stored object's bytes no longer match its digest."""
+
+
+class ClaimLost(EngineError):
+    """The claim expired or was taken over while the step ran; its result is thrown away."""
+
+
+class NotYet(EngineError):
+    """Raised by a `make`: what it needs does not exist yet. `until` says when to look again."""
+
+    def __init__(self, why: str, until: datetime) -> None:
+        super().__init__(why)
+        self.why = why
+        self.until = until

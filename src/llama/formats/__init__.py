@@ -1,0 +1,1 @@
+"""Codecs: how a value becomes a file and back."""

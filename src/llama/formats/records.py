@@ -1,0 +1,90 @@
+"""JSON codecs: frozen dataclasses, plain JSON objects, text and raw bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from llama.formats.errors import RecordError
+
+T = TypeVar("T")
+
+
+def to_json(value: Any) -> bytes:
+    """UTF-8 JSON with a trailing newline, the same bytes for the same value.
+
+    Raises RecordError for NaN or an infinity: no number of ours may be either, and JSON has neither.
+    """
+    plain = msgspec.to_builtins(value)
+    try:
+        text = json.dumps(plain, ensure_ascii=False, indent=2, allow_nan=False)
+    except ValueError as error:
+        raise RecordError(f"{error}: {_first_non_finite(plain)} is not a finite number") from error
+    return text.encode() + b"\n"
+
+
+def _first_non_finite(value: Any, where: str = "$") -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return where
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        if found := _first_non_finite(child, f"{where}.{key}"):
+            return found
+    return ""
+
+
+class Record(Generic[T]):
+    """A frozen dataclass as a JSON object. Unknown keys are ignored, missing ones need a default."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self.kind = kind
+
+    def write(self, value: T, path: Path) -> None:
+        path.write_bytes(to_json(value))
+
+    def read(self, path: Path) -> T:
+        return self.decode(path.read_bytes())
+
+    def decode(self, data: bytes) -> T:
+        """The record in `data`; RecordError says which field is wrong and how."""
+        try:
+            return msgspec.json.decode(data, type=self.kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RecordError(str(error)) from error
+
+
+class JsonObject:
+    """Any JSON object as a dict."""
+
+    def write(self, value: dict[str, Any], path: Path) -> None:
+        path.write_bytes(to_json(value))
+
+    def read(self, path: Path) -> dict[str, Any]:
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RecordError(str(error)) from error
+
+
+class Text:
+    """UTF-8 text."""
+
+    def write(self, value: str, path: Path) -> None:
+        path.write_text(value, encoding="utf-8")
+
+    def read(self, path: Path) -> str:
+        return path.read_text(encoding="utf-8")
+
+
+class Raw:
+    """Bytes, kept as they are."""
+
+    def write(self, value: bytes, path: Path) -> None:
+        path.write_bytes(value)
+
+    def read(self, path: Path) -> bytes:
+        return path.read_bytes()

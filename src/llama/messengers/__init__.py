@@ -1,0 +1,1 @@
+"""One folder per messenger: how its messages are read, its products, its likelihood terms."""

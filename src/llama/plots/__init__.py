@@ -1,0 +1,1 @@
+"""Value in, matplotlib Figure out."""

@@ -1,0 +1,89 @@
+"""What we ask of the outside world: protocols and their keys, no code behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Service(Generic[S]):
+    """A typed key for something outside; `writes` when using it changes the outside."""
+
+    name: str
+    writes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Neutrino:
+    """One track-like event as its source gives it (ICRS degrees, GeV, UTC Modified Julian Date)."""
+
+    mjd: float
+    ra_deg: float
+    dec_deg: float
+    zenith_deg: float
+    azimuth_deg: float
+    sigma_deg: float
+    energy_gev: float
+    run: int
+    event: int
+    type: str
+    season: str
+
+    @property
+    def i3event(self) -> str:
+        """Unique name: RUN_EVENT, or SEASON_ROW for archives, which carry no run (run 0, event = row)."""
+        return f"{self.run}_{self.event}" if self.run else f"{self.season}_{self.event}"
+
+
+@dataclass(frozen=True, slots=True)
+class NeutrinoWindow:
+    """What a source knows about one stretch of time.
+
+    Attributes:
+        neutrinos: in order of time.
+        season: the sample they come from, which decides rate, densities and effective area; None when none covers it.
+        covered_s: seconds of good detector livetime inside the window.
+        complete: whether the source will never have more to say about this window.
+        why: when not complete, or not covered, the reason in words.
+    """
+
+    start_gps: float
+    stop_gps: float
+    neutrinos: tuple[Neutrino, ...]
+    season: str | None
+    covered_s: float
+    complete: bool
+    why: str = ""
+
+
+class NeutrinoSource(Protocol):
+    """Where neutrinos come from."""
+
+    @property
+    def name(self) -> str:
+        """How results name this source."""
+        ...
+
+    def window(self, start_gps: float, stop_gps: float, *, seed: str) -> NeutrinoWindow:
+        """All neutrinos with start <= time < stop; `seed` decides whatever is random about the answer."""
+        ...
+
+
+class GraceDB(Protocol):
+    """The Gravitational-Wave Candidate Event Database, read side."""
+
+    def superevent(self, graceid: str) -> dict[str, object]:
+        """The superevent's record."""
+        ...
+
+    def file(self, graceid: str, filename: str, into: Path) -> None:
+        """Download one of its files."""
+        ...
+
+
+NEUTRINO_SOURCE: Service[NeutrinoSource] = Service("neutrino_source")
+GRACEDB: Service[GraceDB] = Service("gracedb")

@@ -1,0 +1,1 @@
+"""Simulation campaigns: backgrounds, tables, p-values."""
