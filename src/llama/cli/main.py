@@ -1,0 +1,124 @@
+"""`llama`: finds the command, loads its module and nothing else, and turns errors into one line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import llama
+
+COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
+    ("demo",): ("demo", "run the main job on a packaged alert"),
+    ("run",): ("run", "keep events up to date"),
+    ("event",): ("event", "what an event holds, and why; veto, lock, adopt, remake, repair, check"),
+    ("flags",): ("flags", "show or set the flags of events"),
+    ("skymap_info",): ("skymap_info", "start an event by hand (also: llama files skymap_info)"),
+    ("files", "skymap_info"): ("skymap_info", "start an event by hand"),
+    ("files", "i3"): ("files_i3", "list neutrinos by hand"),
+    ("install",): ("install", "fetch large data files and check their digests"),
+    ("review",): ("review", "the five review cases, through the real pipeline"),
+    ("dev", "background", "draw"): ("background_draw", "draw background events and write a table"),
+    ("dev", "background", "pvalue"): ("background_pvalue", "the tables of a folder -> populations.hdf5"),
+}
+"""Words typed -> (module in llama.cli, one line of help). `skymap_info` is also a program of its own."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] in (["-V"], ["--version"]):
+        print(f"llama {llama.__version__}")
+        return 0
+    if words[:1] == ["--help-env"]:
+        return _run(_print_settings)
+    command = _command(words)
+    if command is None:
+        return _usage(words)
+    return _run(lambda: _call(command, words[len(command) :]))
+
+
+def skymap_info() -> int:
+    """The program `skymap_info`."""
+    return main(["skymap_info", *sys.argv[1:]])
+
+
+def _call(command: tuple[str, ...], words: list[str]) -> int:
+    module = importlib.import_module(f"llama.cli.{COMMANDS[command][0]}")
+    parser = argparse.ArgumentParser(
+        prog=" ".join(("llama", *command)),
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prefix_chars=getattr(module, "PREFIX_CHARS", "-"),
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"llama {llama.__version__}")
+    module.add_arguments(parser)
+    status = module.main(parser.parse_args(words))
+    return int(status or 0)
+
+
+def _print_settings() -> int:
+    from llama.settings import describe, read_settings
+
+    print(describe(read_settings()))
+    return 0
+
+
+def _command(words: list[str]) -> tuple[str, ...] | None:
+    for length in (3, 2, 1):
+        if (head := tuple(words[:length])) in COMMANDS:
+            return head
+    return None
+
+
+def _usage(words: list[str]) -> int:
+    asked = not words or any(word in ("-h", "--help") for word in words)
+    group = tuple(word for word in words if not word.startswith("-"))
+    listed = {name: text for name, (_, text) in COMMANDS.items() if name[: len(group)] == group}
+    if not listed:
+        print(f"llama: no command {' '.join(group)!r}; `llama --help` lists them", file=sys.stderr)
+        return 2
+    stream = sys.stdout if asked else sys.stderr
+    print("usage: llama COMMAND [OPTIONS]   (-V version, --help-env settings)\n", file=stream)
+    for name, text in listed.items():
+        print(f"  llama {' '.join(name):<25} {text}", file=stream)
+    print("\nEach command has --help.", file=stream)
+    return 0 if asked else 2
+
+
+def _run(call: Callable[[], int]) -> int:
+    try:
+        return call()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) left: nothing more to say, and no traceback at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if not isinstance(error, _expected()):
+            raise
+        print(f"llama: {_message(error)}", file=sys.stderr)
+        return 1
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Errors with a message for people; anything else is a fault of ours and shows its traceback."""
+    from llama.engine.errors import EngineError
+    from llama.formats.errors import FormatError
+    from llama.services.errors import ServiceError
+    from llama.settings import SettingsError
+
+    return (EngineError, FormatError, ServiceError, SettingsError, OSError)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
