@@ -1,0 +1,107 @@
+"""Background tables: `populations.hdf5`, and the text tables it is collated from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from llama.formats.errors import FormatError
+from llama.science.populations import BackgroundTable, Populations
+
+COLUMNS = ("EVENT-ODDS-RATIO", "N", "SOURCE-DIRECTORY", "SKYMAP-FILENAME")
+
+
+class PopulationsFile:
+    """`populations.hdf5`: the parts of a table's name are its path, the leaf is an ascending array of odds."""
+
+    def write(self, value: Populations, path: Path) -> None:
+        # Timestamps off: the same tables give the same bytes
+        with h5py.File(path, "w", track_order=False, libver="latest") as file:
+            for name, table in sorted(value.tables.items()):
+                leaf = file.create_dataset(name, data=table.statistics, compression="gzip", track_times=False)
+                leaf.attrs["rate_hz"] = table.rate_hz
+                leaf.attrs["search_digest"] = table.search_digest
+                leaf.attrs["provenance"] = table.provenance
+
+    def read(self, path: Path) -> Populations:
+        # From memory: HDF5's own file locks would let one reader keep out another
+        try:
+            with h5py.File(io.BytesIO(path.read_bytes()), "r") as file:
+                return Populations({table.name: table for table in _leaves(file)})
+        except (OSError, KeyError) as error:
+            raise FormatError(f"{path.name} is not a table of populations: {error}") from error
+
+
+def _leaves(file: h5py.File) -> Iterator[BackgroundTable]:
+    found: list[h5py.Dataset] = []
+    file.visititems(lambda _, node: found.append(node) if isinstance(node, h5py.Dataset) else None)
+    for leaf in found:
+        yield BackgroundTable(
+            name=leaf.name.strip("/"),
+            statistics=np.asarray(leaf[()], dtype=np.float64),
+            rate_hz=float(leaf.attrs["rate_hz"]),
+            search_digest=str(leaf.attrs["search_digest"]),
+            provenance=str(leaf.attrs["provenance"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundRow:
+    """One background event: its odds, how many neutrinos it had, where they came from, which sky map."""
+
+    odds_ratio: float
+    n: int
+    source: str
+    skymap: str
+
+
+def write_table(path: Path, rows: Iterable[BackgroundRow], *, comments: dict[str, str]) -> None:
+    """A text table: `#` lines with what it was made with, the header, a rule, then aligned rows."""
+    lines = [f"# {key}: {value}" for key, value in comments.items()]
+    lines.append(f"{COLUMNS[0]:<22}  {COLUMNS[1]:>4}  {COLUMNS[2]:<32}  {COLUMNS[3]}")
+    lines.append("-" * len(lines[-1]))
+    lines.extend(f"{row.odds_ratio:<+22.15e}  {row.n:>4}  {row.source:<32}  {row.skymap}" for row in rows)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_table(path: Path) -> tuple[dict[str, str], list[BackgroundRow]]:
+    """Comments and rows of a text table; FormatError names the line that is wrong."""
+    comments, rows = {}, []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.startswith("#"):
+            key, _, value = line[1:].partition(":")
+            comments[key.strip()] = value.strip()
+        elif line.strip() and not line.startswith((COLUMNS[0], "--", "==")):
+            rows.append(_row(path, number, line))
+    return comments, rows
+
+
+def _row(path: Path, number: int, line: str) -> BackgroundRow:
+    words = line.split(maxsplit=3)
+    try:
+        row = BackgroundRow(float(words[0]), int(words[1]), words[2], words[3])
+    except (ValueError, IndexError) as error:
+        raise FormatError(f"{path.name}, line {number}: expected {' '.join(COLUMNS)}: {error}") from error
+    if not np.isfinite(row.odds_ratio) or row.odds_ratio < 0:
+        raise FormatError(f"{path.name}, line {number}: an odds ratio of {words[0]}")
+    return row
+
+
+def table_name(path: Path, comments: dict[str, str]) -> str:
+    """The table's name from its file's: SEARCH-POPULATION-RUN-DETECTORS-SEASON, joined by "/".
+
+    Three parts mean search `opa`; without a season in the name it is taken from the comments.
+    """
+    parts = path.stem.split("-", 4)
+    if len(parts) == 3:
+        parts.insert(0, "opa")
+    if len(parts) == 4 and comments.get("season"):
+        parts.append(comments["season"])
+    if len(parts) != 5:
+        raise FormatError(f"{path.name}: a background table is called SEARCH-POPULATION-RUN-DETECTORS-SEASON.txt")
+    return "/".join(parts)

@@ -1,0 +1,111 @@
+"""Background tables: text and HDF5, names, and the rule that says which one fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llama.formats.errors import FormatError
+from llama.formats.populations import BackgroundRow, PopulationsFile, read_table, table_name, write_table
+from llama.science.populations import BackgroundTable, Populations, most_likely_population
+
+
+def _table(name: str = "opa/bns/o4/H1L1V1/IC86-2011", digest: str = "abc") -> BackgroundTable:
+    return BackgroundTable(name, np.array([0.0, 1e-36, 2.0]), 4.74e-3, digest, "three events")
+
+
+def test_hdf5_round_trip_gives_the_same_bytes(tmp_path: Path) -> None:
+    codec, populations = PopulationsFile(), Populations({_table().name: _table()})
+    codec.write(populations, tmp_path / "a.hdf5")
+    again = codec.read(tmp_path / "a.hdf5")
+    codec.write(again, tmp_path / "b.hdf5")
+    assert (tmp_path / "a.hdf5").read_bytes() == (tmp_path / "b.hdf5").read_bytes()
+    table = again.tables["opa/bns/o4/H1L1V1/IC86-2011"]
+    np.testing.assert_array_equal(table.statistics, [0.0, 1e-36, 2.0])
+    assert (table.rate_hz, table.search_digest, table.provenance) == (4.74e-3, "abc", "three events")
+
+
+def test_a_file_that_is_no_hdf5_is_named(tmp_path: Path) -> None:
+    (tmp_path / "populations.hdf5").write_text("no")
+    with pytest.raises(FormatError, match=r"populations\.hdf5"):
+        PopulationsFile().read(tmp_path / "populations.hdf5")
+
+
+def test_text_round_trip_keeps_every_digit(tmp_path: Path) -> None:
+    rows = [
+        BackgroundRow(2.2912652264e-36, 9, "llama-bns-o3-65/events/injection-323", "bns-o3/8937.fits.gz"),
+        BackgroundRow(0.1 + 0.2, 0, "block-0", "a map with spaces.fits"),
+    ]
+    path = tmp_path / "opa-bns-o3-H1L1V1.txt"
+    write_table(path, rows, comments={"season": "IC86-2011"})
+    comments, again = read_table(path)
+    assert again == rows
+    assert table_name(path, comments) == "opa/bns/o3/H1L1V1/IC86-2011"
+
+
+def test_the_form_printed_in_the_original_documentation_reads(tmp_path: Path) -> None:
+    path = tmp_path / "bns-o3-H1L1V1.txt"
+    path.write_text(
+        "EVENT-ODDS-RATIO   N  SOURCE-DIRECTORY  SKYMAP-FILENAME\n"
+        "------------------------------------------------------\n"
+        "+2.2912652264e-36  9  llama-bns-o3-65/events/injection-323  /x/bns-o3/8937.fits.gz\n"
+    )
+    comments, rows = read_table(path)
+    assert rows == [
+        BackgroundRow(2.2912652264e-36, 9, "llama-bns-o3-65/events/injection-323", "/x/bns-o3/8937.fits.gz")
+    ]
+    assert table_name(path, comments | {"season": "IC86-2011"}) == "opa/bns/o3/H1L1V1/IC86-2011"
+
+
+@pytest.mark.parametrize("row", ["nan 3 a b", "-1 3 a b", "1.0 x a b", "1.0 3 a"])
+def test_a_wrong_row_is_named(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "t.txt"
+    path.write_text(f"# season: IC86-2011\n{row}\n")
+    with pytest.raises(FormatError, match=r"t\.txt, line 2"):
+        read_table(path)
+
+
+def test_a_table_with_nan_or_out_of_order_is_refused() -> None:
+    for values in ([1.0, np.nan], [2.0, 1.0], []):
+        with pytest.raises(ValueError, match="background table x"):
+            BackgroundTable("x", np.array(values), 1.0, "", "")
+
+
+def test_choice_needs_everything_to_fit() -> None:
+    populations = Populations({_table().name: _table()})
+    fit = {
+        "search_type": "opa",
+        "population": "bns",
+        "run": "o4",
+        "instruments": ("V1", "H1", "L1"),
+        "season": "IC86-2011",
+        "search_digest": "abc",
+    }
+    assert populations.choose(**fit).table is populations.tables[_table().name]  # type: ignore[arg-type]
+    for name, value, says in [
+        ("population", None, "no classification"),
+        ("population", "bbh", "no background table opa/bbh/o4/H1L1V1/IC86-2011"),
+        ("instruments", (), "no instruments"),
+        ("instruments", ("H1",), "no background table opa/bns/o4/H1/IC86-2011"),
+        ("season", "IC79-2010", "no background table"),
+        ("search_digest", "xyz", "other search parameters"),
+    ]:
+        choice = populations.choose(**(fit | {name: value}))  # type: ignore[arg-type]
+        assert choice.table is None
+        assert says in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("p_astro", "population"),
+    [
+        ({"BNS": 0.6, "NSBH": 0.1, "BBH": 0.2, "Terrestrial": 0.1}, "bns"),
+        ({"BNS": 0.1, "NSBH": 0.1, "BBH": 0.2, "MassGap": 0.1, "Terrestrial": 0.5}, "bns"),
+        ({"BNS": 0.0, "NSBH": 0.1, "BBH": 0.2, "Terrestrial": 0.7}, "bbh"),
+        ({"BNS": None, "BBH": None}, None),
+        ({}, None),
+    ],
+)
+def test_most_likely_population_ignores_terrestrial(p_astro: dict[str, float | None], population: str | None) -> None:
+    assert most_likely_population(p_astro) == population
