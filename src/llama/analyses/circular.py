@@ -1,0 +1,158 @@
+"""`gcn_circular_draft.txt`: a draft circular in the form readers of such circulars expect. A person sends it.
+
+It claims nothing that is not in the significance file; what only a person can know stands in [BRACKETS].
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+from llama.analyses.report import WINDOW_S, Report, Row
+from llama.science.times import utc_from_gps
+
+WIDTH = 78
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_REFERENCES = (
+    "[1] I. Bartos et al. 2019, Phys. Rev. D 100, 083017",
+    "[2] S. Countryman et al. 2019, arXiv:1901.05486",
+)
+_HEADINGS = ("dt(s)", "RA(deg)", "Dec(deg)", "Ang. unc.(deg)", "p-value")
+
+
+def circular(report: Report) -> str:
+    """The whole draft: banner, subject, body, references."""
+    paragraphs = [
+        *_banner(report),
+        f"SUBJECT: {subject(report)}",
+        "[AUTHORS] report:",
+        _fill(_search(report)),
+        _fill(_coverage(report)),
+        *(_fill(text) for text in _result(report)),
+        *_table(report),
+        _fill(_meaning(report)),
+        "\n".join(_REFERENCES),
+    ]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def subject(report: Report) -> str:
+    """The subject line; candidates are counted only when there is a result."""
+    prefix = "TEST - " if report.test else ""
+    name = f"{prefix}LIGO/Virgo/KAGRA {report.graceid}"
+    if report.blinded:
+        return f"{name}: BLINDED neutrino search, not a result"
+    if report.p_value is None:
+        return f"{name}: neutrino search without a p-value"
+    count = len(report.coincident)
+    if count == 0:
+        return f"{name}: no neutrino counterpart found in the LLAMA search"
+    plural = "s" if count > 1 else ""
+    return f"{name}: {_count(count)} counterpart neutrino candidate{plural} from the LLAMA search"
+
+
+def _banner(report: Report) -> list[str]:
+    lines = ["DRAFT: written by software, not sent. A person checks and sends it."]
+    if report.test:
+        lines.append("TEST EVENT: do not send. Nothing here is an observation.")
+    if report.made_up:
+        lines.append("SIMULATED NEUTRINOS: do not send. Some events of the list were never detected.")
+    if report.blinded:
+        lines.append("BLINDED NEUTRINOS: do not send. Right ascensions are scrambled.")
+    if not report.complete:
+        lines.append("INCOMPLETE DATA: do not send before the neutrino list is complete.")
+    return ["\n".join(f"*** {line}" for line in lines)]
+
+
+def _search(report: Report) -> str:
+    start, stop = (_utc(report.gps_time + shift) for shift in (-WINDOW_S, WINDOW_S))
+    distance = {
+        "map": " The distance estimate of the sky map, direction by direction, enters the significance.",
+        "pinned": " The mean distance of the sky map enters the significance.",
+    }.get(report.distance_mode, " No distance estimate enters the significance.")
+    kind = {True: "", False: "low-significance "}.get(bool(report.significant), "")
+    kind = "" if report.significant is None else kind
+    return (
+        f"A search for track-like muon neutrino events in IceCube data consistent with the sky localization of the "
+        f"{kind}gravitational-wave candidate {report.graceid}, in a time range of 1000 seconds centered on the alert "
+        f"event time ({start} to {stop}), has been performed [1,2]. It uses the sky map of {report.event_id}"
+        f"{_map_name(report)}. One hypothesis test was made: a Bayesian search for a common source, which assumes a "
+        f"binary merger.{distance}"
+    )
+
+
+def _map_name(report: Report) -> str:
+    return f" ({report.skymap_filename})" if report.skymap_filename else ""
+
+
+def _coverage(report: Report) -> str:
+    sample = f"Neutrinos: {report.source or 'source not recorded'}"
+    sample += f", season {report.season}." if report.season else "."
+    if report.covered_whole_window:
+        return f"{sample} Good data cover the whole window."
+    more = "" if report.complete else " The list is not complete yet."
+    why = f" Reason: {report.coverage_why}." if report.coverage_why else ""
+    return f"{sample} Good data cover {report.covered_s:.0f} s of the 1000 s.{more}{why}"
+
+
+def _result(report: Report) -> list[str]:
+    if report.blinded:
+        return ["The neutrinos are blinded: no coincidence and no p-value can be stated."]
+    found = f"{_count(len(report.rows)).capitalize()} track-like event{'s' * (len(report.rows) != 1)} in the window."
+    if report.p_value is None:
+        return [f"{found} No p-value can be stated: {report.p_reason or 'reason not recorded'}."]
+    count, p_text = len(report.coincident), report.p_text
+    number = f"p {p_text[0]} {p_text[1:]}" if p_text.startswith("<") else p_text
+    verb = "event is" if count == 1 else "events are"
+    text = (
+        f"{found} {_count(count).capitalize()} track-like {verb} found in coincidence with the candidate "
+        f"(overall p-value and the event's own below 0.1). This represents an overall pre-trial p-value of "
+        f"{number} for the Bayesian search."
+    )
+    if count and report.direction is not None:
+        ra, dec = report.direction
+        text += (
+            f" The most probable source direction from neutrinos and sky map together is RA {ra:.2f}, "
+            f"Dec {dec:+.2f} degrees."
+        )
+    return [text]
+
+
+def _table(report: Report) -> list[str]:
+    if not report.coincident:
+        return []
+    cells = [_HEADINGS, *(_cells(row) for row in report.coincident)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(_HEADINGS))]
+    lines = ["   ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
+    table = [lines[0], "-" * len(lines[0]), *lines[1:]]
+    legend = (
+        "dt = time of the track event minus time of the gravitational-wave trigger",
+        "Ang. unc. = radius of a circle with 90% containment by area (2.146 sigma)",
+        "p-value = of this track event in the Bayesian search",
+    )
+    return ["Properties of the coincident events:", "\n".join(table), "where:\n" + "\n".join(legend)]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (f"{row.dt_s:+.2f}", f"{row.ra_deg:.2f}", f"{row.dec_deg:+.2f}", f"{row.r90_deg:.2f}", row.p_text)
+
+
+def _meaning(report: Report) -> str:
+    if report.blinded or report.p_value is None:
+        return "No false alarm rate follows from this search."
+    return (
+        "The p-values measure the consistency of the track events with background for this single map. They do not "
+        "account for any trials correction. The false alarm rate of a coincidence is its p-value times the rate of "
+        "gravitational-wave alerts of the same class."
+    )
+
+
+def _utc(gps_s: float) -> str:
+    return utc_from_gps(gps_s, digits=0).replace("T", " ").replace("Z", " UTC")
+
+
+def _count(number: int) -> str:
+    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
+
+
+def _fill(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)

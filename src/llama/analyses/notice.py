@@ -1,0 +1,99 @@
+"""`lvk_nu_track_search.json`: the result as a GCN notice in IceCube's schema of that name.
+
+Schema: gcn.nasa.gov/schema/main/gcn/notices/icecube/lvk_nu_track_search.schema.json. What is listed, and how numbers
+are rounded, follows the notices IceCube sends (FastResponseAnalysis). The generic transient search is IceCube's and
+not ours, so its p-values are null here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llama.analyses.report import WINDOW_S, Report, Row, round_p, upper_limit
+from llama.science.times import utc_from_gps
+
+SCHEMA = "https://gcn.nasa.gov/schema/main/gcn/notices/icecube/lvk_nu_track_search.schema.json"
+
+
+def notice(report: Report) -> dict[str, Any]:
+    """The notice as a JSON object.
+
+    `observation_livetime` is the length of the window by convention; when the data cover less, or are not final,
+    `additional_info` says so. With blinded neutrinos no direction is real: the p-value is null, no event is
+    listed and `additional_info` says why. The same holds when there is no p-value.
+    """
+    listed = [_coincident(row) for row in report.coincident]
+    result: dict[str, Any] = {
+        "$schema": SCHEMA,
+        "type": "IceCube LVK Alert Nu Track Search",
+        "reference": {"gcn.notices.LVK.alert": report.event_id},
+        "ref_ID": report.graceid,
+        **({"alert_datetime": report.notice_time} if report.notice_time else {}),
+        **({"alert_tense": tense} if (tense := _tense(report)) else {}),
+        "trigger_time": report.event_time,
+        "observation_start": utc_from_gps(report.gps_time - WINDOW_S, digits=3),
+        "observation_stop": utc_from_gps(report.gps_time + WINDOW_S, digits=3),
+        "observation_livetime": round(2 * WINDOW_S),
+        "pval_generic": None,
+        "pval_bayesian": None if report.blinded else _p_number(report.p_value, report.p_text),
+        "n_events_coincident": len(listed),
+        "coincident_events": listed,
+    }
+    if listed and report.direction is not None:
+        ra, dec = report.direction
+        result["most_probable_direction"] = {"ra": round(ra, 2), "dec": round(dec, 2)}
+    if report.flux_sensitivity is not None:
+        result["neutrino_flux_sensitivity_range"] = dict(report.flux_sensitivity)
+    if info := " ".join(_additional_info(report)):
+        result["additional_info"] = info
+    return result
+
+
+def _coincident(row: Row) -> dict[str, Any]:
+    return {
+        "event_dt": round(row.dt_s, 2),
+        "localization": {
+            "ra": round(row.ra_deg, 2),
+            "dec": round(row.dec_deg, 2),
+            "ra_dec_error": round(row.r90_deg, 2),
+            "containment_probability": 0.9,
+            "systematic_included": False,
+        },
+        "id": [row.i3event],
+        "event_pval_generic": None,
+        "event_pval_bayesian": _p_number(row.p_value, row.p_text),
+    }
+
+
+def _p_number(p_value: float | None, p_text: str) -> float | None:
+    """Rounded; the limit itself where only `p < limit` is known, since a p-value of zero would claim too much."""
+    if p_value is None:
+        return None
+    return round_p(upper_limit(p_text) if p_text.startswith("<") else p_value)
+
+
+def _tense(report: Report) -> str | None:
+    if report.test:
+        return "test"
+    return "injection" if report.made_up else None
+
+
+def _additional_info(report: Report) -> list[str]:
+    lines = ["This is a test, not an observation."] if report.test else []
+    if report.made_up:
+        lines.append("The neutrino list contains simulated events.")
+    if report.blinded:
+        lines.append("The neutrinos are blinded (right ascensions scrambled), so no result is given.")
+    elif report.p_value is None:
+        lines.append(f"No p-value: {report.p_reason or 'reason not recorded'}.")
+    elif report.p_text.startswith("<"):
+        lines.append(f"The p-value is an upper limit (p {report.p_text}).")
+    if not report.covered_whole_window:
+        lines.append(_coverage(report))
+    return lines
+
+
+def _coverage(report: Report) -> str:
+    state = "" if report.complete else ", and more may follow"
+    why = f" ({report.coverage_why})" if report.coverage_why else ""
+    return f"Neutrino data cover {report.covered_s:.0f} s of the 1000 s window{state}{why}."

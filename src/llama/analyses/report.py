@@ -1,0 +1,219 @@
+"""One reading of a significance file, from which every table, page, notice and draft is written.
+
+All outputs take their numbers, numbering and wording of p-values from here, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+R90_PER_SIGMA = math.sqrt(2.0 * math.log(10.0))
+"""Radius holding 90 % of a two-dimensional Gaussian, in units of its sigma: 2.145966."""
+
+LISTED_BELOW_P = 0.1
+"""A neutrino is reported as coincident when the event's p-value and its own are below this."""
+
+WINDOW_S = 500.0
+"""Half of the search window around the gravitational-wave time, seconds."""
+
+NOT_AVAILABLE = "n/a"
+_NOT_DETECTED = ("injected", "simulated")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One neutrino of the list. `dt_s` is t_neutrino - t_gw, `sigma_deg` the 1 sigma circular error.
+
+    Attributes:
+        number: its place in time order from 1, the same in tables and plots.
+        log_odds: natural logarithm of its own odds ratio; None when the odds are exactly zero.
+        p_value: of its own odds against the event's background; None when there is no background to compare with.
+        p_text: the same for people (`0.0123`, `<1/12000`, `n/a`).
+    """
+
+    number: int
+    i3event: str
+    dt_s: float
+    ra_deg: float
+    dec_deg: float
+    sigma_deg: float
+    energy_gev: float
+    kind: str
+    log_odds: float | None = None
+    p_value: float | None = None
+    p_text: str = NOT_AVAILABLE
+
+    @property
+    def r90_deg(self) -> float:
+        """Radius of the circle that holds 90 % of the probability, degrees."""
+        return R90_PER_SIGMA * self.sigma_deg
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a significance file says, in the terms of the outputs. See `read_report`."""
+
+    event_id: str
+    graceid: str
+    search_type: str
+    gps_time: float
+    event_time: str
+    notice_time: str | None
+    test: bool
+    far_hz: float | None
+    significant: bool | None
+    pipeline: str
+    instruments: tuple[str, ...]
+    skymap_filename: str
+    rows: tuple[Row, ...]
+    log_odds: float | None
+    p_value: float | None
+    p_text: str
+    p_reason: str
+    p_astro_before: float | None
+    p_astro_after: float | None
+    distance_mode: str
+    notes: tuple[str, ...]
+    direction: tuple[float, float] | None
+    flux_sensitivity: Mapping[str, Any] | None
+    complete: bool
+    covered_s: float
+    season: str | None
+    source: str
+    coverage_why: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def blinded(self) -> bool:
+        """Whether the neutrinos' right ascensions are scrambled: then nothing here is a result."""
+        return any(row.kind == "blinded" for row in self.rows)
+
+    @property
+    def made_up(self) -> bool:
+        """Whether some of the neutrinos were simulated and not detected."""
+        return any(row.kind in _NOT_DETECTED for row in self.rows)
+
+    @property
+    def covered_whole_window(self) -> bool:
+        """Whether the neutrino data are final and cover the window to within a millisecond."""
+        return self.complete and self.covered_s >= 2 * WINDOW_S - 1e-3
+
+    @property
+    def coincident(self) -> tuple[Row, ...]:
+        """Neutrinos to report: none unless the event's p-value is below 0.1, then those whose own is. Most
+        significant first. Never blinded ones, whose directions are not real."""
+        if self.blinded or self.p_value is None or self.p_value >= LISTED_BELOW_P:
+            return ()
+        listed = [row for row in self.by_significance if row.p_value is not None and row.p_value < LISTED_BELOW_P]
+        return tuple(listed)
+
+    @property
+    def by_significance(self) -> tuple[Row, ...]:
+        """All neutrinos, the one with the highest odds first; those with odds of zero last, in time order."""
+        return tuple(sorted(self.rows, key=lambda row: (-_or_minus_infinity(row.log_odds), row.number)))
+
+
+def read_report(significance: Mapping[str, Any], *, role: str = "observation") -> Report:
+    """The report in a decoded `significance_*.json`.
+
+    It is a test when the event's flag `role` or the alert says so, or the id is that of a mock event.
+    """
+    inputs = significance["inputs"]
+    gw, data = inputs["gw_skymap_info"], inputs.get("neutrino_list", {})
+    p_text = str(significance.get("p_value_text") or NOT_AVAILABLE)
+    direction = significance.get("most_probable_direction")
+    p_astro = significance.get("p_astro") or {}
+    graceid = str(significance["graceid"])
+    return Report(
+        event_id=str(significance["event_id"]),
+        graceid=graceid,
+        search_type=str(significance["search_type"]),
+        gps_time=float(significance["gps_time"]),
+        event_time=str(significance["event_time"]),
+        notice_time=gw.get("notice_time"),
+        test="test" in (role, gw.get("role")) or graceid.startswith(("MS", "TS")),
+        far_hz=gw.get("far"),
+        significant=gw.get("significant"),
+        pipeline=str(gw.get("pipeline") or ""),
+        instruments=tuple(gw.get("instruments") or ()),
+        skymap_filename=str(gw.get("skymap_filename") or ""),
+        rows=_rows(significance["single_neutrino"], p_text),
+        log_odds=significance.get("log_odds_ratio"),
+        p_value=significance.get("p_value"),
+        p_text=p_text,
+        p_reason=str(significance.get("p_value_reason") or ""),
+        p_astro_before=p_astro.get("before"),
+        p_astro_after=p_astro.get("after"),
+        distance_mode=str(significance.get("distance_mode") or NOT_AVAILABLE),
+        notes=tuple(significance.get("notes") or ()),
+        direction=(direction["ra"], direction["dec"]) if direction else None,
+        flux_sensitivity=significance.get("neutrino_flux_sensitivity_range"),
+        complete=bool(data.get("complete", False)),
+        covered_s=float(data.get("covered_s", 0.0)),
+        season=data.get("season"),
+        source=str(data.get("source") or ""),
+        coverage_why=str(data.get("why") or ""),
+        parameters=inputs.get("search_parameters") or {},
+    )
+
+
+def _rows(singles: Sequence[Mapping[str, Any]], event_p_text: str) -> tuple[Row, ...]:
+    return tuple(
+        Row(
+            number=number,
+            i3event=str(one["i3event"]),
+            dt_s=float(one["dt"]),
+            ra_deg=float(one["ra"]),
+            dec_deg=float(one["dec"]),
+            sigma_deg=float(one["sigma"]),
+            energy_gev=float(one["energy"]),
+            kind=str(one["type"]),
+            log_odds=one.get("log_odds_ratio"),
+            p_value=one.get("p_value"),
+            p_text=_single_p_text(one.get("p_value"), event_p_text),
+        )
+        for number, one in enumerate(singles, start=1)
+    )
+
+
+def _single_p_text(p_value: float | None, event_p_text: str) -> str:
+    """A neutrino no background event reaches shares the event's limit: both are compared with one background."""
+    if p_value is None:
+        return NOT_AVAILABLE
+    if event_p_text.startswith("<") and p_value <= upper_limit(event_p_text):
+        return event_p_text
+    return format_p(p_value)
+
+
+def upper_limit(p_text: str) -> float:
+    """The number in `<1/12000`."""
+    over, _, under = p_text.removeprefix("<").partition("/")
+    return float(over) / float(under or 1)
+
+
+def round_p(p_value: float) -> float:
+    """To four decimals, below 1e-4 to two significant digits, as IceCube reports p-values."""
+    return round(p_value, 4) if p_value >= 1e-4 else float(f"{p_value:.1e}")
+
+
+def format_p(p_value: float) -> str:
+    """`round_p` as text."""
+    return f"{p_value:.4f}" if p_value >= 1e-4 else f"{p_value:.1e}"
+
+
+def format_odds(log_odds: float | None) -> str:
+    """Odds from their natural logarithm as `1.23e-45`, also where no float reaches; `0` for None."""
+    if log_odds is None:
+        return "0"
+    exponent = math.floor(log_odds / math.log(10.0))
+    mantissa = math.exp(log_odds - exponent * math.log(10.0))
+    if round(mantissa, 2) >= 10.0:
+        mantissa, exponent = mantissa / 10.0, exponent + 1
+    return f"{mantissa:.2f}e{exponent:+03d}"
+
+
+def _or_minus_infinity(value: float | None) -> float:
+    return -math.inf if value is None else value

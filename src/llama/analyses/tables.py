@@ -1,0 +1,168 @@
+"""The neutrino list for people: plain text, plain text with significance, and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llama.analyses.report import Report, Row, format_odds
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+} | {character: f"\\{character}" for character in "&%$#_"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: name and unit for the header, and how a row's cell is written."""
+
+    name: str
+    unit: str
+    cell: Callable[[Row], str]
+
+
+NUMBER = Column("no", "", lambda row: str(row.number))
+LIST_COLUMNS = (
+    NUMBER,
+    Column("event", "", lambda row: row.i3event),
+    Column("dt", "s", lambda row: f"{row.dt_s:+.2f}"),
+    Column("RA", "deg", lambda row: f"{row.ra_deg:.2f}"),
+    Column("Dec", "deg", lambda row: f"{row.dec_deg:+.2f}"),
+    Column("r90", "deg", lambda row: f"{row.r90_deg:.2f}"),
+    Column("sigma", "deg", lambda row: f"{row.sigma_deg:.2f}"),
+    Column("energy", "GeV", lambda row: f"{row.energy_gev:.4g}" if row.energy_gev < 1e4 else f"{row.energy_gev:.2e}"),
+    Column("type", "", lambda row: row.kind),
+)
+SIGNIFICANCE_COLUMNS = (
+    Column("odds", "", lambda row: format_odds(row.log_odds)),
+    Column("p-value", "", lambda row: row.p_text),
+)
+EXPLANATION = (
+    "dt = t_neutrino - t_gw: positive when the neutrino came after the gravitational wave.",
+    "r90 = radius of the circle with 90 % of the probability = 2.146 sigma; sigma = 1 sigma circular error.",
+    "RA, Dec: ICRS. Energy: reconstructed muon energy.",
+)
+
+
+def rows_of_list(neutrinos: Any, gps_time: float) -> tuple[Row, ...]:
+    """The rows of a `NeutrinoList`, in time order, with times relative to the gravitational wave (GPS seconds)."""
+    ordered = sorted(neutrinos.neutrinos, key=lambda nu: nu.gps)
+    return tuple(
+        Row(
+            number=number,
+            i3event=nu.i3event,
+            dt_s=nu.gps - gps_time,
+            ra_deg=nu.ra,
+            dec_deg=nu.dec,
+            sigma_deg=nu.sigma,
+            energy_gev=nu.energy,
+            kind=nu.type,
+        )
+        for number, nu in enumerate(ordered, start=1)
+    )
+
+
+def plain_list(neutrinos: Any, event_id: str, gps_time: float, event_time: str) -> str:
+    """`icecube_neutrino_list.txt`: who was in the window, and how much of the window the data cover.
+
+    `neutrinos` is a `NeutrinoList`; `gps_time` and `event_time` are those of the gravitational wave.
+    """
+    rows = rows_of_list(neutrinos, gps_time)
+    head = [
+        f"IceCube neutrinos around {event_id} (t_gw = {event_time})",
+        coverage(neutrinos.source, neutrinos.season, neutrinos.covered_s, neutrinos.complete, neutrinos.why),
+        *_warnings(any(row.kind == "blinded" for row in rows)),
+    ]
+    return _document(head, LIST_COLUMNS, rows, EXPLANATION)
+
+
+def coincidence_list(report: Report) -> str:
+    """`icecube_neutrino_list_coinc.txt`: the list with each neutrino's odds and p-value, and the event's."""
+    head = [
+        f"IceCube neutrinos around {report.event_id} (t_gw = {report.event_time})",
+        coverage(report.source, report.season, report.covered_s, report.complete, report.coverage_why),
+        f"Event: odds {format_odds(report.log_odds)}, p-value {report.p_text} ({report.p_reason or 'no reason given'})",
+        *(["TEST EVENT: nothing here is an observation."] if report.test else []),
+        *_warnings(report.blinded),
+    ]
+    explanation = (*EXPLANATION, "odds = signal : everything else; p-values are not corrected for trials.")
+    return _document(head, LIST_COLUMNS + SIGNIFICANCE_COLUMNS, report.rows, explanation)
+
+
+def latex_table(report: Report) -> str:
+    """`IceCubeNeutrinoList.tex`: a `tabular` to \\input in a paper; needs no package."""
+    columns = LIST_COLUMNS + SIGNIFICANCE_COLUMNS
+    cells = [[_latex_number(escape_latex(column.cell(row))) for column in columns] for row in report.rows]
+    header = [escape_latex(f"{column.name} [{column.unit}]" if column.unit else column.name) for column in columns]
+    body = [" & ".join(line) + r" \\" for line in cells] or [
+        rf"\multicolumn{{{len(columns)}}}{{c}}{{no neutrino in the window}} \\"
+    ]
+    comments = [
+        f"{report.event_id}, t_gw = {report.event_time}; event p-value {report.p_text}",
+        *(["TEST EVENT"] if report.test else []),
+        *_warnings(report.blinded),
+        *EXPLANATION,
+    ]
+    alignment = "".join("l" if column.name in ("event", "type") else "r" for column in columns)
+    lines = [
+        *(f"% {' '.join(comment.split())}" for comment in comments),
+        rf"\begin{{tabular}}{{{alignment}}}",
+        r"\hline",
+        " & ".join(header) + r" \\",
+        r"\hline",
+        *body,
+        r"\hline",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def coverage(source: str, season: str | None, covered_s: float, complete: bool, why: str) -> str:
+    """One line on what the neutrino data cover."""
+    text = f"Data: {source or 'unknown source'}, season {season or 'none'}; {covered_s:.1f} s of good data"
+    text += "" if complete else "; NOT COMPLETE"
+    return f"{text} ({why})" if why else text
+
+
+def escape_latex(text: str) -> str:
+    """Text as LaTeX would print it."""
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def aligned(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
+    """Header, unit line, rule and rows; every column right-aligned to its widest cell."""
+    units = [f"[{column.unit}]" if column.unit else "" for column in columns]
+    table = [[column.name for column in columns], units, *([column.cell(row) for column in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+    lines = [
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table
+    ]
+    return [*lines[:2], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[2:]]
+
+
+def _document(head: list[str], columns: Sequence[Column], rows: Sequence[Row], foot: Sequence[str]) -> str:
+    table = aligned(columns, rows) if rows else ["No neutrino in the window."]
+    return "\n".join([*head, "", *table, "", *foot]) + "\n"
+
+
+def _warnings(blinded: bool) -> list[str]:
+    return ["BLINDED: right ascensions are scrambled; they are not the neutrinos' own."] if blinded else []
+
+
+def _latex_number(text: str) -> str:
+    """Signs as minus and plus, not hyphens; `1.2e-45` as a power of ten."""
+    mantissa, e, exponent = text.partition("e")
+    try:
+        float(text)
+    except ValueError:
+        return text
+    if e:
+        return rf"${mantissa}\times10^{{{int(exponent)}}}$"
+    return f"${text}$" if text[0] in "+-" else text
