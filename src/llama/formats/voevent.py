@@ -1,0 +1,96 @@
+"""VOEvent 1.1 and 2.0: the XML packets of GCN and its partners, whoever sent them.
+
+Only the skeleton is read here (who, when, named parameters); what the parameters mean is a messenger's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from llama.formats.errors import NoticeError
+from llama.formats.xmlsafe import children, local_name, parse_xml, text_at
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Parameters that belong together. Older packets give only a type, newer ones only a name, some both."""
+
+    type: str
+    name: str
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class VOEvent:
+    """The skeleton of a packet; values are the text of the packet, unchecked.
+
+    Attributes:
+        ivorn: its identifier, `ivo://gwnet/LVC#S190425z-1-Initial`.
+        role: `observation`, `test`, `prediction` or `utility`.
+        date: when it was written (Who/Date), as given.
+        author: who wrote it, for people.
+        params: top-level parameters by name.
+        groups: parameter groups in order.
+        iso_time: when it happened (WhereWhen), as given; UTC by the standard.
+    """
+
+    ivorn: str
+    role: str
+    date: str | None
+    author: str
+    params: Mapping[str, str]
+    groups: tuple[Group, ...] = field(default=())
+    iso_time: str | None = None
+
+    def group(self, kind: str) -> Mapping[str, str] | None:
+        """The parameters of the first group whose type or name is `kind`."""
+        return next((group.params for group in self.groups if kind in (group.type, group.name)), None)
+
+
+def parse_voevent(data: bytes) -> VOEvent:
+    """Read a packet; NoticeError when it is not XML, unsafe XML, or not a VOEvent."""
+    root = parse_xml(data)
+    if local_name(root) != "VOEvent":
+        raise NoticeError(f"not a VOEvent: the XML's root is <{local_name(root)}>")
+    ivorn = root.get("ivorn")
+    if not ivorn:
+        raise NoticeError("VOEvent without an ivorn, its identifier")
+    what = next(iter(children(root, "What")), None)
+    return VOEvent(
+        ivorn=ivorn,
+        role=root.get("role", "observation"),
+        date=text_at(root, "Who", "Date"),
+        author=_author(root),
+        params={} if what is None else _params(what),
+        groups=() if what is None else tuple(_group(element) for element in children(what, "Group")),
+        iso_time=text_at(root, *_ISO_TIME),
+    )
+
+
+_ISO_TIME = (
+    "WhereWhen", "ObsDataLocation", "ObservationLocation", "AstroCoords", "Time", "TimeInstant", "ISOTime",
+)  # fmt: skip
+
+
+def _author(root: etree._Element) -> str:
+    names = (text_at(root, "Who", "Author", key) for key in ("shortName", "title", "contactName"))
+    return next((name for name in names if name), "")
+
+
+def _params(parent: etree._Element) -> dict[str, str]:
+    """First one wins; a value may be an attribute or a <Value> child."""
+    found: dict[str, str] = {}
+    for param in children(parent, "Param"):
+        name, value = param.get("name"), param.get("value")
+        if value is None:
+            value = text_at(param, "Value")
+        if name and value is not None:
+            found.setdefault(name, value.strip())
+    return found
+
+
+def _group(element: etree._Element) -> Group:
+    return Group(element.get("type", ""), element.get("name", ""), _params(element))
