@@ -63,9 +63,9 @@ class BackgroundRow:
 def write_table(path: Path, rows: Iterable[BackgroundRow], *, comments: dict[str, str]) -> None:
     """A text table: `#` lines with what it was made with, the header, a rule, then aligned rows."""
     lines = [f"# {key}: {value}" for key, value in comments.items()]
-    lines.append(f"{COLUMNS[0]:<22}  {COLUMNS[1]:>4}  {COLUMNS[2]:<32}  {COLUMNS[3]}")
+    lines.append(f"{COLUMNS[0]:<23}  {COLUMNS[1]:>4}  {COLUMNS[2]:<32}  {COLUMNS[3]}")
     lines.append("-" * len(lines[-1]))
-    lines.extend(f"{row.odds_ratio:<+22.15e}  {row.n:>4}  {row.source:<32}  {row.skymap}" for row in rows)
+    lines.extend(f"{row.odds_ratio:<+23.16e}  {row.n:>4}  {row.source:<32}  {row.skymap}" for row in rows)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
