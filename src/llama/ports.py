@@ -35,8 +35,14 @@ class Neutrino:
 
     @property
     def i3event(self) -> str:
-        """Unique name: RUN_EVENT, or SEASON_ROW for archives, which carry no run (run 0, event = row)."""
-        return f"{self.run}_{self.event}" if self.run else f"{self.season}_{self.event}"
+        """Unique name: RUN_EVENT, or SEASON_ROW for archives, which carry no run (run 0, event = row).
+
+        One that never happened says so, since SEASON_ROW would name an event that did.
+        """
+        if self.run:
+            return f"{self.run}_{self.event}"
+        invented = "simulated-" if self.type == "simulated" else ""
+        return f"{invented}{self.season}_{self.event}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,10 @@ class NeutrinoWindow:
         neutrinos: in order of time.
         season: the sample they come from, which decides rate, densities and effective area; None when none covers it.
         covered_s: seconds of good detector livetime inside the window.
-        complete: whether the source will never have more to say about this window.
-        why: when not complete, or not covered, the reason in words.
+        complete: whether all of the window is good livetime, and all its neutrinos are here.
+        why: when not complete, the reason in words.
+        again_gps: when the source will know more about this window; None when it never will (an archive's answer
+            is final, whether complete or not).
     """
 
     start_gps: float
@@ -58,6 +66,7 @@ class NeutrinoWindow:
     covered_s: float
     complete: bool
     why: str = ""
+    again_gps: float | None = None
 
 
 class NeutrinoSource(Protocol):

@@ -1,0 +1,55 @@
+"""IceCube's file of an event: the neutrinos within ±500 s of the trigger."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from llama.engine.product import Product, Selection
+from llama.engine.step import Step
+from llama.formats.records import Record
+from llama.messengers.icecube.blinding import blind
+from llama.messengers.icecube.record import NeutrinoList, from_window
+from llama.ports import NEUTRINO_SOURCE, NeutrinoSource
+
+WINDOW_S = 500.0
+"""Two ±250 s windows around a common source time meet within ±500 s (1810.11467, Eqs. 14 and 19)."""
+
+_ASK_AGAIN = timedelta(minutes=5)
+
+
+def neutrino_list(trigger: Selection[Any]) -> Product[NeutrinoList]:
+    """The neutrino list around whatever gives the trigger's `gps_time` (a selection of that field alone).
+
+    An argument, because this messenger knows no other: the analyses that join them say which file it is.
+    """
+
+    def make(step: Step) -> NeutrinoList:
+        gps_time = float(step[trigger]["gps_time"])
+        source: NeutrinoSource = step.service(NEUTRINO_SOURCE)
+        window = source.window(gps_time - WINDOW_S, gps_time + WINDOW_S, seed=step.event_id)
+        found = from_window(window, source.name)
+        return blind(found, step.event_id) if step.flag("blinded_neutrinos") else found
+
+    return Product(
+        "NEUTRINOS",
+        "icecube_neutrino_list.json",
+        Record(NeutrinoList),
+        make,
+        inputs=(trigger,),
+        services=(NEUTRINO_SOURCE,),
+        flags=("blinded_neutrinos",),
+        due=due,
+        aliases=("IceCubeNeutrinoList",),
+        help="neutrinos within 500 s of the trigger, from the neutrino source",
+    )
+
+
+def due(neutrinos: NeutrinoList, made: datetime) -> datetime | None:
+    """When to ask the source again: when it said it would know more, then every five minutes until it is final.
+
+    An archive is final at once, also where it covers nothing.
+    """
+    if neutrinos.ask_again is None:
+        return None
+    return max(datetime.fromisoformat(neutrinos.ask_again), made + _ASK_AGAIN)

@@ -1,0 +1,30 @@
+"""What can go wrong outside.
+
+ServiceError
+├── ArchiveError            a neutrino archive that cannot be used; the message says what to do
+│   └── BadEvent            a row that cannot be a neutrino
+└── DownloadError           something could not be fetched
+    └── DigestMismatch      what arrived is not what was asked for
+"""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """Root: something outside did not do what we asked. The message says what to do."""
+
+
+class ArchiveError(ServiceError):
+    """A neutrino archive that is missing, damaged, or not one."""
+
+
+class BadEvent(ArchiveError):
+    """A row of an archive that cannot be a neutrino; the message names file and row."""
+
+
+class DownloadError(ServiceError):
+    """Something could not be fetched; nothing was left behind."""
+
+
+class DigestMismatch(DownloadError):
+    """What arrived is not what was asked for; it was thrown away."""
