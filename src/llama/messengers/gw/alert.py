@@ -105,10 +105,11 @@ def skymap_filename(alert: Alert) -> str | None:
             raise NoticeError(f"urls.skymap ends in {values.shown(name)}, which is no file name")
         return name
     event = alert.event_part()
-    return _usual_name(event) if event.get("skymap") else None
+    return usual_name(event) if event.get("skymap") else None
 
 
-def _usual_name(event: Mapping[str, Any]) -> str:
+def usual_name(event: Mapping[str, Any]) -> str:
+    """What the pipelines call their first map in GraceDB, where the alert does not say."""
     pipeline = str(event.get("pipeline") or "").lower()
     if pipeline == "aframe":
         return "amplfi.multiorder.fits"
@@ -161,6 +162,8 @@ def event_data(alert: Alert) -> dict[str, Any]:
         "alert_type": alert.alert_type,
         "time_created": alert.time_created,
         **event,
+        "time": values.utc(event.get("time"), "event.time"),
+        "significant": values.truth(event.get("significant"), "event.significant"),
         "far": values.number(event.get("far"), "event.far", low=0.0),
         "snr": values.number(event.get("snr"), "event.snr", low=0.0),
         "instruments": list(values.detectors(event.get("instruments"), "event.instruments")),

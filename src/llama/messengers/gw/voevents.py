@@ -41,8 +41,7 @@ def _refuse_others(packet: VOEvent) -> None:
         return
     if packet.ivorn.startswith("ivo://gwnet/"):
         raise NoticeError(f"VOEvent {values.shown(packet.ivorn)} without a GraceID")
-    stream = packet.ivorn.removeprefix("ivo://").split("#")[0]
-    raise NotForUs(f"a notice of {values.shown(stream)} ({packet.author[:80]}), not a gravitational-wave alert")
+    raise NotForUs(f"a notice of {values.shown(packet.ivorn)} ({packet.author[:80]}), not a gravitational-wave alert")
 
 
 def _kind(packet: VOEvent) -> str:

@@ -1,0 +1,185 @@
+"""Starting an event by hand: from a notice, from GraceDB, with or without a sky map of one's own.
+
+Everything is read and checked before anything is created.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import tempfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from llama.engine.errors import EngineError
+from llama.formats.errors import NoSkyMap, NoticeError
+from llama.formats.records import to_json
+from llama.formats.skymap import read_skymap
+from llama.messengers.gw.alert import (
+    Alert,
+    event_data,
+    p_astro,
+    skymap_bytes,
+    skymap_filename,
+    skymap_info,
+    usual_name,
+)
+from llama.messengers.gw.errors import StartError
+from llama.messengers.gw.gracedb import from_superevent, has_classification
+from llama.messengers.gw.igwn import from_json
+from llama.messengers.gw.names import Role, check_graceid
+from llama.messengers.gw.products import EVENT_DATA, FLAT_SKYMAP, GW_SKYMAP, IGWN_ALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
+from llama.messengers.gw.voevents import from_voevent
+from llama.ports import GraceDB
+
+Connect = Callable[[], GraceDB]
+_FITS_BLOCK = 2880
+_HEADERS = 200 * _FITS_BLOCK
+_MULTI_ORDER = re.compile(rb"ORDERING *= *'NUNIQ *'")
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Everything a new event begins with.
+
+    Attributes:
+        event_id: the GraceID: events made by hand carry no serial number.
+        files: by file name, what the event receives.
+        role: what the alert says it is; the operator decides what the event is.
+        why: for the journal, where it came from.
+    """
+
+    event_id: str
+    files: Mapping[str, bytes] = field(repr=False)
+    role: Role
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an operator gives.
+
+    Attributes:
+        alert: an `igwn.gwalert` notice; voevent: a VOEvent.
+        graceid: alone, the event is started from GraceDB's record; beside a notice, it must be the notice's.
+        skymap: a file that exists, or else the name of one of the event's files in GraceDB.
+    """
+
+    alert: bytes | None = None
+    voevent: bytes | None = None
+    graceid: str | None = None
+    skymap: str | None = None
+
+
+def start(given: Given, connect: Connect) -> Start:
+    """Read and check all that was given; `connect` is called only when GraceDB is needed.
+
+    Raises StartError when it is not enough or contradicts itself, NoticeError or SkyMapError when something
+    cannot be read.
+    """
+    graceid = check_graceid(given.graceid) if given.graceid else None
+    alerts = [read(data) for data, read in ((given.alert, from_json), (given.voevent, from_voevent)) if data]
+    if not alerts and graceid is None:
+        raise StartError("nothing to start from: give --alert FILE, --voevent FILE or --graceid ID")
+    _agree(graceid, alerts)
+    files = {
+        name: data for name, data in ((IGWN_ALERT.filename, given.alert), (LVC_GCN.filename, given.voevent)) if data
+    }
+    if alerts:
+        alert, why = alerts[0], f"by hand from {' and '.join(files)}"
+    else:
+        alert, why = _from_gracedb(str(graceid), connect), "by hand from GraceDB"
+        files |= _described(alert)
+    _check(alert)
+    files |= _skymap(given.skymap, alert, connect)
+    return Start(alert.graceid, files, alert.role, why)
+
+
+def _agree(graceid: str | None, alerts: list[Alert]) -> None:
+    for alert in alerts:
+        if alert.is_retraction:
+            raise StartError(
+                f"this is a retraction of {alert.graceid}, from which no event is made; "
+                f"to stop work on the event: llama event {alert.graceid} veto"
+            )
+    named = {alert.graceid for alert in alerts} | ({graceid} if graceid else set())
+    if len(named) > 1:
+        raise StartError(f"these are about different events: {', '.join(sorted(named))}; give what belongs together")
+
+
+def _check(alert: Alert) -> None:
+    """Make what the event's first products will be, so that an alert they would trip over is refused now."""
+    skymap_info(alert, alert.graceid)
+    event_data(alert)
+    p_astro(alert)
+
+
+def _described(alert: Alert) -> dict[str, bytes]:
+    """What stands in for a notice when the event comes from GraceDB."""
+    return {
+        SKYMAP_INFO.filename: to_json(skymap_info(alert, alert.graceid)),
+        EVENT_DATA.filename: to_json(event_data(alert)),
+        P_ASTRO.filename: to_json(p_astro(alert)),
+    }
+
+
+def _from_gracedb(graceid: str, connect: Connect) -> Alert:
+    gracedb = _connected(connect, f"{graceid} cannot be looked up")
+    record = gracedb.superevent(graceid)
+    classes: object = {}
+    if has_classification(record):
+        classes = _decoded(_download(gracedb, graceid, P_ASTRO.filename))
+    if not isinstance(classes, dict):
+        raise NoticeError(f"{P_ASTRO.filename} of {graceid} in GraceDB is not a JSON object")
+    return from_superevent(record, classes)
+
+
+def _decoded(data: bytes) -> object:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NoticeError(f"malformed JSON: {error}") from error
+
+
+def _connected(connect: Connect, what: str) -> GraceDB:
+    try:
+        return connect()
+    except EngineError as error:
+        raise StartError(f"{what}: {error}; give files instead: --alert or --voevent FILE, --skymap FILE") from error
+
+
+def _download(gracedb: GraceDB, graceid: str, name: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        gracedb.file(graceid, name, path)
+        return path.read_bytes()
+
+
+def _skymap(given: str | None, alert: Alert, connect: Connect) -> dict[str, bytes]:
+    """The map's file in the event; none when the alert carries a good one and no other was given."""
+    if given is None and alert.event_part().get("skymap"):
+        read_skymap(skymap_bytes(alert))
+        return {}
+    if given is not None and Path(given).exists():
+        return skymap_file(Path(given).read_bytes())
+    name = given or skymap_filename(alert) or (None if alert.alert_type else usual_name(alert.event_part()))
+    if name is None:
+        raise NoSkyMap(f"the alert of {alert.graceid} carries no sky map; give one: --skymap FILE")
+    what = f"there is no file {name!r} here, and it" if given else "the alert only names its sky map, which"
+    gracedb = _connected(connect, f"{what} cannot be fetched from GraceDB")
+    return skymap_file(_download(gracedb, alert.graceid, name))
+
+
+def skymap_file(data: bytes) -> dict[str, bytes]:
+    """A map's file name in an event, and its bytes. SkyMapError when it is no map."""
+    read_skymap(data)
+    packed = data.startswith(_GZIP)
+    head = zlib.decompressobj(wbits=31).decompress(data, _HEADERS) if packed else data[:_HEADERS]
+    if _MULTI_ORDER.search(head):
+        return {GW_SKYMAP.filename: gzip.decompress(data) if packed else data}
+    return {FLAT_SKYMAP.filename: data if packed else gzip.compress(data, mtime=0)}
