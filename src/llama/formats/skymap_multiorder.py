@@ -1,0 +1,82 @@
+"""Multi-order sky maps as the GW community writes them (ligo.skymap, mocpy): cells by UNIQ number, density per sr."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+
+from llama.formats.errors import SkyMapError
+from llama.formats.fits_table import BLOCK, Table
+from llama.formats.skymap_columns import Cells, columns_of, used_columns
+from llama.science.healpix import from_uniq, uniq_of
+from llama.science.skymap import SkyMap, max_order
+from llama.science.skymap_cells import refuse_too_many
+
+_COLUMNS = {"UNIQ": "", "PROBDENSITY": "sr-1", "DISTMU": "Mpc", "DISTSIGMA": "Mpc", "DISTNORM": "Mpc-2"}
+_ORIGIN_COMMENTS = {
+    "OBJECT": "Unique identifier for this event",
+    "REFERENC": "URL of this event",
+    "INSTRUME": "Instruments that triggered this event",
+    "DATE-OBS": "UTC date of the observation",
+    "DATE": "UTC date of file creation",
+    "CREATOR": "Program that created this file",
+    "ORIGIN": "Organization responsible for this FITS file",
+}
+
+
+def read_cells(table: Table) -> Cells:
+    """Cells of a multi-order table, as they come."""
+    refuse_too_many(table.rows)
+    used = used_columns(table)
+    if table.per_row("UNIQ") != 1 or table.per_row(used[0]) != 1:
+        raise SkyMapError("a multi-order map has one cell per row; get the file again from where it came")
+    chunks = list(table.chunks(max(1, table.rows)))
+    if not chunks:
+        raise SkyMapError("the table has no rows; get the file again from where it came")
+    uniq = table.values(chunks[0], "UNIQ")
+    if uniq.dtype.kind != "i":
+        raise SkyMapError("its UNIQ column holds no integers; get the file again from where it came")
+    order, ipix = from_uniq(uniq)
+    return order, ipix, columns_of(table, used, [chunks[0][table.field(name)].reshape(-1) for name in used], order)
+
+
+def to_bytes(m: SkyMap) -> bytes:
+    """The multi-order FITS file of a map, cells in order of UNIQ as BAYESTAR writes them; no clock in it."""
+    columns: dict[str, Any] = {"UNIQ": uniq_of(m.order, m.ipix), "PROBDENSITY": m.density}
+    if m.distmu is not None:
+        columns |= {"DISTMU": m.distmu, "DISTSIGMA": m.distsigma, "DISTNORM": m.distnorm}
+    rows = np.empty(len(m.ipix), dtype=[(name, ">i8" if name == "UNIQ" else ">f8") for name in columns])
+    ranked = np.argsort(columns["UNIQ"], kind="stable")
+    for name, column in columns.items():
+        rows[name] = column[ranked]
+    data = rows.tobytes()
+    primary = fits.Header([("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)])
+    parts = [primary.tostring().encode(), _header(m, rows.dtype, len(rows)).tostring().encode(), data]
+    return b"".join([*parts, bytes(-len(data) % BLOCK)])
+
+
+def _header(m: SkyMap, dtype: np.dtype[Any], rows: int) -> fits.Header:
+    header = fits.Header()
+    header["XTENSION"] = ("BINTABLE", "binary table extension")
+    sizes = {"BITPIX": 8, "NAXIS": 2, "NAXIS1": dtype.itemsize, "NAXIS2": rows, "PCOUNT": 0, "GCOUNT": 1}
+    header.update(sizes | {"TFIELDS": len(dtype.names or ())})
+    for number, name in enumerate(dtype.names or (), start=1):
+        header[f"TTYPE{number}"] = name
+        header[f"TFORM{number}"] = "K" if name == "UNIQ" else "D"
+        if _COLUMNS[name]:
+            header[f"TUNIT{number}"] = _COLUMNS[name]
+    header["PIXTYPE"] = ("HEALPIX", "HEALPIX pixelisation")
+    header["ORDERING"] = ("NUNIQ", "Pixel ordering scheme: RING, NESTED, or NUNIQ")
+    header["COORDSYS"] = ("C", "Ecliptic, Galactic or Celestial (equatorial)")
+    header["MOCORDER"] = (max_order(m), "MOC resolution (best order)")
+    header["INDXSCHM"] = ("EXPLICIT", "Indexing: IMPLICIT or EXPLICIT")
+    for key, comment in _ORIGIN_COMMENTS.items():
+        if key in m.origin:
+            header[key] = (m.origin[key].encode("ascii", "replace").decode(), comment)
+    if m.distmean_mpc is not None:
+        header["DISTMEAN"] = (m.distmean_mpc, "Posterior mean distance (Mpc)")
+    if m.diststd_mpc is not None:
+        header["DISTSTD"] = (m.diststd_mpc, "Posterior standard deviation of distance (Mpc)")
+    return header
