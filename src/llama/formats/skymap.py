@@ -58,9 +58,7 @@ def _cells(table: Table) -> Cells:
     scheme = _text(table.header.get("INDXSCHM", "IMPLICIT")).upper()
     if ordering not in {"NESTED", "RING", "NUNIQ"}:
         said = f"ORDERING = {ordering!r}" if ordering else "no ORDERING"
-        raise SkyMapError(
-            f"the header has {said}; it must say NESTED, RING or NUNIQ, and guessing would misplace the sky"
-        )
+        raise SkyMapError(f"the header has {said}; set it to NESTED, RING or NUNIQ, whichever the pixels are in")
     if (ordering == "NUNIQ") != ("UNIQ" in table.names):
         has = "a UNIQ column" if "UNIQ" in table.names else "no UNIQ column"
         raise SkyMapError(f"ORDERING = {ordering!r}, but the table has {has}; get the file again from where it came")

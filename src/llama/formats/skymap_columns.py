@@ -35,9 +35,7 @@ def used_columns(table: Table) -> list[str]:
     distance = [name for name in _DISTANCE if name in table.names]
     if distance and len(distance) < len(_DISTANCE):
         missing = ", ".join(sorted(_DISTANCE.keys() - set(distance)))
-        raise SkyMapError(
-            f"the table has {', '.join(distance)} but not {missing}; get the file again from where it came"
-        )
+        raise SkyMapError(f"the table has {distance[0]} but not {missing}; a distance takes {', '.join(_DISTANCE)}")
     used += distance
     if len({table.per_row(name) for name in used}) != 1:
         raise SkyMapError("its columns do not have as many values each; get the file again from where it came")

@@ -40,9 +40,8 @@ def read_ring(table: Table) -> Cells:
         for chunk in table.chunks(max(1, _PIXELS // table.per_row(used[0]))):
             spool.write(chunk.tobytes())
         spool.flush()
-        return from_flat_blocks(
-            order, _ring_blocks(table, used, order, mmap.mmap(spool.fileno(), 0, prot=mmap.PROT_READ))
-        )
+        pages = mmap.mmap(spool.fileno(), 0, prot=mmap.PROT_READ)
+        return from_flat_blocks(order, _ring_blocks(table, used, order, pages))
 
 
 def _ring_blocks(table: Table, used: list[str], order: int, spool: mmap.mmap) -> Iterator[Float]:
@@ -69,9 +68,7 @@ def read_partial(table: Table, ordering: str) -> Cells:
     rows = np.concatenate(list(table.chunks(_PIXELS)))
     ipix = table.values(rows, index).astype(np.int64)
     if ((ipix < 0) | (ipix >= 12 << (2 * order))).any():
-        raise SkyMapError(
-            f"its pixel numbers are not all within NSIDE {1 << order}; get the file again from where it came"
-        )
+        raise SkyMapError(f"some pixel numbers lie outside NSIDE {1 << order}; get the file again from where it came")
     if ordering == "RING":
         ipix = nested_from_ring(order, ipix)
     columns = columns_of(table, used, [rows[table.field(name)].reshape(-1) for name in used], order)
@@ -92,7 +89,5 @@ def _full_sky_order(table: Table) -> int:
     if order is None:
         raise SkyMapError(f"{pixels} pixels are no full sky: a HEALPix map has 12 NSIDE² with NSIDE a power of two")
     if _nside(table) not in {0, 1 << order}:
-        raise SkyMapError(
-            f"the header says NSIDE = {_nside(table)}, but {pixels} pixels make {1 << order}; one is wrong"
-        )
+        raise SkyMapError(f"NSIDE = {_nside(table)}, but {pixels} pixels make {1 << order}; correct the header")
     return order

@@ -1,8 +1,9 @@
 """The distance along one line of sight: p(r) = norm · r² N(r; mu, sigma) for r ≥ 0 (Singer et al. 2016, eq. 2).
 
 With x = mu/sigma and I_k = ∫_0^∞ t^k exp(−(t−x)²/2) dt, every moment is a ratio of I's, and the ratios
-R_k = I_k/I_{k−1} obey R_{k+1} = x + k/R_k, R_1 = x + φ(x)/Φ(x). That recurrence is stable upwards unless x is well
-below zero; there the same relation, read downwards as R_k = k/(R_{k+1} − x), is a continued fraction of positive terms.
+R_k = I_k/I_{k−1} obey R_{k+1} = x + k/R_k, R_1 = x + φ(x)/Φ(x). That recurrence is stable upwards unless x is
+well below zero; there the same relation, read downwards as R_k = k/(R_{k+1} − x), is a continued fraction of
+positive terms.
 """
 
 from __future__ import annotations

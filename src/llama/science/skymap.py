@@ -155,5 +155,5 @@ def marginal_distance(m: SkyMap) -> tuple[float, float] | None:
     mean, std = conditional_moments(m.distmu[good], m.distsigma[good])
     weight = probability(m)[good]
     weight /= weight.sum()
-    overall = float(weight @ mean)
-    return overall, float(np.sqrt(weight @ (std**2 + (mean - overall) ** 2)))
+    overall = float(np.sum(weight * mean))
+    return overall, float(np.sqrt(np.sum(weight * (std**2 + (mean - overall) ** 2))))
