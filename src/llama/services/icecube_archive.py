@@ -151,3 +151,14 @@ def clipped(intervals: NDArray[np.float64], start: float, stop: float) -> NDArra
 def _gaps(start: float, stop: float, covered: NDArray[np.float64]) -> list[tuple[float, float]]:
     edges = [start, *covered.ravel().tolist(), stop]
     return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > ROUNDING_S]
+
+
+def installed_archive(folder: Path) -> Path:
+    """The release in the folder of installed data: the 3-year zip, else the 10-year release, zipped or not.
+
+    Never both: the releases share events, and their readme says not to combine them. ArchiveError when there is none.
+    """
+    for name in ("3year-data-release.zip", "20210126_PS-IC40-IC86_VII.zip", "icecube_10year_ps"):
+        if (folder / name).exists():
+            return folder / name
+    raise ArchiveError(f"there is no neutrino archive in {folder}; run `llama install icecube-3yr`")
