@@ -35,12 +35,20 @@ def utc(value: object, where: str) -> str:
         moment = datetime.fromisoformat(f"{date}T{minute}:{'59' if leap else second}").replace(tzinfo=UTC)
     except ValueError as error:
         raise NoticeError(f"{where} is {shown(value)}: {error}") from error
-    if offset and offset[0] in "+-":
-        minutes = int(offset[1:3]) * 60 + int(offset[-2:])
-        moment -= timedelta(minutes=minutes if offset[0] == "+" else -minutes)
     if not 1990 <= moment.year <= 2100:
         raise NoticeError(f"{where} is {shown(value)}, a year in which no detector runs")
+    moment -= _offset(offset or "Z")
+    if leap and (moment.hour, moment.minute) != (23, 59):
+        raise NoticeError(f"{where} is {shown(value)}: leap seconds come at the end of a day")
     return f"{moment:%Y-%m-%dT%H:%M}:{'60' if leap else f'{moment:%S}'}{fraction or ''}Z"
+
+
+def _offset(text: str) -> timedelta:
+    """Of a zone written `Z`, `UTC`, `+02:00` or `-0330`."""
+    if text[0] not in "+-":
+        return timedelta()
+    minutes = int(text[1:3]) * 60 + int(text[-2:])
+    return timedelta(minutes=minutes if text[0] == "+" else -minutes)
 
 
 def text(value: object, where: str) -> str:
