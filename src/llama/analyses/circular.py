@@ -59,7 +59,7 @@ def _banner(report: Report) -> list[str]:
     if report.blinded:
         lines.append("BLINDED NEUTRINOS: do not send. Right ascensions are scrambled.")
     if not report.complete:
-        lines.append("INCOMPLETE DATA: do not send before the neutrino list is complete.")
+        lines.append("INCOMPLETE DATA: the neutrino data do not cover the whole window, or may still change.")
     return ["\n".join(f"*** {line}" for line in lines)]
 
 
@@ -69,8 +69,7 @@ def _search(report: Report) -> str:
         "map": " The distance estimate of the sky map, direction by direction, enters the significance.",
         "pinned": " The mean distance of the sky map enters the significance.",
     }.get(report.distance_mode, " No distance estimate enters the significance.")
-    kind = {True: "", False: "low-significance "}.get(bool(report.significant), "")
-    kind = "" if report.significant is None else kind
+    kind = "low-significance " if report.significant is False else ""  # None: alerts before O4 did not say
     return (
         f"A search for track-like muon neutrino events in IceCube data consistent with the sky localization of the "
         f"{kind}gravitational-wave candidate {report.graceid}, in a time range of 1000 seconds centered on the alert "
@@ -87,11 +86,10 @@ def _map_name(report: Report) -> str:
 def _coverage(report: Report) -> str:
     sample = f"Neutrinos: {report.source or 'source not recorded'}"
     sample += f", season {report.season}." if report.season else "."
-    if report.covered_whole_window:
-        return f"{sample} Good data cover the whole window."
-    more = "" if report.complete else " The list is not complete yet."
-    why = f" Reason: {report.coverage_why}." if report.coverage_why else ""
-    return f"{sample} Good data cover {report.covered_s:.0f} s of the 1000 s.{more}{why}"
+    why = f" Remark: {report.coverage_why}." if report.coverage_why else ""
+    if report.complete:
+        return f"{sample} Good data cover the whole window.{why}"
+    return f"{sample} The data are not complete: good data cover {report.covered_s:.0f} s of the 1000 s.{why}"
 
 
 def _result(report: Report) -> list[str]:

@@ -18,7 +18,7 @@ SCHEMA = "https://gcn.nasa.gov/schema/main/gcn/notices/icecube/lvk_nu_track_sear
 def notice(report: Report) -> dict[str, Any]:
     """The notice as a JSON object.
 
-    `observation_livetime` is the length of the window by convention; when the data cover less, or are not final,
+    `observation_livetime` is the length of the window by convention; when the data cover less or may still change,
     `additional_info` says so. With blinded neutrinos no direction is real: the p-value is null, no event is
     listed and `additional_info` says why. The same holds when there is no p-value.
     """
@@ -88,12 +88,11 @@ def _additional_info(report: Report) -> list[str]:
         lines.append(f"No p-value: {report.p_reason or 'reason not recorded'}.")
     elif report.p_text.startswith("<"):
         lines.append(f"The p-value is an upper limit (p {report.p_text}).")
-    if not report.covered_whole_window:
+    if not report.complete:
         lines.append(_coverage(report))
     return lines
 
 
 def _coverage(report: Report) -> str:
-    state = "" if report.complete else ", and more may follow"
     why = f" ({report.coverage_why})" if report.coverage_why else ""
-    return f"Neutrino data cover {report.covered_s:.0f} s of the 1000 s window{state}{why}."
+    return f"Neutrino data are not complete: {report.covered_s:.0f} s of the 1000 s window are covered{why}."

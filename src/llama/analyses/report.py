@@ -54,7 +54,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """What a significance file says, in the terms of the outputs. See `read_report`."""
+    """What a significance file says, in the terms of the outputs. See `read_report`.
+
+    Attributes that do not explain themselves:
+        test: whether this is a test and not an observation.
+        rows: the neutrinos in time order.
+        log_odds: natural logarithm of the event's odds; None when they are exactly zero.
+        p_text, p_reason: the p-value for people, and which background it rests on or why there is none.
+        direction: most probable direction of the source (RA, Dec in degrees).
+        complete: whether the neutrino data cover the whole window and are final; `coverage_why` says why not.
+        covered_s: seconds of good data in the 1000 s window.
+    """
 
     event_id: str
     graceid: str
@@ -95,11 +105,6 @@ class Report:
     def made_up(self) -> bool:
         """Whether some of the neutrinos were simulated and not detected."""
         return any(row.kind in _NOT_DETECTED for row in self.rows)
-
-    @property
-    def covered_whole_window(self) -> bool:
-        """Whether the neutrino data are final and cover the window to within a millisecond."""
-        return self.complete and self.covered_s >= 2 * WINDOW_S - 1e-3
 
     @property
     def coincident(self) -> tuple[Row, ...]:

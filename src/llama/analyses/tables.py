@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from llama.analyses.report import Report, Row, format_odds
+from llama.messengers.icecube.record import NeutrinoList
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -51,7 +51,7 @@ EXPLANATION = (
 )
 
 
-def rows_of_list(neutrinos: Any, gps_time: float) -> tuple[Row, ...]:
+def rows_of_list(neutrinos: NeutrinoList, gps_time: float) -> tuple[Row, ...]:
     """The rows of a `NeutrinoList`, in time order, with times relative to the gravitational wave (GPS seconds)."""
     ordered = sorted(neutrinos.neutrinos, key=lambda nu: nu.gps)
     return tuple(
@@ -69,10 +69,10 @@ def rows_of_list(neutrinos: Any, gps_time: float) -> tuple[Row, ...]:
     )
 
 
-def plain_list(neutrinos: Any, event_id: str, gps_time: float, event_time: str) -> str:
+def plain_list(neutrinos: NeutrinoList, event_id: str, gps_time: float, event_time: str) -> str:
     """`icecube_neutrino_list.txt`: who was in the window, and how much of the window the data cover.
 
-    `neutrinos` is a `NeutrinoList`; `gps_time` and `event_time` are those of the gravitational wave.
+    `gps_time` and `event_time` are those of the gravitational wave.
     """
     rows = rows_of_list(neutrinos, gps_time)
     head = [
@@ -88,7 +88,7 @@ def coincidence_list(report: Report) -> str:
     head = [
         f"IceCube neutrinos around {report.event_id} (t_gw = {report.event_time})",
         coverage(report.source, report.season, report.covered_s, report.complete, report.coverage_why),
-        f"Event: odds {format_odds(report.log_odds)}, p-value {report.p_text} ({report.p_reason or 'no reason given'})",
+        f"Event: odds {format_odds(report.log_odds)}, p-value {report.p_text} ({report.p_reason or 'no reason'})",
         *(["TEST EVENT: nothing here is an observation."] if report.test else []),
         *_warnings(report.blinded),
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +13,13 @@ Float = NDArray[np.float64]
 
 _SIDES = 12
 _RINGS = (0.75, 1.3, 1.9)
+_CORNERS = np.array([[0.6, 0.6, -0.6, -0.6], [0.5, -0.5, 0.5, -0.5]])
 
 
-def place_labels(x: Float, y: Float, size: float, shape: tuple[int, int]) -> list[tuple[float, float]]:
+def place_labels(x: Float, y: Float, size: float, inside: Callable[[Any, Any], Any]) -> list[tuple[float, float]]:
     """A place for each marker's label, one after the other: the nearest of 36 candidates that collides least.
 
-    `size` is the height of a label in pixels, `shape` the (rows, columns) of the picture, which labels stay in.
+    `size` is the height of a label in pixels; `inside` tells whether points lie in the picture, where labels stay.
     """
     candidates = [
         (ring * size * math.cos(angle), ring * size * math.sin(angle), ring)
@@ -26,13 +29,13 @@ def place_labels(x: Float, y: Float, size: float, shape: tuple[int, int]) -> lis
     taken = np.stack([x, y], axis=-1)
     places: list[tuple[float, float]] = []
     for own_x, own_y in zip(x, y, strict=True):
-        best = min(candidates, key=lambda c: _cost(own_x + c[0], own_y + c[1], c[2], taken, size, shape))
+        best = min(candidates, key=lambda c: _cost(own_x + c[0], own_y + c[1], c[2], taken, size, inside))
         places.append((float(own_x + best[0]), float(own_y + best[1])))
         taken = np.vstack([taken, places[-1]])
     return places
 
 
-def _cost(x: float, y: float, ring: float, taken: Float, size: float, shape: tuple[int, int]) -> float:
+def _cost(x: float, y: float, ring: float, taken: Float, size: float, inside: Callable[[Any, Any], Any]) -> float:
     near = np.hypot(taken[:, 0] - x, taken[:, 1] - y) / size
-    outside = not (size / 2 < x < shape[1] - size / 2 and size / 2 < y < shape[0] - size / 2)
-    return float(np.sum(np.clip(1.0 - near, 0.0, None) ** 2)) + 0.05 * ring + 10.0 * outside
+    corners = inside(x + size * _CORNERS[0], y + size * _CORNERS[1])
+    return float(np.sum(np.clip(1.0 - near, 0.0, None) ** 2)) + 0.05 * ring + 10.0 * (not np.all(corners))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Float = NDArray[np.float64]
 
 _HALF_WIDTH_DEG = 2.0 * math.sqrt(2.0) / math.pi * 180.0  # of the Mollweide ellipse in WCS intermediate degrees
+_TANGENT_HORIZON = math.cos(math.radians(80.0))  # beyond, a gnomonic view runs off to infinity
 _D65 = (0.95047, 1.0, 1.08883)
 
 
@@ -37,15 +38,26 @@ class View:
         """RA and Dec (degrees) of every pixel centre, shape (rows, columns); NaN outside the sky."""
         rows, columns = np.indices(self.shape)
         ra, dec = self.wcs.wcs_pix2world(columns.ravel(), rows.ravel(), 0)
-        if self.whole_sky:
-            outside = ~self._inside(columns.ravel(), rows.ravel())
-            ra[outside] = dec[outside] = np.nan
+        outside = ~self.contains(columns.ravel(), rows.ravel())
+        ra[outside] = dec[outside] = np.nan
         return ra.reshape(self.shape), dec.reshape(self.shape)
 
     def pixels(self, ra_deg: Any, dec_deg: Any) -> tuple[Float, Float]:
         """Pixel coordinates (x, y) of directions in degrees; NaN where they cannot be seen."""
-        x, y = self.wcs.wcs_world2pix(np.atleast_1d(ra_deg), np.atleast_1d(dec_deg), 0)
-        return np.asarray(x, float), np.asarray(y, float)
+        ra, dec = np.atleast_1d(np.asarray(ra_deg, float)), np.atleast_1d(np.asarray(dec_deg, float))
+        x, y = (np.array(pixel, float) for pixel in self.wcs.wcs_world2pix(ra, dec, 0))
+        if not self.whole_sky:
+            hidden = self._cos_distance(ra, dec) < _TANGENT_HORIZON
+            x[hidden] = y[hidden] = np.nan
+        return x, y
+
+    def contains(self, x: Any, y: Any) -> NDArray[np.bool_]:
+        """Whether pixel coordinates lie on the screen, for the whole sky inside the ellipse."""
+        rows, columns = self.shape
+        u, v = (2 * np.asarray(x) + 1) / columns - 1, (2 * np.asarray(y) + 1) / rows - 1
+        if self.whole_sky:
+            return np.asarray(u * u + v * v <= 1.0, bool)
+        return np.asarray((np.abs(u) <= 1.0) & (np.abs(v) <= 1.0), bool)
 
     def line(self, ra_deg: Float, dec_deg: Float) -> tuple[Float, Float]:
         """A line through directions, with NaN put in where it leaves one edge of the sky and enters at the other."""
@@ -55,10 +67,10 @@ class View:
         jump = np.flatnonzero(np.abs(np.diff(x)) > 0.25 * self.shape[1]) + 1
         return np.insert(x, jump, np.nan), np.insert(y, jump, np.nan)
 
-    def _inside(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
-        rows, columns = self.shape
-        u, v = (2 * x + 1) / columns - 1, (2 * y + 1) / rows - 1
-        return np.asarray(u * u + v * v <= 1.0, bool)
+    def _cos_distance(self, ra_deg: Float, dec_deg: Float) -> Float:
+        ra0, dec0 = np.radians(self.wcs.wcs.crval)
+        ra, dec = np.radians(ra_deg), np.radians(dec_deg)
+        return np.asarray(np.sin(dec) * np.sin(dec0) + np.cos(dec) * np.cos(dec0) * np.cos(ra - ra0), float)
 
 
 def mollweide(columns: int) -> View:
@@ -131,8 +143,8 @@ def colour_scale() -> LinearSegmentedColormap:
     from matplotlib.colors import LinearSegmentedColormap
 
     step = np.linspace(0.0, 1.0, 64)
-    lightness, chroma = 100.0 - 75.0 * step, 52.0 * np.sin(np.pi * step**0.8) ** 0.8
-    hue = np.radians(220.0 + 65.0 * step)
+    lightness, chroma = 100.0 - 78.0 * step, 55.0 * step
+    hue = np.radians(255.0 + 40.0 * step)  # with this hue the whole path lies inside sRGB
     lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1)
     return LinearSegmentedColormap.from_list("llama_density", np.clip(_srgb_from_lab(lab), 0.0, 1.0), N=256)
 

@@ -1,0 +1,54 @@
+"""`scatterplot_lvc-i3`: the joint sky map of one result, as a figure for PNG and PDF alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llama.analyses.report import LISTED_BELOW_P, Report, format_odds
+from llama.plots.skymap import Caption, NeutrinoMark, joint_skymap
+from llama.science.skymap import SkyMap
+
+
+def scatterplot(report: Report, skymap: SkyMap, version: str) -> Any:
+    """The figure: neutrinos numbered as in the tables, the coincident ones in colour, zoomed on the most significant.
+
+    `version` is the software's. When no neutrino has odds above zero the zoom shows the peak of the map.
+    """
+    notable = {row.number for row in report.coincident}
+    marks = [
+        NeutrinoMark(row.number, row.ra_deg, row.dec_deg, row.r90_deg, row.number in notable) for row in report.rows
+    ]
+    focus = next((row.number for row in report.by_significance if row.log_odds is not None), None)
+    caption = Caption(
+        title=report.event_id,
+        time=readable_time(report.event_time),
+        result=_result(report),
+        version=f"llama {version}",
+        warning=warning(report),
+        notable=f"p < {LISTED_BELOW_P:g}",
+    )
+    return joint_skymap(skymap, marks, caption, focus)
+
+
+def warning(report: Report) -> str:
+    """What nobody may overlook, in a few words; empty when there is nothing."""
+    words = (
+        (report.test, "TEST, not an observation"),
+        (report.made_up, "SIMULATED NEUTRINOS"),
+        (report.blinded, "BLINDED: scrambled RA"),
+        (not report.complete, "INCOMPLETE NEUTRINO DATA"),
+    )
+    return "; ".join(text for applies, text in words if applies)
+
+
+def readable_time(event_time: str) -> str:
+    """An ISO 8601 time as `2019-04-25 08:18:05.017 UTC`."""
+    day, _, clock = event_time.removesuffix("Z").partition("T")
+    whole, _, fraction = clock.partition(".")
+    return f"{day} {whole}{'.' + fraction[:3] if fraction else ''} UTC"
+
+
+def _result(report: Report) -> str:
+    count = len(report.rows)
+    found = f"{count} neutrino{'' if count == 1 else 's'} within ±500 s"
+    return f"{found}; odds {format_odds(report.log_odds)}; p-value {report.p_text}"

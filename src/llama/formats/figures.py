@@ -1,0 +1,39 @@
+"""Codecs that write a matplotlib figure as PNG or PDF. The same figure gives the same bytes; reading gives bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+PNG_DPI = 150
+PDF_DPI = 200
+"""Only what is rasterised inside a PDF (the map layer) has a resolution."""
+
+
+class PngFigure:
+    """A matplotlib `Figure` as PNG."""
+
+    def write(self, value: Any, path: Path) -> None:
+        _save(value, path, "png", PNG_DPI, {"Software": None})
+
+    def read(self, path: Path) -> Any:
+        return path.read_bytes()
+
+
+class PdfFigure:
+    """A matplotlib `Figure` as PDF, without dates or version numbers."""
+
+    def write(self, value: Any, path: Path) -> None:
+        _save(value, path, "pdf", PDF_DPI, {"Creator": None, "Producer": None, "CreationDate": None})
+
+    def read(self, path: Path) -> Any:
+        return path.read_bytes()
+
+
+def _save(figure: Any, path: Path, kind: str, dpi: int, metadata: dict[str, None]) -> None:
+    import matplotlib
+
+    # A user's matplotlibrc must not change what comes out
+    own = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
+    with matplotlib.rc_context(own):
+        figure.savefig(path, format=kind, dpi=dpi, metadata=metadata)
