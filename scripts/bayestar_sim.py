@@ -155,11 +155,15 @@ def realize(
     snr_threshold: float,
     net_snr_threshold: float,
     duty_cycle: float = 1.0,
+    f_high_hz: float | None = None,
 ) -> None:
-    """Triggers with Gaussian measurement noise, by `bayestar-realize-coincs`."""
+    """Triggers with Gaussian measurement noise, by `bayestar-realize-coincs`.
+
+    `f_high_hz` cuts waveform and SNR time series, for the search and for the map made from it later.
+    """
     from ligo.skymap.tool import bayestar_realize_coincs
 
-    options = {
+    options: dict[str, object] = {
         "--seed": seed,
         "--output": out,
         "--reference-psd": psd,
@@ -171,6 +175,8 @@ def realize(
         "--duty-cycle": duty_cycle,
         "--loglevel": "ERROR",
     }
+    if f_high_hz is not None:
+        options["--f-high"] = f_high_hz
     words = [str(word) for pair in options.items() for word in pair]
     bayestar_realize_coincs.main([*words, "--preserve-ids", "--detector", *detectors, "--", str(injections)])
 
