@@ -39,7 +39,7 @@ from llama.ports import GraceDB
 Connect = Callable[[], GraceDB]
 _FITS_BLOCK = 2880
 _HEADERS = 200 * _FITS_BLOCK
-_MULTI_ORDER = re.compile(rb"ORDERING *= *'NUNIQ *'")
+_MULTI_ORDER = re.compile(rb"TTYPE[0-9]+ *= *'UNIQ *'")
 _GZIP = b"\x1f\x8b"
 
 

@@ -1,0 +1,174 @@
+"""Starting an event by hand: what each way of giving things leads to, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from llama.engine.errors import EngineError
+from llama.formats.errors import NoSkyMap, NoticeError, SkyMapError
+from llama.messengers.gw.errors import StartError
+from llama.messengers.gw.gracedb import from_superevent
+from llama.messengers.gw.start import Given, skymap_file, start
+from llama.ports import GraceDB
+
+FLAT = "skymaps/events/S190425z_bayestar_G330561.fits.gz"
+MULTI = "skymaps/events/S240621_G495305_bayestar.multiorder.fits"
+O3 = "notices/lvk_voevent/S190425z_initial.xml"
+BNS = "notices/igwn_json/igwn_gwalert_preliminary.json"
+
+
+class Folder:
+    """A GraceDB of files in memory, with the records of the real one."""
+
+    def __init__(self, records: dict[str, dict[str, object]], files: dict[str, bytes]) -> None:
+        self.records, self.files = records, files
+
+    def superevent(self, graceid: str) -> dict[str, object]:
+        return self.records[graceid]
+
+    def file(self, graceid: str, filename: str, into: Path) -> None:
+        into.write_bytes(self.files[f"{graceid}/{filename}"])
+
+
+def nobody() -> GraceDB:
+    raise EngineError("nothing here provides gracedb")
+
+
+def read(data: Path, name: str) -> bytes:
+    return (data / name).read_bytes()
+
+
+def record(data: Path, graceid: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(read(data, f"notices/gracedb_json/{graceid}.json"))
+    return found
+
+
+def test_alert_with_its_own_map(data: Path) -> None:
+    raw = read(data, BNS)
+    begun = start(Given(alert=raw), nobody)
+    assert (begun.event_id, begun.role) == ("MS260605l", "test")
+    assert begun.files == {"igwn_alert.json": raw}
+
+
+def test_voevent_with_a_flat_map(data: Path) -> None:
+    begun = start(Given(voevent=read(data, O3), skymap=str(data / FLAT)), nobody)
+    assert (begun.event_id, begun.role) == ("S190425z", "observation")
+    assert begun.files == {"lvc_gcn.xml": read(data, O3), "lvc_skymap.fits.gz": read(data, FLAT)}
+
+
+def test_voevent_with_a_multi_order_map(data: Path) -> None:
+    begun = start(Given(voevent=read(data, O3), skymap=str(data / MULTI)), nobody)
+    assert begun.files["lvc_skymap.multiorder.fits"] == read(data, MULTI)
+
+
+def test_maps_packed_the_other_way_round(data: Path) -> None:
+    packed = gzip.compress(read(data, MULTI))
+    assert skymap_file(packed) == {"lvc_skymap.multiorder.fits": read(data, MULTI)}
+    unpacked = gzip.decompress(read(data, FLAT))
+    (name, content), *none = skymap_file(unpacked).items()
+    assert (name, gzip.decompress(content), none) == ("lvc_skymap.fits.gz", unpacked, [])
+    assert content == skymap_file(unpacked)[name], "the same bytes every time"
+
+
+def test_voevent_without_a_map(data: Path) -> None:
+    with pytest.raises(StartError, match=r"only names its sky map.* nothing here provides gracedb.* --skymap FILE"):
+        start(Given(voevent=read(data, O3)), nobody)
+
+
+def test_alert_without_a_map(data: Path) -> None:
+    alert = json.loads(read(data, BNS))
+    del alert["event"]["skymap"]
+    raw = json.dumps(alert).encode()
+    with pytest.raises(NoSkyMap, match="give one: --skymap FILE"):
+        start(Given(alert=raw), nobody)
+    begun = start(Given(alert=raw, skymap=str(data / MULTI)), nobody)
+    assert set(begun.files) == {"igwn_alert.json", "lvc_skymap.multiorder.fits"}
+
+
+def test_alert_with_a_map_that_cannot_be_read(data: Path) -> None:
+    alert = json.loads(read(data, BNS))
+    whole = base64.b64decode(alert["event"]["skymap"])
+    alert["event"]["skymap"] = base64.b64encode(whole[:20000]).decode()
+    with pytest.raises(SkyMapError):
+        start(Given(alert=json.dumps(alert).encode()), nobody)
+
+
+def test_a_file_that_is_no_map(data: Path) -> None:
+    with pytest.raises(SkyMapError):
+        start(Given(voevent=read(data, O3), skymap=str(data / O3)), nobody)
+
+
+def test_graceids_must_agree(data: Path) -> None:
+    assert start(Given(alert=read(data, BNS), graceid="MS260605l"), nobody).event_id == "MS260605l"
+    with pytest.raises(StartError, match="different events: MS260605l, S190425z"):
+        start(Given(alert=read(data, BNS), graceid="S190425z"), nobody)
+    with pytest.raises(StartError, match="different events"):
+        start(Given(alert=read(data, BNS), voevent=read(data, O3)), nobody)
+    with pytest.raises(NoticeError, match="GraceID"):
+        start(Given(graceid="../S190425z"), nobody)
+
+
+def test_nothing_to_start_from(data: Path) -> None:
+    with pytest.raises(StartError, match="--alert FILE, --voevent FILE or --graceid ID"):
+        start(Given(), nobody)
+    with pytest.raises(StartError, match="nothing to start from"):
+        start(Given(skymap=str(data / FLAT)), nobody)
+
+
+@pytest.mark.parametrize(
+    "path", ["notices/igwn_json/igwn_gwalert_retraction.json", "notices/lvk_voevent/MS181101ab-4-Retraction.xml"]
+)
+def test_retractions_make_no_event(data: Path, path: str) -> None:
+    raw = read(data, path)
+    given = Given(alert=raw) if path.endswith("json") else Given(voevent=raw)
+    with pytest.raises(StartError, match=r"retraction of M?S[0-9a-z]+, from which no event is made; .*veto"):
+        start(given, nobody)
+
+
+def test_an_alert_with_one_bad_field_is_refused_whole(data: Path) -> None:
+    alert = json.loads(read(data, BNS))
+    alert["event"]["classification"]["BNS"] = 7
+    with pytest.raises(NoticeError, match=r"event.classification.BNS is 7"):
+        start(Given(alert=json.dumps(alert).encode()), nobody)
+
+
+def test_from_gracedb(data: Path) -> None:
+    classes = {"BNS": 0.9, "NSBH": 0.0, "BBH": 0.0, "Terrestrial": 0.1}
+    files = {
+        "MS220722v/bayestar.multiorder.fits": read(data, MULTI),
+        "MS220722v/other.fits": read(data, FLAT),
+        "MS220722v/p_astro.json": json.dumps(classes).encode(),
+    }
+    gracedb = Folder({"MS220722v": record(data, "MS220722v")}, files)
+    begun = start(Given(graceid="MS220722v"), lambda: gracedb)
+    assert (begun.event_id, begun.role) == ("MS220722v", "test")
+    assert begun.files["lvc_skymap.multiorder.fits"] == read(data, MULTI)
+    assert json.loads(begun.files["p_astro.json"]) == classes
+    info = json.loads(begun.files["skymap_info.json"])
+    assert info["gps_time"] == pytest.approx(1342562250.382076, abs=1e-6)
+    assert info["event_time"] == "2022-07-22T21:57:12.382076Z"
+    assert info["gracedb_service_url"] == "https://gracedb-test.ligo.org/api/"
+    assert json.loads(begun.files["lvc_gracedb_event_data.json"])["snr"] == 12.20855680626767
+    named = start(Given(graceid="MS220722v", skymap="other.fits"), lambda: gracedb)
+    assert named.files["lvc_skymap.fits.gz"] == read(data, FLAT)
+
+
+def test_without_gracedb(data: Path) -> None:
+    with pytest.raises(StartError, match=r"S190425z cannot be looked up.*--alert or --voevent FILE, --skymap FILE"):
+        start(Given(graceid="S190425z"), nobody)
+    with pytest.raises(StartError, match=r"there is no file 'bayestar\.fits\.gz' here"):
+        start(Given(alert=read(data, BNS), skymap="bayestar.fits.gz"), nobody)
+
+
+def test_burst_record(data: Path) -> None:
+    """cWB: no classification, the SNR in a table of its own."""
+    alert = from_superevent(record(data, "S230413b"))
+    assert alert.event is not None
+    assert (alert.role, alert.event["snr"]) == ("test", 17.411522047196218)
+    with pytest.raises(NoticeError, match="no t_0"):
+        from_superevent({**record(data, "S230413b"), "t_0": None, "gpstime": None})
