@@ -1,9 +1,10 @@
 """Neutrinos from IceCube's public releases, with the livetime of every window.
 
-Seasons overlap by up to a month (2011 and 2012: 19 days) with interleaved runs: for a while some runs were taken
-with next season's settings. An event belongs to the season whose table has it and whose good run contains it;
-nothing is there twice, and a window may hold events of two seasons. The window itself is given to the season with
-the most livetime in it, because that one supplies most of the background that rate and densities describe.
+Seasons overlap with interleaved runs: IC86-2012 starts with a day of runs at its own settings (26 April 2012), and
+IC86-2011 goes on after it for 18 days. No instant is in good runs of both. An event belongs to the season whose table
+has it and whose good run contains it; nothing is there twice. A window that reaches into both seasons holds events
+of both, and is itself given to the season with the most livetime in it, because that one supplies most of the
+background that rate and densities describe.
 
 Events outside all good runs (119 of IC86-2012, in a gap of 20 h on 2012-11-15) are left out, and the answer says
 so: without livetime nothing can be said about how unusual they are.

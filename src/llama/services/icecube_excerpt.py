@@ -5,9 +5,8 @@
     season,row,mjd,log10_energy_gev,ang_err_deg,ra_deg,dec_deg,azimuth_deg,zenith_deg
     IC86-2011,17,55695.12345678,3.2,0.4,…
 
-Numbers have the digits of the release; angular errors have their floor already. Rows are checked while reading,
-as those of the whole release are. Other lines that start with `#` are for people. Its livetime comes from the
-packaged good-run lists, inside the window only.
+Numbers are as released: floor and checks are applied while reading, as for the whole release. Other lines that start
+with `#` are for people. Its livetime comes from the packaged good-run lists, inside the window only.
 """
 
 from __future__ import annotations
@@ -85,17 +84,3 @@ def _columns(table: NDArray[np.float64] | None, name: str) -> NDArray[np.float64
     columns = event_columns(table[:, 1:], name)
     columns[-1] = table[columns[-1].astype(int), 0]  # from row of the excerpt to row of the release
     return columns
-
-
-def write_excerpt(archive: IceCubeArchive, start_gps: float, stop_gps: float, path: Path, notes: str = "") -> None:
-    """The events of a window as an excerpt; `notes` (lines of text) say where it is from."""
-    lines = [f"# {line}" for line in notes.splitlines()]
-    lines += [f"# source: {archive.sample.name}", f"# window_gps: {start_gps!r} {stop_gps!r}", ",".join(FIELDS)]
-    for season in archive.sample.seasons:
-        first, last = np.searchsorted(season.column("gps"), [start_gps, stop_gps], side="left")
-        for event in season.events[:, first:last].T.tolist():
-            v = dict(zip(COLUMNS, event, strict=True))
-            numbers = [f"{v['mjd']:.8f}", f"{np.log10(v['energy_gev']):.4f}", f"{v['sigma_deg']:.4f}"]
-            numbers += [f"{v[column]:.4f}" for column in ("ra_deg", "dec_deg", "azimuth_deg", "zenith_deg")]
-            lines.append(",".join([season.name, str(int(v["row"])), *numbers]))
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

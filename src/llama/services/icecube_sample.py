@@ -169,13 +169,13 @@ def _is_table(name: str) -> bool:
 
 def parse_numbers(content: bytes, name: str, columns: int) -> NDArray[np.float64]:
     """A whitespace-separated table below one header line, (n, columns). ArchiveError names file and fault."""
+    _, _, body = content.partition(b"\n")
+    if not body.strip():
+        return np.empty((0, columns))
     try:
-        lines = io.StringIO(content.decode("ascii"))
-        table = np.loadtxt(lines, skiprows=1, ndmin=2, dtype=np.float64)
+        table = np.loadtxt(io.StringIO(body.decode("ascii")), ndmin=2, dtype=np.float64)
     except ValueError as error:
         raise ArchiveError(f"{name} is not a table of numbers ({error}); {_ADVICE}") from error
-    if table.size == 0:
-        return np.empty((0, columns))
     if table.shape[1] != columns:
         raise ArchiveError(f"{name} has {table.shape[1]} columns where {columns} are expected; {_ADVICE}")
     return table
