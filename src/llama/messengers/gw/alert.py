@@ -136,10 +136,10 @@ def _decoded(text: object, alert: Alert) -> bytes:
 
 def _no_skymap(alert: Alert) -> str:
     url = alert.urls.get("skymap")
-    named = f", only its address {url[:200]}" if url else ""
+    named = f", only its address {url[:100]}" if url else ""
     return (
         f"the {alert.alert_type} alert of {alert.graceid} carries no sky map{named}; "
-        "give one by hand: llama skymap_info --skymap FILE (with --alert or --voevent)"
+        "give one by hand: llama skymap_info --skymap FILE with --alert or --voevent (-c if the event exists)"
     )
 
 

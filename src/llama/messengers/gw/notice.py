@@ -11,6 +11,8 @@ from llama.messengers.gw.igwn import from_json
 from llama.messengers.gw.names import Role, event_id
 from llama.messengers.gw.voevents import from_voevent
 
+_BOM = b"\xef\xbb\xbf"
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
@@ -44,12 +46,21 @@ class Parsed:
         return event_id(self.graceid, known, self.alert_type)
 
 
+def is_xml(data: bytes) -> bool:
+    """Whether it can only be XML, by the first character."""
+    return data.removeprefix(_BOM).lstrip()[:1] == b"<"
+
+
+def is_json(data: bytes) -> bool:
+    """Whether it can only be JSON, by the first character."""
+    return data.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[")
+
+
 def read_alert(data: bytes) -> Alert:
-    """An alert out of JSON or XML, told apart by the first character."""
-    first = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if first == b"<":
+    """An alert out of JSON or XML."""
+    if is_xml(data):
         return from_voevent(data)
-    if first in (b"{", b"["):
+    if is_json(data):
         return from_json(data)
     raise NoticeError("neither JSON nor XML, so not a notice")
 
@@ -69,7 +80,6 @@ def parse(data: bytes) -> Parsed:
 
 
 def _filename(alert: Alert) -> str:
-    is_xml = alert.raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
     if alert.is_retraction:
-        return "lvc_gcn_retraction.xml" if is_xml else "igwn_retraction.json"
-    return "lvc_gcn.xml" if is_xml else "igwn_alert.json"
+        return "lvc_gcn_retraction.xml" if is_xml(alert.raw) else "igwn_retraction.json"
+    return "lvc_gcn.xml" if is_xml(alert.raw) else "igwn_alert.json"

@@ -32,6 +32,7 @@ from llama.messengers.gw.errors import StartError
 from llama.messengers.gw.gracedb import from_superevent, has_classification
 from llama.messengers.gw.igwn import from_json
 from llama.messengers.gw.names import Role, check_graceid
+from llama.messengers.gw.notice import is_json, is_xml
 from llama.messengers.gw.products import EVENT_DATA, FLAT_SKYMAP, GW_SKYMAP, IGWN_ALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
 from llama.messengers.gw.voevents import from_voevent
 from llama.ports import GraceDB
@@ -82,14 +83,16 @@ def start(given: Given, connect: Connect) -> Start:
     Raises StartError when it is not enough or contradicts itself, NoticeError or SkyMapError when something
     cannot be read.
     """
+    _not_swapped(given)
     graceid = check_graceid(given.graceid) if given.graceid else None
-    alerts = [read(data) for data, read in ((given.alert, from_json), (given.voevent, from_voevent)) if data]
+    alerts = [
+        read(data) for data, read in ((given.alert, from_json), (given.voevent, from_voevent)) if data is not None
+    ]
     if not alerts and graceid is None:
         raise StartError("nothing to start from: give --alert FILE, --voevent FILE or --graceid ID")
     _agree(graceid, alerts)
-    files = {
-        name: data for name, data in ((IGWN_ALERT.filename, given.alert), (LVC_GCN.filename, given.voevent)) if data
-    }
+    notices = {IGWN_ALERT.filename: given.alert, LVC_GCN.filename: given.voevent}
+    files = {name: data for name, data in notices.items() if data is not None}
     if alerts:
         alert, why = alerts[0], f"by hand from {' and '.join(files)}"
     else:
@@ -100,12 +103,19 @@ def start(given: Given, connect: Connect) -> Start:
     return Start(alert.graceid, files, alert.role, why)
 
 
+def _not_swapped(given: Given) -> None:
+    if given.alert and is_xml(given.alert):
+        raise StartError("--alert takes a JSON notice and this one is XML: give it with --voevent")
+    if given.voevent and is_json(given.voevent):
+        raise StartError("--voevent takes an XML notice and this one is JSON: give it with --alert")
+
+
 def _agree(graceid: str | None, alerts: list[Alert]) -> None:
     for alert in alerts:
         if alert.is_retraction:
             raise StartError(
                 f"this is a retraction of {alert.graceid}, from which no event is made; "
-                f"to stop work on the event: llama event {alert.graceid} veto"
+                "to stop work on the event: llama event veto"
             )
     named = {alert.graceid for alert in alerts} | ({graceid} if graceid else set())
     if len(named) > 1:

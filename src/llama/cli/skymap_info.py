@@ -1,0 +1,201 @@
+"""Start an event by hand: from a JSON alert, a VOEvent or GraceDB, with the sky map it carries or one of yours.
+
+Without --flags it asks whether the event is real or a test; the answer decides what goes out to collaborators.
+An event that exists is left alone unless -c is given; what it held before is then kept as earlier versions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llama.engine.event import Event
+    from llama.engine.flags import Flags
+    from llama.messengers.gw.start import Start
+
+ANSWERS = {"real": "TRIGGERED_PUBLIC", "test": "TRIGGERED_TEST"}
+QUESTION = """\
+Is this event real or a test? The answer decides what goes out to collaborators:
+  real   results are uploaded, sent to IceCube and told to collaborators (flags TRIGGERED_PUBLIC)
+  test   nothing is uploaded or sent, and neutrino directions are scrambled (flags TRIGGERED_TEST)
+real or test? """
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be typed."""
+    parser.add_argument("--alert", metavar="FILE", type=Path, help="an igwn.gwalert JSON notice, sky map embedded")
+    parser.add_argument("--voevent", metavar="FILE", type=Path, help="a VOEvent of LIGO, Virgo and KAGRA (XML)")
+    parser.add_argument("--graceid", metavar="ID", help="the event's name in GraceDB, where the rest is looked up")
+    parser.add_argument(
+        "--skymap", metavar="NAME", help="a sky map: a file that exists, or else the name of a file in GraceDB"
+    )
+    parser.add_argument("-d", "--rundir", metavar="FOLDER", type=Path, help="where the event goes (the current run)")
+    parser.add_argument(
+        "--flags", nargs="+", metavar="PRESET|NAME=value", help="flags instead of the question whether it is real"
+    )
+    parser.add_argument("--flag-presets", action="store_true", help="show the presets and stop")
+    parser.add_argument("--dry-run-flags", action="store_true", help="show the flags the event would get and stop")
+    parser.add_argument("-c", "--clobber", action="store_true", help="update the event if it exists already")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Create the event and say where it is; 2 when what was typed makes no sense."""
+    if args.flag_presets:
+        return _show_presets()
+    if args.dry_run_flags:
+        flags = _flags(args.flags, "")
+        return 2 if flags is None else _show(flags)
+    start = _read(args)
+    path = _rundir(args.rundir) / start.event_id
+    _refuse_existing(path, clobber=args.clobber)
+    flags = _flags(args.flags, start.role)
+    if flags is None:
+        return 2
+    event = _put(path, start, flags)
+    _make_info(event)
+    _tell(event, start, flags)
+    return 0
+
+
+def _read(args: argparse.Namespace) -> Start:
+    from llama.app import environment
+    from llama.messengers.gw.start import Given, start
+    from llama.ports import GRACEDB
+
+    given = Given(
+        alert=args.alert.read_bytes() if args.alert else None,
+        voevent=args.voevent.read_bytes() if args.voevent else None,
+        graceid=args.graceid,
+        skymap=args.skymap,
+    )
+    return start(given, lambda: environment().service(GRACEDB))
+
+
+def _rundir(given: Path | None) -> Path:
+    from llama.app import default_run
+
+    return given if given is not None else default_run()
+
+
+def _refuse_existing(path: Path, *, clobber: bool) -> None:
+    """Before anything is asked: nobody wants to answer questions in vain."""
+    from llama.engine.errors import EventExists
+
+    if path.exists() and not clobber:
+        raise EventExists(f"{path} exists already and was left as it is; -c updates it")
+
+
+def _flags(words: list[str] | None, role: str) -> Flags | None:
+    """The flags by preset or by question; None, with a message, when they are not understood."""
+    from llama.engine.flags import PRESETS, Flags, parse_flags
+
+    if words is None:
+        answer = _ask(role)
+        return PRESETS[ANSWERS[answer]] if answer else None
+    try:
+        flags = parse_flags(words, Flags())
+    except ValueError as error:
+        print(f"llama skymap_info: {error}", file=sys.stderr)
+        return None
+    if role == "test" and flags.role != "test":
+        print("warning: the notice calls itself a test, but these flags treat it as real", file=sys.stderr)
+    return flags
+
+
+def _ask(role: str) -> str | None:
+    """`real` or `test`; None, with a message, when nobody is there to answer."""
+    if not sys.stdin.isatty():
+        print(
+            "llama skymap_info: nobody is there to say whether the event is real or a test; "
+            "give --flags TRIGGERED_PUBLIC (real) or --flags TRIGGERED_TEST",
+            file=sys.stderr,
+        )
+        return None
+    if role:
+        print(f"The notice calls itself {'a test' if role == 'test' else 'an observation'}.")
+    while True:
+        try:
+            answer = input(QUESTION).strip().lower()
+        except EOFError:
+            print("\nllama skymap_info: no answer, so nothing was created", file=sys.stderr)
+            return None
+        if answer in ANSWERS:
+            return answer
+
+
+def _put(path: Path, start: Start, flags: Flags) -> Event:
+    """Create the event, or hand an existing one what is new.
+
+    An existing event becomes a test before it gets the new files, and real only after, so that nothing is sent
+    about a half-changed event.
+    """
+    from llama.engine.event import Event
+    from llama.engine.making import utc_now
+
+    now = utc_now()
+    if not path.exists():
+        return Event.create(path, start.files, flags, why=start.why, now=now)
+    event = Event.open(path)
+    # No preset means to lift a veto: that is what `llama event unveto` is for
+    wanted = {name: value for name, value in flags.as_dict().items() if name != "vetoed" or value}
+    if flags.role == "test":
+        event.flag(wanted, why=start.why, now=now)
+    event.receive(start.files, why=start.why, now=now)
+    event.flag(wanted, why=start.why, now=now)
+    return event
+
+
+def _make_info(event: Event) -> None:
+    """Make skymap_info.json here and now, unless it came from outside or somebody makes it already."""
+    from llama.app import environment
+    from llama.engine.claim import Owner
+    from llama.engine.errors import EventError
+    from llama.engine.making import Maker, utc_now
+    from llama.engine.pipeline import Pipeline
+    from llama.messengers.gw.products import IGWN_ALERT, LVC_GCN, SKYMAP_INFO
+
+    pipeline = Pipeline("skymap_info", (IGWN_ALERT, LVC_GCN, SKYMAP_INFO))
+    maker = Maker(pipeline, environment(), lambda shared: None)
+    now = utc_now()
+    claim = maker.claim(event, SKYMAP_INFO, now=now, owner=Owner.myself())
+    if claim is not None and not maker.make(event, SKYMAP_INFO, claim, now=now):
+        raise EventError(f"{SKYMAP_INFO.filename} could not be made; `llama event {event.path}` says why")
+
+
+def _tell(event: Event, start: Start, flags: Flags) -> None:
+    print(f"{event.id} is in {event.path}")
+    print(f"  received  {', '.join(start.files)}")
+    if kept := _kept(event, start):
+        print(f"  as before {', '.join(kept)}")
+    print(f"  flags     {_in_words(flags)}")
+    print(f"next: llama run -o {event.path}    make everything there is to make")
+    print(f"      llama event {event.path}     what there is, and why")
+
+
+def _kept(event: Event, start: Start) -> list[str]:
+    """Files received earlier that an update did not touch: they still count."""
+    state = event.refresh()
+    return sorted(name for name in state.files if state.file(name).outside and name not in start.files)
+
+
+def _in_words(flags: Flags) -> str:
+    return " ".join(
+        f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in flags.as_dict().items()
+    )
+
+
+def _show(flags: Flags) -> int:
+    print(_in_words(flags))
+    return 0
+
+
+def _show_presets() -> int:
+    from llama.engine.flags import PRESETS
+
+    for name, flags in PRESETS.items():
+        print(f"{name:<19} {_in_words(flags)}")
+    return 0
