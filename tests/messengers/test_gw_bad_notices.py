@@ -66,8 +66,9 @@ def use(data: bytes) -> Alert:
 
 
 def test_the_alert_itself_is_good() -> None:
-    alert = use(json.dumps(ALERT).encode())
-    assert alert.role == "observation"
+    raw = json.dumps(ALERT).encode()
+    for data in (raw, b"\xef\xbb\xbf" + raw, b"\n " + raw):
+        assert use(data).role == "observation"
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,15 @@ def test_alert_with_a_map_that_cannot_be_read(data: Path) -> None:
         start(Given(alert=json.dumps(alert).encode()), nobody)
 
 
+def test_a_map_of_ones(data: Path) -> None:
+    """A sample notice of aframe carries one: density 1/sr everywhere, and no ORDERING."""
+    raw = read(data, "notices/igwn_json/lfa_S2376-1-preliminary_aframe.json")
+    with pytest.raises(SkyMapError):
+        start(Given(alert=raw), nobody)
+    begun = start(Given(alert=raw, skymap=str(data / MULTI)), nobody)
+    assert (begun.event_id, begun.role) == ("S2376", "test")
+
+
 def test_a_file_that_is_no_map(data: Path) -> None:
     with pytest.raises(SkyMapError):
         start(Given(voevent=read(data, O3), skymap=str(data / O3)), nobody)

@@ -43,7 +43,7 @@ def _object(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_JSON_BYTES:
         raise NoticeError(f"JSON of {len(data)} bytes; a notice has at most {MAX_JSON_BYTES}")
     try:
-        notice = msgspec.json.decode(data)
+        notice = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NoticeError(f"malformed JSON: {error}") from error
     if not isinstance(notice, dict):
