@@ -1,0 +1,131 @@
+"""Where things are put together: pipelines, services, shared files and settings become one environment."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from llama.engine.errors import EngineError, PipelineError
+from llama.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from llama.engine.pipeline import Pipeline
+    from llama.engine.product import ServiceKey, Shared
+    from llama.ports import NeutrinoSource
+
+S = TypeVar("S")
+
+ENVIRONMENT = "llama.app:environment"
+"""Where a step's process finds its environment; only this name travels to it."""
+
+DEFAULT_PIPELINE_NAME = "GW_NEUTRINO"
+EXCERPT = "demo/icecube_excerpt.csv"
+
+PRELOAD = (
+    "llama.app",
+    "llama.analyses.pipelines",
+    "llama.formats.skymap",
+    "llama.services.icecube_archive",
+    "llama.plots.skymap",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "typst",
+)
+"""Heavy imports that step processes inherit instead of repeating."""
+
+
+class ServiceUnavailable(EngineError):
+    """A service that a step needs is not set up here; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Application:
+    """The environment of every step: what `llama.engine.step.Environment` asks for."""
+
+    settings: Settings
+
+    def pipeline(self, name: str) -> Pipeline:
+        """A named pipeline, with or without `_PIPELINE`, or by an alias."""
+        known = pipelines()
+        wanted = name.removesuffix("_PIPELINE")
+        for pipeline in known.values():
+            if wanted in (pipeline.name, *pipeline.aliases):
+                return pipeline
+        raise PipelineError(f"no pipeline {name!r}; there are {', '.join(known)}")
+
+    def service(self, key: ServiceKey[S]) -> S:
+        """The adapter behind a key, built on first use."""
+        try:
+            build = _SERVICES[key.name]
+        except KeyError:
+            raise ServiceUnavailable(f"nothing here provides {key.name}") from None
+        return cast("S", build(self.settings))
+
+    def shared_path(self, shared: Shared[Any]) -> Path:
+        """The packaged file, or the one the settings name in its place."""
+        override = getattr(self.settings, shared.name.split("/")[0].split(".")[0], None)
+        return override if isinstance(override, Path) else packaged(shared.name)
+
+
+def environment() -> Application:
+    """The environment of this process, from its settings."""
+    return Application(read_settings())
+
+
+def packaged(name: str) -> Path:
+    """A file that ships with the package."""
+    return Path(str(files("llama.data"))) / name
+
+
+def default_run() -> Path:
+    """The folder of this observing run's events."""
+    return read_settings().current_run
+
+
+def preload() -> list[str]:
+    """Modules that step processes should inherit."""
+    return list(PRELOAD)
+
+
+def pipelines() -> Mapping[str, Pipeline]:
+    """Every named pipeline."""
+    from llama.analyses.pipelines import PIPELINES
+
+    return PIPELINES
+
+
+def neutrino_source() -> NeutrinoSource:
+    """Where neutrinos come from, by the settings."""
+    return _neutrino_source(read_settings())
+
+
+def _neutrino_source(settings: Settings) -> NeutrinoSource:
+    return _source(settings.neutrinos, settings.archives, settings.cache_dir, settings.simulated_season)
+
+
+@functools.lru_cache(maxsize=4)
+def _source(kind: str, archives: Path, cache: Path, season: str) -> NeutrinoSource:
+    """One source per process and setting: an archive is opened once."""
+    from llama.services.errors import ArchiveError
+    from llama.services.icecube_archive import installed_archive, open_archive
+    from llama.services.icecube_excerpt import read_excerpt
+    from llama.services.icecube_simulated import IceCubeSimulated
+
+    try:
+        path = installed_archive(archives)
+    except ArchiveError:
+        if kind == "simulated":
+            raise
+        # Nothing is installed: the excerpt packaged for the demo answers for its quarter of an hour, and says so
+        return read_excerpt(packaged(EXCERPT))
+    archive = open_archive(path, cache)
+    return IceCubeSimulated(archive, season) if kind == "simulated" else archive
+
+
+_SERVICES: Mapping[str, Callable[[Settings], object]] = {
+    "neutrino_source": _neutrino_source,
+}
