@@ -1,0 +1,65 @@
+"""From a test statistic to a p-value: the fraction of background events at least as extreme (SCIENCE section 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PValue:
+    """A p-value from n background events; `text` is how to print it, "<1/n" when none was as extreme."""
+
+    p: float
+    n: int
+    text: str
+
+    @property
+    def with_one_more(self) -> float:
+        """(1 + #{≥ TS})/(n + 1): never 0, the cautious figure where p is to be multiplied with a rate."""
+        return (1 + round(self.p * self.n)) / (self.n + 1)
+
+
+def p_value(background: ArrayLike, statistic: float) -> PValue:
+    """p = 1 − searchsorted(background, statistic, 'left')/n.
+
+    Args:
+        background: ascending test statistics of background events (odds, or their logarithms with −inf for 0).
+        statistic: of the event, on the same scale. Odds of 0 (−inf as a logarithm) have p = 1.
+
+    Raises:
+        ValueError: NaN anywhere (it sorts last and would look infinitely significant), an empty or unsorted table.
+    """
+    table = np.asarray(background, dtype=np.float64)
+    if table.ndim != 1 or not table.size:
+        raise ValueError("the background table is empty or not one-dimensional; give ascending test statistics")
+    if np.isnan(statistic):
+        raise ValueError("the event's test statistic is NaN; there is no p-value for it")
+    if np.isnan(table).any() or (table[1:] < table[:-1]).any():
+        raise ValueError("the background table holds NaN or does not ascend; sort it and leave NaN out")
+    p = float(1 - np.searchsorted(table, statistic, side="left") / table.size)
+    return PValue(p=p, n=table.size, text=p_value_text(p, table.size))
+
+
+def p_value_text(p: float, n: int) -> str:
+    """Four decimals, two significant digits below 1e-4, "<1/n" for 0."""
+    if p == 0:
+        return f"<1/{n}"
+    return f"{p:.4f}" if p >= 1e-4 else f"{p:.1e}"
+
+
+def sigma_one_sided(p: float) -> float:
+    """Gaussian significance, one-sided: 0.0059 is 2.52 σ; negative above p = 0.5, ∞ for 0."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"a p-value lies between 0 and 1, not {p}")
+    return float(-ndtri(p)) + 0.0
+
+
+def joint_far_hz(p: float, gw_rate_hz: float) -> float:
+    """False alarm rate of the coincidence: p times the rate of gravitational-wave alerts of that class."""
+    return p * gw_rate_hz
