@@ -56,7 +56,7 @@ def main(args: argparse.Namespace) -> int:
         return 2
     event = _put(path, start, flags)
     _make_info(event)
-    _tell(event, start, flags)
+    _tell(event, start)
     return 0
 
 
@@ -134,16 +134,18 @@ def _put(path: Path, start: Start, flags: Flags) -> Event:
     """
     from llama.engine.event import Event
     from llama.engine.making import utc_now
+    from llama.engine.run import Delivery, Run
 
     now = utc_now()
+    delivery = Delivery(start.event_id, start.files, flags, start.why)
+    run = Run(path.parent)
     if not path.exists():
-        return Event.create(path, start.files, flags, why=start.why, now=now)
-    event = Event.open(path)
+        return run.accept(delivery, now=now)
     # No preset means to lift a veto: that is what `llama event unveto` is for
     wanted = {name: value for name, value in flags.as_dict().items() if name != "vetoed" or value}
     if flags.role == "test":
-        event.flag(wanted, why=start.why, now=now)
-    event.receive(start.files, why=start.why, now=now)
+        Event.open(path).flag(wanted, why=start.why, now=now)
+    event = run.accept(delivery, now=now, update=True)
     event.flag(wanted, why=start.why, now=now)
     return event
 
@@ -165,12 +167,12 @@ def _make_info(event: Event) -> None:
         raise EventError(f"{SKYMAP_INFO.filename} could not be made; `llama event {event.path}` says why")
 
 
-def _tell(event: Event, start: Start, flags: Flags) -> None:
+def _tell(event: Event, start: Start) -> None:
     print(f"{event.id} is in {event.path}")
     print(f"  received  {', '.join(start.files)}")
     if kept := _kept(event, start):
         print(f"  as before {', '.join(kept)}")
-    print(f"  flags     {_in_words(flags)}")
+    print(f"  flags     {_in_words(event.refresh().flags)}")
     print(f"next: llama run -o {event.path}    make everything there is to make")
     print(f"      llama event {event.path}     what there is, and why")
 
