@@ -12,7 +12,7 @@ import numpy as np
 
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.search import Search
-from llama.science.times import gps_from_mjd, utc_from_gps
+from llama.science.times import utc_from_gps
 
 GPS = 1032434331.5  # 2012-09-23, inside IC86-2012
 EVENTS_OF_SEASON = "IC86-2012-events.txt"
@@ -53,7 +53,13 @@ def significance(rows: tuple[NeutrinoRow, ...], p_values: dict[int, float] | Non
     singles = []
     for number, row in enumerate(rows, start=1):
         p_value = p_values.get(number, min(1.0, 0.3 + 0.01 * number))
-        log_odds = None if number % 7 == 0 else -40.0 - number if number not in p_values else -math.log(1e3 * p_value)
+        log_odds = (
+            None
+            if number % 7 == 0
+            else -40.0 - number
+            if number not in p_values
+            else -math.log(1e3 * max(p_value, 1e-9))
+        )
         singles.append(
             {
                 "i3event": row.i3event, "dt": row.gps - GPS, "ra": row.ra, "dec": row.dec, "sigma": row.sigma,

@@ -99,11 +99,11 @@ def _result(report: Report) -> list[str]:
     if report.p_value is None:
         return [f"{found} No p-value can be stated: {report.p_reason or 'reason not recorded'}."]
     count, p_text = len(report.coincident), report.p_text
-    number = f"p {p_text[0]} {p_text[1:]}" if p_text.startswith("<") else p_text
+    number = f"below {p_text[1:]}" if p_text.startswith("<") else f"of {p_text}"
     verb = "event is" if count == 1 else "events are"
     text = (
         f"{found} {_count(count).capitalize()} track-like {verb} found in coincidence with the candidate "
-        f"(overall p-value and the event's own below 0.1). This represents an overall pre-trial p-value of "
+        f"(overall p-value and the event's own below 0.1). This represents an overall pre-trial p-value "
         f"{number} for the Bayesian search."
     )
     if count and report.direction is not None:

@@ -220,5 +220,11 @@ def format_odds(log_odds: float | None) -> str:
     return f"{mantissa:.2f}e{exponent:+03d}"
 
 
+def shorten(text: str, length: int) -> str:
+    """At most `length` characters, with an ellipsis where something was left out."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def _or_minus_infinity(value: float | None) -> float:
     return -math.inf if value is None else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.analyses.report import LISTED_BELOW_P, Report, format_odds
+from llama.analyses.report import LISTED_BELOW_P, Report, format_odds, shorten
 from llama.plots.skymap import Caption, NeutrinoMark, joint_skymap
 from llama.science.skymap import SkyMap
 
@@ -20,7 +20,7 @@ def scatterplot(report: Report, skymap: SkyMap, version: str) -> Any:
     ]
     focus = next((row.number for row in report.by_significance if row.log_odds is not None), None)
     caption = Caption(
-        title=report.event_id,
+        title=shorten(report.event_id, 40),
         time=readable_time(report.event_time),
         result=_result(report),
         version=f"llama {version}",

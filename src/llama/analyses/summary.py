@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from llama.analyses.report import Report, Row, format_odds
+from llama.analyses.report import Report, Row, format_odds, shorten
 from llama.analyses.scatterplot import readable_time, warning
 from llama.analyses.tables import LIST_COLUMNS, SIGNIFICANCE_COLUMNS
 from llama.formats.pdf import typeset
 
-MAX_ROWS = 12
+MAX_ROWS = 20
 MAX_NOTES = 6
 MAX_NOTE_LENGTH = 300
 MAX_PARAMETERS = 40
@@ -64,12 +64,6 @@ def page(
         "notes": _notes(report),
         "parameters": _parameters(report.parameters),
     }
-
-
-def shorten(text: str, length: int) -> str:
-    """At most `length` characters, with an ellipsis where something was left out."""
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _subtitle(report: Report) -> str:

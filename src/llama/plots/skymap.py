@@ -208,14 +208,15 @@ def _draw_bar(figure: Any, painted: Any) -> None:
 
 def _draw_words(figure: Any, caption: Caption, skymap: SkyMap) -> None:
     areas = ", ".join(f"{100 * p:.0f} % area {_area(credible_area_deg2(skymap, p))}" for p in _LEVELS)
-    figure.text(0.02, 0.95, caption.title, fontsize=13, fontweight="bold", va="center")
-    figure.text(0.02, 0.895, f"{caption.time}    {areas}", fontsize=9, va="center")
-    figure.text(0.02, 0.85, caption.result, fontsize=9, va="center")
-    figure.text(0.985, 0.025, f"ICRS; {caption.version}", fontsize=7, ha="right", color="#555555")
+    style: dict[str, Any] = {"va": "center", "parse_math": False}  # names may hold dollar signs
+    figure.text(0.02, 0.95, caption.title, fontsize=13, fontweight="bold", **style)
+    figure.text(0.02, 0.895, f"{caption.time}    {areas}", fontsize=9, **style)
+    figure.text(0.02, 0.85, caption.result, fontsize=9, **style)
+    figure.text(0.985, 0.025, f"ICRS; {caption.version}", fontsize=7, ha="right", color="#555555", **style)
     if caption.warning:
-        box = {"boxstyle": "round,pad=0.35", "facecolor": "#B00020", "edgecolor": "none"}
-        place: dict[str, Any] = {"ha": "right", "va": "center", "bbox": box}
-        figure.text(0.985, 0.945, caption.warning, fontsize=12, fontweight="bold", color="white", **place)
+        style |= {"bbox": {"boxstyle": "round,pad=0.35", "facecolor": "#B00020", "edgecolor": "none"}, "ha": "right"}
+        size = 12 if len(caption.warning) <= 30 else 9
+        figure.text(0.985, 0.945, caption.warning, fontsize=size, fontweight="bold", color="white", **style)
 
 
 def _area(deg2: float) -> str:

@@ -1,0 +1,121 @@
+"""The neutrino lists for people."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_examples import GPS, neutrino_list, real_neutrinos, significance
+
+from llama.analyses.report import format_odds, format_p, read_report, round_p
+from llama.analyses.tables import coincidence_list, escape_latex, latex_table, plain_list
+
+EVENT = ("S120923ab-2-Preliminary", GPS, "2012-09-23T11:18:35.500000Z")
+
+
+def rows_of(table: str) -> list[list[str]]:
+    """Cells of the lines between the rule and the next empty line."""
+    lines = table.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("---")) + 1
+    return [line.split() for line in lines[start : lines.index("", start)]]
+
+
+def test_the_plain_list_has_every_neutrino_in_time_order_with_dt_and_r90(data: Path) -> None:
+    neutrinos = real_neutrinos(data, 12)
+    rows = rows_of(plain_list(neutrino_list(tuple(reversed(neutrinos))), *EVENT))
+    assert [row[1] for row in rows] == [nu.i3event for nu in neutrinos]
+    assert [row[0] for row in rows] == [str(i) for i in range(1, 13)]
+    for row, nu in zip(rows, neutrinos, strict=True):
+        assert float(row[2]) == pytest.approx(nu.gps - GPS, abs=0.006)
+        assert float(row[5]) == pytest.approx(2.145966 * nu.sigma, abs=0.006)
+
+
+def test_columns_are_aligned(data: Path) -> None:
+    text = plain_list(neutrino_list(real_neutrinos(data, 60)), *EVENT).splitlines()
+    rule = next(i for i, line in enumerate(text) if line.startswith("---"))
+    table = text[rule - 2 : rule + 61]
+    assert len({len(line) for line in (table[0], *table[3:])}) == 1
+    assert "[deg]" in table[1] and "[GeV]" in table[1] and "[s]" in table[1]
+
+
+def test_the_lists_say_what_dt_and_r90_mean_and_what_data_there_are(data: Path) -> None:
+    partial = neutrino_list(real_neutrinos(data, 1), complete=False, covered_s=412.5, why="a gap between runs")
+    text = plain_list(partial, *EVENT)
+    assert "t_neutrino - t_gw" in text and "2.146 sigma" in text
+    assert "412.5 s" in text and "NOT COMPLETE" in text and "a gap between runs" in text
+
+
+def test_an_empty_list_says_so(data: Path) -> None:
+    assert "No neutrino in the window." in plain_list(neutrino_list(()), *EVENT)
+    report = read_report(significance((), p_value=1.0, p_value_text="1.0000", log_odds_ratio=None))
+    assert "odds 0, p-value 1.0000" in coincidence_list(report)
+    assert "no neutrino in the window" in latex_table(report)
+
+
+def test_blinded_neutrinos_are_called_that(data: Path) -> None:
+    neutrinos = real_neutrinos(data, 2, kind="blinded")
+    report = read_report(significance(neutrinos))
+    for text in (plain_list(neutrino_list(neutrinos), *EVENT), coincidence_list(report), latex_table(report)):
+        assert "BLINDED" in text
+
+
+def test_the_coincidence_list_adds_odds_and_p_values(data: Path) -> None:
+    report = read_report(significance(real_neutrinos(data, 7), {3: 0.0123}))
+    rows = rows_of(coincidence_list(report))
+    assert rows[2][-2:] == ["8.13e-02", "0.0123"]
+    assert rows[6][-2] == "0"  # log odds null
+
+
+def test_without_a_p_value_the_reason_is_printed(data: Path) -> None:
+    report = read_report(
+        significance(real_neutrinos(data, 1), p_value=None, p_value_text="n/a", p_value_reason="no table fits")
+    )
+    assert "p-value n/a (no table fits)" in coincidence_list(report)
+
+
+def test_a_neutrino_beyond_all_background_shares_the_events_limit(data: Path) -> None:
+    content = significance(real_neutrinos(data, 2), {1: 0.0}, p_value=0.0, p_value_text="<1/12000")
+    assert [row.p_text for row in read_report(content).rows] == ["<1/12000", "0.3200"]
+
+
+def test_the_latex_table_is_a_whole_tabular(data: Path) -> None:
+    lines = latex_table(read_report(significance(real_neutrinos(data, 3), {2: 0.02}))).splitlines()
+    body = [line for line in lines if line.endswith(r"\\")]
+    assert {line.count("&") for line in body} == {10} and len(body) == 4
+    assert lines[-1] == r"\end{tabular}"
+    assert r"IC86-2012\_500" in body[1] and r"\times10^{" in body[1]
+    assert all(line.startswith("%") or "#" not in line for line in lines)
+
+
+@given(st.text())
+def test_no_text_escapes_from_latex(text: str) -> None:
+    escaped = escape_latex(text)
+    assert len(escaped) >= len(text)
+    for special in "&%$#_{}":
+        bare = escaped.replace(r"\textbackslash{}", "").replace(r"\textasciitilde{}", "")
+        bare = bare.replace(r"\textasciicircum{}", "").replace(r"\textless{}", "").replace(r"\textgreater{}", "")
+        assert bare.count(special) == bare.count(f"\\{special}")
+
+
+@given(st.floats(-1e4, 1e4))
+def test_odds_are_printed_right_where_no_float_reaches(log_odds: float) -> None:
+    mantissa, exponent = format_odds(log_odds).split("e")
+    assert 1.0 <= float(mantissa) < 10.0
+    assert math.log(float(mantissa)) + int(exponent) * math.log(10) == pytest.approx(log_odds, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("p_value", "number", "text"),
+    [(0.01234, 0.0123, "0.0123"), (0.0001, 0.0001, "0.0001"), (4.567e-5, 4.6e-5, "4.6e-05"), (1.0, 1.0, "1.0000")],
+)
+def test_p_values_are_rounded_as_icecube_rounds_them(p_value: float, number: float, text: str) -> None:
+    assert (round_p(p_value), format_p(p_value)) == (number, text)
+
+
+def test_the_radius_factor_is_the_published_one() -> None:
+    from llama.analyses.report import R90_PER_SIGMA
+
+    assert pytest.approx(2.145966, abs=5e-7) == R90_PER_SIGMA
