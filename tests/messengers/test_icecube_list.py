@@ -22,6 +22,7 @@ from llama.engine.step import Step, read
 from llama.formats.records import JsonObject, Record, to_json
 from llama.messengers.icecube import MESSENGER, neutrino_list
 from llama.messengers.icecube.blinding import blind, scrambled_ra_deg
+from llama.messengers.icecube.likelihood import neutrinos
 from llama.messengers.icecube.products import due
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow, from_window
 from llama.messengers.icecube.text import as_text
@@ -185,8 +186,20 @@ def test_a_live_list_is_due_when_its_window_closes_and_then_again():
     assert due(found, closes + timedelta(minutes=3)) == closes + timedelta(minutes=8)
 
 
+def test_arrays_for_the_statistic(archive, tmp_path):
+    found = make(archive, tmp_path)
+    columns = neutrinos(found)
+    assert len(columns) == 5
+    assert np.array_equal(columns.gps_s, [row.gps for row in found.neutrinos])
+    assert np.allclose(np.degrees(columns.ra_rad), [row.ra for row in found.neutrinos])
+    assert np.allclose(np.degrees(columns.dec_rad), [row.dec for row in found.neutrinos])
+    assert np.degrees(columns.sigma_rad).min() == pytest.approx(0.2)
+    assert np.array_equal(columns.energy_gev, [row.energy for row in found.neutrinos])
+
+
 def test_an_empty_list_is_a_list(tmp_path):
     empty = dataclasses.replace(LIST, neutrinos=())
+    assert len(neutrinos(empty)) == 0
     path = tmp_path / "list.json"
     NEUTRINOS.codec.write(empty, path)
     assert NEUTRINOS.codec.read(path) == empty
