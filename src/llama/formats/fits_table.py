@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 from llama.formats.errors import SkyMapError
 
 BLOCK = 2880  # every FITS header and data part is padded to a multiple of this
-_CHUNK = 1 << 20
+_CHUNK = 1 << 24  # no single read is longer, whatever a corrupt header asks for
+_MAX_HEADER_BLOCKS = 1000
+_MAX_COLUMNS = 999  # FITS standard 4.0, section 7.3.1
 _KINDS = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
 _OTHER_BYTES = {"A": 1, "C": 8, "M": 16, "P": 8, "Q": 16}
 
@@ -118,7 +120,7 @@ def _read(stream: IO[bytes], size: int) -> bytes:
 
 def _exactly(stream: IO[bytes], size: int) -> bytes:
     parts, missing = [], size
-    while missing and (part := _read(stream, missing)):
+    while missing and (part := _read(stream, min(missing, _CHUNK))):
         parts.append(part)
         missing -= len(part)
     if missing:
@@ -139,6 +141,8 @@ def _header(stream: IO[bytes], start: str, seen: list[str] | None = None) -> fit
         raise SkyMapError(f"no table in this FITS file has a column of probabilities; columns found: {_listed(seen)}")
     blocks = [block]
     while not _ends(blocks[-1]):
+        if len(blocks) == _MAX_HEADER_BLOCKS:
+            raise SkyMapError("its FITS header has no end; get the file again from where it came")
         blocks.append(_exactly(stream, BLOCK))
     try:
         return fits.Header.fromstring(b"".join(blocks))
@@ -179,6 +183,8 @@ def _table(header: fits.Header, stream: IO[bytes]) -> Table:
     if header.get("ZTABLE"):
         raise SkyMapError("the FITS table is tile-compressed; unpack it with funpack first")
     count = _card(header, "TFIELDS")
+    if count > _MAX_COLUMNS:
+        raise SkyMapError(f"its FITS header says TFIELDS = {count}; get the file again from where it came")
     names = tuple(str(header.get(f"TTYPE{k}", "")).strip().upper() for k in range(1, count + 1))
     fields = [(str(k), *_form(str(header.get(f"TFORM{k}", "")).strip())) for k in range(1, count + 1)]
     dtype = np.dtype(cast("Any", fields))

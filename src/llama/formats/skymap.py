@@ -47,9 +47,9 @@ def read_skymap(source: Path | bytes) -> SkyMap:
                 (columns[1], columns[2], columns[3]) if len(columns) == 4 else None,
                 distmean_mpc=_number(table.header, "DISTMEAN"),
                 diststd_mpc=_number(table.header, "DISTSTD"),
-                origin={key: _text(table.header[key]) for key in ORIGIN_KEYS if key in table.header},
+                origin={key: text for key in ORIGIN_KEYS if (text := _text(table.header.get(key)))},
             )
-    except ValueError as error:  # SkyMapError from the file, plain ValueError from the science
+    except (ValueError, fits.VerifyError) as error:  # SkyMapError from the file, plain ValueError from the science
         raise SkyMapError(f"{name}: {error}") from error
 
 
@@ -76,7 +76,7 @@ def _refuse_other_frames(header: fits.Header) -> None:
 
 
 def _text(value: Any) -> str:
-    return str(value).strip()
+    return "" if value is None or isinstance(value, fits.card.Undefined) else str(value).strip()
 
 
 def _number(header: fits.Header, key: str) -> float | None:

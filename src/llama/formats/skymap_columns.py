@@ -37,6 +37,8 @@ def used_columns(table: Table) -> list[str]:
         missing = ", ".join(sorted(_DISTANCE.keys() - set(distance)))
         raise SkyMapError(f"the table has {distance[0]} but not {missing}; a distance takes {', '.join(_DISTANCE)}")
     used += distance
+    if any(table.dtype[table.field(name)].base.kind not in "fiu" for name in used):
+        raise SkyMapError("its probabilities or distances are no numbers; get the file again from where it came")
     if len({table.per_row(name) for name in used}) != 1:
         raise SkyMapError("its columns do not have as many values each; get the file again from where it came")
     return used

@@ -64,6 +64,8 @@ def read_partial(table: Table, ordering: str) -> Cells:
             "INDXSCHM = 'EXPLICIT' needs a column of pixel numbers (PIXEL) and an NSIDE that is a power of two; "
             "use the multi-order version of the map"
         )
+    if table.per_row(index) != table.per_row(used[0]) or table.dtype[table.field(index)].base.kind != "i":
+        raise SkyMapError("it does not number its pixels one by one; get the file again from where it came")
     refuse_too_many(table.rows * table.per_row(index))
     rows = np.concatenate(list(table.chunks(_PIXELS)))
     ipix = table.values(rows, index).astype(np.int64)

@@ -71,6 +71,7 @@ def from_flat_blocks(order: int, blocks: Iterable[Float]) -> tuple[Order, Index,
     parts: list[tuple[Order, Index, Float]] = []
     first, count = 0, 0
     for block in blocks:
+        _refuse_no_density(block[0])
         size = block.shape[1]
         ipix = np.arange(first, first + size, dtype=np.int64)
         parts.append(_merged(np.full(size, order, dtype=np.uint8), ipix, block))
@@ -183,16 +184,20 @@ def _refuse_overlap(order: Order, ipix: Index) -> None:
         )
 
 
-def _normalised(order: Order, density: Float) -> Float:
-    bad = ~np.isfinite(density)
-    if bad.any():
-        raise ValueError(f"{bad.sum()} of {bad.size} probabilities are not a number or infinite")
+def _refuse_no_density(density: Float) -> None:
+    if not np.isfinite(density).all():
+        raise ValueError("some probabilities are infinite or not a number (NaN); ask for a corrected map")
     if density.min() < 0:
-        count, lowest = int((density < 0).sum()), density.min()
-        raise ValueError(f"{count} of {density.size} probabilities are negative, down to {lowest:g}")
+        raise ValueError(
+            f"some probabilities are negative, down to {density.min():g} per sr; ask for a corrected map"
+        )
+
+
+def _normalised(order: Order, density: Float) -> Float:
+    _refuse_no_density(density)
     total = float(np.sum(density * cell_area_sr(order)))  # not @: waking BLAS threads takes 9 ms
     if total == 0:
-        raise ValueError("all probabilities are zero")
+        raise ValueError("all probabilities are zero; ask for a corrected map")
     if abs(total - 1) > SUM_TOLERANCE:
-        raise ValueError(f"the probabilities sum to {total:.6g}, not to 1")
+        raise ValueError(f"the probabilities sum to {total:.6g}, not to 1; ask for a whole or a corrected map")
     return density if abs(total - 1) <= _EXACT else density / total
