@@ -8,7 +8,8 @@ EngineError
 │   ├── NotAnEvent         no journal there
 │   ├── EventExists        refusing to overwrite
 │   ├── UnsupportedFileSystem
-│   └── DamagedObject      an object whose bytes no longer match its digest
+│   ├── DamagedObject      an object whose bytes no longer match its digest
+│   └── StorageError       the disk is full, read-only or failing; nothing was lost
 ├── ClaimLost              somebody else makes this product now
 └── NotYet                 the data are not there yet; not a failure
 """
@@ -52,6 +53,10 @@ class UnsupportedFileSystem(EventError):
 
 class DamagedObject(EventError):
     """A stored object's bytes no longer match its digest."""
+
+
+class StorageError(EventError):
+    """The disk is full, read-only or failing; the event is as it was, or `repair` finishes it."""
 
 
 class ClaimLost(EngineError):

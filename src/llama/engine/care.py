@@ -1,0 +1,178 @@
+"""Looking after an event: finishing what a crash interrupted, checking every byte, old versions, tidying."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from llama.engine.claim import Owner, is_dead
+from llama.engine.errors import EventError
+from llama.engine.event import Event, View
+from llama.engine.journal import Entry, Seen, Stat, Unknown
+from llama.engine.pipeline import Pipeline
+from llama.engine.state import State, Version
+from llama.engine.store import digest_of
+
+
+def needs_repair(event: Event, state: State) -> bool:
+    """Whether a view is missing or old, or had to be hashed because the journal does not know it by its looks."""
+    for filename, file in state.files.items():
+        if file.digest is not None and not _known_by_sight(event, state, filename):
+            present = state.observed.views.get(filename)
+            if (present is None or file.knows(present)) and file.digest in event.store:
+                return True
+    return False
+
+
+def repair(event: Event, *, now: datetime) -> list[str]:
+    """Finish interrupted commits; says what was done. Never touches a file that was edited by hand.
+
+    Puts back views that are missing or show an earlier version, cuts a torn last line of the journal, removes
+    scratch of makers that are gone, and restores a missing object from an intact view.
+    """
+    done: list[str] = []
+    with event.writing() as state:
+        event.append([])  # cuts a torn line
+        _drop_scratch(event, state)
+        with event.scratch() as scratch:
+            views: list[View] = []
+            entries: list[Entry] = []
+            for filename in state.files:
+                _repair_file(event, filename, scratch, now, views, entries, done)
+            event.append(entries)
+            event.show(views)
+    return done
+
+
+def _repair_file(
+    event: Event,
+    filename: str,
+    scratch: Path,
+    now: datetime,
+    views: list[View],
+    entries: list[Entry],
+    done: list[str],
+) -> None:
+    file = event.refresh().file(filename)
+    present = event.view_digest(filename)
+    if file.digest is None or (present is not None and not file.knows(present)):
+        return
+    if file.digest not in event.store:
+        if present != file.digest:
+            done.append(f"{filename}: neither its content nor an intact copy is left; remake or receive it again")
+            return
+        event.store.copy_in(event.path / filename, scratch)
+        done.append(f"{filename}: kept copy restored from the file in view")
+    view = event.prepare_view(filename, file.digest, scratch)
+    if view.temporary is not None:
+        views.append(view)
+        done.append(f"{filename}: put in view ({'it was missing' if present is None else 'an older version was'})")
+    if view.seen is not None and file.seen.get(file.digest) != view.seen:
+        entries.append(Seen(at=now, filename=filename, digest=file.digest, seen=view.seen))
+
+
+def _known_by_sight(event: Event, state: State, filename: str) -> bool:
+    file = state.file(filename)
+    try:
+        seen = Stat.of((event.path / filename).stat())
+    except FileNotFoundError:
+        return False
+    return file.digest is not None and file.seen.get(file.digest) == seen
+
+
+def _drop_scratch(event: Event, state: State) -> None:
+    """Remove scratch folders of makers that are gone. The lock is held, so no other kind can be in use."""
+    folder, me = event.folder / "scratch", Owner.myself()
+    for path in folder.iterdir() if folder.is_dir() else ():
+        claim = state.claims.get(path.name)
+        if claim is None or is_dead(claim, me):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def check(event: Event) -> list[str]:
+    """Hash everything again; one line for each thing that is wrong."""
+    found = [
+        f"journal line {number} {entry.why}"
+        for number, entry in enumerate(event.entries(), 1)
+        if isinstance(entry, Unknown) and entry.why
+    ]
+    found += [
+        f"object {digest} is damaged: its bytes are no longer those it is named after"
+        for digest in sorted(event.store)
+        if digest_of(event.store.path(digest)) != digest
+    ]
+    for filename, file in sorted(event.refresh().files.items()):
+        if file.digest is None:
+            continue
+        if file.digest not in event.store:
+            found.append(
+                f"{filename}: the kept copy is missing; `llama event repair` restores it if the file is intact"
+            )
+        path = event.path / filename
+        if not path.is_file():
+            found.append(f"{filename}: not in view; `llama event repair` puts it back")
+        elif (present := digest_of(path)) != file.digest:
+            old = "shows an older version; `llama event repair` puts the present one back"
+            hand = "was edited by hand; `llama event adopt` to use it, `llama event remake` to replace it"
+            found.append(f"{filename}: {old if file.knows(present) else hand}")
+    return found
+
+
+def mend_object(event: Event, digest: str) -> bool:
+    """Replace a damaged object by an intact file in view, if there is one."""
+    for filename, file in event.refresh().files.items():
+        path = event.path / filename
+        if file.digest == digest and path.is_file() and digest_of(path) == digest:
+            with event.writing(), event.scratch() as scratch:
+                copy = scratch / "intact"
+                shutil.copyfile(path, copy)
+                event.store.drop([digest])
+                event.store.take(copy, digest)
+            return True
+    return False
+
+
+def versions(event: Event, filename: str) -> list[Version]:
+    """Every content the file has had, oldest first. Raises EventError for a file never heard of."""
+    state = event.refresh()
+    if filename not in state.files:
+        raise EventError(f"{event.id} has never had a file {filename}")
+    return list(state.files[filename].versions)
+
+
+def version_name(event: Event, filename: str, version: Version) -> str:
+    """The name a version has outside its event: `S1234-v3-dedb33f-skymap_info.json`."""
+    return f"{event.id}-v{version.number}-{version.digest[:7]}-{filename}"
+
+
+def get_version(event: Event, filename: str, number: int | None, into: Path) -> Path:
+    """Write a copy of one version (None: the present one) into a folder; never overwrites."""
+    every = versions(event, filename)
+    chosen = every[-1:] if number is None else [version for version in every if version.number == number]
+    if not chosen:
+        raise EventError(f"{filename} has no version {number}; there are 1 to {len(every)}")
+    target = into / version_name(event, filename, chosen[0])
+    if target.exists():
+        raise EventError(f"{target} exists already and is left as it is")
+    if chosen[0].digest not in event.store:
+        raise EventError(f"version {chosen[0].number} of {filename} was pruned; its digest is {chosen[0].digest}")
+    shutil.copyfile(event.store.path(chosen[0].digest), target)
+    return target
+
+
+def prune(event: Event, pipeline: Pipeline) -> list[str]:
+    """Remove contents that no present file, receipt or running maker needs; returns their digests.
+
+    A receipt is the product of a step that writes to the outside; what it was made from was published, and is kept.
+    """
+    with event.writing() as state:
+        needed = {file.digest for file in state.files.values()}
+        needed |= {digest for claim in state.claims.values() for digest in claim.sources.values()}
+        for product in pipeline:
+            if any(service.writes for service in product.services):
+                file = state.file(product.filename)
+                needed |= file.given | {version.digest for version in file.versions}
+        dropped = sorted(digest for digest in event.store if digest not in needed)
+        event.store.drop(dropped)
+        return dropped

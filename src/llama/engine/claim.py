@@ -1,0 +1,76 @@
+"""Who makes a product: enough about a process to tell, on the same machine, whether it still lives."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from llama.engine.journal import Claimed
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """One process on one machine since one boot. `started` tells it from a later one with the same pid."""
+
+    host: str
+    boot: str
+    pid: int
+    started: float
+
+    @classmethod
+    def myself(cls) -> Owner:
+        """This process."""
+        pid = os.getpid()
+        return cls(socket.gethostname(), boot_id(), pid, process_start(pid) or 0.0)
+
+
+def is_dead(claim: Claimed, me: Owner) -> bool:
+    """Whether the claimant is known to be gone. Of another machine nothing is known: its claim must expire."""
+    if claim.host != me.host:
+        return False
+    if claim.boot != me.boot:
+        return True
+    return process_start(claim.pid) != claim.started
+
+
+def is_expired(claim: Claimed, now: datetime) -> bool:
+    """Whether the claim has run out, alive or not."""
+    return now >= claim.expires
+
+
+def boot_id() -> str:
+    """Differs after every boot."""
+    if _BOOT_ID.exists():
+        return _BOOT_ID.read_text().strip()
+    import psutil  # macOS
+
+    return f"{psutil.boot_time():.0f}"
+
+
+def process_start(pid: int) -> float | None:
+    """When the process started, on a scale of its own; None when there is no such living process.
+
+    On Linux in clock ticks since boot: the time of day would shift when the clock is set.
+    """
+    if not _BOOT_ID.exists():
+        return _process_start_elsewhere(pid)
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in "ZX" else float(fields[19])
+
+
+def _process_start_elsewhere(pid: int) -> float | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None

@@ -1,0 +1,350 @@
+"""An event: a folder of plain files, and `.llama/` with the journal, every content it ever had, and a lock.
+
+People and steps see copies; the journal and the objects are the truth. Whatever changes an event does so by
+appending to the journal under its lock.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from llama.engine.claim import Owner, is_dead
+from llama.engine.errors import EventError, EventExists, NotAnEvent
+from llama.engine.filesystem import fsync_folder, require_local, storage_errors
+from llama.engine.flags import Flags
+from llama.engine.journal import (
+    Adopted,
+    Entry,
+    Flagged,
+    Item,
+    Journal,
+    Locked,
+    Received,
+    Requested,
+    Stat,
+    Unlocked,
+    Unvetoed,
+    Vetoed,
+    write_new,
+)
+from llama.engine.pipeline import Pipeline
+from llama.engine.product import Product, Selection, Shared
+from llama.engine.state import Observed, State
+from llama.engine.store import Parts, Store, digest_of, place, settle
+
+SharedDigest = Callable[[Shared[Any]], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A copy ready to be put in view; `temporary` is None when the file in view stays as it is."""
+
+    filename: str
+    temporary: Path | None
+    seen: Stat | None
+
+
+class Event:
+    """One event folder. Cheap to make; keeps its place in the journal, so keep it to look again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.id = self.path.name
+        self.folder = self.path / ".llama"
+        self.journal = Journal(self.folder)
+        self.store = Store(self.folder / "objects")
+        self._state = State()
+        self._parts = Parts(self.store)
+        self._hashed: dict[str, tuple[Stat, str]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Event {self.path}>"
+
+    @classmethod
+    def open(cls, path: Path) -> Event:
+        """An existing event. Raises NotAnEvent, or UnsupportedFileSystem where locks do not work."""
+        event = cls(path)
+        if not event.journal.path.is_file():
+            raise NotAnEvent(f"{path} is not an event folder: it has no .llama/journal.jsonl")
+        require_local(event.path)
+        return event
+
+    @classmethod
+    def create(cls, path: Path, files: Mapping[str, bytes], flags: Flags, *, why: str, now: datetime) -> Event:
+        """A new event, built out of sight and renamed in whole. Raises EventExists and leaves that one alone."""
+        path = path.absolute()
+        _check_name(path.name, "event id")
+        for filename in files:
+            _check_name(filename, "file name")
+        hidden = path.parent / new_folder_name(path.name)
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            require_local(path)
+            try:
+                _build(hidden, files, flags, why, now)
+                _rename_new(hidden, path)
+            finally:
+                shutil.rmtree(hidden, ignore_errors=True)
+        return cls(path)
+
+    # ------------------------------------------------------------------ looking
+
+    def refresh(self) -> State:
+        """What the journal adds up to now. The same object each time; it goes on by itself at the next call."""
+        try:
+            again, items = self.journal.news()
+        except FileNotFoundError:
+            raise NotAnEvent(f"{self.path} is not an event folder: it has no .llama/journal.jsonl") from None
+        if again:
+            self._state = State()
+        self._state.add(items)
+        return self._state
+
+    def look(self, pipeline: Pipeline, shared: SharedDigest) -> State:
+        """The state with everything observed that `statuses` needs for this pipeline."""
+        state = self.refresh()
+        tables = {item.name: item for product in pipeline for item in product.shared}
+        state.observed = Observed(
+            views={name: self.view_digest(name) for name in {*pipeline.by_filename, *state.files}},
+            parts=self._selected(pipeline, state),
+            shared={name: shared(item) for name, item in tables.items()},
+            dead=self._dead(state),
+        )
+        return state
+
+    def entries(self) -> list[Item]:
+        """The whole journal."""
+        return Journal(self.folder).news()[1]
+
+    def view_digest(self, filename: str) -> str | None:
+        """Digest of the file in view, None when there is none; hashed only if it was touched since last seen."""
+        path = self.path / filename
+        try:
+            seen = Stat.of(path.stat())
+        except FileNotFoundError:
+            return None
+        for digest, known in self._state.file(filename).seen.items():
+            if known == seen:
+                return digest
+        cached = self._hashed.get(filename)
+        if cached is None or cached[0] != seen:
+            cached = self._hashed[filename] = (seen, digest_of(path))
+        return cached[1]
+
+    def unknown_files(self, pipeline: Pipeline) -> list[str]:
+        """Files in view that neither the journal nor the pipeline knows."""
+        state = self.refresh()
+        found = (entry.name for entry in os.scandir(self.path) if not entry.name.startswith("."))
+        return sorted(name for name in found if name not in state.files and name not in pipeline.by_filename)
+
+    def _selected(self, pipeline: Pipeline, state: State) -> dict[tuple[str, str], str]:
+        parts: dict[tuple[str, str], str] = {}
+        for product in pipeline:
+            for item in product.all_inputs:
+                if isinstance(item, Selection) and (digest := state.file(item.product.filename).digest):
+                    key = (digest, item.key)
+                    parts[key] = state.parts.get(key) or self._parts.digest(item, digest)
+        return parts
+
+    def _dead(self, state: State) -> frozenset[str]:
+        if not state.claims:
+            return frozenset()
+        me = Owner.myself()
+        return frozenset(name for name, claim in state.claims.items() if is_dead(claim, me))
+
+    # ------------------------------------------------------------------ changing
+
+    @contextmanager
+    def writing(self) -> Iterator[State]:
+        """Holds the event's lock, with the state as of now."""
+        with storage_errors(self.path), self.journal.lock():
+            yield self.refresh()
+
+    def append(self, entries: Iterable[Entry], *, durable: bool = True) -> None:
+        """Append under `writing`."""
+        self.journal.append(entries, durable=durable)
+        self.refresh()
+
+    @contextmanager
+    def scratch(self, name: str | None = None) -> Iterator[Path]:
+        """A folder on the event's file system that is gone afterwards."""
+        path = self.folder / "scratch" / (name or secrets.token_hex(8))
+        with storage_errors(path):
+            path.mkdir(parents=True)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def prepare_view(self, filename: str, digest: str, scratch: Path, *, replaces: str | None = None) -> View:
+        """Copy an object to where one rename puts it in view.
+
+        A file edited by hand is not replaced, unless its content is `replaces`, of which there is a copy.
+        """
+        present, file = self.view_digest(filename), self._state.file(filename)
+        if present == digest:
+            return View(filename, None, Stat.of((self.path / filename).stat()))
+        if present is not None and present != replaces and not file.knows(present):
+            return View(filename, None, None)
+        temporary = self.store.place(digest, scratch / f"view-{filename}")
+        settle(temporary)
+        return View(filename, temporary, Stat.of(temporary.stat()))
+
+    def show(self, views: Iterable[View]) -> None:
+        """Put prepared views in place, each by one rename."""
+        for view in views:
+            if view.temporary is not None:
+                view.temporary.rename(self.path / view.filename)
+        fsync_folder(self.path)
+
+    def receive(self, files: Mapping[str, bytes], *, why: str, now: datetime) -> list[str]:
+        """Record files from outside; returns the names of those that were new.
+
+        Content that is there already is no news, so a second delivery does nothing. A file edited by hand is kept
+        as a version before it is replaced. Raises EventError for a locked file.
+        """
+        for filename in files:
+            _check_name(filename, "file name")
+        with self.writing() as state, self.scratch() as scratch:
+            entries: list[Entry] = []
+            views: list[View] = []
+            for filename, data in files.items():
+                temporary = scratch / filename
+                temporary.write_bytes(data)
+                digest = settle(temporary)
+                file = state.file(filename)
+                if digest == file.digest and file.outside:
+                    continue
+                self._refuse_locked(state, filename)
+                self.store.take(temporary, digest)
+                edit = self._kept_edit(filename, scratch)
+                if edit is not None:
+                    entries.append(Requested(at=now, filename=filename, why="replaced", set_aside=edit))
+                views.append(self.prepare_view(filename, digest, scratch, replaces=edit))
+                entries.append(Received(at=now, filename=filename, digest=digest, seen=views[-1].seen, why=why))
+            if entries:
+                self.append(entries)
+                self.show(views)
+            return [view.filename for view in views]
+
+    def _kept_edit(self, filename: str, scratch: Path) -> str | None:
+        """Keep a copy of what somebody made of the file by hand; its digest, None when it is as we left it."""
+        present = self.view_digest(filename)
+        if present is None or self._state.file(filename).knows(present):
+            return None
+        return self.store.copy_in(self.path / filename, scratch)
+
+    def adopt(self, filename: str, *, why: str, now: datetime) -> bool:
+        """Declare the file in view right, as if received; False when it was so already."""
+        _check_name(filename, "file name")
+        path = self.path / filename
+        if not path.is_file():
+            raise EventError(f"there is no file {filename} in {self.path} to adopt")
+        with self.writing() as state, self.scratch() as scratch:
+            self._refuse_locked(state, filename)
+            seen = Stat.of(path.stat())
+            digest = self.store.copy_in(path, scratch)
+            if Stat.of(path.stat()) != seen:
+                raise EventError(f"{filename} changed while it was read; adopt it again when it is finished")
+            file = state.file(filename)
+            if digest == file.digest and file.outside:
+                return False
+            self.append([Adopted(at=now, filename=filename, digest=digest, seen=seen, why=why)])
+            return True
+
+    def remake(self, product: Product[Any], *, why: str, now: datetime) -> None:
+        """Ask for a product to be made again; what was edited by hand is kept as a version.
+
+        Raises EventError for a product that comes from outside.
+        """
+        if product.make is None:
+            raise EventError(f"{product.filename} comes from outside and cannot be made again")
+        with self.writing(), self.scratch() as scratch:
+            edit = self._kept_edit(product.filename, scratch)
+            self.append([Requested(at=now, filename=product.filename, why=why, set_aside=edit)])
+
+    def veto(self, filename: str | None, *, why: str, now: datetime) -> None:
+        """Make no more of a product, or of the whole event (None)."""
+        self._note(Vetoed(at=now, filename=filename, why=why))
+
+    def unveto(self, filename: str | None, *, why: str, now: datetime) -> None:
+        """Lift a veto; for the whole event also the flag."""
+        self._note(Unvetoed(at=now, filename=filename, why=why))
+        if filename is None and self._state.flags.vetoed:
+            self.flag({"vetoed": False}, why=why, now=now)
+
+    def lock(self, filename: str | None, *, why: str, now: datetime) -> None:
+        """Keep a file, or the whole event, as it is."""
+        self._note(Locked(at=now, filename=filename, why=why))
+
+    def unlock(self, filename: str | None, *, why: str, now: datetime) -> None:
+        """Lift a lock."""
+        self._note(Unlocked(at=now, filename=filename, why=why))
+
+    def flag(self, changes: Mapping[str, str | bool], *, why: str, now: datetime) -> Flags:
+        """Set flags; returns them all. Raises ValueError for a flag or value there is not."""
+        with self.writing() as state:
+            wanted = state.flags.replace(changes)
+            present = state.flags.as_dict()
+            news = {name: value for name, value in wanted.as_dict().items() if present[name] != value}
+            if news:
+                self.append([Flagged(at=now, flags=news, why=why)])
+            return wanted
+
+    def _note(self, entry: Entry) -> None:
+        with self.writing():
+            self.append([entry])
+
+    def _refuse_locked(self, state: State, filename: str) -> None:
+        if filename in state.locks or None in state.locks:
+            raise EventError(f"{filename} in {self.path} is locked; `llama event unlock` first")
+
+
+def new_folder_name(event_id: str) -> str:
+    """A hidden folder to build an event in; names its builder, so that leftovers can be told."""
+    me = Owner.myself()
+    return f".new-{me.pid}-{me.started:.6f}-{secrets.token_hex(4)}-{event_id}"
+
+
+def _build(hidden: Path, files: Mapping[str, bytes], flags: Flags, why: str, now: datetime) -> None:
+    store = Store(hidden / ".llama" / "objects")
+    store.folder.mkdir(parents=True)
+    (hidden / ".llama" / "lock").touch()
+    entries: list[Entry] = [Flagged(at=now, flags=flags.as_dict(), why=why)]
+    for filename, data in files.items():
+        incoming = store.folder / "incoming"
+        incoming.write_bytes(data)
+        digest = settle(incoming)
+        store.take(incoming, digest)
+        view = hidden / filename
+        place(store.path(digest), view)
+        settle(view)
+        entries.append(Received(at=now, filename=filename, digest=digest, seen=Stat.of(view.stat()), why=why))
+    write_new(hidden / ".llama" / "journal.jsonl", entries)
+    fsync_folder(hidden / ".llama")
+    fsync_folder(hidden)
+
+
+def _rename_new(hidden: Path, path: Path) -> None:
+    if path.exists():
+        raise EventExists(f"{path} exists already and is left as it is")
+    try:
+        hidden.rename(path)
+    except OSError as error:
+        if path.exists():
+            raise EventExists(f"{path} exists already and is left as it is") from error
+        raise
+    fsync_folder(path.parent)
+
+
+def _check_name(name: str, what: str) -> None:
+    if not name or name.startswith(".") or "/" in name or "\0" in name:
+        raise EventError(f"{what} {name!r}: it must not be empty, start with a dot or hold a slash")

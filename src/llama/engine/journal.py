@@ -1,0 +1,283 @@
+"""The journal: what happened to an event, one line each, append-only. Everything else is a query on it.
+
+A line is a JSON object with a `kind`, a version `v` and `at` (UTC). Order is the position in the file; `at` is
+for people and for waiting times. A kind nobody here knows is kept and ignored, so that an older program can
+work beside a newer one. A last line without its newline was torn by a crash: it never happened.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from llama.engine.filesystem import storage_errors
+
+
+class Stat(msgspec.Struct, frozen=True, array_like=True):
+    """What tells an untouched file from a touched one without reading it."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stat:
+        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
+    """One thing that happened; the class name is its `kind`."""
+
+    at: datetime
+    v: int = 1
+
+
+class Received(Entry, frozen=True, kw_only=True, tag=True):
+    """A file came from outside. `seen` is the view as it was put in place."""
+
+    filename: str
+    digest: str
+    seen: Stat | None = None
+    why: str = ""
+
+
+class Adopted(Entry, frozen=True, kw_only=True, tag=True):
+    """A file that somebody put or edited in the folder was declared right; counts as received."""
+
+    filename: str
+    digest: str
+    seen: Stat | None = None
+    why: str = ""
+
+
+class Claimed(Entry, frozen=True, kw_only=True, tag=True):
+    """Somebody started to make a product.
+
+    A second entry with the same `claim` hands it to another process. `inputs` is what will be recorded with the
+    result (by input key), `sources` the digests of the files given.
+    """
+
+    claim: str
+    filename: str
+    inputs: dict[str, str]
+    sources: dict[str, str]
+    host: str
+    boot: str
+    pid: int
+    started: float
+    expires: datetime
+
+
+class Made(Entry, frozen=True, kw_only=True, tag=True):
+    """A product was made. `seconds` is the time `make` took, `due` when it wants to be made again."""
+
+    claim: str
+    filename: str
+    digest: str
+    inputs: dict[str, str]
+    seen: Stat | None = None
+    due: datetime | None = None
+    seconds: float = 0.0
+    software: str = ""
+
+
+class Failed(Entry, frozen=True, kw_only=True, tag=True):
+    """A making failed; `error` is one line for people."""
+
+    claim: str
+    filename: str
+    error: str
+    traceback: str = ""
+
+
+class Deferred(Entry, frozen=True, kw_only=True, tag=True):
+    """A making gave its claim back without result or failure, until `until`: data not there yet, or asked to stop."""
+
+    claim: str
+    filename: str
+    why: str
+    until: datetime
+
+
+class Requested(Entry, frozen=True, kw_only=True, tag=True):
+    """Somebody asked for a product to be made again; `set_aside` is the hand-made content it replaces."""
+
+    filename: str
+    why: str = ""
+    set_aside: str | None = None
+
+
+class Seen(Entry, frozen=True, kw_only=True, tag=True):
+    """A view was hashed, or put back; spares the next reader the hashing."""
+
+    filename: str
+    digest: str
+    seen: Stat
+
+
+class Vetoed(Entry, frozen=True, kw_only=True, tag=True):
+    """Nothing more is to be made of this product, or of the whole event (`filename` None)."""
+
+    filename: str | None = None
+    why: str = ""
+
+
+class Unvetoed(Entry, frozen=True, kw_only=True, tag=True):
+    """The veto is lifted."""
+
+    filename: str | None = None
+    why: str = ""
+
+
+class Locked(Entry, frozen=True, kw_only=True, tag=True):
+    """The file, or the whole event, is to stay as it is."""
+
+    filename: str | None = None
+    why: str = ""
+
+
+class Unlocked(Entry, frozen=True, kw_only=True, tag=True):
+    """The lock is lifted."""
+
+    filename: str | None = None
+    why: str = ""
+
+
+class Flagged(Entry, frozen=True, kw_only=True, tag=True):
+    """Flags were set; those not named stay."""
+
+    flags: dict[str, str | bool]
+    why: str = ""
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """A line that is kept and ignored. `why` is empty for a kind we do not know, else says what is wrong with it."""
+
+    line: bytes
+    why: str = ""
+
+
+Item = Entry | Unknown
+_KINDS = (
+    Received | Adopted | Claimed | Made | Failed | Deferred | Requested
+    | Seen | Vetoed | Unvetoed | Locked | Unlocked | Flagged
+)  # fmt: skip
+_NAMES = frozenset(kind.__name__ for kind in _KINDS.__args__)
+_DECODER: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(_KINDS)
+_ENCODER = msgspec.json.Encoder()
+
+
+def parse(line: bytes) -> Item:
+    """One line of a journal."""
+    try:
+        return _DECODER.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return Unknown(line, _complaint(line, error))
+
+
+def _complaint(line: bytes, error: Exception) -> str:
+    try:
+        kind = msgspec.json.decode(line, type=dict[str, object]).get("kind")
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return "is not JSON"
+    if isinstance(kind, str) and kind not in _NAMES:
+        return ""
+    return f"cannot be read: {error}"
+
+
+class Journal:
+    """The journal of one event. Reading needs no lock; appending does.
+
+    Keeps its place, so that looking again costs what is new.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "journal.jsonl"
+        self._lock = folder / "lock"
+        self._offset = 0
+        self._inode = 0
+
+    def stat(self) -> Stat:
+        """Changes whenever something was appended. Raises FileNotFoundError when there is no journal."""
+        return Stat.of(self.path.stat())
+
+    def news(self) -> tuple[bool, list[Item]]:
+        """What was appended since the last call, and whether that starts again from the beginning."""
+        with open(self.path, "rb") as file:
+            status = os.fstat(file.fileno())
+            again = status.st_ino != self._inode or status.st_size < self._offset
+            if again:
+                self._inode, self._offset = status.st_ino, 0
+            if status.st_size == self._offset:
+                return again, []
+            file.seek(self._offset)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return again, [parse(line) for line in whole.splitlines()]
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the event's lock; not re-entrant."""
+        with storage_errors(self._lock):
+            fd = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def append(self, entries: Iterable[Entry], *, durable: bool = True) -> None:
+        """Append under `lock`, in one write; on disk when this returns, if `durable`.
+
+        Claims need not be durable: if the machine stops, so do the claimants.
+        """
+        data = b"".join(_ENCODER.encode(entry) + b"\n" for entry in entries)
+        with storage_errors(self.path):
+            fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            try:
+                size = _cut_torn_line(fd)
+                try:
+                    _write(fd, data, durable)
+                except OSError:
+                    os.ftruncate(fd, size)  # a line that cannot be finished never happened
+                    raise
+            finally:
+                os.close(fd)
+
+
+def write_new(path: Path, entries: Iterable[Entry]) -> None:
+    """The first lines of a new journal."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        _write(fd, b"".join(_ENCODER.encode(entry) + b"\n" for entry in entries), durable=True)
+    finally:
+        os.close(fd)
+
+
+def _write(fd: int, data: bytes, durable: bool) -> None:
+    if os.write(fd, data) != len(data):
+        raise OSError(28, os.strerror(28))  # a short write to a regular file is a full disk
+    if durable:
+        os.fsync(fd)
+
+
+def _cut_torn_line(fd: int) -> int:
+    """Remove what follows the last newline; returns the size then."""
+    size = end = os.fstat(fd).st_size
+    while end:
+        start = max(0, end - 65536)
+        newline = os.pread(fd, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    if end != size:
+        os.ftruncate(fd, end)
+    return end

@@ -1,0 +1,245 @@
+"""Making one product: claim, make in a scratch folder, commit. Read `commit` for what survives a crash, and when.
+
+A crash before `recorded` leaves nothing but scratch (and perhaps an object nobody names); after it the product is
+made, and `repair` puts the view in place.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from llama.engine.claim import Owner
+from llama.engine.errors import ClaimLost, DecodeError, EngineError, NotYet
+from llama.engine.event import Event, SharedDigest
+from llama.engine.filesystem import storage_errors
+from llama.engine.journal import Claimed, Deferred, Failed, Made
+from llama.engine.pipeline import Pipeline
+from llama.engine.product import Product, Selection
+from llama.engine.state import State
+from llama.engine.status import Kind, current_inputs, statuses
+from llama.engine.step import Environment, Step
+from llama.engine.store import digest_of, place, read_json, settle
+
+Witness = Callable[[str], None]
+"""Is told of each point of a commit as it is passed; see POINTS."""
+
+POINTS = ("claimed", "given", "made", "written", "checked", "stored", "prepared", "recorded", "shown")
+_GRACE_S = 30.0  # a claim outlives its time limit by this, so that a slow end is not taken for a dead maker
+_ERROR_LENGTH = 300
+
+
+def utc_now() -> datetime:
+    """The time, UTC."""
+    return datetime.now(UTC)
+
+
+def _nobody(point: str) -> None:
+    """Watches nothing."""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What making needs besides the event: the pipeline, the environment and digests of shared files."""
+
+    pipeline: Pipeline
+    environment: Environment
+    shared: SharedDigest
+    clock: Callable[[], datetime] = utc_now
+
+    def claim(self, event: Event, product: Product[Any], *, now: datetime, owner: Owner) -> Claimed | None:
+        """Take a product to make; None when it is not ready (any more). Judged and written under one lock."""
+        with event.writing():
+            state = event.look(self.pipeline, self.shared)
+            if statuses(self.pipeline, state, now)[product.filename].kind is not Kind.READY:
+                return None
+            entry = _claimed(product, state, now, owner)
+            event.append([entry], durable=False)
+            return entry
+
+    def make(
+        self, event: Event, product: Product[Any], claim: Claimed, *, now: datetime, witness: Witness = _nobody
+    ) -> bool:
+        """Make what was claimed and commit it; False when it failed, was deferred, or the claim was lost.
+
+        `now` is what the step is told. Raises StorageError when the disk takes not even the record of a failure;
+        all else that goes wrong becomes an entry.
+        """
+        witness("claimed")
+        try:
+            with event.scratch(claim.claim) as scratch:
+                self._make(event, product, claim, scratch, now, witness)
+            return True
+        except ClaimLost as error:
+            give_back(event, claim, str(error), until=now, now=self.clock())
+        except NotYet as error:
+            give_back(event, claim, error.why, until=error.until, now=self.clock())
+        except Exception as error:  # noqa: BLE001 - whatever a step does wrong is recorded, not propagated
+            fail(event, claim, one_line(error), now=self.clock(), details=traceback.format_exc())
+        return False
+
+    def _make(
+        self, event: Event, product: Product[Any], claim: Claimed, scratch: Path, now: datetime, witness: Witness
+    ) -> None:
+        assert product.make is not None  # nobody can claim what comes from outside
+        step = self._step(event, product, claim, scratch, now)
+        witness("given")
+        started = time.perf_counter()
+        value = product.make(step)
+        seconds = time.perf_counter() - started
+        witness("made")
+        due = product.due(value, now) if product.due else None
+        result = scratch / "out" / product.filename
+        with storage_errors(result):
+            result.parent.mkdir()
+            product.codec.write(value, result)
+            digest = settle(result)
+        witness("written")
+        made = Made(
+            at=self.clock(),
+            claim=claim.claim,
+            filename=product.filename,
+            digest=digest,
+            inputs=claim.inputs,
+            due=max(due, now + timedelta(seconds=1)) if due else None,  # a date in the past must not spin
+            seconds=round(seconds, 6),
+            software=_software(self.environment),
+        )
+        commit(event, made, result, scratch, witness)
+
+    def _step(self, event: Event, product: Product[Any], claim: Claimed, scratch: Path, now: datetime) -> Step:
+        given, temporary = scratch / "in", scratch / "tmp"
+        with storage_errors(scratch):
+            given.mkdir()
+            temporary.mkdir()
+            files = {name: event.store.place(digest, given / name) for name, digest in claim.sources.items()}
+            shared = {item.key: self._shared(item, claim, given) for item in product.shared}
+        parts = {
+            item.key: _picked(item, files[item.product.filename])
+            for item in product.all_inputs
+            if isinstance(item, Selection) and item.key in claim.inputs
+        }
+        whole = {item.key for item in product.all_inputs if not isinstance(item, Selection)}
+        for name in [name for name in files if name not in whole]:
+            files.pop(name).unlink()  # only a part of it is an input
+        flags = event.refresh().flags.replace(_flags(claim.inputs))
+        return Step(
+            product=product,
+            event_id=event.id,
+            flags=flags,
+            now=now,
+            scratch=temporary,
+            environment=self.environment,
+            inputs={**files, **shared},
+            parts=parts,
+        )
+
+    def _shared(self, item: Any, claim: Claimed, given: Path) -> Path:
+        """The shared file as it was claimed, under a name nobody else changes."""
+        source = self.environment.shared_path(item)
+        target = given / f"shared-{source.name}"
+        place(source, target)
+        if digest_of(target) != claim.inputs[item.key]:
+            raise ClaimLost(f"{source} changed just now")
+        return target
+
+
+def commit(event: Event, made: Made, result: Path, scratch: Path, witness: Witness = _nobody) -> None:
+    """Make a finished, fsynced result part of the event.
+
+    Under the lock: is the claim still ours? -> object -> view beside its place -> `Made` -> view in place.
+    Raises ClaimLost when somebody else took over, or the product was received, vetoed or locked meanwhile.
+    """
+    with event.writing() as state:
+        if made.claim not in state.claims:
+            raise ClaimLost(f"{made.filename} is no longer ours to make")
+        witness("checked")
+        event.store.take(result, made.digest)
+        witness("stored")
+        view = event.prepare_view(made.filename, made.digest, scratch)
+        witness("prepared")
+        event.append([msgspec.structs.replace(made, seen=view.seen)])
+        witness("recorded")
+        event.show([view])
+        witness("shown")
+
+
+def take_over(event: Event, claim_id: str, owner: Owner) -> Claimed:
+    """Go on with a claim in another process; raises ClaimLost when it is no longer there."""
+    with event.writing() as state:
+        if claim_id not in state.claims:
+            raise ClaimLost("the claim was lost before its process started")
+        entry = msgspec.structs.replace(
+            state.claims[claim_id], host=owner.host, boot=owner.boot, pid=owner.pid, started=owner.started
+        )
+        event.append([entry], durable=False)
+        return entry
+
+
+def fail(event: Event, claim: Claimed, error: str, *, now: datetime, details: str = "") -> None:
+    """Record a failure, unless the claim was lost."""
+    with event.writing() as state:
+        if claim.claim in state.claims:
+            entry = Failed(at=now, claim=claim.claim, filename=claim.filename, error=error, traceback=details)
+            event.append([entry])
+
+
+def give_back(event: Event, claim: Claimed, why: str, *, until: datetime, now: datetime) -> None:
+    """Release a claim without blame, until `until`."""
+    with event.writing() as state:
+        if claim.claim in state.claims:
+            event.append([Deferred(at=now, claim=claim.claim, filename=claim.filename, why=why, until=until)])
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, on one line; the kind of error only when it was not one of ours."""
+    text = " ".join(str(error).split())[:_ERROR_LENGTH]
+    if isinstance(error, EngineError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _claimed(product: Product[Any], state: State, now: datetime, owner: Owner) -> Claimed:
+    names = {item.product.filename for item in product.all_inputs}
+    digests = {name: state.file(name).digest for name in sorted(names)}
+    return Claimed(
+        at=now,
+        claim=secrets.token_hex(8),
+        filename=product.filename,
+        inputs=current_inputs(product, state),
+        sources={name: digest for name, digest in digests.items() if digest is not None},
+        host=owner.host,
+        boot=owner.boot,
+        pid=owner.pid,
+        started=owner.started,
+        expires=now + timedelta(seconds=product.timeout_s + _GRACE_S),
+    )
+
+
+def _picked(selection: Selection[Any], path: Path) -> dict[str, Any]:
+    try:
+        return selection.pick(read_json(path))
+    except ValueError as error:
+        raise DecodeError(f"{path.name} cannot be read: {error}") from error
+
+
+def _flags(inputs: Mapping[str, str]) -> dict[str, str | bool]:
+    """The flags as they were claimed."""
+    return {key.removeprefix("flag:"): json.loads(value) for key, value in inputs.items() if key.startswith("flag:")}
+
+
+def _software(environment: Environment) -> str:
+    """Name and version of the program whose environment this is."""
+    package = type(environment).__module__.partition(".")[0]
+    version = getattr(sys.modules.get(package), "__version__", "")
+    return f"{package} {version}".strip()

@@ -1,0 +1,211 @@
+"""Keeps events up to date: judge, start what is ready, wait, judge again."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from llama.engine.care import needs_repair, repair
+from llama.engine.claim import Owner
+from llama.engine.errors import EventError, NotAnEvent
+from llama.engine.event import Event
+from llama.engine.journal import Stat
+from llama.engine.making import Maker
+from llama.engine.processes import Executor
+from llama.engine.product import Product
+from llama.engine.status import Kind, current_inputs, statuses
+
+_LOG = logging.getLogger("llama.engine")
+_STOP_PATIENCE_S = 10.0
+_ASIDE = timedelta(seconds=60)  # an event whose disk fails is left alone for so long
+_SWEEP_S = 60.0  # look at every journal so often, in case the operating system lost a message
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be done with an event, as of one state of its journal."""
+
+    ready: tuple[tuple[Product[Any], Mapping[str, str]], ...] = ()
+    until: datetime | None = None
+    journal: Stat | None = None
+
+
+class Changes(Protocol):
+    """Tells which events were touched; see `watching.FolderChanges`."""
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """Begin; call `wake` (from any thread) whenever there is something to take."""
+
+    def take(self) -> tuple[set[Path], bool]:
+        """Event folders touched since the last call, and whether any came or went."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+
+
+class Runner:
+    """Makes what is ready, in pipeline order, newest event first, as many at a time as the executor takes."""
+
+    def __init__(self, maker: Maker, executor: Executor) -> None:
+        self.troubles: list[str] = []
+        self._maker = maker
+        self._executor = executor
+        self._owner = Owner.myself()
+        self._events: dict[Path, Event] = {}
+        self._verdicts: dict[Path, Verdict] = {}
+        self._agenda: dict[Path, list[tuple[Product[Any], Mapping[str, str]]]] = {}
+        self._tried: dict[tuple[Path, str], Mapping[str, str]] = {}
+        self._stopping = False
+        self._bell, self._rope = socket.socketpair()
+        self._bell.setblocking(False)
+        self._rope.setblocking(False)
+
+    def stop(self) -> None:
+        """Start nothing more and come back soon; may be called from a signal handler."""
+        self._stopping = True
+        self._wake()
+
+    def once(self, events: Iterable[Event]) -> None:
+        """Make what is ready until nothing is. Nothing is tried twice with the same inputs."""
+        self._tried = {}
+        self._follow(events)
+        while not self._stopping:
+            self._start(again=False)
+            if not self._executor.busy:
+                break
+            for event in self._executor.wait(None, self._bell):
+                self._judge(event)
+        self._executor.stop(_STOP_PATIENCE_S)
+
+    def watch(self, find: Callable[[], Iterable[Event]], changes: Changes) -> None:
+        """Keep the events that `find` names up to date until `stop`."""
+        changes.start(self._wake)
+        try:
+            self._follow(find())
+            swept = time.monotonic()
+            while not self._stopping:
+                self._start(again=True)
+                ended = self._executor.wait(self._patience(swept + _SWEEP_S - time.monotonic()), self._bell)
+                self._silence()
+                touched, came = changes.take()
+                if came or time.monotonic() > swept + _SWEEP_S:
+                    self._follow(find())
+                    swept = time.monotonic()
+                for path in {*touched, *(event.path for event in ended), *self._due()} & self._events.keys():
+                    self._judge(self._events[path])
+        finally:
+            changes.stop()
+            self._executor.stop(_STOP_PATIENCE_S)
+
+    # ------------------------------------------------------------------ judging
+
+    def _follow(self, events: Iterable[Event]) -> None:
+        """From now on these events, in this order; those whose journal is as judged before cost one stat."""
+        known, self._events = self._events, {}
+        for event in events:
+            self._events[event.path] = known.get(event.path, event)
+        for path in known.keys() - self._events.keys():
+            self._verdicts.pop(path, None)
+            self._agenda.pop(path, None)
+        for path, event in self._events.items():
+            if path not in self._verdicts or self._verdicts[path].journal != _stat(event):
+                self._judge(event)
+
+    def _judge(self, event: Event) -> None:
+        try:
+            verdict = self._verdict(event)
+        except NotAnEvent:  # moved away while we looked
+            verdict = Verdict()
+        except (EventError, OSError) as error:
+            self._trouble(event, error)
+            verdict = Verdict(until=self._maker.clock() + _ASIDE, journal=_stat(event))
+        self._verdicts[event.path] = verdict
+        self._agenda.pop(event.path, None)
+        if verdict.ready:
+            self._agenda[event.path] = list(verdict.ready)
+
+    def _verdict(self, event: Event) -> Verdict:
+        """What is to be done with one event; finishes an interrupted commit first."""
+        now, journal = self._maker.clock(), _stat(event)
+        pipeline = self._maker.pipeline
+        state = event.look(pipeline, self._maker.shared)
+        if needs_repair(event, state):
+            for line in repair(event, now=now):
+                _LOG.warning("%s: %s", event.id, line)
+            journal, state = _stat(event), event.look(pipeline, self._maker.shared)
+        found = statuses(pipeline, state, now)
+        ready = tuple(
+            (product, current_inputs(product, state))
+            for product in pipeline
+            if found[product.filename].kind is Kind.READY
+        )
+        return Verdict(
+            ready, min((s.until for s in found.values() if s.until and s.until > now), default=None), journal
+        )
+
+    def _due(self) -> list[Path]:
+        now = self._maker.clock()
+        return [path for path, verdict in self._verdicts.items() if verdict.until and verdict.until <= now]
+
+    def _patience(self, at_most_s: float) -> float:
+        now = self._maker.clock()
+        soonest = min((verdict.until for verdict in self._verdicts.values() if verdict.until), default=None)
+        return max(0.0, at_most_s if soonest is None else min(at_most_s, (soonest - now).total_seconds() + 0.001))
+
+    # ------------------------------------------------------------------ starting
+
+    def _start(self, *, again: bool) -> None:
+        """Start what is ready while there is room; `again`: also what has failed with these inputs before."""
+        for path in [path for path in self._events if path in self._agenda] if self._agenda else ():
+            ready = self._agenda[path]
+            while ready and self._executor.free:
+                product, inputs = ready.pop(0)
+                if again or self._tried.get((path, product.filename)) != inputs:
+                    self._tried[path, product.filename] = inputs
+                    self._claim(self._events[path], product)
+            if not ready:
+                self._agenda.pop(path, None)
+
+    def _claim(self, event: Event, product: Product[Any]) -> None:
+        try:
+            claim = self._maker.claim(event, product, now=self._maker.clock(), owner=self._owner)
+            if claim is not None:
+                _LOG.info("%s: making %s", event.id, product.filename)
+                self._executor.start(event, product, claim)
+        except (EventError, OSError) as error:
+            self._trouble(event, error)
+            self._agenda[event.path].clear()
+            self._verdicts[event.path] = Verdict(until=self._maker.clock() + _ASIDE)
+
+    def _trouble(self, event: Event, error: Exception) -> None:
+        text = f"{event.id}: {error}"
+        if text not in self.troubles:
+            self.troubles.append(text)
+            _LOG.error("%s", text)
+
+    def _wake(self) -> None:
+        try:
+            self._rope.send(b"!")
+        except BlockingIOError:
+            return  # it has been rung often enough
+
+    def _silence(self) -> None:
+        try:
+            while self._bell.recv(4096):
+                pass
+        except BlockingIOError:
+            return
+
+
+def _stat(event: Event) -> Stat | None:
+    try:
+        return event.journal.stat()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,262 @@
+"""What an event's journal adds up to.
+
+A pure fold: the same entries in the same order give the same state, on any machine, at any time. What cannot be
+in the journal (what lies in the folder today, which claimants live) is `Observed`, handed in beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from llama.engine.flags import Flags
+from llama.engine.journal import (
+    Adopted,
+    Claimed,
+    Deferred,
+    Failed,
+    Flagged,
+    Item,
+    Locked,
+    Made,
+    Received,
+    Requested,
+    Seen,
+    Stat,
+    Unknown,
+    Unlocked,
+    Unvetoed,
+    Vetoed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One content a file has had. `kind` says how it came: Received, Adopted or Made."""
+
+    number: int
+    digest: str
+    at: datetime
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Failures in a row, and the last of them."""
+
+    count: int
+    at: datetime
+    error: str
+    inputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """The data were not there yet."""
+
+    why: str
+    until: datetime
+    inputs: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class FileState:
+    """What the journal knows of one file.
+
+    Attributes:
+        digest: of its present content; None when there is none.
+        outside: the present content was received or adopted, not made.
+        inputs: what the present content was made from, digest by input key.
+        due: when it wants to be made again.
+        requested: why somebody asked for it to be made again, if not yet done.
+        seen: per digest, the view that was last found to hold it.
+        set_aside: hand-made contents that somebody decided against.
+        given: digests of all files that any version was made from.
+    """
+
+    versions: list[Version] = field(default_factory=list)
+    digest: str | None = None
+    outside: bool = False
+    made_at: datetime | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    due: datetime | None = None
+    failure: Failure | None = None
+    deferral: Deferral | None = None
+    requested: str | None = None
+    requested_at: int = -1
+    claim: Claimed | None = None
+    claimed_at: int = -1
+    seen: dict[str, Stat] = field(default_factory=dict)
+    set_aside: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
+
+    def knows(self, digest: str) -> bool:
+        """Whether this content is, or was, one the journal has a copy of."""
+        return digest in self.set_aside or any(version.digest == digest for version in self.versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the journal cannot say.
+
+    Attributes:
+        views: per file name, the digest of the file in view, None when it is missing.
+        parts: per (file digest, selection key), the digest of the selected part.
+        shared: per shared file's name, its digest, None when it is not there.
+        dead: ids of claims whose claimant is gone.
+    """
+
+    views: Mapping[str, str | None] = field(default_factory=dict)
+    parts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    shared: Mapping[str, str | None] = field(default_factory=dict)
+    dead: frozenset[str] = frozenset()
+
+
+class State:
+    """The sum of a journal so far. `add` goes on; nothing else changes it."""
+
+    def __init__(self, entries: Iterable[Item] = (), observed: Observed | None = None) -> None:
+        self.files: dict[str, FileState] = {}
+        self.flags = Flags()
+        self.vetoes: dict[str | None, str] = {}
+        self.locks: dict[str | None, str] = {}
+        self.claims: dict[str, Claimed] = {}
+        self.parts: dict[tuple[str, str], str] = {}
+        self.created: datetime | None = None
+        self.modified: datetime | None = None
+        self.length = 0
+        self.observed = observed or Observed()
+        self.add(entries)
+
+    def file(self, filename: str) -> FileState:
+        """What is known of a file; an empty answer for one never heard of."""
+        return self.files.get(filename) or FileState()
+
+    def add(self, entries: Iterable[Item]) -> None:
+        """Fold in what comes next in the journal."""
+        for entry in entries:
+            if not isinstance(entry, Unknown):
+                _HANDLERS[type(entry)](self, entry)
+                self.created, self.modified = self.created or entry.at, entry.at
+            self.length += 1
+
+    def _of(self, filename: str) -> FileState:
+        if filename not in self.files:
+            self.files[filename] = FileState()
+        return self.files[filename]
+
+    def _release(self, file: FileState) -> Claimed | None:
+        """The file's claim is over."""
+        claim, file.claim = file.claim, None
+        return self.claims.pop(claim.claim, None) if claim else None
+
+    def _outside(self, entry: Received | Adopted) -> None:
+        """New content from outside; whoever is making this file now makes it in vain."""
+        file = self._of(entry.filename)
+        self._release(file)
+        _put(file, entry.digest, entry.at, type(entry).__name__, entry.seen)
+        file.outside, file.inputs, file.due, file.made_at = True, {}, None, entry.at
+        file.failure = file.deferral = file.requested = None
+
+    def _claimed(self, entry: Claimed) -> None:
+        file = self._of(entry.filename)
+        if file.claim is None or file.claim.claim != entry.claim:  # else it is handed over
+            self._release(file)
+            file.claimed_at = self.length
+        file.claim = self.claims[entry.claim] = entry
+        for key, digest in entry.inputs.items():
+            source = entry.sources.get(key.partition("#")[0])
+            if "#" in key and source:
+                self.parts[source, key] = digest
+
+    def _made(self, entry: Made) -> None:
+        file = self._of(entry.filename)
+        if file.requested_at < file.claimed_at:
+            file.requested = None  # asked for before this making began, so this is the answer
+        claim = self._release(file)
+        _put(file, entry.digest, entry.at, "Made", entry.seen)
+        file.outside, file.inputs, file.due, file.made_at = False, entry.inputs, entry.due, entry.at
+        file.failure = file.deferral = None
+        file.given.update(claim.sources.values() if claim else ())
+
+    def _failed(self, entry: Failed) -> None:
+        if (ended := self._given_up(entry)) is not None:
+            file, inputs = ended
+            count = file.failure.count + 1 if file.failure and file.failure.inputs == inputs else 1
+            file.failure = Failure(count, entry.at, entry.error, inputs)
+
+    def _deferred(self, entry: Deferred) -> None:
+        if (ended := self._given_up(entry)) is not None:
+            file, inputs = ended
+            file.deferral, file.failure = Deferral(entry.why, entry.until, inputs), None
+
+    def _given_up(self, entry: Failed | Deferred) -> tuple[FileState, Mapping[str, str]] | None:
+        """The file and inputs of a claim that ends without a result; None when the claim had been lost before."""
+        claim = self.claims.get(entry.claim)
+        if claim is None:
+            return None
+        file = self._of(claim.filename)
+        self._release(file)
+        file.deferral = None
+        return file, claim.inputs
+
+    def _requested(self, entry: Requested) -> None:
+        file = self._of(entry.filename)
+        file.requested, file.requested_at = entry.why or "asked to make it again", self.length
+        file.failure = file.deferral = None
+        if entry.set_aside:
+            file.set_aside.add(entry.set_aside)
+
+    def _seen(self, entry: Seen) -> None:
+        self._of(entry.filename).seen[entry.digest] = entry.seen
+
+    def _vetoed(self, entry: Vetoed) -> None:
+        self.vetoes[entry.filename] = entry.why
+        self._stop(entry.filename)
+
+    def _unvetoed(self, entry: Unvetoed) -> None:
+        self.vetoes.pop(entry.filename, None)
+
+    def _locked(self, entry: Locked) -> None:
+        self.locks[entry.filename] = entry.why
+        self._stop(entry.filename)
+
+    def _unlocked(self, entry: Unlocked) -> None:
+        self.locks.pop(entry.filename, None)
+
+    def _stop(self, filename: str | None) -> None:
+        """Whoever is at it must not commit."""
+        for name, file in self.files.items():
+            if filename is None or name == filename:
+                self._release(file)
+
+    def _flagged(self, entry: Flagged) -> None:
+        known = self.flags.as_dict()
+        self.flags = self.flags.replace({name: value for name, value in entry.flags.items() if name in known})
+
+
+def _put(file: FileState, digest: str, at: datetime, kind: str, seen: Stat | None) -> None:
+    if digest != file.digest:
+        file.versions.append(Version(len(file.versions) + 1, digest, at, kind))
+        file.digest = digest
+    if seen is not None:
+        file.seen[digest] = seen
+
+
+_HANDLERS: Mapping[type, Callable[[State, Any], None]] = {
+    Received: State._outside,
+    Adopted: State._outside,
+    Claimed: State._claimed,
+    Made: State._made,
+    Failed: State._failed,
+    Deferred: State._deferred,
+    Requested: State._requested,
+    Seen: State._seen,
+    Vetoed: State._vetoed,
+    Unvetoed: State._unvetoed,
+    Locked: State._locked,
+    Unlocked: State._unlocked,
+    Flagged: State._flagged,
+}

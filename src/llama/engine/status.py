@@ -1,0 +1,223 @@
+"""What is to be done with each product, and why: one pure function, the whole policy.
+
+Runner, command line and web page all show its answer. Read `_status` from top to bottom: the first rule that
+applies decides.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from llama.engine.claim import is_expired
+from llama.engine.pipeline import Pipeline
+from llama.engine.product import Input, Product, Selection
+from llama.engine.state import FileState, State
+
+
+class Kind(enum.StrEnum):
+    """What a product is doing."""
+
+    DONE = "done"
+    READY = "ready"
+    WAITING = "waiting"
+    RUNNING = "running"
+    COOLING = "cooling"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A product's status: the kind, the reason in words, and when it may change by itself."""
+
+    kind: Kind
+    why: str
+    until: datetime | None = None
+
+
+def statuses(pipeline: Pipeline, state: State, now: datetime) -> dict[str, Status]:
+    """The status of every product of the pipeline, by file name, in pipeline order.
+
+    Total and deterministic: the same arguments give the same answer, and every product gets one.
+    """
+    found: dict[str, Status] = {}
+    unsettled: dict[str, str] = {}
+    for product in pipeline:
+        names = (item.product.filename for item in product.all_inputs)
+        waits_for = next((f"for {name}, {unsettled[name]}" for name in names if name in unsettled), None)
+        status = _status(product, pipeline, state, now, waits_for)
+        found[product.filename] = status
+        if _by_hand(product, state) is not None:
+            unsettled[product.filename] = "which was changed by hand"
+        elif status.kind in _UNSETTLED and (status.kind is not Kind.WAITING or waits_for is not None):
+            unsettled[product.filename] = _UNSETTLED[status.kind]
+    return found
+
+
+_UNSETTLED = {
+    Kind.READY: "which is about to be made",
+    Kind.RUNNING: "which is being made",
+    Kind.WAITING: "which waits itself",
+}
+
+
+def _status(product: Product[Any], pipeline: Pipeline, state: State, now: datetime, waits_for: str | None) -> Status:
+    file = state.file(product.filename)
+    if status := _running(file, state, now) or _held(product, file, state):
+        return status
+    if not pipeline.makes(product):
+        return _from_elsewhere(product, file)
+    inputs = current_inputs(product, state)
+    reason = _reason(product, file, inputs, now)
+    if reason is None and (waits_for is None or file.outside):
+        return Status(Kind.DONE, _origin(file), file.due)
+    if reason is not None and (status := _offline(product, state)):
+        return status
+    if why := _waits(product, state, waits_for):
+        return Status(Kind.WAITING, why)
+    return _cooling(product, file, inputs, now) or Status(Kind.READY, reason or "")
+
+
+def current_inputs(product: Product[Any], state: State) -> dict[str, str]:
+    """What it would be made from now: by input key a digest, for flags the value; what is absent is missing."""
+    inputs: dict[str, str] = {}
+    for item in product.all_inputs:
+        digest = state.file(item.product.filename).digest
+        if digest is not None:
+            inputs[item.key] = state.observed.parts[digest, item.key] if isinstance(item, Selection) else digest
+    for shared in product.shared:
+        if (digest := state.observed.shared.get(shared.name)) is not None:
+            inputs[shared.key] = digest
+    if product.flags:
+        flags = state.flags.as_dict()
+        inputs.update((f"flag:{name}", json.dumps(flags[name])) for name in product.flags)
+    return inputs
+
+
+def _running(file: FileState, state: State, now: datetime) -> Status | None:
+    claim = file.claim
+    if claim is None or claim.claim in state.observed.dead or is_expired(claim, now):
+        return None
+    return Status(
+        Kind.RUNNING, f"made by process {claim.pid} on {claim.host} since {_clock(claim.at)}", claim.expires
+    )
+
+
+def _by_hand(product: Product[Any], state: State) -> str | None:
+    """Why the file in view is not ours, if so."""
+    digest = state.observed.views.get(product.filename)
+    file = state.file(product.filename)
+    if digest is None or file.knows(digest):
+        return None
+    if not file.versions:
+        return "put there by hand: `llama event adopt` to use it"
+    return "edited by hand: `llama event adopt` to use it, `llama event remake` to replace it"
+
+
+def _held(product: Product[Any], file: FileState, state: State) -> Status | None:
+    if (why := _by_hand(product, state)) is not None:
+        return Status(Kind.HELD, why)
+    for holder, word in ((state.vetoes, "vetoed"), (state.locks, "locked")):
+        for name, what in ((product.filename, ""), (None, "event ")):
+            if name in holder:
+                return Status(Kind.HELD, f"{what}{word}: {holder[name]}" if holder[name] else f"{what}{word}")
+    if state.flags.vetoed:
+        return Status(Kind.HELD, "event vetoed (flag vetoed)")
+    return None
+
+
+def _from_elsewhere(product: Product[Any], file: FileState) -> Status:
+    if file.digest is not None:
+        return Status(Kind.DONE, _origin(file))
+    return Status(Kind.WAITING, "comes from outside" if product.make is None else "not asked for in this run")
+
+
+def _origin(file: FileState) -> str:
+    if not file.versions:
+        return ""
+    latest = file.versions[-1]
+    return f"{'made' if not file.outside else latest.kind.lower()} {_clock(latest.at)}, version {latest.number}"
+
+
+def _reason(product: Product[Any], file: FileState, inputs: Mapping[str, str], now: datetime) -> str | None:
+    """Why it must be made; None when it is as it should be."""
+    if file.requested is not None:
+        return file.requested
+    if file.digest is None:
+        return "not made yet"
+    if file.outside:
+        return None
+    if file.inputs != inputs:
+        return _difference(file.inputs, inputs)
+    if file.due is not None and now >= file.due:
+        return f"due again since {_clock(file.due)}"
+    return None
+
+
+def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    changes = [_change(key, before.get(key), after.get(key)) for key in {**before, **after}]
+    found = [change for change in changes if change]
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return ", ".join(found[:3]) + more
+
+
+def _change(key: str, before: str | None, after: str | None) -> str:
+    if before == after:
+        return ""
+    kind, colon, name = key.partition(":")
+    if colon and kind == "flag" and before and after:
+        return f"flag {name} changed from {before} to {after}"
+    filename, _, fields = key.partition("#")
+    what = f"{fields} in {filename}" if fields else f"{kind} {name}" if colon else key
+    return f"{what} {'appeared' if before is None else 'is gone' if after is None else 'changed'}"
+
+
+def _offline(product: Product[Any], state: State) -> Status | None:
+    """Held because the flags do not allow what it would do outside."""
+    flags = state.flags
+    names = ", ".join(service.name for service in product.services)
+    if product.services and not flags.online:
+        return Status(Kind.HELD, f"uses {names}, and flag online is off")
+    if any(service.writes for service in product.services) and not flags.upload:
+        return Status(Kind.HELD, f"sends to {names}, and flag upload is off")
+    if product.for_collaborators and flags.role != "observation":
+        return Status(Kind.HELD, f"goes to collaborators, and flag role is {flags.role}, not observation")
+    return None
+
+
+def _waits(product: Product[Any], state: State, waits_for: str | None) -> str | None:
+    absent = [item.product.filename for item in product.inputs if not _present(item, state)]
+    if absent:
+        return f"for {', '.join(dict.fromkeys(absent))}"
+    if product.any_of and not any(_present(item, state) for item in product.any_of):
+        return f"for one of {', '.join(item.product.filename for item in product.any_of)}"
+    missing = [shared.name for shared in product.shared if state.observed.shared.get(shared.name) is None]
+    if missing:
+        return f"for {', '.join(missing)}, which is not installed here"
+    return waits_for
+
+
+def _present(item: Input, state: State) -> bool:
+    return state.file(item.product.filename).digest is not None
+
+
+def _cooling(product: Product[Any], file: FileState, inputs: Mapping[str, str], now: datetime) -> Status | None:
+    """After a failure or a "not yet", with the same inputs: not before its time."""
+    failure, deferral = file.failure, file.deferral
+    if failure is not None and failure.inputs == inputs:
+        pause = timedelta(seconds=min(product.cooldown_s * failure.count, product.cooldown_max_s))
+        if now < failure.at + pause:
+            times = f"failed {failure.count} times: " if failure.count > 1 else "failed: "
+            return Status(Kind.COOLING, times + failure.error, failure.at + pause)
+        return Status(Kind.READY, f"trying again after: {failure.error}")
+    if deferral is not None and deferral.inputs == inputs and now < deferral.until:
+        return Status(Kind.WAITING, deferral.why, deferral.until)
+    return None
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"

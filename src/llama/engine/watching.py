@@ -1,0 +1,81 @@
+"""Which event folders are touched, as the operating system tells it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+_LOG = logging.getLogger("llama.engine")
+_POLL_MS = 1000
+_STEP_MS, _DEBOUNCE_MS, _TIMEOUT_MS = 20, 100, 5000
+
+
+class FolderChanges:
+    """Follows a folder of events (or a single event's folder, `depth` 0) with file events.
+
+    Where the operating system has too few watches left for that many folders, the folder is polled instead.
+    """
+
+    def __init__(self, root: Path, *, depth: int = 1) -> None:
+        self._root = root.resolve()
+        self._named = root.absolute()
+        self._depth = depth
+        self._lock = threading.Lock()
+        self._touched: set[Path] = set()
+        self._came = False
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """Begin; what is touched after this returns is noticed."""
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(wake, ready), name="llama watch", daemon=True)
+        self._thread.start()
+        ready.wait(30)
+
+    def take(self) -> tuple[set[Path], bool]:
+        """Event folders touched since the last call, and whether any came or went."""
+        with self._lock:
+            answer = self._touched, self._came
+            self._touched, self._came = set(), False
+        return answer
+
+    def stop(self) -> None:
+        """End, and wait for the end."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, wake: Callable[[], None], ready: threading.Event) -> None:
+        try:
+            self._follow(wake, ready, poll=False)
+        except OSError as error:
+            _LOG.warning("polling %s, since it cannot be watched: %s", self._root, error)
+            self._follow(wake, ready, poll=True)
+
+    def _follow(self, wake: Callable[[], None], ready: threading.Event, *, poll: bool) -> None:
+        # The documented lower layer of watchfiles: its `watch` cannot say when it has begun.
+        from watchfiles._rust_notify import RustNotify
+
+        with RustNotify([str(self._root)], False, poll, _POLL_MS, True, True) as watcher:
+            ready.set()
+            while not self._stop.is_set():
+                batch = watcher.watch(_DEBOUNCE_MS, _STEP_MS, _TIMEOUT_MS, self._stop)
+                if isinstance(batch, set) and self._note(Path(path) for _, path in batch):
+                    wake()
+
+    def _note(self, paths: Iterable[Path]) -> bool:
+        """Remember what matters of these; whether anything did."""
+        with self._lock:
+            for path in paths:
+                parts = path.relative_to(self._root).parts if path.is_relative_to(self._root) else ()
+                folder, inside = parts[: self._depth], parts[self._depth :]
+                if any(part.startswith(".") for part in folder) or len(folder) < self._depth:
+                    continue
+                if not inside:
+                    self._came = True
+                elif not inside[0].startswith(".") or inside == (".llama", "journal.jsonl"):
+                    self._touched.add(self._named.joinpath(*folder))
+            return self._came or bool(self._touched)

@@ -1,0 +1,73 @@
+"""The far end of a step's process: only names travel here, everything else is built anew."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from llama.engine.claim import Owner
+from llama.engine.errors import ClaimLost, StorageError
+from llama.engine.event import Event
+from llama.engine.journal import Claimed
+from llama.engine.making import Maker, fail, one_line, take_over, utc_now
+from llama.engine.step import Environment
+from llama.engine.store import SharedDigests
+
+_LOG = logging.getLogger("llama.engine")
+STORAGE_EXIT = 74  # EX_IOERR: the disk would not even take the record of the failure
+_ORPHAN_S = 10.0
+
+
+def load(factory: str) -> Environment:
+    """The environment that the function `module:function` builds."""
+    module, _, function = factory.partition(":")
+    environment: Environment = getattr(importlib.import_module(module), function)()
+    return environment
+
+
+def make_named(environment: str, path: str, pipeline: str, filename: str, claim_id: str) -> None:
+    """Go on with a claim of the runner's, in this process, and exit."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the runner, which lets steps finish
+    event = Event(Path(path))
+    try:
+        claim = take_over(event, claim_id, Owner.myself())
+        _make(environment, event, pipeline, filename, claim)
+    except ClaimLost:
+        pass  # somebody else makes it now, which is as good
+    except StorageError as error:
+        _LOG.error("%s: %s", filename, error)
+        _leave(STORAGE_EXIT)
+    _leave(0)
+
+
+def _make(environment: str, event: Event, pipeline: str, filename: str, claim: Claimed) -> None:
+    try:
+        outside = load(environment)
+        maker = Maker(outside.pipeline(pipeline), outside, SharedDigests(outside))
+        product = maker.pipeline.by_filename[filename]
+    except Exception as error:  # noqa: BLE001 - a broken installation is this product's failure, told in its entry
+        fail(event, claim, f"its process could not start: {one_line(error)}", now=utc_now())
+        return
+    # The runner enforces the time limit; this is for when the runner itself has died.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, product.timeout_s + _ORPHAN_S)
+    maker.make(event, product, claim, now=utc_now())
+
+
+def _leave(code: int) -> None:
+    """End without the interpreter's long goodbye: all is on disk, and libraries' exit handlers cost time."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def report_missing(names: list[str], answer: Connection) -> None:
+    """Send back which of these modules this process did not inherit (a probe: preloading fails silently)."""
+    answer.send([name for name in names if name not in sys.modules])
+    answer.close()

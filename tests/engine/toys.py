@@ -1,0 +1,125 @@
+"""Toy products: text files made of text files. No astronomy."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from llama.engine.errors import NotYet, PipelineError
+from llama.engine.pipeline import Pipeline
+from llama.engine.product import Product, ServiceKey, Shared
+from llama.engine.step import Step
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class Text:
+    """Text as UTF-8."""
+
+    def write(self, value: str, path: Path) -> None:
+        path.write_text(value)
+
+    def read(self, path: Path) -> str:
+        return path.read_text()
+
+
+class Json:
+    """A JSON object."""
+
+    def write(self, value: dict[str, Any], path: Path) -> None:
+        path.write_text(json.dumps(value))
+
+    def read(self, path: Path) -> dict[str, Any]:
+        return json.loads(path.read_text())
+
+
+@dataclass(frozen=True)
+class Key:
+    """A service's name."""
+
+    name: str
+    writes: bool = False
+
+
+TEXT, JSON = Text(), Json()
+TABLE = Shared("table.txt", TEXT)
+POST: ServiceKey[Any] = Key("post", writes=True)
+ASK: ServiceKey[Any] = Key("ask")
+
+
+@dataclass
+class World:
+    """An environment of toys."""
+
+    pipelines: dict[str, Pipeline] = field(default_factory=dict)
+    shared: Path = Path(os.environ.get("LLAMA_TOY_SHARED", "/nonexistent"))
+
+    def pipeline(self, name: str) -> Pipeline:
+        try:
+            return self.pipelines[name]
+        except KeyError:
+            raise PipelineError(f"no pipeline {name}") from None
+
+    def service(self, key: ServiceKey[Any]) -> Any:
+        return key.name
+
+    def shared_path(self, shared: Shared[Any]) -> Path:
+        return self.shared / shared.name
+
+
+def _upper(step: Step) -> str:
+    return step[SOURCE].upper()
+
+
+def _count(step: Step) -> str:
+    """Also keeps, outside the event, how often it was called."""
+    if log := os.environ.get("LLAMA_TOY_LOG"):
+        with open(log, "a") as file:
+            file.write(f"{step.event_id} {step.product.name}\n")
+    return f"{len(step[UPPER])} letters"
+
+
+def _both(step: Step) -> str:
+    if log := os.environ.get("LLAMA_TOY_LOG"):
+        with open(log, "a") as file:
+            file.write(f"{step.event_id} {step.product.name}\n")
+    return f"{step[UPPER]}: {step[COUNT]}"
+
+
+SOURCE = Product("SOURCE", "source.txt", TEXT)
+UPPER = Product("UPPER", "upper.txt", TEXT, _upper, inputs=(SOURCE,))
+COUNT = Product("COUNT", "count.txt", TEXT, _count, inputs=(UPPER,))
+BOTH = Product("BOTH", "both.txt", TEXT, _both, inputs=(UPPER, COUNT), aliases=("Both",))
+CHAIN = Pipeline("CHAIN", (SOURCE, UPPER, COUNT, BOTH))
+
+
+def _trouble(step: Step) -> str:
+    """Does what its source says: sleep, die, fail, wait, or say what it inherited."""
+    order, _, argument = step[SOURCE].partition(" ")
+    if order == "sleep":
+        time.sleep(float(argument))
+    elif order == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif order == "fail":
+        raise ValueError(argument)
+    elif order == "wait":
+        raise NotYet(argument, datetime.now(UTC) + timedelta(hours=1))
+    elif order == "modules":
+        return " ".join(name for name in argument.split() if name in sys.modules)
+    return order
+
+
+TROUBLE = Product("TROUBLE", "trouble.txt", TEXT, _trouble, inputs=(SOURCE,), timeout_s=1.0)
+TROUBLES = Pipeline("TROUBLES", (SOURCE, TROUBLE))
+
+
+def environment() -> World:
+    """What the processes of steps build by name."""
+    return World({pipeline.name: pipeline for pipeline in (CHAIN, TROUBLES)})
