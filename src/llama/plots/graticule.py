@@ -45,9 +45,9 @@ def zoom_graticule(axes: Any, view: View, centre_deg: tuple[float, float], half_
     Dec on the circles."""
     ra0, dec0 = centre_deg
     reach = 1.5 * half_width_deg  # to the corners
-    step = _nice(half_width_deg / 2.5)
+    step = _nice(half_width_deg / 2.8)
     polar = pole_in_view(centre_deg, half_width_deg)
-    ra_step = 45.0 if polar else _nice(step / math.cos(math.radians(dec0)))
+    ra_step = 45.0 if polar else _nice(half_width_deg / 2.8 / math.cos(math.radians(dec0)))
     span = 180.0 if polar else min(reach / math.cos(math.radians(min(abs(dec0) + reach, 89.0))), 180.0)
     low, high = max(dec0 - reach, -90.0), min(dec0 + reach, 90.0)
     run = np.linspace(low, high, 400)
@@ -103,7 +103,7 @@ def _degrees(value: float, signed: bool = True) -> str:
 
 
 def _nice(step_deg: float) -> float:
-    return next((nice for nice in _STEPS_DEG if nice >= step_deg), _STEPS_DEG[-1])
+    return min(_STEPS_DEG, key=lambda nice: abs(math.log(nice / step_deg)))
 
 
 def _multiples(step: float, low: float, high: float) -> list[float]:

@@ -85,12 +85,12 @@ def _figure(skymap: SkyMap, neutrinos: Sequence[NeutrinoMark], caption: Caption,
     zoom = _zoom_on(skymap, neutrinos, focus)
     views = (mollweide(_MAIN_COLUMNS), tangent(*zoom.centre_deg, zoom.half_width_deg, _ZOOM_COLUMNS))
     axes = (_whole_sky_axes(figure, views[0]), _zoom_axes(figure, views[1], zoom))
-    painted = _paint(axes, views, skymap, level)
+    scale = _paint(axes, views, skymap, level)
     for one, view in zip(axes, views, strict=True):
         _draw_neutrinos(one, view, neutrinos)
     box = views[0].line(*square(*zoom.centre_deg, zoom.half_width_deg))
     axes[0].plot(*box, color=_NOTABLE, linewidth=0.9, linestyle=(0, (3, 2)), zorder=4)
-    _draw_bar(figure, painted)
+    _draw_bar(figure, scale)
     _draw_words(figure, caption, skymap)
     _draw_legend(figure, neutrinos, caption)
     return figure
@@ -109,16 +109,20 @@ def _zoom_on(skymap: SkyMap, neutrinos: Sequence[NeutrinoMark], focus: int | Non
 
 
 def _paint(axes: Sequence[Any], views: Sequence[View], skymap: SkyMap, level: Float) -> Any:
-    """Draw density and credible regions into each panel on one colour scale; returns an image for the colour bar."""
+    """Draw density and credible regions into each panel on one colour scale; returns what the colour bar shows."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
     values = ((skymap.density / SR_IN_DEG2, 0.0), (level, 1.0))
     images = [evaluate(skymap, values, view) for view in views]
     peak = max(float(np.nanmax(density)) for density, _ in images) or 1.0
-    style: dict[str, Any] = {"cmap": colour_scale(), "vmin": 0.0, "vmax": peak, "interpolation": "nearest"}
-    painted = None
+    scale = ScalarMappable(Normalize(0.0, peak), colour_scale())
     for one, (density, levels) in zip(axes, images, strict=True):
-        painted = one.imshow(density, origin="lower", zorder=0, **style)
+        # As colours: matplotlib would resample numbers, in several copies, and keep them as long as the figure
+        painted = scale.to_rgba(np.ma.masked_invalid(density), bytes=True)
+        one.imshow(painted, origin="lower", zorder=0, interpolation="nearest")
         _draw_contours(one, levels)
-    return painted
+    return scale
 
 
 def _whole_sky_axes(figure: Any, view: View) -> Any:
@@ -198,8 +202,8 @@ def _colour(mark: NeutrinoMark) -> str:
     return _NOTABLE if mark.notable else _PLAIN
 
 
-def _draw_bar(figure: Any, painted: Any) -> None:
-    bar = figure.colorbar(painted, cax=figure.add_axes(_BAR), orientation="horizontal")
+def _draw_bar(figure: Any, scale: Any) -> None:
+    bar = figure.colorbar(scale, cax=figure.add_axes(_BAR), orientation="horizontal")
     bar.set_label("probability per deg²", fontsize=8)
     bar.ax.tick_params(labelsize=7.5)
     bar.formatter.set_powerlimits((-2, 3))
