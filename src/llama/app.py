@@ -129,3 +129,37 @@ def _source(kind: str, archives: Path, cache: Path, season: str) -> NeutrinoSour
 _SERVICES: Mapping[str, Callable[[Settings], object]] = {
     "neutrino_source": _neutrino_source,
 }
+
+
+def draw_background(maps: Path, out: Path, *, season: str, events: int, workers: int, overwrite: bool = False) -> int:
+    """Write a background table from a list of sky maps; returns how many events it has."""
+    from tqdm import tqdm
+
+    from llama.analyses.gw_neutrino import ICECUBE_TABLES, SEARCH
+    from llama.analyses.significance import search_digest
+    from llama.engine.step import read
+    from llama.formats.errors import FormatError
+    from llama.formats.populations import write_table
+    from llama.studies.background import Study, draw, in_order
+
+    if out.exists() and not overwrite:
+        raise FormatError(f"{out} exists already and was left as it is; -c overwrites it")
+    paths = tuple(Path(line) for line in maps.read_text(encoding="utf-8").split())
+    if missing := [path for path in paths if not path.is_file()] or not paths:
+        raise FormatError(f"{maps} lists {'sky maps that are not there: ' + str(missing[0]) if paths else 'nothing'}")
+    application = environment()
+    search = read(SEARCH.codec, application.shared_path(SEARCH))
+    table = read(ICECUBE_TABLES.codec, application.shared_path(ICECUBE_TABLES)).season(season)
+    study = Study(paths, events, out.stem, table, search)
+    connect = functools.partial(
+        _source, "simulated", application.settings.archives, application.settings.cache_dir, season
+    )
+    blocks = list(tqdm(draw(study, connect, workers), total=len(study.blocks), unit="map", leave=False))
+    comments = {
+        "season": season,
+        "rate_hz": repr(table.rate_hz),
+        "search_digest": search_digest(search),
+        "provenance": f"{events} events, {len(paths)} sky maps, scrambled neutrinos of {season}, p_astro 1",
+    }
+    write_table(out, in_order(study, blocks), comments=comments)
+    return events

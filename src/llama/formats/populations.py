@@ -105,3 +105,31 @@ def table_name(path: Path, comments: dict[str, str]) -> str:
     if len(parts) != 5:
         raise FormatError(f"{path.name}: a background table is called SEARCH-POPULATION-RUN-DETECTORS-SEASON.txt")
     return "/".join(parts)
+
+
+def collate(folder: Path, out: Path, *, overwrite: bool = False) -> Populations:
+    """Every text table of a folder as one `populations.hdf5`; FormatError when there is none or one is wrong."""
+    if out.exists() and not overwrite:
+        raise FormatError(f"{out} exists already and was left as it is; -c overwrites it")
+    tables = [_background(path) for path in sorted(folder.glob("*.txt"))]
+    if not tables:
+        raise FormatError(f"no background table (*.txt) in {folder}")
+    populations = Populations({table.name: table for table in tables})
+    unfinished = out.with_name(f".{out.name}.new")
+    PopulationsFile().write(populations, unfinished)
+    unfinished.replace(out)
+    return populations
+
+
+def _background(path: Path) -> BackgroundTable:
+    comments, rows = read_table(path)
+    try:
+        return BackgroundTable(
+            name=table_name(path, comments),
+            statistics=np.sort([row.odds_ratio for row in rows]),
+            rate_hz=float(comments["rate_hz"]),
+            search_digest=comments["search_digest"],
+            provenance=comments["provenance"],
+        )
+    except KeyError as error:
+        raise FormatError(f"{path.name} does not say its {error.args[0]} in a comment line") from error

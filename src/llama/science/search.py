@@ -22,7 +22,8 @@ class Search:
     """Parameters of the coincidence statistic.
 
     Attributes:
-        name: what results and background tables call this search.
+        name: what results call this search.
+        run: observing run whose detectors the background sky maps stand for; part of a background table's name.
         t_gw_minus_s … t_nu_plus_s: window of each messenger's detection time after the source's time.
         e_gw_min_eu, e_gw_max_eu: range of the log-uniform prior on the energy in gravitational waves, isotropic
             equivalent. Used in `marginal` mode only.
@@ -46,6 +47,7 @@ class Search:
     """
 
     name: str = "cbc-o4"
+    run: str = "o4"
     t_gw_minus_s: float = -250.0
     t_gw_plus_s: float = 250.0
     t_nu_minus_s: float = -250.0
@@ -153,6 +155,7 @@ def as_parameters(search: Search, season_rate_hz: float | None = None) -> dict[s
     """
     return {
         "population": search.name,
+        "sensitivity": search.run,
         "tgwminus": search.t_gw_minus_s,
         "tgwplus": search.t_gw_plus_s,
         "tnuminus": search.t_nu_minus_s,

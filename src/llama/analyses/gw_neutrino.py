@@ -1,0 +1,183 @@
+"""The main job: a gravitational-wave alert and the neutrinos around it, from the notice to the draft circular."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llama
+from llama.analyses.circular import circular
+from llama.analyses.notice import notice
+from llama.analyses.report import Report, read_report
+from llama.analyses.scatterplot import scatterplot
+from llama.analyses.significance import significance
+from llama.analyses.summary import summary
+from llama.analyses.tables import coincidence_list, latex_table, plain_list
+from llama.engine.pipeline import Pipeline
+from llama.engine.product import Product, Shared
+from llama.engine.step import Step
+from llama.formats.figures import PdfFigure, PngFigure
+from llama.formats.pdf import Pdf
+from llama.formats.populations import PopulationsFile
+from llama.formats.records import JsonObject, Record, Text
+from llama.formats.tables import IceCubeTablesFile
+from llama.messengers.gw.products import GW_SKYMAP, P_ASTRO, PRODUCTS, SKYMAP_DISTANCES, SKYMAP_INFO
+from llama.messengers.icecube.products import neutrino_list
+from llama.messengers.icecube.record import NeutrinoList
+from llama.science.populations import Populations
+from llama.science.response import IceCubeTables
+from llama.science.search import Search
+
+ICECUBE_TABLES: Shared[IceCubeTables] = Shared("icecube_tables.h5", IceCubeTablesFile())
+SEARCH: Shared[Search] = Shared("search.json", Record(Search))
+POPULATIONS: Shared[Populations] = Shared("populations.hdf5", PopulationsFile())
+
+TRIGGER = SKYMAP_INFO.select("gps_time")
+NEUTRINOS: Product[NeutrinoList] = neutrino_list(TRIGGER)
+
+
+def _significance(step: Step) -> dict[str, Any]:
+    p_astro = step[P_ASTRO]
+    return significance(
+        info=step[SKYMAP_INFO],
+        skymap=step[GW_SKYMAP],
+        neutrinos=step[NEUTRINOS],
+        p_astro=p_astro,
+        tables=step[ICECUBE_TABLES],
+        search=step[SEARCH],
+        populations=step[POPULATIONS],
+        now=step.now,
+    )
+
+
+SIGNIFICANCE: Product[dict[str, Any]] = Product(
+    name="SIGNIFICANCE",
+    filename="significance_opa_lvc-i3.json",
+    codec=JsonObject(),
+    make=_significance,
+    inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO),
+    shared=(ICECUBE_TABLES, SEARCH, POPULATIONS),
+    aliases=("CoincSignificanceI3Lvc", "CoincSignificanceOpaI3Lvc"),
+    help="odds and p-value, per neutrino and for the event, with every parameter",
+)
+
+
+def _report(step: Step) -> Report:
+    result = step[SIGNIFICANCE]
+    return read_report(result, role=str(step.flag("role")))
+
+
+def _neutrino_text(step: Step) -> str:
+    info = step[SKYMAP_INFO]
+    return plain_list(step[NEUTRINOS], info.event_id, info.gps_time, info.event_time)
+
+
+NEUTRINO_TEXT: Product[str] = Product(
+    name="NEUTRINO_TEXT",
+    filename="icecube_neutrino_list.txt",
+    codec=Text(),
+    make=_neutrino_text,
+    inputs=(SKYMAP_INFO, NEUTRINOS),
+    aliases=("IceCubeNeutrinoListTxt",),
+    help="the neutrino list for people",
+)
+COINCIDENCE_TEXT: Product[str] = Product(
+    name="COINCIDENCE_TEXT",
+    filename="icecube_neutrino_list_coinc.txt",
+    codec=Text(),
+    make=lambda step: coincidence_list(_report(step)),
+    inputs=(SIGNIFICANCE,),
+    flags=("role",),
+    aliases=("IceCubeNeutrinoListCoincTxt",),
+    help="the same with odds and p-values",
+)
+COINCIDENCE_TEX: Product[str] = Product(
+    name="COINCIDENCE_TEX",
+    filename="IceCubeNeutrinoList.tex",
+    codec=Text(),
+    make=lambda step: latex_table(_report(step)),
+    inputs=(SIGNIFICANCE,),
+    flags=("role",),
+    aliases=("IceCubeNeutrinoListTex",),
+    help="the same as a LaTeX table",
+)
+NOTICE: Product[dict[str, Any]] = Product(
+    name="NOTICE",
+    filename="lvk_nu_track_search.json",
+    codec=JsonObject(),
+    make=lambda step: notice(_report(step)),
+    inputs=(SIGNIFICANCE,),
+    flags=("role",),
+    aliases=("LvkNuTrackSearch",),
+    help="the result in the GCN schema of that name",
+)
+CIRCULAR: Product[str] = Product(
+    name="CIRCULAR",
+    filename="gcn_circular_draft.txt",
+    codec=Text(),
+    make=lambda step: circular(_report(step)),
+    inputs=(SIGNIFICANCE,),
+    flags=("role",),
+    aliases=("GcnCircularDraft", "RctSlkLmaCircular"),
+    help="a draft circular; a person sends it",
+)
+
+
+def _scatterplot(step: Step) -> Any:
+    return scatterplot(_report(step), step[GW_SKYMAP], llama.__version__)
+
+
+PLOT_PNG: Product[Any] = Product(
+    name="PLOT_PNG",
+    filename="scatterplot_lvc-i3.png",
+    codec=PngFigure(),
+    make=_scatterplot,
+    inputs=(SIGNIFICANCE, GW_SKYMAP),
+    flags=("role",),
+    aliases=("ScatterplotI3Lvc", "ScatterplotLvcI3Png"),
+    help="the joint sky map",
+)
+PLOT_PDF: Product[Any] = Product(
+    name="PLOT_PDF",
+    filename="scatterplot_lvc-i3.pdf",
+    codec=PdfFigure(),
+    make=_scatterplot,
+    inputs=(SIGNIFICANCE, GW_SKYMAP),
+    flags=("role",),
+    aliases=("ScatterplotLvcI3Pdf",),
+    help="the joint sky map, for print",
+)
+
+
+def _summary(step: Step) -> bytes:
+    plot, distance, classification = step[PLOT_PDF], step[SKYMAP_DISTANCES], step[P_ASTRO]
+    return summary(_report(step), plot, llama.__version__, distance=distance, classification=classification)
+
+
+SUMMARY: Product[bytes] = Product(
+    name="SUMMARY",
+    filename="summary_lvc-I3.pdf",
+    codec=Pdf(),
+    make=_summary,
+    inputs=(SIGNIFICANCE, PLOT_PDF, SKYMAP_DISTANCES, P_ASTRO),
+    flags=("role",),
+    aliases=("CoincSummaryI3LvcPdf",),
+    help="one page: plot, table, odds, p-value, parameters",
+)
+
+GW_NEUTRINO = Pipeline(
+    "GW_NEUTRINO",
+    (
+        *PRODUCTS,
+        NEUTRINOS,
+        SIGNIFICANCE,
+        NOTICE,
+        COINCIDENCE_TEXT,
+        CIRCULAR,
+        PLOT_PDF,
+        PLOT_PNG,
+        SUMMARY,
+        NEUTRINO_TEXT,
+        COINCIDENCE_TEX,
+    ),
+    aliases=("DEFAULT", "LVC_I3"),
+)

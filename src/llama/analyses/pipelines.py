@@ -1,0 +1,10 @@
+"""Every named pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llama.analyses.gw_neutrino import GW_NEUTRINO
+from llama.engine.pipeline import Pipeline
+
+PIPELINES: Mapping[str, Pipeline] = {pipeline.name: pipeline for pipeline in (GW_NEUTRINO,)}

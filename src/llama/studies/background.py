@@ -1,0 +1,102 @@
+"""Background events: sky maps of simulated signals with neutrinos that have nothing to do with them.
+
+Each event is one sky map and one list from a neutrino source that draws from the observed background (their number
+Poisson, real events with scrambled right ascension, times uniform in the window), through the same statistic as a
+real event. Event i of a study uses map i modulo the number of maps and the list that its own seed gives, so the
+table does not depend on how many workers drew it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from llama.analyses.significance import kernel_arrays
+from llama.formats.populations import BackgroundRow
+from llama.formats.skymap import read_skymap
+from llama.messengers.icecube.products import WINDOW_S
+from llama.messengers.icecube.record import from_window
+from llama.ports import NeutrinoSource
+from llama.science.coincidence import GWTrigger, coincidence
+from llama.science.overlap import SkyTree
+from llama.science.response import SeasonTable
+from llama.science.search import Search
+
+GPS_S = 1_000_000_000.0
+"""The time given to every event; nothing depends on it but the differences to the neutrinos'."""
+
+P_ASTRO = 1.0
+"""Maps of simulated signals stand for real mergers."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A background study: which maps, whose neutrinos, how many events.
+
+    `label` tells its seeds from those of other studies.
+    """
+
+    maps: tuple[Path, ...]
+    events: int
+    label: str
+    season: SeasonTable
+    search: Search
+
+    @property
+    def blocks(self) -> list[range]:
+        """Event numbers by sky map: a map is read once."""
+        return [range(i, self.events, len(self.maps)) for i in range(min(len(self.maps), self.events))]
+
+
+def draw_block(study: Study, source: NeutrinoSource, block: range) -> list[BackgroundRow]:
+    """The events of one sky map."""
+    path = study.maps[block.start % len(study.maps)]
+    skymap = read_skymap(path)
+    tree = SkyTree.of(skymap)
+    trigger = GWTrigger(GPS_S, None, P_ASTRO)
+    rows = []
+    for i in block:
+        seed = f"{study.label}/{i}"
+        window = source.window(GPS_S - WINDOW_S, GPS_S + WINDOW_S, seed=seed)
+        neutrinos = kernel_arrays(from_window(window, source.name).neutrinos)
+        result = coincidence(skymap, trigger, neutrinos, study.season, study.search, tree)
+        rows.append(BackgroundRow(_odds(result.log_odds_event), len(neutrinos), seed, path.name))
+    return rows
+
+
+def draw(study: Study, connect: Callable[[], NeutrinoSource], workers: int) -> Iterator[list[BackgroundRow]]:
+    """Blocks of events as they come, in order of their maps; `connect` gives each worker process its source."""
+    if workers <= 1:
+        source = connect()
+        yield from (draw_block(study, source, block) for block in study.blocks)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start, initargs=(study, connect)) as pool:
+        yield from pool.map(_next, study.blocks)
+
+
+_WORKER: list[tuple[Study, NeutrinoSource]] = []  # what the initializer leaves for the tasks of its own process
+
+
+def _start(study: Study, connect: Callable[[], NeutrinoSource]) -> None:
+    _WORKER[:] = [(study, connect())]
+
+
+def _next(block: range) -> list[BackgroundRow]:
+    study, source = _WORKER[0]
+    return draw_block(study, source, block)
+
+
+def _odds(log_odds: float) -> float:
+    return float(np.exp(min(log_odds, math.log(np.finfo(float).max))))
+
+
+def in_order(study: Study, blocks: Sequence[list[BackgroundRow]]) -> list[BackgroundRow]:
+    """All rows by event number."""
+    rows = dict(zip((i for block in study.blocks for i in block), (r for rows in blocks for r in rows), strict=True))
+    return [rows[i] for i in range(study.events)]
