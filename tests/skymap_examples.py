@@ -1,0 +1,72 @@
+"""Random multi-order sky maps for hypothesis, and flat files made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import healpy
+import numpy as np
+from hypothesis import strategies as st
+from ligo.skymap.io import write_sky_map
+
+from llama.science.healpix import nested_from_ring, positions
+from llama.science.skymap import SkyMap, max_order
+from llama.science.skymap_cells import from_cells
+
+DEEPEST = 4
+
+
+@st.composite
+def skymaps(draw: st.DrawFn, distances: bool | None = None, whole: bool = False) -> SkyMap:
+    """A map of mixed orders up to 4, with ties, zeros, perhaps holes, perhaps distances of which some are invalid."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    order, ipix = np.zeros(12, dtype=np.int64), np.arange(12)
+    for _ in range(draw(st.integers(0, DEEPEST))):
+        chosen = rng.random(len(order)) < draw(st.sampled_from([0.1, 0.5, 1.0]))
+        parent = np.repeat(np.arange(len(order)), np.where(chosen, 4, 1))
+        child = np.arange(len(parent)) - np.searchsorted(parent, parent)
+        ipix = np.where(chosen[parent], 4 * ipix[parent] + child, ipix[parent])
+        order = order[parent] + chosen[parent]
+    if not whole and draw(st.booleans()):
+        kept = rng.random(len(order)) < 0.7
+        kept[rng.integers(len(order))] = True
+        order, ipix = order[kept], ipix[kept]
+    density = rng.choice([0.0, 1.0, 2.0, 3.0, rng.random(), 1e-9], len(order))
+    density[rng.integers(len(order))] = 1.5
+    density /= np.sum(density * np.pi / 3 / 4.0**order)
+    distance = None
+    if distances if distances is not None else draw(st.booleans()):
+        mu, sigma = rng.choice([-50.0, 20.0, 100.0, np.inf], len(order)), rng.choice([5.0, 30.0], len(order))
+        distance = (mu, sigma, np.where(np.isfinite(mu), 1e-3, 0.0))
+    return from_cells(order, ipix, density, distance)
+
+
+def flat_columns(m: SkyMap, order: int) -> list[np.ndarray]:
+    """Probability per pixel, then the distance columns, of every NESTED pixel of this order; zero outside the map."""
+    start, stop = (edge >> 2 * (29 - order) for edge in positions(m.order, m.ipix))
+    where = np.full(12 << (2 * order), -1)
+    for k, (first, last) in enumerate(zip(start, stop, strict=True)):
+        where[first:last] = k
+    prob = np.where(where < 0, 0.0, m.density[where]) * (np.pi / 3 / 4.0**order)
+    if m.distmu is None:
+        return [prob]
+    outside = (np.inf, 1.0, 0.0)
+    columns = zip((m.distmu, m.distsigma, m.distnorm), outside, strict=True)
+    return [prob, *(np.where(where < 0, missing, column[where]) for column, missing in columns)]
+
+
+def write_flat(path: Path, m: SkyMap, *, nest: bool, writer: str, order: int | None = None) -> None:
+    """A flat file of the map, by ligo.skymap (a pixel per row) or healpy (1024 pixels per row where they fit)."""
+    order = max_order(m) if order is None else order
+    columns = flat_columns(m, order)
+    if not nest:
+        ring = nested_from_ring(order, np.arange(12 << (2 * order)))
+        columns = [column[ring] for column in columns]
+    names = ["PROB", "DISTMU", "DISTSIGMA", "DISTNORM"][: len(columns)]
+    if writer == "ligo.skymap":
+        write_sky_map(str(path), columns, nest=nest)
+        return
+    units = ["pix-1", "Mpc", "Mpc", "Mpc-2"][: len(columns)]
+    healpy.write_map(
+        str(path), columns, nest=nest, coord="C", column_names=names, column_units=units, dtype=">f8", overwrite=True
+    )
