@@ -12,7 +12,7 @@ from llama.engine.event import Event, View
 from llama.engine.journal import Entry, Seen, Stat, Unknown
 from llama.engine.pipeline import Pipeline
 from llama.engine.state import State, Version
-from llama.engine.store import digest_of
+from llama.engine.store import digest_of, settle
 
 
 def needs_repair(event: Event, state: State) -> bool:
@@ -119,18 +119,30 @@ def check(event: Event) -> list[str]:
     return found
 
 
-def mend_object(event: Event, digest: str) -> bool:
-    """Replace a damaged object by an intact file in view, if there is one."""
+def mend_objects(event: Event) -> list[str]:
+    """Replace damaged objects by intact files in view; says what was done, and what could not be."""
+    done: list[str] = []
+    for digest in [digest for digest in sorted(event.store) if digest_of(event.store.path(digest)) != digest]:
+        intact = _intact_view(event, digest)
+        if intact is None:
+            done.append(f"object {digest} is damaged and no intact copy is left; remake or receive it again")
+            continue
+        with event.writing(), event.scratch() as scratch:
+            copy = scratch / "intact"
+            shutil.copyfile(intact, copy)
+            settle(copy)
+            event.store.drop([digest])
+            event.store.take(copy, digest)
+        done.append(f"object {digest} restored from {intact.name}")
+    return done
+
+
+def _intact_view(event: Event, digest: str) -> Path | None:
     for filename, file in event.refresh().files.items():
         path = event.path / filename
         if file.digest == digest and path.is_file() and digest_of(path) == digest:
-            with event.writing(), event.scratch() as scratch:
-                copy = scratch / "intact"
-                shutil.copyfile(path, copy)
-                event.store.drop([digest])
-                event.store.take(copy, digest)
-            return True
-    return False
+            return path
+    return None
 
 
 def versions(event: Event, filename: str) -> list[Version]:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,11 @@ class Event:
         """The whole journal."""
         return Journal(self.folder).news()[1]
 
+    def created(self) -> datetime:
+        """When the event was made: the time of its first entry. Reads no more than that."""
+        first = self.journal.first()
+        return first.at if isinstance(first, Entry) else datetime.min.replace(tzinfo=UTC)
+
     def view_digest(self, filename: str) -> str | None:
         """Digest of the file in view, None when there is none; hashed only if it was touched since last seen."""
         path = self.path / filename
@@ -194,16 +199,18 @@ class Event:
             return View(filename, None, Stat.of((self.path / filename).stat()))
         if present is not None and present != replaces and not file.knows(present):
             return View(filename, None, None)
-        temporary = self.store.place(digest, scratch / f"view-{filename}")
+        temporary = self.store.place(digest, scratch / f".view-{filename}")
         settle(temporary)
         return View(filename, temporary, Stat.of(temporary.stat()))
 
     def show(self, views: Iterable[View]) -> None:
-        """Put prepared views in place, each by one rename."""
+        """Put prepared views in place, each by one rename.
+
+        The renames need not outlive a power cut: a view that is missing or old is put back from the journal.
+        """
         for view in views:
             if view.temporary is not None:
                 view.temporary.rename(self.path / view.filename)
-        fsync_folder(self.path)
 
     def receive(self, files: Mapping[str, bytes], *, why: str, now: datetime) -> list[str]:
         """Record files from outside; returns the names of those that were new.

@@ -207,6 +207,15 @@ class Journal:
         """Changes whenever something was appended. Raises FileNotFoundError when there is no journal."""
         return Stat.of(self.path.stat())
 
+    def first(self) -> Item | None:
+        """The first entry; None when there is none (any more)."""
+        try:
+            with open(self.path, "rb") as file:
+                line = file.readline()
+        except FileNotFoundError:
+            return None
+        return parse(line) if line.endswith(b"\n") else None
+
     def news(self) -> tuple[bool, list[Item]]:
         """What was appended since the last call, and whether that starts again from the beginning."""
         with open(self.path, "rb") as file:

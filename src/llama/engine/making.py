@@ -99,9 +99,8 @@ class Maker:
         seconds = time.perf_counter() - started
         witness("made")
         due = product.due(value, now) if product.due else None
-        result = scratch / "out" / product.filename
+        result = scratch / product.filename
         with storage_errors(result):
-            result.parent.mkdir()
             product.codec.write(value, result)
             digest = settle(result)
         witness("written")
@@ -118,12 +117,11 @@ class Maker:
         commit(event, made, result, scratch, witness)
 
     def _step(self, event: Event, product: Product[Any], claim: Claimed, scratch: Path, now: datetime) -> Step:
-        given, temporary = scratch / "in", scratch / "tmp"
+        temporary = scratch / ".tmp"
         with storage_errors(scratch):
-            given.mkdir()
             temporary.mkdir()
-            files = {name: event.store.place(digest, given / name) for name, digest in claim.sources.items()}
-            shared = {item.key: self._shared(item, claim, given) for item in product.shared}
+            files = {name: event.store.place(digest, scratch / name) for name, digest in claim.sources.items()}
+            shared = {item.key: self._shared(item, claim, scratch) for item in product.shared}
         parts = {
             item.key: _picked(item, files[item.product.filename])
             for item in product.all_inputs
@@ -144,10 +142,10 @@ class Maker:
             parts=parts,
         )
 
-    def _shared(self, item: Any, claim: Claimed, given: Path) -> Path:
+    def _shared(self, item: Any, claim: Claimed, scratch: Path) -> Path:
         """The shared file as it was claimed, under a name nobody else changes."""
         source = self.environment.shared_path(item)
-        target = given / f"shared-{source.name}"
+        target = scratch / f".shared-{source.name}"
         place(source, target)
         if digest_of(target) != claim.inputs[item.key]:
             raise ClaimLost(f"{source} changed just now")

@@ -1,0 +1,284 @@
+"""What an event holds, and why: the status of every product, the graph, the history.
+
+  llama event [EVENT] [ACTION [FILE…]]
+
+EVENT is as for `llama run`; without it, this folder. FILE is a file name, or any other name of its product.
+Actions:
+
+  status          status of every product and why, graph, and recent history (the default)
+  graph, history  each alone and whole; history with the tracebacks of failures
+  veto, unveto    make no more of FILE (without FILE: of the event); allow it again
+  lock, unlock    keep FILE (without FILE: the event) as it is; allow changes again
+  adopt FILE…     use the file as it was put or edited by hand, as if it had been received
+  remake FILE…    make it again, though nothing it is made from has changed
+  repair          finish what a crash interrupted; put missing files back
+  check           hash everything again and report what is damaged
+  prune           drop contents that no present file or receipt needs
+  versions FILE   every content the file has had
+  get FILE        write a copy of a version (-N N; default: the present one) into --into
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llama.engine.event import Event
+    from llama.engine.journal import Item
+    from llama.engine.pipeline import Pipeline
+    from llama.engine.status import Status
+
+_RECENT = 12
+_MARKS = {"done": "✓", "ready": "▶", "waiting": "…", "running": "⟳", "cooling": "✗", "held": "■"}
+_PLAIN = {"done": "+", "ready": ">", "waiting": ".", "running": "*", "cooling": "x", "held": "#"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `llama event` understands."""
+    add = parser.add_argument
+    add("words", nargs="*", metavar="EVENT | ACTION | FILE", help="see above")
+    add("-p", "--pipeline", metavar="PIPELINE", help="judge by this pipeline (default: the default one)")
+    add("--why", default="", help="the reason, for the event's history")
+    add("--cruft", action="store_true", help="list files that neither journal nor pipeline knows, and stop")
+    add("--ascii", action="store_true", help="no characters beyond ASCII")
+    add("--version-number", "-N", type=int, metavar="N", help="with get: which version")
+    add("--into", type=Path, default=Path(), metavar="DIR", help="with get: where to (default: here)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Find the event, do one thing."""
+    from llama import app
+    from llama.engine.errors import EventError
+
+    word, action, names = _split(args.words)
+    pipeline = app.environment().pipeline(args.pipeline or app.DEFAULT_PIPELINE_NAME)
+    event = _event(word)
+    if args.cruft:
+        print("\n".join(event.unknown_files(pipeline)))
+        return 0
+    if action in _SHOWING:
+        return _SHOWING[action](event, pipeline, args)
+    files = [_filename(name, pipeline) for name in names]
+    if action in _ON_FILES:
+        if not files:
+            raise EventError(f"llama event {action}: say which file")
+        for filename in files:
+            print(_ON_FILES[action](event, pipeline, filename, args))
+        return 0
+    for filename_or_event in files or [None]:
+        print(_note(event, action, filename_or_event, args.why))
+    return 0
+
+
+def _split(words: list[str]) -> tuple[str, str, list[str]]:
+    """Event, action, files. A word that is an action is never an event."""
+    rest = list(words)
+    event = rest.pop(0) if rest and rest[0] not in _ACTIONS else "."
+    action = rest.pop(0) if rest else "status"
+    if action not in _ACTIONS:
+        from llama.engine.errors import EventError
+
+        raise EventError(f"no action {action!r}; there are {', '.join(_ACTIONS)}")
+    return event, action, rest
+
+
+def _event(word: str) -> Event:
+    """The event meant: as for `llama run`; a bare name also in the default run."""
+    from llama import app
+    from llama.engine.errors import EventError
+    from llama.engine.event import Event
+    from llama.engine.selection import target
+
+    if word == ".":
+        return Event.open(Path.cwd())
+    default = app.default_run()
+    there = default / word
+    if "/" not in word and not Path(word).is_dir() and there.is_dir():
+        return Event.open(there)
+    found = target(word.rstrip("/") if len(word) > 1 else word, default).events()
+    if len(found) != 1:
+        raise EventError(f"{word} means {len(found)} events: {', '.join(event.id for event in found) or 'none'}")
+    return Event.open(found[0].path)
+
+
+def _filename(name: str, pipeline: Pipeline) -> str:
+    """The file that a name of a product means; any other name is a file's own."""
+    from llama.engine.errors import PipelineError
+
+    try:
+        return pipeline.find(name).filename
+    except PipelineError:
+        return name
+
+
+# ---------------------------------------------------------------------- showing
+
+
+def _status(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+    found = _judged(event, pipeline)
+    state = event.refresh()
+    flags = " ".join(f"{name}={str(value).lower()}" for name, value in state.flags.as_dict().items())
+    print(f"{event.id}  {event.path}\nflags: {flags}\n")
+    print("\n".join(status_lines(found, args.ascii)), end="\n\n")
+    print("\n".join(graph_lines(pipeline, found, args.ascii)), end="\n\n")
+    entries = event.entries()
+    lines = [line for entry in entries if (line := history_line(entry))]
+    if len(lines) > _RECENT:
+        print(f"({len(lines) - _RECENT} earlier entries: llama event {event.id} history)")
+    print("\n".join(lines[-_RECENT:]))
+    return 0
+
+
+def _graph(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+    print("\n".join(graph_lines(pipeline, _judged(event, pipeline), args.ascii)))
+    return 0
+
+
+def _history(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+    for entry in event.entries():
+        if line := history_line(entry):
+            print(line)
+        if details := getattr(entry, "traceback", ""):
+            print("    " + details.rstrip().replace("\n", "\n    "))
+    return 0
+
+
+def _repair(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+    from llama.engine.care import mend_objects, repair
+
+    done = [*mend_objects(event), *repair(event, now=datetime.now(UTC))]
+    print("\n".join(done) or "nothing to repair")
+    return 0
+
+
+def _check(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+    from llama.engine.care import check
+
+    problems = check(event)
+    print("\n".join(problems) or f"{event.id}: every byte is as recorded")
+    return 1 if problems else 0
+
+
+def _prune(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+    from llama.engine.care import prune
+
+    print(f"dropped {len(prune(event, pipeline))} contents")
+    return 0
+
+
+def _judged(event: Event, pipeline: Pipeline) -> dict[str, Status]:
+    from llama import app
+    from llama.engine.status import statuses
+    from llama.engine.store import SharedDigests
+
+    state = event.look(pipeline, SharedDigests(app.environment()))
+    return statuses(pipeline, state, datetime.now(UTC))
+
+
+def status_lines(found: dict[str, Status], ascii_only: bool) -> list[str]:
+    """One line per product: mark, kind, file, why, until when."""
+    marks = _PLAIN if ascii_only else _MARKS
+    width = max(map(len, found), default=0)
+    return [
+        f"{marks[status.kind]} {status.kind:<8} {filename:<{width}}  {status.why}"
+        + (f" (until {status.until:%Y-%m-%d %H:%M:%S}Z)" if status.until else "")
+        for filename, status in found.items()
+    ]
+
+
+def graph_lines(pipeline: Pipeline, found: dict[str, Status], ascii_only: bool) -> list[str]:
+    """The graph as a tree from what comes from outside; a file met again is not unfolded again."""
+    marks = _PLAIN if ascii_only else _MARKS
+    tee, end, bar, again = ("|- ", "`- ", "|  ", " ^") if ascii_only else ("├─ ", "└─ ", "│  ", " ↑")
+    children: dict[str, list[str]] = {product.filename: [] for product in pipeline}
+    for product in pipeline:
+        for name in dict.fromkeys(item.product.filename for item in product.all_inputs):
+            children[name].append(product.filename)
+    seen: set[str] = set()
+
+    def lines(name: str, head: str, body: str) -> Iterable[str]:
+        known = name in seen and bool(children[name])
+        seen.add(name)
+        yield f"{head}{marks[found[name].kind]} {name}{again if known else ''}"
+        for place, child in enumerate([] if known else children[name], 1):
+            last = place == len(children[name])
+            yield from lines(child, body + (end if last else tee), body + ("   " if last else bar))
+
+    roots = [product.filename for product in pipeline if not product.all_inputs]
+    return [line for root in roots for line in lines(root, "", "")]
+
+
+def history_line(entry: Item) -> str:
+    """One entry for people; empty for bookkeeping that says nothing to them."""
+    from llama.engine import journal
+
+    if isinstance(entry, journal.Unknown):
+        return "" if not entry.why else f"(a line that {entry.why})"
+    if isinstance(entry, journal.Seen):
+        return ""
+    digest = getattr(entry, "digest", "")
+    parts = [getattr(entry, "filename", "") or ("" if isinstance(entry, journal.Flagged) else "the event")]
+    parts.append(digest[:7])
+    if isinstance(entry, journal.Made):
+        parts.append(f"in {entry.seconds:.3g} s")
+    if isinstance(entry, journal.Claimed):
+        parts.append(f"by process {entry.pid} on {entry.host}")
+    if isinstance(entry, journal.Flagged):
+        parts += [f"{name}={str(value).lower()}" for name, value in entry.flags.items()]
+    parts.append(getattr(entry, "error", "") or getattr(entry, "why", ""))
+    return f"{entry.at:%Y-%m-%d %H:%M:%S}Z {type(entry).__name__:<9} {' '.join(part for part in parts if part)}"
+
+
+# ---------------------------------------------------------------------- changing
+
+
+def _note(event: Event, action: str, filename: str | None, why: str) -> str:
+    getattr(event, action)(filename, why=why, now=datetime.now(UTC))
+    return f"{event.id}: {action} {filename or 'the whole event'}"
+
+
+def _adopt(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:
+    news = event.adopt(filename, why=args.why, now=datetime.now(UTC))
+    return f"{filename}: {'adopted' if news else 'is as received already'}"
+
+
+def _remake(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:
+    event.remake(pipeline.find(filename), why=args.why, now=datetime.now(UTC))
+    return f"{filename}: will be made again by the next `llama run`"
+
+
+def _versions(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:
+    from llama.engine.care import version_name, versions
+
+    return "\n".join(
+        f"{version.at:%Y-%m-%d %H:%M:%S}Z {version.kind:<8} {version_name(event, filename, version)}"
+        + ("" if version.digest in event.store else "  (pruned)")
+        for version in versions(event, filename)
+    )
+
+
+def _get(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:
+    from llama.engine.care import get_version
+
+    return str(get_version(event, filename, args.version_number, args.into))
+
+
+_SHOWING: dict[str, Callable[[Event, Pipeline, argparse.Namespace], int]] = {
+    "status": _status,
+    "graph": _graph,
+    "history": _history,
+    "repair": _repair,
+    "check": _check,
+    "prune": _prune,
+}
+_ON_FILES: dict[str, Callable[[Event, Pipeline, str, argparse.Namespace], str]] = {
+    "adopt": _adopt,
+    "remake": _remake,
+    "versions": _versions,
+    "get": _get,
+}
+_ACTIONS = (*_SHOWING, *_ON_FILES, "veto", "unveto", "lock", "unlock")

@@ -1,0 +1,49 @@
+"""Show or set the flags of events.
+
+Flags are set by presets and single values, each applied to what came before: `--flags TRIGGERED_TEST upload=false`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `llama flags` understands."""
+    add = parser.add_argument
+    add("events", nargs="*", metavar="EVENT", help="which events, as for `llama run` (default: this folder)")
+    add("--flags", nargs="+", metavar="PRESET|NAME=value", help="what to set; without it the flags are shown")
+    add("--flag-presets", action="store_true", help="print the presets, and stop")
+    add("--dry-run-flags", action="store_true", help="print what would be set, and stop")
+    add("--why", default="", help="the reason, for the event's history")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Show or set."""
+    from llama import app
+    from llama.engine.errors import EventError
+    from llama.engine.flags import PRESETS, parse_flags
+    from llama.engine.selection import target
+
+    if args.flag_presets:
+        for name, flags in PRESETS.items():
+            print(f"{name:<20} {shown(flags.as_dict())}")
+        return 0
+    events = [event for word in args.events or ["."] for event in target(word, app.default_run()).events()]
+    for event in events:
+        flags = event.refresh().flags
+        if args.flags:
+            try:
+                flags = parse_flags(args.flags, flags)
+            except ValueError as error:
+                raise EventError(str(error)) from None
+            if not args.dry_run_flags:
+                event.flag(flags.as_dict(), why=args.why or "llama flags", now=datetime.now(UTC))
+        print(f"{event.id:<28} {shown(flags.as_dict())}")
+    return 0
+
+
+def shown(flags: dict[str, str | bool]) -> str:
+    """Flags on one line, as they would be typed."""
+    return " ".join(f"{name}={str(value).lower()}" for name, value in flags.items())

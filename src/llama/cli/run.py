@@ -1,0 +1,164 @@
+"""Keep events up to date: make what is ready, wait, look again.
+
+RUNDIR/EVENTGLOB says which events: `/glob` events of the default run, `dir/` every event in dir, `.` this event
+folder, a bare name one event in this folder. Without it: every event of the default run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llama.engine.event import Event
+    from llama.engine.pipeline import Pipeline
+    from llama.engine.processes import Processes
+    from llama.engine.runner import Runner
+    from llama.engine.selection import Downselection, Target
+
+PREFIX_CHARS = "-+"
+_NEWEST = 40
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `llama run` understands."""
+    add = parser.add_argument
+    add("target", nargs="?", metavar="RUNDIR/EVENTGLOB", help="which events (see above)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("-F", "--foreground", action="store_true", help="watch the folder and stay in the foreground")
+    how.add_argument("-o", "--once", action="store_true", help="make what is ready, then end")
+    add("-n", "--newest", type=int, default=_NEWEST, metavar="N", help="the newest N events only (%(default)s)")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("-f", nargs="+", metavar="PRODUCT", dest="only", help="make these products only")
+    only.add_argument("+f", nargs="+", metavar="PRODUCT", dest="upto", help="these and what they are made from")
+    add("-p", "--pipeline", metavar="PIPELINE", help="which pipeline (default: see --print-default-pipeline)")
+    add("--downselect", metavar="KEY=VALUE,…", default="", help="which events, see --print-downselections")
+    add("-j", "--workers", type=int, metavar="N", help="processes at a time (default: one per core)")
+    add("--dry-run-dirs", action="store_true", help="print the event folders that would be run, and stop")
+    add("--dry-run-pipeline", action="store_true", help="print the products that would be made, and stop")
+    add("--print-downselections", action="store_true", help="print the keys of --downselect, and stop")
+    add("--print-default-pipeline", action="store_true", help="print the default pipeline, and stop")
+    add("-v", "--verbosity", metavar="LEVEL", default="INFO", type=str.upper, help="debug, info, warning or error")
+    add("-l", "--logfile", type=Path, metavar="LOGFILE", help="write a log there too, always at level debug")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run, or say what would be run."""
+    from llama import app
+    from llama.engine.selection import parse_downselection, target
+
+    if args.print_downselections:
+        return _print_downselections()
+    if args.print_default_pipeline:
+        return _print_pipeline(app.environment().pipeline(app.DEFAULT_PIPELINE_NAME))
+    pipeline = _pipeline(args)
+    if args.dry_run_pipeline:
+        return _print_pipeline(pipeline)
+    where = target(args.target, app.default_run())
+    wanted = parse_downselection(args.downselect)
+    if args.dry_run_dirs:
+        print("\n".join(str(event.path) for event in _find(where, wanted, pipeline, args.newest)))
+        return 0
+    if not (args.foreground or args.once):
+        print(
+            "llama run: say -o to bring events up to date once, or -F to keep watching; "
+            "running as a daemon is not there yet",
+            file=sys.stderr,
+        )
+        return 2
+    return _run(args, pipeline, where, wanted)
+
+
+def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Downselection) -> int:
+    from llama import app
+    from llama.engine.making import Maker
+    from llama.engine.processes import Processes, default_workers
+    from llama.engine.runner import Runner
+    from llama.engine.store import SharedDigests
+    from llama.engine.watching import FolderChanges
+
+    _log(args.verbosity, args.logfile)
+    environment = app.environment()
+    name = args.pipeline or app.DEFAULT_PIPELINE_NAME
+    executor = Processes(app.ENVIRONMENT, name, args.workers or default_workers(), app.preload())
+    _check_preload(executor, app.preload())
+    runner = Runner(Maker(pipeline, environment, SharedDigests(environment)), executor)
+    with _stopped_by_signals(runner):
+        if args.once:
+            runner.once(_find(where, wanted, pipeline, args.newest))
+        else:
+            where.run.mkdir(parents=True, exist_ok=True)
+            alone = where.exact
+            changes = FolderChanges(where.run / where.pattern if alone else where.run, depth=0 if alone else 1)
+            runner.watch(lambda: _find(where, wanted, pipeline, args.newest), changes)
+    return 1 if runner.troubles else 0
+
+
+def _find(where: Target, wanted: Downselection, pipeline: Pipeline, newest: int) -> list[Event]:
+    """The events meant, newest first. One that is named is taken as it is; others are downselected."""
+    from llama.engine.selection import select
+
+    events = where.events()
+    return events if where.exact else select(events, wanted, pipeline, now=datetime.now(UTC), newest=newest)
+
+
+def _pipeline(args: argparse.Namespace) -> Pipeline:
+    from llama import app
+
+    whole = app.environment().pipeline(args.pipeline or app.DEFAULT_PIPELINE_NAME)
+    words = args.only or args.upto
+    return whole.only(words, ancestors=bool(args.upto)) if words else whole
+
+
+def _print_pipeline(pipeline: Pipeline) -> int:
+    print(pipeline.name)
+    for product in pipeline:
+        if pipeline.makes(product):
+            print(f"  {product.name:<28} {product.filename:<36} {product.help}".rstrip())
+    return 0
+
+
+def _print_downselections() -> int:
+    from llama.engine.selection import Downselection
+
+    for field in dataclasses.fields(Downselection):
+        print(f"{field.name}={field.default if field.default is not None else 'any'}")
+    return 0
+
+
+def _check_preload(executor: Processes, names: list[str]) -> None:
+    """Preloading fails silently; without it every step takes seconds longer."""
+    if missing := executor.missing(names):
+        logging.getLogger("llama").warning("steps will start slowly: %s could not be preloaded", ", ".join(missing))
+
+
+@contextmanager
+def _stopped_by_signals(runner: Runner) -> Iterator[None]:
+    before = {number: signal.signal(number, lambda *_: runner.stop()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _log(level: str, file: Path | None) -> None:
+    logger = logging.getLogger("llama")
+    logger.setLevel(logging.DEBUG)
+    to_screen = logging.StreamHandler()
+    to_screen.setLevel(level)
+    handlers: list[logging.Handler] = [to_screen]
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(file))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)

@@ -1,0 +1,164 @@
+"""Which events a command means: patterns as operators type them, and downselections."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import glob
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from llama.engine.errors import EventError
+from llama.engine.event import Event
+from llama.engine.pipeline import Pipeline
+from llama.engine.run import Run
+
+_TRUE, _FALSE, _ANY = {"true", "yes", "1"}, {"false", "no", "0"}, {"any", "none", ""}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Events of one run whose names match a pattern; `exact` when it names a single one."""
+
+    run: Path
+    pattern: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether one event is named, not a pattern of names."""
+        return not glob.has_magic(self.pattern)
+
+    def events(self) -> list[Event]:
+        """The events there are; none is no error. Raises EventError when one is named that does not exist."""
+        found = [event for event in Run(self.run).events() if fnmatch.fnmatchcase(event.id, self.pattern)]
+        if self.exact and not found:
+            raise EventError(f"there is no event {self.pattern} in {self.run}")
+        return found
+
+
+def target(word: str | None, default_run: Path) -> Target:
+    """What a RUNDIR/EVENTGLOB means.
+
+    `/glob` is the default run, `dir/` every event in dir, `.` this event folder, a bare name one event (or a
+    pattern of them) in this folder; nothing at all is every event of the default run.
+    """
+    if not word:
+        return Target(default_run, "*")
+    if word.startswith("/") and "/" not in word[1:]:
+        return Target(default_run, word[1:] or "*")
+    if word.endswith("/"):
+        return Target(Path(word).absolute(), "*")
+    path = Path(word)
+    if path.name in ("", "..") or word == ".":
+        path = path.resolve()
+    return Target(path.parent.absolute(), path.name)
+
+
+@dataclass(frozen=True)
+class Downselection:
+    """What an event must be to be run; None does not matter.
+
+    Attributes:
+        manual, vetoed: the event's flag (a veto of the whole event counts as vetoed).
+        fileexists: file names that must be there, joined by `+`.
+        fhnameexists: products (by any of their names) that must be there, joined by `+`.
+        eventid_filter: a pattern for the event id.
+        sec_since_v0_gt, sec_since_v0_lt: seconds since the event was made are more, less than this.
+        sec_since_mod_gt, sec_since_mod_lt: the same since anything happened to it.
+        modbefore, modafter: something last happened to it before, after this time (UTC).
+        invert: take those that do not match instead.
+        limit: at most so many, newest first.
+    """
+
+    manual: bool | None = False
+    vetoed: bool | None = None
+    fileexists: str | None = None
+    fhnameexists: str | None = None
+    eventid_filter: str | None = None
+    sec_since_v0_gt: float | None = None
+    sec_since_v0_lt: float | None = None
+    sec_since_mod_gt: float | None = None
+    sec_since_mod_lt: float | None = None
+    modbefore: datetime | None = None
+    modafter: datetime | None = None
+    invert: bool = False
+    limit: int | None = None
+
+
+def parse_downselection(text: str, base: Downselection | None = None) -> Downselection:
+    """Read `key=value,key=value`; raises EventError that names the keys there are."""
+    chosen: dict[str, object] = {}
+    kinds = {field.name: str(field.type) for field in dataclasses.fields(Downselection)}
+    for word in filter(None, text.split(",")):
+        key, equals, value = word.partition("=")
+        if key not in kinds or not equals:
+            raise EventError(f"cannot downselect by {word!r}; write key=value with {', '.join(kinds)}")
+        try:
+            chosen[key] = _value(kinds[key], value)
+        except ValueError as error:
+            raise EventError(f"downselection {word!r}: {error}") from None
+    return dataclasses.replace(base or Downselection(), **chosen)  # type: ignore[arg-type]  # by _value
+
+
+def _value(kind: str, text: str) -> object:
+    if text.lower() in _ANY:
+        return None
+    if "bool" in kind:
+        if text.lower() not in _TRUE | _FALSE:
+            raise ValueError("write true, false or any")
+        return text.lower() in _TRUE
+    if "datetime" in kind:
+        at = datetime.fromisoformat(text)
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return float(text) if "float" in kind else int(text) if "int" in kind else text
+
+
+def select(
+    events: Iterable[Event],
+    wanted: Downselection,
+    pipeline: Pipeline,
+    *,
+    now: datetime,
+    newest: int | None = None,
+) -> list[Event]:
+    """The events that match, newest first, at most `newest` and `wanted.limit` of them."""
+    limits = [limit for limit in (newest, wanted.limit) if limit is not None]
+    found = _matching(sorted(events, key=_age, reverse=True), wanted, pipeline, now)
+    return list(found) if not limits else [event for event, _ in zip(found, range(min(limits)), strict=False)]
+
+
+def _age(event: Event) -> tuple[datetime, str]:
+    return event.created(), event.id
+
+
+def _matching(events: Iterable[Event], wanted: Downselection, pipeline: Pipeline, now: datetime) -> Iterator[Event]:
+    """Lazily, so that asking for the newest few reads only those."""
+    return (event for event in events if all(_tests(event, wanted, pipeline, now)) is not wanted.invert)
+
+
+def _tests(event: Event, wanted: Downselection, pipeline: Pipeline, now: datetime) -> Iterator[bool]:
+    """One truth for each thing that is asked for."""
+    if wanted.eventid_filter is not None:
+        yield fnmatch.fnmatchcase(event.id, wanted.eventid_filter)
+    state = event.refresh()
+    if wanted.manual is not None:
+        yield state.flags.manual is wanted.manual
+    if wanted.vetoed is not None:
+        yield (state.flags.vetoed or None in state.vetoes) is wanted.vetoed
+    for name in (wanted.fileexists or "").split("+"):
+        yield not name or (event.path / name).is_file()
+    for name in (wanted.fhnameexists or "").split("+"):
+        yield not name or state.file(pipeline.find(name).filename).digest is not None
+    modified = state.modified or event.created()
+    yield from _between(now, event.created(), wanted.sec_since_v0_gt, wanted.sec_since_v0_lt)
+    yield from _between(now, modified, wanted.sec_since_mod_gt, wanted.sec_since_mod_lt)
+    yield wanted.modbefore is None or modified < wanted.modbefore
+    yield wanted.modafter is None or modified > wanted.modafter
+
+
+def _between(now: datetime, then: datetime, more: float | None, less: float | None) -> Iterator[bool]:
+    seconds = (now - then).total_seconds()
+    yield more is None or seconds > more
+    yield less is None or seconds < less
