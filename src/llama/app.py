@@ -145,8 +145,9 @@ def draw_background(maps: Path, out: Path, *, season: str, events: int, workers:
     if out.exists() and not overwrite:
         raise FormatError(f"{out} exists already and was left as it is; -c overwrites it")
     paths = tuple(Path(line) for line in maps.read_text(encoding="utf-8").split())
-    if missing := [path for path in paths if not path.is_file()] or not paths:
-        raise FormatError(f"{maps} lists {'sky maps that are not there: ' + str(missing[0]) if paths else 'nothing'}")
+    missing = [path for path in paths if not path.is_file()]
+    if missing or not paths:
+        raise FormatError(f"{maps} lists {f'a sky map that is not there: {missing[0]}' if missing else 'no sky maps'}")
     application = environment()
     search = read(SEARCH.codec, application.shared_path(SEARCH))
     table = read(ICECUBE_TABLES.codec, application.shared_path(ICECUBE_TABLES)).season(season)

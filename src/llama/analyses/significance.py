@@ -15,6 +15,7 @@ import numpy as np
 from llama.engine.errors import NotYet
 from llama.formats.records import to_json
 from llama.messengers.gw.record import SkymapInfo
+from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.coincidence import (
     CoincidenceResult,
@@ -26,6 +27,7 @@ from llama.science.coincidence import (
 )
 from llama.science.populations import BackgroundTable, Populations, TableChoice, most_likely_population
 from llama.science.pvalue import PValue, p_value
+from llama.science.quadtree import SkyTree
 from llama.science.response import IceCubeTables, SeasonTable, flux_sensitivity, sensitive_energies_gev
 from llama.science.search import Search, as_parameters
 from llama.science.skymap import SkyMap, centres, credible_level
@@ -52,9 +54,9 @@ def significance(
     if neutrinos.season is None:
         raise NotYet(f"no neutrino data for this event: {neutrinos.why}", now + _LOOK_AGAIN)
     season = tables.season(neutrinos.season)
-    arrays = kernel_arrays(neutrinos.neutrinos)
+    arrays, tree = kernel_arrays(neutrinos), SkyTree.of(skymap)
     trigger = GWTrigger(info.gps_time, None, _astrophysical(p_astro))
-    result = coincidence(skymap, trigger, arrays, season, search)
+    result = coincidence(skymap, trigger, arrays, season, search, tree)
     choice = populations.choose(
         search_type=SEARCH_TYPE,
         population=most_likely_population(p_astro),
@@ -78,7 +80,7 @@ def significance(
         "single_neutrino": [
             _single(row, info.gps_time, result, i, choice.table) for i, row in enumerate(neutrinos.neutrinos)
         ],
-        "most_probable_direction": _direction(result, skymap, arrays),
+        "most_probable_direction": _direction(result, arrays, tree),
         "neutrino_flux_sensitivity_range": _sensitivity(skymap, season),
         "inputs": {
             "gw_skymap_info": msgspec.to_builtins(info),
@@ -89,13 +91,6 @@ def significance(
             "search_parameters": as_parameters(search, season.rate_hz),
         },
     }
-
-
-def kernel_arrays(rows: tuple[NeutrinoRow, ...]) -> Neutrinos:
-    """A neutrino list's rows as the kernel takes them."""
-    columns = np.array([(row.gps, row.ra, row.dec, row.sigma, row.energy) for row in rows]).reshape(-1, 5).T
-    ra, dec, sigma = np.radians(columns[1:4])
-    return Neutrinos(columns[0], ra, dec, sigma, columns[4])
 
 
 def search_digest(search: Search) -> str:
@@ -176,8 +171,8 @@ def _single(
     }
 
 
-def _direction(result: CoincidenceResult, skymap: SkyMap, arrays: Neutrinos) -> dict[str, float] | None:
-    found = most_probable_direction(result, skymap, arrays) if len(arrays) else None
+def _direction(result: CoincidenceResult, arrays: Neutrinos, tree: SkyTree) -> dict[str, float] | None:
+    found = most_probable_direction(result, arrays, tree)
     return None if found is None else {"ra": math.degrees(found[0]), "dec": math.degrees(found[1])}
 
 

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from llama.analyses.significance import kernel_arrays
 from llama.formats.populations import BackgroundRow
 from llama.formats.skymap import read_skymap
+from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.products import WINDOW_S
 from llama.messengers.icecube.record import from_window
 from llama.ports import NeutrinoSource
 from llama.science.coincidence import GWTrigger, coincidence
-from llama.science.overlap import SkyTree
+from llama.science.quadtree import SkyTree
 from llama.science.response import SeasonTable
 from llama.science.search import Search
 
@@ -64,7 +64,7 @@ def draw_block(study: Study, source: NeutrinoSource, block: range) -> list[Backg
     for i in block:
         seed = f"{study.label}/{i}"
         window = source.window(GPS_S - WINDOW_S, GPS_S + WINDOW_S, seed=seed)
-        neutrinos = kernel_arrays(from_window(window, source.name).neutrinos)
+        neutrinos = kernel_arrays(from_window(window, source.name))
         result = coincidence(skymap, trigger, neutrinos, study.season, study.search, tree)
         rows.append(BackgroundRow(_odds(result.log_odds_event), len(neutrinos), seed, path.name))
     return rows
