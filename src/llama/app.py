@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llama.engine.errors import EngineError, PipelineError
+from llama.ports import GRACEDB
 from llama.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from llama.engine.event import Event
     from llama.engine.pipeline import Pipeline
     from llama.engine.product import ServiceKey, Shared
-    from llama.ports import NeutrinoSource
+    from llama.ports import GraceDB, NeutrinoSource
 
 S = TypeVar("S")
 
@@ -24,6 +26,7 @@ ENVIRONMENT = "llama.app:environment"
 
 DEFAULT_PIPELINE_NAME = "GW_NEUTRINO"
 EXCERPT = "demo/icecube_excerpt.csv"
+DEMO_ALERT = "demo/igwn_alert.json"
 
 PRELOAD = (
     "llama.app",
@@ -31,6 +34,7 @@ PRELOAD = (
     "llama.formats.skymap",
     "llama.services.icecube_archive",
     "llama.plots.skymap",
+    "astropy.time",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
     "typst",
@@ -62,8 +66,14 @@ class Application:
         try:
             build = _SERVICES[key.name]
         except KeyError:
-            raise ServiceUnavailable(f"nothing here provides {key.name}") from None
+            raise ServiceUnavailable(
+                f"this version has no connection to {key.name}; give what it would have supplied as a file"
+            ) from None
         return cast("S", build(self.settings))
+
+    def gracedb(self) -> GraceDB:
+        """GraceDB; ServiceUnavailable says what to do without it."""
+        return self.service(GRACEDB)
 
     def shared_path(self, shared: Shared[Any]) -> Path:
         """The packaged file, or the one the settings name in its place."""
@@ -131,6 +141,40 @@ _SERVICES: Mapping[str, Callable[[Settings], object]] = {
 }
 
 
+def bring_up_to_date(
+    events: Iterable[Event], *, only: Sequence[str] = (), isolated: bool = True, settings: Settings | None = None
+) -> None:
+    """Make everything of the default pipeline that is ready (or `only` some products and their ancestors).
+
+    Each step in a process of its own if `isolated`, else all of them in this one.
+    """
+    from llama.engine.making import Maker
+    from llama.engine.processes import Here, Processes, default_workers
+    from llama.engine.runner import Runner
+    from llama.engine.store import SharedDigests
+
+    application = Application(settings or read_settings())
+    pipeline = application.pipeline(DEFAULT_PIPELINE_NAME)
+    if only:
+        pipeline = pipeline.only(only, ancestors=True)
+    maker = Maker(pipeline, application, SharedDigests(application))
+    workers = application.settings.workers or default_workers()
+    executor = Processes(ENVIRONMENT, DEFAULT_PIPELINE_NAME, workers, PRELOAD) if isolated else Here(maker)
+    Runner(maker, executor).once(events)
+
+
+def demo() -> Event:
+    """The packaged alert as an event of the current run, brought up to date. Doing it again makes nothing anew."""
+    from llama.engine.flags import Flags
+    from llama.engine.run import Delivery, Run
+    from llama.messengers.gw.start import Given, start
+
+    begun = start(Given(alert=packaged(DEMO_ALERT).read_bytes()), environment().gracedb)
+    event = Run(default_run()).accept(Delivery(begun.event_id, begun.files, Flags(), "llama demo"))
+    bring_up_to_date([event])
+    return event
+
+
 def draw_background(maps: Path, out: Path, *, season: str, events: int, workers: int, overwrite: bool = False) -> int:
     """Write a background table from a list of sky maps; returns how many events it has."""
     from tqdm import tqdm
@@ -147,7 +191,9 @@ def draw_background(maps: Path, out: Path, *, season: str, events: int, workers:
     paths = tuple(Path(line) for line in maps.read_text(encoding="utf-8").split())
     missing = [path for path in paths if not path.is_file()]
     if missing or not paths:
-        raise FormatError(f"{maps} lists {f'a sky map that is not there: {missing[0]}' if missing else 'no sky maps'}")
+        raise FormatError(
+            f"{maps} lists {f'a sky map that is not there: {missing[0]}' if missing else 'no sky maps'}"
+        )
     application = environment()
     search = read(SEARCH.codec, application.shared_path(SEARCH))
     table = read(ICECUBE_TABLES.codec, application.shared_path(ICECUBE_TABLES)).season(season)
