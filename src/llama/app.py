@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from llama.engine.pipeline import Pipeline
     from llama.engine.product import ServiceKey, Shared
     from llama.ports import GraceDB, NeutrinoSource
+    from llama.studies.review import Verdict
 
 S = TypeVar("S")
 
@@ -173,6 +175,22 @@ def demo() -> Event:
     event = Run(default_run()).accept(Delivery(begun.event_id, begun.files, Flags(), "llama demo"))
     bring_up_to_date([event])
     return event
+
+
+def review(folder: Path | None) -> Verdict:
+    """Run the five review cases through the engine, in `folder` or a temporary one."""
+    from llama.analyses.gw_neutrino import SIGNIFICANCE
+    from llama.engine.run import Run
+    from llama.studies.review import CASES, delivery, judge
+
+    with tempfile.TemporaryDirectory(prefix="llama-review-") as temporary:
+        run = Run(folder or Path(temporary))
+        events = {case.name: run.accept(delivery(case)) for case in CASES}
+        bring_up_to_date(events.values(), only=[SIGNIFICANCE.name], isolated=False)
+        results = {name: event.path / SIGNIFICANCE.filename for name, event in events.items()}
+        if missing := [name for name, path in results.items() if not path.exists()]:
+            raise EngineError(f"case {missing[0]} has no result: keep the events with -d and see `llama event`")
+        return judge({name: SIGNIFICANCE.codec.read(path)["log_odds_ratio"] for name, path in results.items()})
 
 
 def draw_background(maps: Path, out: Path, *, season: str, events: int, workers: int, overwrite: bool = False) -> int:
