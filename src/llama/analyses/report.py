@@ -126,11 +126,8 @@ def read_report(significance: Mapping[str, Any], *, role: str = "observation") -
 
     It is a test when the event's flag `role` or the alert says so, or the id is that of a mock event.
     """
-    inputs = significance["inputs"]
-    gw, data = inputs["gw_skymap_info"], inputs.get("neutrino_list", {})
+    gw = significance["inputs"]["gw_skymap_info"]
     p_text = str(significance.get("p_value_text") or NOT_AVAILABLE)
-    direction = significance.get("most_probable_direction")
-    p_astro = significance.get("p_astro") or {}
     graceid = str(significance["graceid"])
     return Report(
         event_id=str(significance["event_id"]),
@@ -138,31 +135,50 @@ def read_report(significance: Mapping[str, Any], *, role: str = "observation") -
         search_type=str(significance["search_type"]),
         gps_time=float(significance["gps_time"]),
         event_time=str(significance["event_time"]),
-        notice_time=gw.get("notice_time"),
         test="test" in (role, gw.get("role")) or graceid.startswith(("MS", "TS")),
-        far_hz=gw.get("far"),
-        significant=gw.get("significant"),
-        pipeline=str(gw.get("pipeline") or ""),
-        instruments=tuple(gw.get("instruments") or ()),
-        skymap_filename=str(gw.get("skymap_filename") or ""),
         rows=_rows(significance["single_neutrino"], p_text),
         log_odds=significance.get("log_odds_ratio"),
         p_value=significance.get("p_value"),
         p_text=p_text,
         p_reason=str(significance.get("p_value_reason") or ""),
-        p_astro_before=p_astro.get("before"),
-        p_astro_after=p_astro.get("after"),
         distance_mode=str(significance.get("distance_mode") or NOT_AVAILABLE),
         notes=tuple(significance.get("notes") or ()),
-        direction=(direction["ra"], direction["dec"]) if direction else None,
         flux_sensitivity=significance.get("neutrino_flux_sensitivity_range"),
-        complete=bool(data.get("complete", False)),
-        covered_s=float(data.get("covered_s", 0.0)),
-        season=data.get("season"),
-        source=str(data.get("source") or ""),
-        coverage_why=str(data.get("why") or ""),
-        parameters=inputs.get("search_parameters") or {},
+        parameters=significance["inputs"].get("search_parameters") or {},
+        **_alert(gw),
+        **_data(significance["inputs"].get("neutrino_list") or {}),
+        **_derived(significance),
     )
+
+
+def _alert(gw: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "notice_time": gw.get("notice_time"),
+        "far_hz": gw.get("far"),
+        "significant": gw.get("significant"),
+        "pipeline": str(gw.get("pipeline") or ""),
+        "instruments": tuple(gw.get("instruments") or ()),
+        "skymap_filename": str(gw.get("skymap_filename") or ""),
+    }
+
+
+def _data(coverage: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "complete": bool(coverage.get("complete", False)),
+        "covered_s": float(coverage.get("covered_s", 0.0)),
+        "season": coverage.get("season"),
+        "source": str(coverage.get("source") or ""),
+        "coverage_why": str(coverage.get("why") or ""),
+    }
+
+
+def _derived(significance: Mapping[str, Any]) -> dict[str, Any]:
+    p_astro, direction = significance.get("p_astro") or {}, significance.get("most_probable_direction")
+    return {
+        "p_astro_before": p_astro.get("before"),
+        "p_astro_after": p_astro.get("after"),
+        "direction": (direction["ra"], direction["dec"]) if direction else None,
+    }
 
 
 def _rows(singles: Sequence[Mapping[str, Any]], event_p_text: str) -> tuple[Row, ...]:

@@ -23,6 +23,7 @@ Float = NDArray[np.float64]
 
 _HALF_WIDTH_DEG = 2.0 * math.sqrt(2.0) / math.pi * 180.0  # of the Mollweide ellipse in WCS intermediate degrees
 _TANGENT_HORIZON = math.cos(math.radians(80.0))  # beyond, a gnomonic view runs off to infinity
+_BAND_ROWS = 64
 _D65 = (0.95047, 1.0, 1.08883)
 
 
@@ -34,13 +35,14 @@ class View:
     shape: tuple[int, int]
     whole_sky: bool
 
-    def directions(self) -> tuple[Float, Float]:
-        """RA and Dec (degrees) of every pixel centre, shape (rows, columns); NaN outside the sky."""
-        rows, columns = np.indices(self.shape)
+    def directions(self, first_row: int, last_row: int) -> tuple[Float, Float]:
+        """RA and Dec (degrees) of the pixel centres of these rows (last one excluded), in reading order; NaN outside
+        the sky."""
+        rows, columns = np.mgrid[first_row:last_row, : self.shape[1]]
         ra, dec = self.wcs.wcs_pix2world(columns.ravel(), rows.ravel(), 0)
         outside = ~self.contains(columns.ravel(), rows.ravel())
         ra[outside] = dec[outside] = np.nan
-        return ra.reshape(self.shape), dec.reshape(self.shape)
+        return ra, dec
 
     def pixels(self, ra_deg: Any, dec_deg: Any) -> tuple[Float, Float]:
         """Pixel coordinates (x, y) of directions in degrees; NaN where they cannot be seen."""
@@ -106,15 +108,15 @@ def evaluate(skymap: SkyMap, values: tuple[tuple[Float, float], ...], view: View
 
     Each of `values` is ((n,) one value per cell, the value where the map has no cell).
     """
-    ra, dec = view.directions()
-    seen = np.isfinite(ra)
-    cell = lookup(skymap, np.radians(ra[seen]), np.radians(dec[seen]))
-    images = []
-    for per_cell, elsewhere in values:
-        image = np.full(view.shape, np.nan)
-        image[seen] = np.where(cell >= 0, per_cell[cell], elsewhere)
-        images.append(image)
-    return tuple(images)
+    images = tuple(np.full(view.shape, np.nan) for _ in values)
+    for first in range(0, view.shape[0], _BAND_ROWS):  # in bands, because a dozen arrays of a whole view are 100 MB
+        band = slice(first, min(first + _BAND_ROWS, view.shape[0]))
+        ra, dec = view.directions(band.start, band.stop)
+        seen = np.isfinite(ra)
+        cell = lookup(skymap, np.radians(ra[seen]), np.radians(dec[seen]))
+        for image, (per_cell, elsewhere) in zip(images, values, strict=True):
+            image[band].reshape(-1)[seen] = np.where(cell >= 0, per_cell[cell], elsewhere)
+    return images
 
 
 def circle(ra_deg: float, dec_deg: float, radius_deg: float, points: int = 181) -> tuple[Float, Float]:

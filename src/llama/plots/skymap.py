@@ -166,13 +166,14 @@ def _draw_contours(axes: Any, level: Float) -> None:
     drawn = [value for value in _LEVELS if np.nanmin(level) < value < np.nanmax(level)]
     if not drawn:
         return
-    contours = axes.contour(
-        np.ma.masked_invalid(level),
-        levels=drawn,
-        colors=_CONTOUR,
-        linewidths=[1.3 if v == 0.5 else 0.6 for v in drawn],
-    )
-    contours.set_zorder(2)
+    from matplotlib.collections import PathCollection
+
+    contours = axes.contour(np.ma.masked_invalid(level), levels=drawn)
+    lines = contours.get_paths()
+    contours.remove()  # it would keep 30 MB of coordinates as long as the figure lives
+    widths = [_WIDTHS[value] for value in drawn]
+    style: dict[str, Any] = {"facecolors": "none", "edgecolors": _CONTOUR, "linewidths": widths, "zorder": 2}
+    axes.add_collection(PathCollection(lines, **style), autolim=False)
 
 
 def _draw_neutrinos(axes: Any, view: View, neutrinos: Sequence[NeutrinoMark]) -> None:
