@@ -27,7 +27,6 @@ from llama.science.coincidence import (
 )
 from llama.science.populations import BackgroundTable, Populations, TableChoice, most_likely_population
 from llama.science.pvalue import PValue, p_value
-from llama.science.quadtree import SkyTree
 from llama.science.response import IceCubeTables, SeasonTable, flux_sensitivity, sensitive_energies_gev
 from llama.science.search import Search, as_parameters
 from llama.science.skymap import SkyMap, centres, credible_level
@@ -54,9 +53,9 @@ def significance(
     if neutrinos.season is None:
         raise NotYet(f"no neutrino data for this event: {neutrinos.why}", now + _LOOK_AGAIN)
     season = tables.season(neutrinos.season)
-    arrays, tree = kernel_arrays(neutrinos), SkyTree.of(skymap)
+    arrays = kernel_arrays(neutrinos)
     trigger = GWTrigger(info.gps_time, None, _astrophysical(p_astro))
-    result = coincidence(skymap, trigger, arrays, season, search, tree)
+    result = coincidence(skymap, trigger, arrays, season, search)
     choice = populations.choose(
         search_type=SEARCH_TYPE,
         population=most_likely_population(p_astro),
@@ -80,7 +79,7 @@ def significance(
         "single_neutrino": [
             _single(row, info.gps_time, result, i, choice.table) for i, row in enumerate(neutrinos.neutrinos)
         ],
-        "most_probable_direction": _direction(result, arrays, tree),
+        "most_probable_direction": _direction(result, arrays),
         "neutrino_flux_sensitivity_range": _sensitivity(skymap, season),
         "inputs": {
             "gw_skymap_info": msgspec.to_builtins(info),
@@ -171,8 +170,8 @@ def _single(
     }
 
 
-def _direction(result: CoincidenceResult, arrays: Neutrinos, tree: SkyTree) -> dict[str, float] | None:
-    found = most_probable_direction(result, arrays, tree)
+def _direction(result: CoincidenceResult, arrays: Neutrinos) -> dict[str, float] | None:
+    found = most_probable_direction(result, arrays)
     return None if found is None else {"ra": math.degrees(found[0]), "dec": math.degrees(found[1])}
 
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from llama.science.background import energy_cap_gev, log_background_density
 from llama.science.distance import conditional_moments
-from llama.science.overlap import Nodes, SkyTree, log_sum_by, overlap_nodes
+from llama.science.overlap import Nodes, overlap_nodes
 from llama.science.poisson import log_j1
 from llama.science.psf import log_density, rings, unit_vectors
-from llama.science.radial import Marginal, PerCell, Pinned, Radial
+from llama.science.quadtree import SkyTree, log_sum_by
+from llama.science.radial import Likely, Marginal, PerCell, Pinned, Radial
 from llama.science.response import SeasonTable, alpha, interpolate_sin_dec, signal_rows
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
@@ -24,7 +25,6 @@ from llama.science.window import log_time_density
 
 Float = NDArray[np.float64]
 
-_NEGLIGIBLE = 1e-6  # probability of the cells left out of the complement c: changes it by less than that over f_b
 _COUNT_TOLERANCE = 1.25
 
 
@@ -69,6 +69,17 @@ class LogWeights:
 
 
 @dataclass(frozen=True, eq=False)
+class Prepared:
+    """What does not depend on the neutrinos: made once per trigger, however many lists it is compared with."""
+
+    tree: SkyTree
+    mode: str
+    radial: Radial
+    log_complement: float
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class CoincidenceResult:
     """The single-neutrino statistic of one event.
 
@@ -85,6 +96,7 @@ class CoincidenceResult:
         log_gw_odds: ln of the prior odds merger : noise that were used, from p_astro or from the model's rates.
         neutrino_rate_hz: R_ν that was used.
         energy_used_gev: (n,) reconstructed energies after the cap.
+        prepared: what was made of the sky map.
         nodes, log_integrand: quadrature nodes of the overlap integrals and ln of what they are to be multiplied with.
         notes: what the reader of the result must know.
     """
@@ -102,9 +114,19 @@ class CoincidenceResult:
     log_gw_odds: float
     neutrino_rate_hz: float
     energy_used_gev: Float
+    prepared: Prepared
     nodes: Nodes
     log_integrand: Float
     notes: tuple[str, ...]
+
+
+def prepare(skymap: SkyMap, trigger: GWTrigger, season: SeasonTable, search: Search) -> Prepared:
+    """The sky map as a tree, its distances averaged, and ln c (0 with `complement` off)."""
+    _check_trigger(trigger)
+    tree = SkyTree.of(skymap)
+    mode, radial, notes = choose_distance(skymap, tree, trigger, season, search)
+    log_c = log_complement(search, radial) if search.complement else 0.0
+    return Prepared(tree, mode, radial, log_c, notes)
 
 
 def coincidence(
@@ -113,7 +135,7 @@ def coincidence(
     neutrinos: Neutrinos,
     season: SeasonTable,
     search: Search,
-    tree: SkyTree | None = None,
+    prepared: Prepared | None = None,
 ) -> CoincidenceResult:
     """The statistic of one event.
 
@@ -123,33 +145,32 @@ def coincidence(
         neutrinos: candidates of the search window; those outside it get odds 0.
         season: the table of the sample that supplied the neutrinos.
         search: every other number.
-        tree: `SkyTree.of(skymap)` when it is already at hand.
+        prepared: `prepare` with the same arguments, when it is already at hand.
 
     Raises:
         ValueError: a neutrino or trigger that cannot be analysed; the message says which and why.
     """
-    _check(trigger, neutrinos, search)
-    mode, radial, notes = choose_distance(skymap, trigger, search)
+    ready = prepared or prepare(skymap, trigger, season, search)
+    _check_neutrinos(neutrinos, search)
     rate = season.rate_hz if search.neutrino_rate_hz is None else search.neutrino_rate_hz
     energy = np.minimum(neutrinos.energy_gev, energy_cap_gev(season, search, neutrinos.dec_rad))
     background = np.log(rate) + log_background_density(season, search, neutrinos.dec_rad, energy)
     rows = signal_rows(season, energy)
 
     direction = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad).reshape(-1, 3)
-    nodes = overlap_nodes(tree or SkyTree.of(skymap), direction, neutrinos.sigma_rad)
-    integrand = signal_integrand(nodes, season, rows, radial)
+    nodes = overlap_nodes(ready.tree, direction, neutrinos.sigma_rad)
+    integrand = signal_integrand(nodes, season, rows, ready.radial)
     time = log_time_density(search, trigger.gps_s, neutrinos.gps_s)
     log_b = time - np.log(search.beaming) + nodes.log_integral(integrand) - background
     log_lambda = _log_stranger_rate(season, search, rows, neutrinos) - background
 
-    log_c = log_complement(skymap, season, search, radial) if search.complement else 0.0
+    log_c = ready.log_complement
     log_odds_gw = _log_gw_odds(trigger, search)
     weights = _weights(search, log_odds_gw, log_b, log_lambda, log_c)
-    notes += _notes(season, search, neutrinos, energy, trigger)
     log_odds = weights.log_odds()
     event = _log_sum(log_odds)
     return CoincidenceResult(
-        mode=mode,
+        mode=ready.mode,
         log_b=log_b,
         log_lambda=log_lambda,
         log_odds=log_odds,
@@ -166,7 +187,8 @@ def coincidence(
         energy_used_gev=energy,
         nodes=nodes,
         log_integrand=integrand,
-        notes=notes,
+        notes=ready.notes + _notes(season, search, neutrinos, energy, trigger),
+        prepared=ready,
     )
 
 
@@ -176,61 +198,58 @@ def signal_integrand(nodes: Nodes, season: SeasonTable, rows: Float, radial: Rad
     count_scale = alpha(season, sin_dec)
     density = interpolate_sin_dec(season, rows, nodes.neutrino, sin_dec)
     with np.errstate(divide="ignore"):
-        return np.log(density / count_scale) + radial.log_q1(nodes.cell, count_scale)
+        return np.log(density / count_scale) + radial.log_q1(nodes, count_scale)
 
 
-def log_complement(skymap: SkyMap, season: SeasonTable, search: Search, radial: Radial) -> float:
+def log_complement(search: Search, radial: Radial) -> float:
     """ln c, c = 1 − (1 − Q̄_0)/f_b: the chance that a real merger's neutrinos escape us, over its posterior."""
-    probability = skymap.density * np.pi / 3 / 4.0 ** skymap.order.astype(np.float64)
-    cell = _likely(probability)
-    sin_dec = _sin_dec(skymap, cell)
-    seen = radial.q_some(cell, alpha(season, sin_dec))
-    return float(np.log(np.maximum(1 - np.sum(probability[cell] * seen) / search.beaming, 1e-300)))
+    return float(np.log(max(1 - radial.mean_q_some() / search.beaming, 1e-300)))
 
 
-def choose_distance(skymap: SkyMap, trigger: GWTrigger, search: Search) -> tuple[str, Radial, tuple[str, ...]]:
+def choose_distance(
+    skymap: SkyMap, tree: SkyTree, trigger: GWTrigger, season: SeasonTable, search: Search
+) -> tuple[str, Radial, tuple[str, ...]]:
     """The distance mode to use, its averages, and notes on why it is not the one asked for."""
     asked = "map" if search.distance_mode == "auto" else search.distance_mode
+    node_alpha = alpha(season, tree.direction[:, 2])
+    likely = Likely.of(tree, node_alpha)
+    marginal = Marginal(search, trigger.snr, likely)
     if asked == "marginal":
-        return "marginal", Marginal(search, trigger.snr), ()
+        return "marginal", marginal, ()
     if trigger.p_astro is None:
-        why = f"no p_astro: distance mode marginal with the model's rates instead of {asked}"
-        return "marginal", Marginal(search, trigger.snr), (why,)
-    try:
-        cells = PerCell.of(search, skymap)
-    except ValueError as error:
-        if asked == "pinned" and skymap.distmean_mpc is not None:
-            return "pinned", Pinned(search, skymap.distmean_mpc), ()
-        return "marginal", Marginal(search, trigger.snr), (f"{error} (used instead of {asked})",)
+        return (
+            "marginal",
+            marginal,
+            (f"no p_astro: distance mode marginal with the model's rates instead of {asked}",),
+        )
     if asked == "pinned":
-        return "pinned", Pinned(search, skymap.distmean_mpc or _mean_distance_mpc(cells)), ()
-    without = cells.without_distance()
-    note = f"cells with {without:.2g} of the probability have no valid distance and take the map's mean posterior"
-    return "map", cells, (note,) if without > 1e-6 else ()
+        distance = skymap.distmean_mpc or mean_distance_mpc(skymap)
+        if distance is not None:
+            return "pinned", Pinned(search, distance, likely), ()
+        return "marginal", marginal, ("the sky map has no distances: distance mode marginal instead of pinned",)
+    try:
+        cells = PerCell.of(search, skymap, tree, node_alpha)
+    except ValueError as error:
+        return "marginal", marginal, (f"{error}: distance mode marginal instead of map",)
+    if cells.without_distance < 1e-6:
+        return "map", cells, ()
+    what = f"cells with {cells.without_distance:.2g} of the probability have no valid distance"
+    return "map", cells, (f"{what} and take the map's mean posterior",)
 
 
-def _mean_distance_mpc(cells: PerCell) -> float:
-    valid = np.isfinite(cells.mu)
-    mean, _ = conditional_moments(cells.mu[valid], cells.sigma[valid])
-    return float(np.average(mean, weights=cells.probability[valid]))
-
-
-def _likely(probability: Float) -> NDArray[np.int64]:
-    """The cells that hold all but a negligible part of the probability."""
-    by = np.argsort(probability)
-    return by[int(np.searchsorted(np.cumsum(probability[by]), _NEGLIGIBLE * probability.sum())) :]
-
-
-def _sin_dec(skymap: SkyMap, cell: NDArray[np.int64]) -> Float:
-    """sin δ of the centres of these cells."""
-    from llama.science.overlap import vectors
-
-    order, ipix = skymap.order[cell], skymap.ipix[cell]
-    result = np.empty(cell.size)
-    for k in np.unique(order):
-        here = order == k
-        result[here] = vectors(int(k), ipix[here], 0.5, 0.5)[:, 2]
-    return result
+def mean_distance_mpc(skymap: SkyMap) -> float | None:
+    """Mean of r over the map's posterior; None for a map without distances."""
+    if skymap.distmu is None or skymap.distsigma is None:
+        return None
+    probability = skymap.density * np.pi / 3 / 4.0 ** skymap.order.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        valid = (
+            np.isfinite(skymap.distmu) & np.isfinite(skymap.distsigma) & (skymap.distsigma > 0) & (probability > 0)
+        )
+    if not valid.any():
+        return None
+    mean, _ = conditional_moments(skymap.distmu[valid], skymap.distsigma[valid])
+    return float(np.average(mean, weights=probability[valid]))
 
 
 def _log_stranger_rate(season: SeasonTable, search: Search, rows: Float, neutrinos: Neutrinos) -> Float:
@@ -261,7 +280,10 @@ def _log_gw_odds(trigger: GWTrigger, search: Search) -> float:
     with np.errstate(divide="ignore"):
         if trigger.p_astro is not None:
             return float(np.log(trigger.p_astro) - np.log1p(-trigger.p_astro))
-        mergers = np.log(4 * np.pi * search.source_rate_mpc3_s) + Marginal(search, trigger.snr).log_volume()
+        mergers = (
+            np.log(4 * np.pi * search.source_rate_mpc3_s)
+            + Marginal(search, trigger.snr, Likely(np.ones(1), np.ones(1))).log_volume()
+        )
         noise = np.log(search.gw_background_rate_hz)
         if trigger.snr is not None:
             above = max(trigger.snr - search.snr_min, 0.0) / search.gw_background_snr_scale
@@ -316,30 +338,33 @@ def _log_sum(values: Float) -> float:
     return float(log_sum_by(values, np.array([0, values.size]))[0])
 
 
-def most_probable_direction(
-    result: CoincidenceResult, skymap: SkyMap, neutrinos: Neutrinos
-) -> tuple[float, float] | None:
+def most_probable_direction(result: CoincidenceResult, neutrinos: Neutrinos) -> tuple[float, float] | None:
     """Right ascension and declination (rad) where a common source is likeliest, None when there can be none."""
     nodes = result.nodes
-    with np.errstate(divide="ignore"):
-        density = result.log_integrand + np.log(skymap.density[nodes.cell]) + result.log_odds[nodes.neutrino]
+    possible = np.isfinite(result.log_odds)[nodes.neutrino]
+    if not possible.any():
+        return None
     centre = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad).reshape(-1, 3)[nodes.neutrino]
     quarter = np.square(nodes.direction - centre).sum(axis=-1) / 4
-    whole = nodes.log_integral(result.log_integrand)[nodes.neutrino]
-    density += log_density(quarter, neutrinos.sigma_rad[nodes.neutrino]) - np.where(np.isfinite(whole), whole, 0.0)
-    if not density.size or not np.isfinite(density.max()):
-        return None
-    x, y, z = nodes.direction[int(density.argmax())]
+    density = result.prepared.tree.log_density()[nodes.node] + log_density(
+        quarter, neutrinos.sigma_rad[nodes.neutrino]
+    )
+    shape = density + result.log_integrand - nodes.log_integral(result.log_integrand)[nodes.neutrino]
+    best = np.where(possible, shape + result.log_odds[nodes.neutrino], -np.inf)
+    x, y, z = nodes.direction[int(np.nanargmax(best))]
     return float(np.arctan2(y, x) % (2 * np.pi)), float(np.arctan2(z, np.hypot(x, y)))
 
 
-def _check(trigger: GWTrigger, neutrinos: Neutrinos, search: Search) -> None:
+def _check_trigger(trigger: GWTrigger) -> None:
     if trigger.p_astro is not None and not 0 <= trigger.p_astro <= 1:
         raise ValueError(f"p_astro is {trigger.p_astro}, it must lie between 0 and 1")
     if trigger.snr is not None and not 0 < trigger.snr < np.inf:
         raise ValueError(f"the trigger's SNR is {trigger.snr}; give a positive number or leave it out")
     if not np.isfinite(trigger.gps_s):
         raise ValueError(f"the trigger's time is {trigger.gps_s}; give GPS seconds")
+
+
+def _check_neutrinos(neutrinos: Neutrinos, search: Search) -> None:
     sizes = {np.shape(getattr(neutrinos, name)) for name in Neutrinos.__dataclass_fields__}
     if len(sizes) != 1 or len(next(iter(sizes))) != 1:
         raise ValueError(f"the neutrinos' arrays must be one-dimensional and of one length, not {sorted(sizes)}")
@@ -364,11 +389,11 @@ def _notes(
     season: SeasonTable, search: Search, neutrinos: Neutrinos, energy: Float, trigger: GWTrigger
 ) -> tuple[str, ...]:
     notes = [f"{season.name}: {season.smearing}"]
-    for i in np.flatnonzero(energy < neutrinos.energy_gev):
-        notes.append(
-            f"neutrino {i}: energy {neutrinos.energy_gev[i]:.3g} GeV capped at {energy[i]:.3g} GeV, "
-            "the highest background energy at its declination"
-        )
+    notes += [
+        f"neutrino {i}: energy {neutrinos.energy_gev[i]:.3g} GeV capped at {energy[i]:.3g} GeV, "
+        "the highest background energy at its declination"
+        for i in np.flatnonzero(energy < neutrinos.energy_gev)
+    ]
     if not 1 / _COUNT_TOLERANCE < search.n_51_100 / season.n_51_100 < _COUNT_TOLERANCE:
         notes.append(
             f"the search expects {search.n_51_100:g} neutrinos of 1e51 erg at 100 Mpc; "

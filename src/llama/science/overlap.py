@@ -1,9 +1,11 @@
 """Where a sky map and a neutrino's point-spread function meet: ∫dΩ P_gw(Ω) f(Ω) PSF(Ω) as a sum over nodes.
 
 One walk down the HEALPix quadtree serves all neutrinos at once. A node of the tree is left out when an upper bound
-of what it can give is e^{−`DROP`} below a lower bound of the whole; it is emitted when the map is constant on it and
-it is small against the scale on which the point-spread function changes there. Bounds and weights are logarithms,
-so a neutrino 75° from a 3° map gives ln O ≈ −220 as calmly as a coincident one gives +10.
+of what it can give is e^{−`DROP`} below a lower bound of the whole. It is emitted when it is small against the scale
+on which the point-spread function changes there: as one point at the centre of its probability, or as 2 × 2 Gauss
+points where the map is constant. Bounds and weights are logarithms, so a neutrino 75° from a 3° map gives
+ln O ≈ −220 as calmly as a coincident one gives +10. Nodes finer than that scale are never opened, so the cost grows
+with the logarithm of the number of cells.
 """
 
 from __future__ import annotations
@@ -14,77 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.psf import log_density
-from llama.science.skymap import MAX_ORDER, SkyMap
+from llama.science.quadtree import SkyTree, log_sum_by, max_radius, vectors
+from llama.science.skymap import MAX_ORDER
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
+Bool = NDArray[np.bool_]
 
-DROP = 16.0  # e^-16 of the whole, times some hundred patches left out: 1e-5
+DROP = 13.0  # parts below e^-13 of the whole may be left out; some ten patches of them add up to 2e-5
 _SMOOTH_ORDER = 4  # nodes are never larger than 3.7°, so that α(Ω) is sampled too
-_SINGLE = 0.12  # side over local scale where the middle stands for the whole cell (relative error ≤ side²/24)
-_QUAD = 0.8  # the same for 2 × 2 Gauss points (≤ side⁴/4320)
-_GAUSS = ((0.5 - 12**-0.5, 0.5 + 12**-0.5),) * 2
-
-_FACE_ROW = np.array([2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4], dtype=np.float64)
-_FACE_TURN = np.array([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7], dtype=np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class Level:
-    """Nodes of one HEALPix order, ascending.
-
-    Attributes:
-        ipix: (m,) NESTED index at this order.
-        log_probability: (m,) ln of the map's probability inside.
-        cell: (m,) index of the map cell that is this node, −1 where the map is finer.
-        child: (m + 1,) children in the next level are child[i] … child[i + 1]; empty ranges for cells.
-    """
-
-    ipix: Index
-    log_probability: Float
-    cell: Index
-    child: Index
-
-
-@dataclass(frozen=True, eq=False)
-class SkyTree:
-    """A sky map's non-zero cells as a quadtree, with the probability of each node. Made once per map."""
-
-    levels: tuple[Level, ...]
-
-    @classmethod
-    def of(cls, skymap: SkyMap) -> SkyTree:
-        """The tree of a map; ValueError when no cell has a positive density."""
-        area = np.pi / 3 / 4.0 ** np.arange(MAX_ORDER + 1)
-        cell = np.flatnonzero(skymap.density > 0)
-        if not cell.size:
-            raise ValueError("the sky map is zero everywhere; it cannot be compared with anything")
-        order = skymap.order[cell].astype(np.int64)
-        probability = skymap.density[cell] * area[order]
-        levels: list[Level] = []
-        finer = Level(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), np.zeros(1, np.int64))
-        for k in range(int(order.max()), -1, -1):
-            here = order == k
-            finer = _level(skymap.ipix[cell[here]], probability[here], cell[here], finer)
-            levels.append(finer)
-        return cls(tuple(reversed(levels)))
-
-
-def _level(ipix: Index, probability: Float, cell: Index, finer: Level) -> Level:
-    """One order up: its own cells and the parents of the finer nodes."""
-    parent = finer.ipix >> 2
-    first = np.flatnonzero(np.diff(parent, prepend=-1))
-    sums = np.add.reduceat(np.exp(finer.log_probability), first) if first.size else np.empty(0)
-    children = np.diff(first, append=parent.size)
-    where = np.concatenate([ipix, parent[first]])
-    by = np.argsort(where, kind="stable")
-    count = np.concatenate([np.zeros(ipix.size, np.int64), children])[by]
-    return Level(
-        ipix=where[by],
-        log_probability=np.log(np.concatenate([probability, sums])[by]),
-        cell=np.concatenate([cell, np.full(first.size, -1)])[by],
-        child=np.concatenate([np.zeros(1, np.int64), np.cumsum(count)]),
-    )
+_SINGLE = 0.13  # side over local scale where one point stands for a whole node (relative error ≤ side²/24)
+_QUAD = 1.0  # the same for 2 × 2 Gauss points (≤ side⁴/4320)
+_CENTRE = ((0.5, 0.5),)
+_GAUSS = tuple((0.5 + i * 12**-0.5, 0.5 + j * 12**-0.5) for i in (-1, 1) for j in (-1, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,48 +39,21 @@ class Nodes:
         neutrino: (m,) which neutrino.
         direction: (m, 3) unit vector.
         log_weight: (m,) ln of P_gw · PSF · solid angle, sr⁻¹.
-        cell: (m,) the map cell it lies in.
+        node: (m,) node of the `SkyTree` that it stands for or lies in.
+        part: (m,) whether it stands for a part of that node only, which then is a single map cell.
         start: (n + 1,) nodes of neutrino i are start[i] … start[i + 1]. A neutrino may have none.
     """
 
     neutrino: Index
     direction: Float
     log_weight: Float
-    cell: Index
+    node: Index
+    part: Bool
     start: Index
 
     def log_integral(self, log_f: Float | None = None) -> Float:
         """(n,) ln ∫ P f PSF per neutrino; −inf where nothing meets."""
         return log_sum_by(self.log_weight if log_f is None else self.log_weight + log_f, self.start)
-
-
-def log_sum_by(values: Float, start: Index) -> Float:
-    """ln Σ exp(values) in each range start[i] … start[i + 1]; −inf for an empty one."""
-    result = np.full(start.size - 1, -np.inf)
-    filled = np.flatnonzero(np.diff(start))
-    if filled.size:
-        top = np.maximum.reduceat(values, start[filled])
-        top = np.where(np.isfinite(top), top, 0.0)
-        scaled = np.exp(values - np.repeat(top, np.diff(start)[filled]))
-        with np.errstate(divide="ignore"):
-            result[filled] = np.log(np.add.reduceat(scaled, start[filled])) + top
-    return result
-
-
-@dataclass(frozen=True, eq=False)
-class _Frontier:
-    """What is still open at one order: for each entry the neutrino, pixel, its probability, cell and tree node."""
-
-    neutrino: Index
-    ipix: Index
-    log_probability: Float
-    cell: Index  # −1: the map is finer here
-    node: Index  # place in the level; unused below a cell
-
-    def take(self, which: NDArray[np.bool_]) -> _Frontier:
-        return _Frontier(
-            self.neutrino[which], self.ipix[which], self.log_probability[which], self.cell[which], self.node[which]
-        )
 
 
 def overlap_nodes(tree: SkyTree, direction: Float, sigma_rad: Float, drop: float = DROP) -> Nodes:
@@ -149,158 +66,150 @@ def overlap_nodes(tree: SkyTree, direction: Float, sigma_rad: Float, drop: float
         drop: parts below e^{−drop} of the integral may be left out.
     """
     walk = _Walk(tree, direction, sigma_rad, drop)
-    frontier = walk.roots()
+    entries = walk.faces()
     for order in range(MAX_ORDER + 1):
-        if not frontier.neutrino.size:
+        if not entries.neutrino.size:
             break
-        frontier = walk.descend(order, frontier)
+        entries = walk.descend(order, entries)
     return walk.nodes()
 
 
+@dataclass(frozen=True, eq=False)
+class _Entries:
+    """Open nodes of one order, sorted by neutrino; pixels finer than the map point to the cell that holds them."""
+
+    neutrino: Index
+    ipix: Index
+    log_probability: Float
+    node: Index
+
+    def take(self, which: Bool) -> _Entries:
+        at = np.flatnonzero(which)
+        return _Entries(self.neutrino[at], self.ipix[at], self.log_probability[at], self.node[at])
+
+
 class _Walk:
-    """State of one walk: what has been emitted, and the lower bounds so far."""
+    """State of one walk: what has been emitted, and what is known of each neutrino's integral."""
 
     def __init__(self, tree: SkyTree, direction: Float, sigma_rad: Float, drop: float) -> None:
         self.tree, self.direction, self.sigma, self.drop = tree, direction, sigma_rad, drop
+        self.every = np.arange(sigma_rad.size + 1)
         self.found = np.full(sigma_rad.size, -np.inf)  # ln of a lower bound of what was emitted
-        self.emitted: list[tuple[Index, Float, Float, Index]] = []
+        self.peak = np.full(sigma_rad.size, -np.inf)  # ln of the largest patch that was emitted
+        self.emitted: list[tuple[Index, Float, Float, Index, Bool]] = []
 
-    def roots(self) -> _Frontier:
-        top = self.tree.levels[0]
-        n, m = self.sigma.size, top.ipix.size
-        neutrino = np.repeat(np.arange(n), m)
-        ipix, log_p, cell, node = (
-            np.tile(column, n) for column in (top.ipix, top.log_probability, top.cell, np.arange(m))
-        )
-        return _Frontier(neutrino, ipix, log_p, cell, node)
+    def faces(self) -> _Entries:
+        n, m = self.sigma.size, int(self.tree.level[1])
+        node = np.tile(np.arange(m), n)
+        return _Entries(np.repeat(np.arange(n), m), self.tree.ipix[node], self.tree.log_probability[node], node)
 
-    def descend(self, order: int, open_: _Frontier) -> _Frontier:
+    def descend(self, order: int, entries: _Entries) -> _Entries:
         """Drops, emits or splits every entry; returns what is open at the next order."""
-        psi, low, high = self._bounds(order, open_)
-        scale = self._scale(open_, psi)
+        psi, low, high = self._bounds(order, entries)
+        sigma = self.sigma[entries.neutrino]
+        # the point-spread function changes by a factor of e or so over σ, or over σ²/ψ further out
+        scale = np.minimum(sigma, sigma * sigma / np.maximum(np.sin(psi), 1e-300))
         side = np.sqrt(np.pi / 3) / 2.0**order / scale
-        # Share of the whole that the entry's surroundings have, as far as the point-spread function is alike:
-        # many small neighbours must not each be called negligible because they are small.
-        share = (
-            high - self._whole(open_, low)[open_.neutrino] + np.log(2 * np.pi / np.minimum(side * side, 2 * np.pi))
-        )
+        whole = np.logaddexp(self.found, log_sum_by(low, self._starts(entries.neutrino)))
+        share, patch = self._share(entries, high, side, whole)
         keep = share > -self.drop
-        open_, low, side, share = open_.take(keep), low[keep], side[keep], np.minimum(share[keep], 0.0)
-        single, quad = self._fine(order, open_, side, share)
-        np.logaddexp.at(self.found, open_.neutrino[single | quad], low[single | quad])
-        self._emit(order, open_.take(single), ((0.5,), (0.5,)))
-        self._emit(order, open_.take(quad), _GAUSS)
-        return self._split(order, open_.take(~(single | quad)))
+        entries, low, side, share, patch = entries.take(keep), low[keep], side[keep], share[keep], patch[keep]
+        single, quad = self._fine(order, entries, side, share)
+        self._emit_single(order, entries.take(single))
+        self._emit_quad(order, entries.take(quad))
+        done = single | quad
+        starts = self._starts(entries.neutrino[done])
+        self.found = np.logaddexp(self.found, log_sum_by(low[done], starts))
+        self.peak = np.maximum(self.peak, _max_by(patch[done], starts))
+        return self._split(entries.take(~done))
 
-    def _bounds(self, order: int, open_: _Frontier) -> tuple[Float, Float, Float]:
+    def _share(self, entries: _Entries, high: Float, side: Float, whole: Float) -> tuple[Float, Float]:
+        """ln of what an entry matters, at most 0, and of its patch: the entry and its like out to the local scale.
+
+        Patches are measured, not entries, and against the largest patch: many small neighbours must not each be
+        called negligible because they are small, nor a thousand patches because they are many.
+        """
+        patch = high + np.log(2 * np.pi / np.minimum(side * side, 2 * np.pi))
+        largest = np.maximum(self.peak, _max_by(patch, self._starts(entries.neutrino)))
+        return np.minimum(patch - np.minimum(whole, largest)[entries.neutrino], 0.0), patch
+
+    def _bounds(self, order: int, entries: _Entries) -> tuple[Float, Float, Float]:
         """Distance to the centre, and ln of a lower and an upper bound of each entry's integral."""
-        centre = vectors(order, open_.ipix, 0.5, 0.5)
-        chord = np.sqrt(np.square(centre - self.direction[open_.neutrino]).sum(axis=-1))
+        chord = np.sqrt(self._chord_squared(vectors(order, entries.ipix, 0.5, 0.5), entries.neutrino))
         psi = 2 * np.arcsin(np.minimum(chord / 2, 1.0))
         reach = max_radius(order)
         near, far = np.sin(np.maximum(psi - reach, 0) / 2), np.sin(np.minimum(psi + reach, np.pi) / 2)
-        sigma = self.sigma[open_.neutrino]
-        low = open_.log_probability + log_density(far * far, sigma)
+        sigma = self.sigma[entries.neutrino]
+        low = entries.log_probability + log_density(far * far, sigma)
         return psi, low, low + 2 * (far * far - near * near) / (sigma * sigma)
 
-    def _whole(self, open_: _Frontier, low: Float) -> Float:
-        """(n,) ln of a lower bound of the whole integral: what was emitted and what is open."""
-        start = np.searchsorted(open_.neutrino, np.arange(self.sigma.size + 1))
-        return np.logaddexp(self.found, log_sum_by(low, start))
-
-    def _scale(self, open_: _Frontier, psi: Float) -> Float:
-        """Distance over which the point-spread function changes by a factor of about e: σ, or σ²/ψ further out."""
-        sigma = self.sigma[open_.neutrino]
-        return np.minimum(sigma, sigma * sigma / np.maximum(np.sin(psi), 1e-300))
-
-    def _fine(
-        self, order: int, open_: _Frontier, side: Float, share: Float
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which entries may be emitted as one point, and which as four; `side` in units of the local scale."""
-        constant = (open_.cell >= 0) & (order >= _SMOOTH_ORDER)
+    def _fine(self, order: int, entries: _Entries, side: Float, share: Float) -> tuple[Bool, Bool]:
+        """Which entries are emitted as one point, and which as four; `side` in units of the local scale."""
+        constant = self.tree.cell[entries.node] >= 0
+        if order < _SMOOTH_ORDER:
+            return np.zeros_like(constant), np.zeros_like(constant)
         # An error counts in proportion to the share of the whole, so small shares may be coarser.
-        single = constant & (side < _SINGLE * np.minimum(np.exp(-share / 4), 4.0))
-        quad = constant & ~single & (side < _QUAD * np.minimum(np.exp(-share / 8), 2.5))
-        return single, (quad | ~single) if order == MAX_ORDER else quad
+        single = side < _SINGLE * np.minimum(np.exp(-share / 4), 4.0)
+        quad = constant & ~single & ((side < _QUAD * np.minimum(np.exp(-share / 6), 4.0)) | (order == MAX_ORDER))
+        return single, quad
 
-    def _emit(self, order: int, entries: _Frontier, points: tuple[tuple[float, ...], tuple[float, ...]]) -> None:
-        for x in points[0]:
-            for y in points[1]:
-                direction = vectors(order, entries.ipix, x, y)
-                quarter = np.square(direction - self.direction[entries.neutrino]).sum(axis=-1) / 4
-                weight = entries.log_probability + log_density(quarter, self.sigma[entries.neutrino])
-                weight -= np.log(len(points[0]) * len(points[1]))
-                self.emitted.append((entries.neutrino, direction, weight, entries.cell))
+    def _emit_single(self, order: int, entries: _Entries) -> None:
+        if entries.node.size:
+            inside = self._inside(order, entries)
+            direction = self.tree.direction[entries.node]
+            direction[inside] = vectors(order, entries.ipix[inside], 0.5, 0.5)
+            self._emit(entries, direction, inside, 1)
 
-    def _split(self, order: int, entries: _Frontier) -> _Frontier:
+    def _emit_quad(self, order: int, entries: _Entries) -> None:
+        if entries.node.size:
+            for x, y in _GAUSS:
+                self._emit(entries, vectors(order, entries.ipix, x, y), np.ones(entries.node.size, np.bool_), 4)
+
+    def _emit(self, entries: _Entries, direction: Float, part: Bool, points: int) -> None:
+        quarter = self._chord_squared(direction, entries.neutrino) / 4
+        weight = entries.log_probability - np.log(points) + log_density(quarter, self.sigma[entries.neutrino])
+        self.emitted.append((entries.neutrino, direction, weight, entries.node, part))
+
+    def _inside(self, order: int, entries: _Entries) -> Bool:
+        """Whether an entry is finer than the map, so that its node is the cell around it."""
+        if order + 1 >= self.tree.level.size:
+            return np.ones(entries.node.size, np.bool_)
+        return np.asarray(entries.node < self.tree.level[order])
+
+    def _chord_squared(self, direction: Float, neutrino: Index) -> Float:
+        return np.asarray(np.square(direction - self.direction[neutrino]).sum(axis=-1))
+
+    def _split(self, entries: _Entries) -> _Entries:
         """Children of each entry, in order: the tree's where the map is finer, four quarters of a cell elsewhere."""
-        inside = entries.cell >= 0
-        level = self.tree.levels[order] if order < len(self.tree.levels) else None
-        first, count = np.zeros(inside.size, np.int64), np.full(inside.size, 4)
-        if level is not None:
-            node = np.where(inside, 0, entries.node)
-            first = np.where(inside, 0, level.child[node])
-            count = np.where(inside, 4, level.child[node + 1] - level.child[node])
-        parent = np.repeat(np.arange(inside.size), count)
-        rank = np.arange(parent.size) - np.repeat(np.cumsum(count) - count, count)
-        inside, node = inside[parent], first[parent] + rank
-        ipix = 4 * entries.ipix[parent] + rank
-        log_p, cell = entries.log_probability[parent] - np.log(4), entries.cell[parent]
-        if order + 1 < len(self.tree.levels):
-            below, real = self.tree.levels[order + 1], np.where(inside, 0, node)
-            ipix = np.where(inside, ipix, below.ipix[real])
-            log_p = np.where(inside, log_p, below.log_probability[real])
-            cell = np.where(inside, cell, below.cell[real])
-        return _Frontier(entries.neutrino[parent], ipix, log_p, cell, node)
+        tree = self.tree
+        constant = tree.cell[entries.node] >= 0
+        count = np.where(constant, 4, tree.children[entries.node])
+        parent = np.repeat(np.arange(count.size), count)
+        rank = np.arange(parent.size) - (np.cumsum(count) - count)[parent]
+        constant, node = constant[parent], entries.node[parent]
+        node = np.where(constant, node, tree.child[node] + rank)
+        ipix = np.where(constant, 4 * entries.ipix[parent] + rank, tree.ipix[node])
+        log_p = np.where(constant, entries.log_probability[parent] - np.log(4), tree.log_probability[node])
+        return _Entries(entries.neutrino[parent], ipix, log_p, node)
+
+    def _starts(self, neutrino: Index) -> Index:
+        return np.searchsorted(neutrino, self.every)
 
     def nodes(self) -> Nodes:
-        columns = zip(*self.emitted, strict=True) if self.emitted else ()
-        neutrino, direction, weight, cell = (np.concatenate(column) for column in columns)
+        """Everything emitted, sorted by neutrino."""
+        none = (np.empty(0, np.int64), np.empty((0, 3)), np.empty(0), np.empty(0, np.int64), np.empty(0, np.bool_))
+        neutrino, direction, weight, node, part = (
+            np.concatenate(column) for column in zip(none, *self.emitted, strict=True)
+        )
         by = np.argsort(neutrino, kind="stable")
-        start = np.searchsorted(neutrino[by], np.arange(self.sigma.size + 1))
-        return Nodes(neutrino[by], direction[by], weight[by], cell[by], start)
+        neutrino = neutrino[by]
+        return Nodes(neutrino, direction[by], weight[by], node[by], part[by], self._starts(neutrino))
 
 
-def vectors(order: int, ipix: Index, x: float, y: float) -> Float:
-    """(n, 3) unit vectors of a point in each NESTED pixel; x and y in [0, 1] are its equal-area face coordinates.
-
-    The HEALPix projection keeps areas, so a mean over (x, y) is a mean over solid angle (Górski et al. 2005).
-    """
-    side = 2.0**-order
-    face = ipix >> (2 * order)
-    within = ipix & ((np.int64(1) << (2 * order)) - 1)
-    u, v = (_even_bits(within) + x) * side, (_even_bits(within >> 1) + y) * side
-    row = _FACE_ROW[face] - u - v  # 0 at the north pole, 4 at the south pole
-    ring = np.minimum(np.minimum(row, 4 - row), 1.0)
-    cap = ring * ring / 3
-    z = np.where(row < 1, 1 - cap, np.where(row > 3, cap - 1, (2 - row) * (2 / 3)))
-    # near the poles 1 − z² would lose the digits that cap still has
-    sine = np.sqrt(np.where(ring < 1, cap * (2 - cap), 1 - z * z))
-    phi = (np.pi / 4) * (_FACE_TURN[face] + (u - v) / np.maximum(ring, 1e-300))
-    return np.stack([sine * np.cos(phi), sine * np.sin(phi), z], axis=-1)
-
-
-def _even_bits(value: Index) -> Index:
-    """Bits 0, 2, 4, … of each number, packed together."""
-    value = value & 0x5555555555555555
-    for shift, mask in (
-        (1, 0x3333333333333333),
-        (2, 0x0F0F0F0F0F0F0F0F),
-        (4, 0x00FF00FF00FF00FF),
-        (8, 0x0000FFFF0000FFFF),
-        (16, 0x00000000FFFFFFFF),
-    ):
-        value = (value | (value >> shift)) & mask
-    return value
-
-
-def max_radius(order: int) -> float:
-    """Largest distance from a pixel's centre to its border at this order, rad."""
-    nside = 2.0**order
-    # corner of the pixels at the equatorial border of the polar caps (HEALPix' own bound)
-    z, t = 2 / 3, 1 - 1 / nside
-    top = 1 - t * t / 3
-    phi = np.pi / (4 * nside)
-    a = np.array([np.sqrt(1 - z * z) * np.cos(phi), np.sqrt(1 - z * z) * np.sin(phi), z])
-    b = np.array([np.sqrt(1 - top * top), 0.0, top])
-    return float(2 * np.arcsin(min(1.0, float(np.sqrt(np.square(a - b).sum())) / 2)))
+def _max_by(values: Float, start: Index) -> Float:
+    """Largest of each range start[i] … start[i + 1]; −inf for an empty one."""
+    result = np.full(start.size - 1, -np.inf)
+    filled = np.flatnonzero(np.diff(start))
+    if filled.size:
+        result[filled] = np.maximum.reduceat(values, start[filled])
+    return result

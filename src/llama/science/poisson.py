@@ -15,18 +15,22 @@ Float = NDArray[np.float64]
 _SERIES_BELOW = 0.5
 _ASYMPTOTIC_ABOVE = 200.0
 _TERMS = 24
+_EIN_TERMS = 15
 
 
 def ein(z: ArrayLike) -> Float:
     """Ein(z) = ∫₀^z (1 − e^{−t})/t dt = E1(z) + ln z + γ for z ≥ 0."""
     z = np.asarray(z, dtype=np.float64)
-    small = np.minimum(z, _SERIES_BELOW)
-    series = np.zeros_like(small)
-    for k in range(_TERMS, 0, -1):  # Horner's scheme for −Σ (−z)^k/(k·k!)
-        series = 1 / k - small * series / (k + 1)
-    series = small * series
-    large = np.maximum(z, _SERIES_BELOW)
-    return np.asarray(np.where(z < _SERIES_BELOW, series, exp1(large) + np.log(large) + np.euler_gamma))
+    flat = z.ravel()
+    small = flat < _SERIES_BELOW
+    result = np.empty_like(flat)
+    x, series = flat[small], np.zeros(int(small.sum()))
+    for k in range(_EIN_TERMS, 0, -1):  # Horner's scheme for −Σ (−z)^k/(k·k!)
+        series = 1 / k - x * series / (k + 1)
+    result[small] = x * series
+    large = flat[~small]
+    result[~small] = exp1(large) + np.log(large) + np.euler_gamma
+    return result.reshape(z.shape)
 
 
 def log_q1(n_max: ArrayLike, span: float) -> Float:

@@ -15,42 +15,63 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
+from llama.science.overlap import Nodes
 from llama.science.poisson import log_j1, log_j1_between, log_q1, q_some
+from llama.science.quadtree import SkyTree
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
 
 Float = NDArray[np.float64]
-Index = NDArray[np.int64]
+LogF = Callable[[Float, float], Float]  # ln f of (n⁺, L_ν)
 
 _FITTED_M = (-6.0, 60.0)  # mu/sigma that the fit covers; beyond it every value is integrated by itself
 _FITTED_LOG_A = (-40.0, 8.0)
-_ORDER_M, _ORDER_A, _RADII = 20, 40, 48
+_RADII = 32
+_SAMPLE = 1000
 
 
 class Radial(Protocol):
-    """Averages over distance for directions given by their α and, in `map` mode, their sky-map cell."""
+    """Averages over distance in one mode."""
 
-    def log_q1(self, cell: Index, alpha: Float) -> Float:
-        """ln ⟨Q_1(αn)⟩."""
+    def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
+        """ln ⟨Q_1(αn)⟩ at nodes of the overlap integrals, whose α is given."""
         ...
 
-    def q_some(self, cell: Index, alpha: Float) -> Float:
-        """⟨Q_{≥1}(αn)⟩."""
+    def mean_q_some(self) -> float:
+        """⟨Q_{≥1}(αn)⟩ over the whole sky map."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
+class Likely:
+    """Where the merger may be: α and probability of every cell of the sky map that has any."""
+
+    alpha: Float
+    probability: Float
+
+    @classmethod
+    def of(cls, tree: SkyTree, node_alpha: Float) -> Likely:
+        leaf = tree.cell >= 0
+        return cls(node_alpha[leaf], np.exp(tree.log_probability[leaf]))
+
+    def mean(self, values: Float) -> float:
+        return float(np.sum(self.probability * values) / self.probability.sum())
+
+
+@dataclass(frozen=True, eq=False)
 class Pinned:
-    """Every direction at one distance."""
+    """Every direction at one distance; α and probability are those of the map's likely cells."""
 
     search: Search
     distance_mpc: float
+    likely: Likely
 
-    def log_q1(self, cell: Index, alpha: Float) -> Float:
+    def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         return log_q1(alpha * self.search.count_max_mpc2 / self.distance_mpc**2, self.search.log_nu_span)
 
-    def q_some(self, cell: Index, alpha: Float) -> Float:
-        return q_some(alpha * self.search.count_max_mpc2 / self.distance_mpc**2, self.search.log_nu_span)
+    def mean_q_some(self) -> float:
+        counts = self.likely.alpha * self.search.count_max_mpc2 / self.distance_mpc**2
+        return self.likely.mean(q_some(counts, self.search.log_nu_span))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +80,7 @@ class Marginal:
 
     search: Search
     snr: float | None
+    likely: Likely
 
     def log_volume(self) -> float:
         """ln of K_gw in Mpc³ per unit SNR, or of its integral over SNR in Mpc³, f_A ≡ 1."""
@@ -68,18 +90,18 @@ class Marginal:
             return float(np.log(2 * (high**3 - low**3) / (9 * span)))
         return float(np.log(2 / (self.snr * span) * (high**3 - low**3) / 3))
 
-    def log_q1(self, cell: Index, alpha: Float) -> Float:
+    def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         return _along_log_alpha(self.exact_log_q1, alpha)
 
-    def q_some(self, cell: Index, alpha: Float) -> Float:
-        return np.exp(_along_log_alpha(self._exact_log_q_some, alpha))
+    def mean_q_some(self) -> float:
+        return self.likely.mean(np.exp(_along_log_alpha(self._exact_log_q_some, self.likely.alpha)))
 
     def exact_log_q1(self, alpha: Float) -> Float:
         """ln of ∫ r² S(r) Q_1 dr over ∫ r² S(r) dr, S = 1 between r_lo and r_hi for a known SNR."""
         low, high = self._radii()
         span, a_max = self.search.log_nu_span, np.asarray(alpha) * self.search.count_max_mpc2
         if self.snr is not None:
-            return log_j1_between(low, high, a_max, span) - np.log((high**3 - low**3) / 3)
+            return np.asarray(log_j1_between(low, high, a_max, span) - np.log((high**3 - low**3) / 3))
         radii, weights = self._shells(low, high)
         outer = _log_sum(log_q1(a_max[..., None] / radii**2, span) + np.log(weights))
         return np.logaddexp(log_j1(low, a_max, span), outer) - self.log_volume()
@@ -114,118 +136,191 @@ class PerCell:
     """Each sky-map cell with its own posterior r² N(r; mu, sigma).
 
     Attributes:
-        mu, sigma: (cells,) Mpc; NaN where the map has no valid distance.
-        probability: (cells,) of the map; cells without a distance take the mean over those with one.
+        tree: the sky map.
+        log_a: (cells,) ln of a⁺/sigma²; NaN where the map has no valid distance. m: (cells,) mu/sigma.
+        fit: averages for any of the cells and any α.
+        node_log_q1: (nodes,) ln ⟨Q_1⟩ of each node of the tree, every cell at the α of its centre.
+        q_some: ⟨Q_{≥1}⟩ over the map; cells without a distance are left out of the mean.
+        without_distance: probability of the cells whose distance is not valid.
     """
 
-    search: Search
-    mu: Float
-    sigma: Float
-    probability: Float
+    tree: SkyTree
+    m: Float
+    log_a: Float
+    fit: DistanceFit
+    node_log_q1: Float
+    q_some: float
+    without_distance: float
 
     @classmethod
-    def of(cls, search: Search, skymap: SkyMap) -> PerCell:
-        """Of a map with distances; ValueError when no cell with probability has a valid one."""
-        if skymap.distmu is None or skymap.distsigma is None:
-            raise ValueError("the sky map has no distances; use distance_mode marginal")
-        with np.errstate(invalid="ignore"):
-            valid = np.isfinite(skymap.distmu) & np.isfinite(skymap.distsigma) & (skymap.distsigma > 0)
-            if skymap.distnorm is not None:
-                valid &= np.isfinite(skymap.distnorm) & (skymap.distnorm > 0)
-        probability = skymap.density * np.pi / 3 / 4.0 ** skymap.order.astype(np.float64)
-        if not probability[valid].sum() > 0:
-            raise ValueError("no cell of the sky map has a valid distance; use distance_mode marginal")
-        mu, sigma = np.where(valid, skymap.distmu, np.nan), np.where(valid, skymap.distsigma, np.nan)
-        return cls(search, mu, sigma, probability)
+    def of(cls, search: Search, skymap: SkyMap, tree: SkyTree, node_alpha: Float) -> PerCell:
+        """Of a map with distances, α given at every node of the tree.
 
-    def without_distance(self) -> float:
-        """Probability of the cells whose distance is not valid."""
-        return float(self.probability[np.isnan(self.mu)].sum())
+        Raises ValueError when the map has no distances, or no cell with probability has a valid one.
+        """
+        m, log_a = _cell_parameters(search, skymap)
+        leaf = np.flatnonzero(tree.cell >= 0)
+        cell = tree.cell[leaf]
+        known = np.isfinite(m[cell])
+        total = np.exp(tree.log_probability[leaf])
+        if not total[known].sum() > 0:
+            raise ValueError("no cell of the sky map has a valid distance")
+        leaf, cell = leaf[known], cell[known]
+        alphas = np.log(node_alpha[leaf])
+        fit = DistanceFit.of(m[cell], log_a[cell], (float(alphas.min()), float(alphas.max())), search.log_nu_span)
+        log_q1, some = fit.both(m[cell], log_a[cell] + alphas)
+        q1 = np.full(tree.cell.size, np.nan)
+        q1[leaf] = np.exp(log_q1)
+        with np.errstate(divide="ignore"):
+            node_log_q1 = np.log(tree.means(q1))
+        weight = total[known]
+        return cls(tree, m, log_a, fit, node_log_q1, float(weight @ some / weight.sum()), float(total[~known].sum()))
 
-    def log_q1(self, cell: Index, alpha: Float) -> Float:
-        return self._fill(log_q1, cell, alpha)
-
-    def q_some(self, cell: Index, alpha: Float) -> Float:
-        return np.exp(self._fill(_log_q_some, cell, alpha))
-
-    def _fill(self, log_f: Callable[[Float, float], Float], cell: Index, alpha: Float) -> Float:
-        valid = np.isfinite(self.mu[cell])
-        own = cell[valid]
-        result = np.empty(cell.size)
-        result[valid] = self._average(log_f, self.mu[own], self.sigma[own], alpha[valid])
-        if not valid.all():
-            result[~valid] = _along_log_alpha(lambda a: self._mean(log_f, a), alpha[~valid])
+    def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
+        result = self.node_log_q1[nodes.node]
+        cell = self.tree.cell[nodes.node]
+        own = np.flatnonzero(nodes.part & np.isfinite(self.m[cell]))
+        if own.size:
+            result[own] = self._log_q1_within(cell[own], np.log(alpha[own]))
+        missing = np.flatnonzero(np.isnan(result))
+        if missing.size:
+            result[missing] = _along_log_alpha(self._mean_log_q1, alpha[missing], order=8)
         return result
 
-    def _mean(self, log_f: Callable[[Float, float], Float], alpha: Float) -> Float:
-        """The map's mean of the average, for each α."""
-        cell = np.flatnonzero(np.isfinite(self.mu) & (self.probability > 0))
-        log_p = np.log(self.probability[cell] / self.probability[cell].sum())
-        each = [
-            _log_sum(self._average(log_f, self.mu[cell], self.sigma[cell], np.full(cell.size, a)) + log_p)
-            for a in alpha
-        ]
-        return np.array(each)
+    def _log_q1_within(self, cell: NDArray[np.int64], log_alpha: Float) -> Float:
+        """ln ⟨Q_1⟩ at points inside cells: three values per cell over the points' range of ln α, and a parabola."""
+        by = np.argsort(cell, kind="stable")
+        first = np.flatnonzero(np.diff(cell[by], prepend=-1))
+        low, high = np.minimum.reduceat(log_alpha[by], first), np.maximum.reduceat(log_alpha[by], first)
+        middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1e-9)
+        each = cell[by][first]
+        left, centre, right = (
+            self.fit.log_q1(self.m[each], self.log_a[each] + middle + k * half) for k in (-1, 0, 1)
+        )
+        at = np.empty(cell.size, np.int64)
+        at[by] = np.repeat(np.arange(each.size), np.diff(first, append=cell.size))
+        t = (log_alpha - middle[at]) / half[at]
+        return np.asarray(centre[at] + t * ((right - left)[at] + t * (right + left - 2 * centre)[at]) / 2)
 
-    def _average(self, log_f: Callable[[Float, float], Float], mu: Float, sigma: Float, alpha: Float) -> Float:
-        m, log_a = mu / sigma, np.log(alpha * self.search.count_max_mpc2) - 2 * np.log(sigma)
-        return average_over_distance(log_f, m, log_a, self.search.log_nu_span)
+    def mean_q_some(self) -> float:
+        return self.q_some
+
+    def _mean_log_q1(self, alpha: Float) -> Float:
+        """ln of the map's mean ⟨Q_1⟩ for each α, from `_SAMPLE` cells at even steps of probability."""
+        leaf = np.flatnonzero(self.tree.cell >= 0)
+        leaf = leaf[np.isfinite(self.m[self.tree.cell[leaf]])]
+        reached = np.cumsum(np.exp(self.tree.log_probability[leaf]))
+        picked = leaf[np.searchsorted(reached, (np.arange(_SAMPLE) + 0.5) / _SAMPLE * reached[-1])]
+        m, log_a = self.m[self.tree.cell[picked]], self.log_a[self.tree.cell[picked]]
+        return np.array([_log_sum(self.fit.log_q1(m, log_a + np.log(a))) - np.log(_SAMPLE) for a in alpha])
 
 
-def average_over_distance(log_f: Callable[[Float, float], Float], m: Float, log_a: Float, span: float) -> Float:
-    """ln ⟨f(n⁺ = A/x²)⟩ over p(x) ∝ x² exp(−(x − m)²/2), x > 0: distance in units of sigma, m = mu/sigma.
+def _cell_parameters(search: Search, skymap: SkyMap) -> tuple[Float, Float]:
+    """mu/sigma and ln(a⁺/sigma²) of each cell, NaN where the distance is not valid."""
+    if skymap.distmu is None or skymap.distsigma is None:
+        raise ValueError("the sky map has no distances")
+    with np.errstate(invalid="ignore"):
+        valid = np.isfinite(skymap.distmu) & np.isfinite(skymap.distsigma) & (skymap.distsigma > 0)
+        if skymap.distnorm is not None:
+            valid &= np.isfinite(skymap.distnorm) & (skymap.distnorm > 0)
+    sigma = np.where(valid, skymap.distsigma, 1.0)
+    m = np.where(valid, skymap.distmu, 0.0) / sigma
+    log_a = np.log(search.count_max_mpc2) - 2 * np.log(sigma)
+    return np.where(valid, m, np.nan), np.where(valid, log_a, np.nan)
 
-    Smooth in (asinh(m/√8), ln A), so a Chebyshev fit over the range asked for serves any number of points.
+
+@dataclass(frozen=True, eq=False)
+class DistanceFit:
+    """⟨Q_1⟩ and ⟨Q_{≥1}⟩ over p(x) ∝ x² exp(−(x − m)²/2), x > 0, n⁺ = A/x²: distance in units of sigma, m = mu/sigma.
+
+    Both are smooth in (asinh(m/√8), ln A), so a Chebyshev fit over the range that a map needs serves any number of
+    points in microseconds; points outside it are integrated one by one.
+
+    Attributes:
+        low, high: corners of the box of the fit in (asinh(m/√8), ln A).
+        log_q1_terms, log_some_terms: (p, q) Chebyshev coefficients.
+        span: L_ν.
     """
-    if m.size < 200:
-        return integrate_over_distance(log_f, m, log_a, span)
-    u, v = np.arcsinh(m / np.sqrt(8)), log_a
-    fits = (m > _FITTED_M[0]) & (m < _FITTED_M[1]) & (v > _FITTED_LOG_A[0]) & (v < _FITTED_LOG_A[1])
-    result = np.empty(m.size)
-    if fits.any():
-        result[fits] = _fit_plane(log_f, u[fits], v[fits], span)
-    if not fits.all():
-        result[~fits] = integrate_over_distance(log_f, m[~fits], log_a[~fits], span)
-    return result
+
+    low: tuple[float, float]
+    high: tuple[float, float]
+    log_q1_terms: Float
+    log_some_terms: Float
+    span: float
+
+    @classmethod
+    def of(cls, m: Float, log_a: Float, log_alpha: tuple[float, float], span: float) -> DistanceFit:
+        """Fit for these cells and any α in a range."""
+        usual = (m > _FITTED_M[0]) & (m < _FITTED_M[1]) & (log_a > _FITTED_LOG_A[0]) & (log_a < _FITTED_LOG_A[1])
+        m, log_a = (m[usual], log_a[usual]) if usual.any() else (np.zeros(1), np.zeros(1))
+        u = np.arcsinh(m / np.sqrt(8))
+        low = float(u.min()) - 1e-9, float(log_a.min()) + log_alpha[0] - 1e-9
+        high = float(u.max()) + 1e-9, float(log_a.max()) + log_alpha[1] + 1e-9
+        # the scale of structure is about 1 in both variables; this many terms leave errors of 1e-4 and less
+        orders = tuple(int(8 + 3.2 * (b - a)) for a, b in zip(low, high, strict=True))
+        grids = [(a + b) / 2 + (b - a) / 2 * chebyshev.chebpts1(n) for a, b, n in zip(low, high, orders, strict=True)]
+        mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*grids, indexing="ij"))
+        values = _integrate((log_q1, _log_q_some), np.sinh(mesh_u) * np.sqrt(8), mesh_v, span)
+        left, right = _chebyshev_transform(orders[0]), _chebyshev_transform(orders[1]).T
+        terms = [left @ one.reshape(orders) @ right for one in values]
+        return cls(low, high, terms[0], terms[1], span)
+
+    def log_q1(self, m: Float, log_a: Float) -> Float:
+        """ln ⟨Q_1⟩ at each point."""
+        return self._evaluate((self.log_q1_terms,), (log_q1,), m, log_a)[0]
+
+    def both(self, m: Float, log_a: Float) -> tuple[Float, Float]:
+        """ln ⟨Q_1⟩ and ⟨Q_{≥1}⟩ at each point."""
+        one, some = self._evaluate((self.log_q1_terms, self.log_some_terms), (log_q1, _log_q_some), m, log_a)
+        return one, np.exp(some)
+
+    def _evaluate(self, terms: tuple[Float, ...], log_f: tuple[LogF, ...], m: Float, log_a: Float) -> list[Float]:
+        u, v = np.arcsinh(m / np.sqrt(8)), log_a
+        fits = (u >= self.low[0]) & (u <= self.high[0]) & (v >= self.low[1]) & (v <= self.high[1])
+        every = bool(fits.all())
+        scaled = [
+            (2 * value - a - b) / (b - a)
+            for value, a, b in zip((u, v) if every else (u[fits], v[fits]), self.low, self.high, strict=True)
+        ]
+        rows, columns = (_polynomials(x, n) for x, n in zip(scaled, self.log_q1_terms.shape, strict=True))
+        inside = [((one.T @ rows) * columns).sum(axis=0) for one in terms]
+        if every:
+            return inside
+        direct = _integrate(log_f, m[~fits], log_a[~fits], self.span)
+        result = [np.empty(m.size) for _ in terms]
+        for whole, some, rest in zip(result, inside, direct, strict=True):
+            whole[fits], whole[~fits] = some, rest
+        return result
 
 
-def integrate_over_distance(log_f: Callable[[Float, float], Float], m: Float, log_a: Float, span: float) -> Float:
-    """The same by Gauss–Legendre quadrature over x, one point at a time."""
+def integrate_over_distance(log_f: LogF, m: Float, log_a: Float, span: float) -> Float:
+    """ln ⟨f(n⁺ = A/x²)⟩ over p(x) ∝ x² exp(−(x − m)²/2), x > 0, by Gauss–Legendre quadrature."""
+    return _integrate((log_f,), m, log_a, span)[0]
+
+
+def _integrate(log_f: tuple[LogF, ...], m: Float, log_a: Float, span: float) -> list[Float]:
     nodes, weights = np.polynomial.legendre.leggauss(_RADII)
-    peak = np.where(m > 0, m + np.sqrt(m * m + 8), 8 / (np.sqrt(m * m + 8) - np.minimum(m, 0))) / 2
+    root = np.sqrt(m * m + 8)
+    peak = np.where(m > 0, m + root, 8 / (root - np.minimum(m, 0))) / 2  # of x² exp(…), without cancellation
     width = 1 / np.sqrt(1 + 2 / peak**2)
-    low, high = np.maximum(peak - 8 * width, 0), peak + 9 * width
-    x = low[:, None] + (high - low)[:, None] * (nodes + 1) / 2
-    log_p = 2 * np.log(x) - (x - peak[:, None]) * (x + peak[:, None] - 2 * m[:, None]) / 2 + np.log(weights)
-    return np.asarray(_log_sum(log_p + log_f(np.exp(log_a)[:, None] / x**2, span)) - _log_sum(log_p))
+    low, high = np.maximum(peak - 7 * width, 0), peak + 8 * width
+    # f turns flat within √A of the observer: where that is in reach, x = high·t² has nodes there
+    near, t = (low == 0)[:, None], (nodes + 1) / 2
+    x = np.where(near, high[:, None] * t * t, low[:, None] + (high - low)[:, None] * t)
+    log_dx = np.where(near, np.log(2 * t * weights), np.log(weights))
+    log_p = 2 * np.log(x) - (x - peak[:, None]) * (x + peak[:, None] - 2 * m[:, None]) / 2 + log_dx
+    counts, norm = np.exp(log_a)[:, None] / x**2, _log_sum(log_p)
+    return [_log_sum(log_p + one(counts, span)) - norm for one in log_f]
 
 
-def _fit_plane(log_f: Callable[[Float, float], Float], u: Float, v: Float, span: float) -> Float:
-    """Chebyshev fit in both variables over the box that holds the points."""
-    scaled_u, grid_u = _chebyshev_axis(u, _ORDER_M)
-    scaled_v, grid_v = _chebyshev_axis(v, _ORDER_A)
-    mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(grid_u, grid_v, indexing="ij"))
-    values = integrate_over_distance(log_f, np.sinh(mesh_u) * np.sqrt(8), mesh_v, span).reshape(_ORDER_M, _ORDER_A)
-    coefficients = _chebyshev_transform(_ORDER_M) @ values @ _chebyshev_transform(_ORDER_A).T
-    return np.asarray(
-        np.einsum("kn,kn->n", coefficients.T @ _polynomials(scaled_u, _ORDER_M), _polynomials(scaled_v, _ORDER_A))
-    )
-
-
-def _along_log_alpha(log_f: Callable[[Float], Float], alpha: Float) -> Float:
+def _along_log_alpha(log_f: Callable[[Float], Float], alpha: Float, order: int = 20) -> Float:
     """A function of α alone at many points, by a Chebyshev fit in ln α over their range."""
-    if alpha.size <= _ORDER_A:
+    if alpha.size <= order:
         return log_f(alpha)
-    scaled, grid = _chebyshev_axis(np.log(alpha), _ORDER_M)
-    coefficients = _chebyshev_transform(_ORDER_M) @ log_f(np.exp(grid))
-    return np.asarray(chebyshev.chebval(scaled, coefficients))
-
-
-def _chebyshev_axis(values: Float, order: int) -> tuple[Float, Float]:
-    """Values scaled to [−1, 1] over their range, and the Chebyshev points of that range."""
-    low, high = float(values.min()), float(values.max())
-    half = max((high - low) / 2, 1e-9)
-    return (values - (low + high) / 2) / half, (low + high) / 2 + half * chebyshev.chebpts1(order)
+    low, high = float(np.log(alpha.min())) - 1e-9, float(np.log(alpha.max())) + 1e-9
+    grid = (low + high) / 2 + (high - low) / 2 * chebyshev.chebpts1(order)
+    coefficients = _chebyshev_transform(order) @ log_f(np.exp(grid))
+    return np.asarray(chebyshev.chebval((2 * np.log(alpha) - low - high) / (high - low), coefficients))
 
 
 def _chebyshev_transform(order: int) -> Float:

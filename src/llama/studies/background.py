@@ -23,8 +23,7 @@ from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.products import WINDOW_S
 from llama.messengers.icecube.record import from_window
 from llama.ports import NeutrinoSource
-from llama.science.coincidence import GWTrigger, coincidence
-from llama.science.quadtree import SkyTree
+from llama.science.coincidence import GWTrigger, coincidence, prepare
 from llama.science.response import SeasonTable
 from llama.science.search import Search
 
@@ -58,14 +57,14 @@ def draw_block(study: Study, source: NeutrinoSource, block: range) -> list[Backg
     """The events of one sky map."""
     path = study.maps[block.start % len(study.maps)]
     skymap = read_skymap(path)
-    tree = SkyTree.of(skymap)
     trigger = GWTrigger(GPS_S, None, P_ASTRO)
+    prepared = prepare(skymap, trigger, study.season, study.search)
     rows = []
     for i in block:
         seed = f"{study.label}/{i}"
         window = source.window(GPS_S - WINDOW_S, GPS_S + WINDOW_S, seed=seed)
         neutrinos = kernel_arrays(from_window(window, source.name))
-        result = coincidence(skymap, trigger, neutrinos, study.season, study.search, tree)
+        result = coincidence(skymap, trigger, neutrinos, study.season, study.search, prepared)
         rows.append(BackgroundRow(_odds(result.log_odds_event), len(neutrinos), seed, path.name))
     return rows
 

@@ -1,0 +1,194 @@
+"""A multi-order sky map as a quadtree: every HEALPix node that holds probability, from faces to cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama.science.skymap import MAX_ORDER, SkyMap
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+_FACE_ROW = np.array([2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4], dtype=np.float64)
+_FACE_TURN = np.array([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7], dtype=np.float64)
+_AREA_SR = np.pi / 3 / 4.0 ** np.arange(MAX_ORDER + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class SkyTree:
+    """Nodes of a sky map, level by level from order 0, each level ascending in NESTED index. Made once per map.
+
+    Attributes:
+        level: (levels + 1,) nodes of order k are level[k] … level[k + 1].
+        ipix: (m,) NESTED index at the node's order.
+        log_probability: (m,) ln of the map's probability inside.
+        cell: (m,) index of the map cell that is this node, −1 where the map is finer.
+        child: (m,) first child of a node where the map is finer. children: (m,) how many it has, 0 for cells.
+        direction: (m, 3) unit vector to the centre of its probability.
+    """
+
+    level: Index
+    ipix: Index
+    log_probability: Float
+    cell: Index
+    child: Index
+    children: Index
+    direction: Float
+
+    @classmethod
+    def of(cls, skymap: SkyMap) -> SkyTree:
+        """The tree of a map's non-zero cells; ValueError when there are none."""
+        cell = np.flatnonzero(skymap.density > 0)
+        if not cell.size:
+            raise ValueError("the sky map is zero everywhere; it cannot be compared with anything")
+        order = skymap.order[cell].astype(np.int64)
+        levels: list[_Level] = []
+        finer = _Level.empty()
+        for k in range(int(order.max()), -1, -1):
+            here = cell[order == k]
+            finer = _level(k, skymap.ipix[here].astype(np.int64), skymap.density[here] * _AREA_SR[k], here, finer)
+            levels.append(finer)
+        return _joined(cls, levels[::-1])
+
+    def order(self) -> Index:
+        """(m,) HEALPix order of each node."""
+        return np.repeat(np.arange(self.level.size - 1), np.diff(self.level))
+
+    def log_density(self) -> Float:
+        """(m,) ln of each node's mean density, sr⁻¹."""
+        return np.asarray(self.log_probability - np.log(_AREA_SR[self.order()]))
+
+    def means(self, values: Float) -> Float:
+        """(m,) mean of a function over each node, weighted with probability.
+
+        Args:
+            values: (m,) the function at the nodes that are cells; NaN where it is unknown, which is left out of
+                the means. A node with nothing known is NaN.
+        """
+        known = np.isfinite(values) & (self.cell >= 0)
+        weight = np.where(known, np.exp(self.log_probability), 0.0)
+        total = np.where(known, values, 0.0) * weight
+        for k in range(self.level.size - 3, -1, -1):
+            parents = self.level[k] + np.flatnonzero(self.children[self.level[k] : self.level[k + 1]])
+            if parents.size:
+                below = slice(self.level[k + 1], self.level[k + 2])
+                first = self.child[parents] - self.level[k + 1]
+                weight[parents] = np.add.reduceat(weight[below], first)
+                total[parents] = np.add.reduceat(total[below], first)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.where(weight > 0, total / weight, np.nan))
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    """Columns of `SkyTree` for one order; `child` counts within the next level."""
+
+    ipix: Index
+    probability: Float
+    cell: Index
+    children: Index
+    moment: Float  # (m, 3) ∫ P direction
+
+    @classmethod
+    def empty(cls) -> _Level:
+        none = np.empty(0, np.int64)
+        return cls(none, np.empty(0), none, none, np.empty((0, 3)))
+
+
+def _level(order: int, ipix: Index, probability: Float, cell: Index, finer: _Level) -> _Level:
+    """One order: its own cells and the parents of the finer nodes."""
+    parent = finer.ipix >> 2
+    first = np.flatnonzero(np.diff(parent, prepend=-1))
+    pixels, probabilities, children = ipix, probability, np.zeros(ipix.size, np.int64)
+    moments = probability[:, None] * vectors(order, ipix, 0.5, 0.5)
+    if first.size:
+        pixels = np.concatenate([pixels, parent[first]])
+        probabilities = np.concatenate([probabilities, np.add.reduceat(finer.probability, first)])
+        children = np.concatenate([children, np.diff(first, append=parent.size)])
+        moments = np.concatenate([moments, np.add.reduceat(finer.moment, first)])
+    by = np.argsort(pixels, kind="stable")
+    cells = np.concatenate([cell, np.full(first.size, -1)])
+    return _Level(pixels[by], probabilities[by], cells[by], children[by], moments[by])
+
+
+def _joined(cls: type[SkyTree], levels: list[_Level]) -> SkyTree:
+    level = np.concatenate([[0], np.cumsum([one.ipix.size for one in levels])])
+    children = np.concatenate([one.children for one in levels])
+    moment = np.concatenate([one.moment for one in levels])
+    # Every node below the first level has a parent one level up, in the same order: first children are a running sum.
+    child = np.cumsum(children) - children + level[1]
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # subnormal probabilities have no direction; they are dropped
+        direction = moment / np.sqrt(np.square(moment).sum(axis=-1, keepdims=True))
+        log_probability = np.log(np.concatenate([one.probability for one in levels]))
+    return cls(
+        level=level,
+        ipix=np.concatenate([one.ipix for one in levels]),
+        log_probability=log_probability,
+        cell=np.concatenate([one.cell for one in levels]),
+        child=child,
+        children=children,
+        direction=np.where(np.isfinite(direction), direction, 0.0),
+    )
+
+
+def log_sum_by(values: Float, start: Index) -> Float:
+    """ln Σ exp(values) in each range start[i] … start[i + 1]; −inf for an empty one."""
+    result = np.full(start.size - 1, -np.inf)
+    filled = np.flatnonzero(np.diff(start))
+    if filled.size:
+        top = np.maximum.reduceat(values, start[filled])
+        top = np.where(np.isfinite(top), top, 0.0)
+        scaled = np.exp(values - np.repeat(top, np.diff(start)[filled]))
+        with np.errstate(divide="ignore"):
+            result[filled] = np.log(np.add.reduceat(scaled, start[filled])) + top
+    return result
+
+
+def vectors(order: int, ipix: Index, x: float, y: float) -> Float:
+    """(n, 3) unit vectors of a point in each NESTED pixel; x and y in [0, 1] are its equal-area face coordinates.
+
+    The HEALPix projection keeps areas, so a mean over (x, y) is a mean over solid angle (Górski et al. 2005).
+    """
+    side = 2.0**-order
+    face = ipix >> (2 * order)
+    within = ipix & ((np.int64(1) << (2 * order)) - 1)
+    u, v = (_even_bits(within) + x) * side, (_even_bits(within >> 1) + y) * side
+    row = _FACE_ROW[face] - u - v  # 0 at the north pole, 4 at the south pole
+    ring = np.minimum(np.minimum(row, 4 - row), 1.0)
+    cap = ring * ring / 3
+    z = np.where(row < 1, 1 - cap, np.where(row > 3, cap - 1, (2 - row) * (2 / 3)))
+    # near the poles 1 − z² would lose the digits that cap still has
+    sine = np.sqrt(np.where(ring < 1, cap * (2 - cap), 1 - z * z))
+    phi = (np.pi / 4) * (_FACE_TURN[face] + (u - v) / np.maximum(ring, 1e-300))
+    return np.stack([sine * np.cos(phi), sine * np.sin(phi), z], axis=-1)
+
+
+def _even_bits(value: Index) -> Index:
+    """Bits 0, 2, 4, … of each number, packed together."""
+    value = value & 0x5555555555555555
+    for shift, mask in (
+        (1, 0x3333333333333333),
+        (2, 0x0F0F0F0F0F0F0F0F),
+        (4, 0x00FF00FF00FF00FF),
+        (8, 0x0000FFFF0000FFFF),
+        (16, 0x00000000FFFFFFFF),
+    ):
+        value = (value | (value >> shift)) & mask
+    return value
+
+
+def max_radius(order: int) -> float:
+    """Largest distance from a pixel's centre to its border at this order, rad."""
+    nside = 2.0**order
+    # corner of the pixels at the equatorial border of the polar caps (HEALPix' own bound)
+    z, t = 2 / 3, 1 - 1 / nside
+    top = 1 - t * t / 3
+    phi = np.pi / (4 * nside)
+    a = np.array([np.sqrt(1 - z * z) * np.cos(phi), np.sqrt(1 - z * z) * np.sin(phi), z])
+    b = np.array([np.sqrt(1 - top * top), 0.0, top])
+    return float(2 * np.arcsin(min(1.0, float(np.sqrt(np.square(a - b).sum())) / 2)))
