@@ -24,6 +24,7 @@ def data() -> Path:
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches the user's own folders."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg" / "share"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg" / "cache"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg" / "config"))
+    for variable, name in (("DATA", "share"), ("CACHE", "cache"), ("CONFIG", "config")):
+        folder = tmp_path / "xdg" / name
+        folder.mkdir(parents=True)  # astropy warns of one that is named and missing
+        monkeypatch.setenv(f"XDG_{variable}_HOME", str(folder))

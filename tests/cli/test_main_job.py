@@ -1,0 +1,138 @@
+"""The main job as a person types it: `llama demo`, `llama review`, and looking at what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+LLAMA = Path(sys.executable).parent / "llama"
+FILES = {
+    "igwn_alert.json",
+    "skymap_info.json",
+    "lvc_skymap.multiorder.fits",
+    "lvc_skymap_distances.json",
+    "p_astro.json",
+    "lvc_gracedb_event_data.json",
+    "icecube_neutrino_list.json",
+    "icecube_neutrino_list.txt",
+    "icecube_neutrino_list_coinc.txt",
+    "IceCubeNeutrinoList.tex",
+    "significance_opa_lvc-i3.json",
+    "scatterplot_lvc-i3.png",
+    "scatterplot_lvc-i3.pdf",
+    "summary_lvc-I3.pdf",
+    "lvk_nu_track_search.json",
+    "gcn_circular_draft.txt",
+}
+
+
+def llama(*words: str | Path, home: Path, status: int = 0) -> str:
+    """Run a command with this data folder; its standard output and error."""
+    env = os.environ | {"LLAMA_DATA_DIR": str(home), "LLAMA_CACHE_DIR": str(home / "cache")}
+    done = subprocess.run([LLAMA, *map(str, words)], env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which the demo has run."""
+    folder = tmp_path_factory.mktemp("data")
+    llama("demo", home=folder)
+    return folder
+
+
+@pytest.fixture
+def event(home: Path) -> Path:
+    return home / "current_run" / "MS120130a"
+
+
+def test_the_demo_makes_every_file_of_the_default_pipeline(event: Path) -> None:
+    assert {path.name for path in event.iterdir() if not path.name.startswith(".")} == FILES
+
+
+def test_the_demo_again_says_the_same_and_makes_nothing(home: Path, event: Path) -> None:
+    before = (event / ".llama" / "journal.jsonl").read_bytes()
+    said = llama("demo", home=home)
+    assert str(event) in said
+    assert "p-value" in said
+    assert (event / ".llama" / "journal.jsonl").read_bytes() == before
+
+
+def test_the_result_holds_what_partners_read(event: Path) -> None:
+    result = json.loads((event / "significance_opa_lvc-i3.json").read_text())
+    assert result["odds_ratio"] == pytest.approx(result["p_h_s1"] / (result["p_h_0"] + result["p_h_c"]), rel=1e-12)
+    assert 0 < result["p_value"] <= 1
+    assert result["p_value_table"]["name"] == "opa/bns/o4/H1L1V1/IC86-2011"
+    assert result["p_value_table"]["events"] >= 10_000
+    assert result["distance_mode"] == "map"
+    assert {"ΔE", "δω", "εmin", "εmax"} <= set(result["inputs"]["search_parameters"])
+    for single in result["single_neutrino"]:
+        assert {"i3event", "dt", "ra", "dec", "sigma", "p_value"} <= set(single)
+        assert abs(single["dt"]) <= 500
+        assert single["p_value"] >= result["p_value"]  # the event's statistic is their sum
+    assert result["inputs"]["neutrino_info"][0]["type"] == "archival"
+
+
+def test_the_notice_is_valid_by_the_gcn_schema(event: Path, data: Path) -> None:
+    root = data / "schemas" / "gcn-schema"
+    base = "https://gcn.nasa.gov/schema/main/"
+    registry: Registry = Registry().with_resources(
+        (f"{base}{path.relative_to(root)}", Resource.from_contents(json.loads(path.read_text())))
+        for path in (root / "gcn").rglob("*.schema.json")
+    )
+    schema = registry.contents(f"{base}gcn/notices/icecube/lvk_nu_track_search.schema.json")
+    notice = json.loads((event / "lvk_nu_track_search.json").read_text())
+    Draft202012Validator(schema, registry=registry).validate(notice)
+    assert notice["reference"] == {"gcn.notices.LVK.alert": "MS120130a"}
+    assert notice["observation_livetime"] == 1000
+
+
+def test_event_shows_every_product_and_why(home: Path, event: Path) -> None:
+    said = llama("event", event, home=home)
+    for name in FILES:
+        assert name in said
+    assert "role=test" in said
+
+
+def test_the_same_event_twice_gives_the_same_bytes(event: Path, tmp_path: Path) -> None:
+    llama("demo", home=tmp_path)
+    again = tmp_path / "current_run" / "MS120130a"
+    for name in FILES:
+        assert (again / name).read_bytes() == (event / name).read_bytes(), name
+
+
+def test_a_hand_edit_is_held_until_adopted(tmp_path: Path) -> None:
+    llama("demo", home=tmp_path)
+    event = tmp_path / "current_run" / "MS120130a"
+    path = event / "icecube_neutrino_list.json"
+    edited = json.loads(path.read_text())
+    edited["neutrinos"] = edited["neutrinos"][:2]
+    path.write_text(json.dumps(edited))
+    assert "edited by hand" in llama("event", event, home=tmp_path)
+    llama("event", event, "adopt", path.name, home=tmp_path)
+    llama("run", "-o", event, home=tmp_path)
+    result = json.loads((event / "significance_opa_lvc-i3.json").read_text())
+    assert len(result["single_neutrino"]) == 2
+
+
+def test_review_orders_the_five_cases(home: Path) -> None:
+    said = llama("review", home=home)
+    assert "a > b > e > c and d = 0: yes" in said
+
+
+def test_help_lists_every_command_and_unknown_ones_are_refused(home: Path) -> None:
+    from llama.cli.main import COMMANDS
+
+    said = llama("--help", home=home)
+    for words in COMMANDS:
+        assert f"llama {' '.join(words)}" in said
+        assert "usage:" in llama(*words, "--help", home=home)
+    assert "no command 'frobnicate'" in llama("frobnicate", home=home, status=2)
