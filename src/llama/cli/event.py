@@ -66,11 +66,11 @@ def main(args: argparse.Namespace) -> int:
     if action in _ON_FILES:
         if not files:
             raise EventError(f"llama event {action}: say which file")
-        for filename in files:
-            print(_ON_FILES[action](event, pipeline, filename, args))
+        print("\n".join(_ON_FILES[action](event, pipeline, filename, args) for filename in files))
         return 0
-    for filename_or_event in files or [None]:
-        print(_note(event, action, filename_or_event, args.why))
+    targets: list[str | None] = [*files] or [None]
+    for filename in targets:
+        print(_note(event, action, filename, args.why))
     return 0
 
 
@@ -119,13 +119,15 @@ def _filename(name: str, pipeline: Pipeline) -> str:
 
 
 def _status(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+    from llama.engine.journal import Claimed
+
     found = _judged(event, pipeline)
     state = event.refresh()
     flags = " ".join(f"{name}={str(value).lower()}" for name, value in state.flags.as_dict().items())
     print(f"{event.id}  {event.path}\nflags: {flags}\n")
     print("\n".join(status_lines(found, args.ascii)), end="\n\n")
     print("\n".join(graph_lines(pipeline, found, args.ascii)), end="\n\n")
-    entries = event.entries()
+    entries = [entry for entry in event.entries() if not isinstance(entry, Claimed)]
     lines = [line for entry in entries if (line := history_line(entry))]
     if len(lines) > _RECENT:
         print(f"({len(lines) - _RECENT} earlier entries: llama event {event.id} history)")

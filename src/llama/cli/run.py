@@ -99,7 +99,7 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
             alone = where.exact
             changes = FolderChanges(where.run / where.pattern if alone else where.run, depth=0 if alone else 1)
             runner.watch(lambda: _find(where, wanted, pipeline, args.newest), changes)
-    return 1 if runner.troubles else 0
+    return 1 if runner.troubles or runner.failures else 0
 
 
 def _find(where: Target, wanted: Downselection, pipeline: Pipeline, newest: int) -> list[Event]:

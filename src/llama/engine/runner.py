@@ -19,6 +19,7 @@ from llama.engine.journal import Stat
 from llama.engine.making import Maker
 from llama.engine.processes import Executor
 from llama.engine.product import Product
+from llama.engine.state import State
 from llama.engine.status import Kind, current_inputs, statuses
 
 _LOG = logging.getLogger("llama.engine")
@@ -51,13 +52,18 @@ class Changes(Protocol):
 
 
 class Runner:
-    """Makes what is ready, in pipeline order, newest event first, as many at a time as the executor takes."""
+    """Makes what is ready, in pipeline order, newest event first, as many at a time as the executor takes.
+
+    `failures` and `troubles` tell, one line each, which steps failed and which events could not be worked on.
+    """
 
     def __init__(self, maker: Maker, executor: Executor) -> None:
         self.troubles: list[str] = []
+        self.failures: list[str] = []
         self._maker = maker
         self._executor = executor
         self._owner = Owner.myself()
+        self._since = maker.clock()
         self._events: dict[Path, Event] = {}
         self._verdicts: dict[Path, Verdict] = {}
         self._agenda: dict[Path, list[tuple[Product[Any], Mapping[str, str]]]] = {}
@@ -140,6 +146,7 @@ class Runner:
             for line in repair(event, now=now):
                 _LOG.warning("%s: %s", event.id, line)
             journal, state = _stat(event), event.look(pipeline, self._maker.shared)
+        self._tell_failures(event, state)
         found = statuses(pipeline, state, now)
         ready = tuple(
             (product, current_inputs(product, state))
@@ -189,6 +196,14 @@ class Runner:
         if text not in self.troubles:
             self.troubles.append(text)
             _LOG.error("%s", text)
+
+    def _tell_failures(self, event: Event, state: State) -> None:
+        for filename, file in state.files.items():
+            if file.failure is not None and file.failure.at >= self._since:
+                text = f"{event.id}: {filename} failed at {file.failure.at:%H:%M:%S}Z: {file.failure.error}"
+                if text not in self.failures:
+                    self.failures.append(text)
+                    _LOG.warning("%s", text)
 
     def _wake(self) -> None:
         try:

@@ -49,11 +49,11 @@ def target(word: str | None, default_run: Path) -> Target:
     if word.startswith("/") and "/" not in word[1:]:
         return Target(default_run, word[1:] or "*")
     if word.endswith("/"):
-        return Target(Path(word).absolute(), "*")
+        return Target(Path(word).resolve(), "*")
     path = Path(word)
     if path.name in ("", "..") or word == ".":
         path = path.resolve()
-    return Target(path.parent.absolute(), path.name)
+    return Target(path.parent.resolve(), path.name)  # an event keeps its name, even if it is a link
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,234 @@
+"""The runner: processes of their own, time limits, deaths, watching, stopping."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from toybench import HERE, Bench
+from toys import BOTH, CHAIN, COUNT, SOURCE, UPPER
+
+from llama.engine.event import Event
+from llama.engine.flags import Flags
+from llama.engine.journal import Claimed, Deferred
+from llama.engine.making import utc_now
+from llama.engine.pipeline import Pipeline
+from llama.engine.processes import Here
+from llama.engine.run import Run
+from llama.engine.runner import Runner
+from llama.engine.watching import FolderChanges
+
+RUN = """
+import sys
+from pathlib import Path
+import toys
+from llama.engine.event import Event
+from llama.engine.making import Maker
+from llama.engine.processes import Processes
+from llama.engine.runner import Runner
+from llama.engine.status import statuses
+from llama.engine.store import SharedDigests
+
+def main(pipeline, *paths):
+    world = toys.environment()
+    maker = Maker(world.pipeline(pipeline), world, SharedDigests(world))
+    executor = Processes("toys:environment", pipeline, 2, ["toys", "xmlrpc.client", "no.such.module"])
+    print("missing", *executor.missing(["toys", "xmlrpc.client", "no.such.module", "llama.engine.worker"]))
+    events = [Event(Path(path)) for path in paths]
+    Runner(maker, executor).once(events)
+    for event in events:
+        for name, status in statuses(maker.pipeline, event.look(maker.pipeline, maker.shared), maker.clock()).items():
+            print(name, status.kind, status.why)
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+"""
+
+
+def trouble(tmp_path: Path, *orders: str) -> list[Path]:
+    """One event per order to the troublemaker."""
+    return [
+        Event.create(
+            tmp_path / "run" / f"T{number}", {"source.txt": order.encode()}, Flags(), why="", now=utc_now()
+        ).path
+        for number, order in enumerate(orders)
+    ]
+
+
+def test_steps_run_in_processes_of_their_own(bench: Bench, python: Callable) -> None:
+    done = python(RUN, "CHAIN", bench.event.path)
+    assert done.stderr == ""
+    assert Event(bench.event.path).refresh().file("both.txt").digest
+    assert bench.read(BOTH) == "HELLO: 5 letters"
+    makers = {entry.pid for entry in bench.event.entries() if isinstance(entry, Claimed)}
+    assert len(makers) == 4  # the runner, and one process for each of three
+
+
+def test_children_inherit_what_was_preloaded_and_it_is_noticed_when_not(tmp_path: Path, python: Callable) -> None:
+    (path,) = trouble(tmp_path, "modules xmlrpc.client toys imaplib")
+    done = python(RUN, "TROUBLES", path)
+    assert done.stdout.splitlines()[0] == "missing no.such.module"
+    assert (path / "trouble.txt").read_text() == "xmlrpc.client toys"  # and not imaplib
+
+
+def test_overrunning_dying_failing_and_waiting_steps(tmp_path: Path, python: Callable) -> None:
+    paths = trouble(tmp_path, "sleep 60", "die", "fail too bad", "wait for it", "fine")
+    done = python(RUN, "TROUBLES", *paths)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("trouble.txt")]
+    assert lines[0] == "trouble.txt cooling failed: took longer than 1 s and was stopped"
+    assert lines[1].startswith("trouble.txt cooling failed: its process was killed by SIGKILL")
+    assert lines[2] == "trouble.txt cooling failed: ValueError: too bad"
+    assert lines[3] == "trouble.txt waiting for it"
+    assert lines[4].startswith("trouble.txt done")
+    failed = [entry for entry in Event(paths[2]).entries() if type(entry).__name__ == "Failed"]
+    assert "raise ValueError(argument)" in failed[0].traceback  # type: ignore[attr-defined]
+
+
+def test_a_broken_environment_is_a_failure_that_says_so(bench: Bench, python: Callable) -> None:
+    done = python(RUN.replace('"toys:environment"', '"toys:nothing_there"'), "CHAIN", bench.event.path)
+    assert "could not start: AttributeError" in done.stdout
+
+
+def test_once_tries_nothing_twice(bench: Bench) -> None:
+    calls: list[str] = []
+
+    def broken(step: object) -> str:
+        calls.append("x")
+        raise ValueError("no")
+
+
+
+
+    product = dataclasses.replace(UPPER, make=broken, cooldown_s=0.0)
+    bench.use(Pipeline("P", (SOURCE, product)))
+    runner = Runner(bench.maker, Here(bench.maker))
+    runner.once([bench.event])
+    assert calls == ["x"]
+    assert "ValueError: no" in runner.failures[0]
+
+
+def test_once_finishes_what_was_interrupted(bench: Bench) -> None:
+    bench.make(UPPER)
+    (bench.event.path / "upper.txt").unlink()
+    Runner(bench.maker, Here(bench.maker)).once([bench.event])
+    assert bench.read(UPPER) == "HELLO"
+
+
+def test_only_what_was_asked_for_is_made(bench: Bench) -> None:
+    bench.use(CHAIN.only(["Both"], ancestors=False))
+    Runner(bench.maker, Here(bench.maker)).once([bench.event])
+    assert not (bench.event.path / "upper.txt").exists()
+    bench.use(CHAIN.only(["COUNT"], ancestors=True))
+    Runner(bench.maker, Here(bench.maker)).once([bench.event])
+    assert (bench.event.path / "count.txt").exists()
+    assert not (bench.event.path / "both.txt").exists()
+
+
+class Watching:
+    """A runner that watches a run in a thread."""
+
+    def __init__(self, bench: Bench) -> None:
+        bench.use(CHAIN)
+        self.bench = bench
+        self.run = Run(bench.event.path.parent)
+        self.runner = Runner(bench.maker, Here(bench.maker))
+        self.thread = threading.Thread(
+            target=lambda: self.runner.watch(self.run.events, FolderChanges(self.run.path))
+        )
+
+    def __enter__(self) -> Watching:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.runner.stop()
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
+
+def eventually(truth: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if truth():
+            return
+        time.sleep(0.02)
+    pytest.fail("did not happen within 20 s")
+
+
+def shows(path: Path, text: str) -> Callable[[], bool]:
+    return lambda: path.exists() and path.read_text() == text
+
+
+def test_watching_notices_files_events_and_operators(bench: Bench) -> None:
+    folder = bench.event.path.parent
+    with Watching(bench):
+        eventually(shows(folder / "S1" / "both.txt", "HELLO: 5 letters"))
+        bench.receive(source="more")
+        eventually(shows(folder / "S1" / "both.txt", "MORE: 4 letters"))
+        Event.create(folder / "S2", {"source.txt": b"new"}, Flags(), why="", now=utc_now())
+        eventually(shows(folder / "S2" / "both.txt", "NEW: 3 letters"))
+        second = Event(folder / "S2")
+        second.receive({"source.txt": b"newer"}, why="", now=utc_now())
+        eventually(shows(folder / "S2" / "both.txt", "NEWER: 5 letters"))
+        (folder / "S1" / "upper.txt").unlink()
+        eventually(shows(folder / "S1" / "upper.txt", "MORE"))
+
+
+def test_watching_one_event_folder(bench: Bench) -> None:
+    runner = Runner(bench.maker, Here(bench.maker))
+    changes = FolderChanges(bench.event.path, depth=0)
+    thread = threading.Thread(target=lambda: runner.watch(lambda: [bench.event], changes))
+    thread.start()
+    try:
+        eventually(shows(bench.event.path / "both.txt", "HELLO: 5 letters"))
+        Event(bench.event.path).receive({"source.txt": b"more"}, why="", now=utc_now())
+        eventually(shows(bench.event.path / "both.txt", "MORE: 4 letters"))
+    finally:
+        runner.stop()
+        thread.join(20)
+
+
+def test_stopping_lets_steps_go_and_gives_claims_back(tmp_path: Path) -> None:
+    (path,) = trouble(tmp_path, "sleep 60")
+    code = RUN.replace(
+        "    Runner(maker, executor).once(events)",
+        "    runner = Runner(maker, executor)\n"
+        "    import dataclasses, signal, llama.engine.runner as module\n"
+        "    module._STOP_PATIENCE_S = 0.2\n"
+        "    signal.signal(signal.SIGTERM, lambda *_: runner.stop())\n"
+        "    runner.once(events)",
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, "TROUBLES", str(path)], env={**os.environ, "PYTHONPATH": str(HERE)}
+    )
+    eventually(lambda: any(isinstance(entry, Claimed) for entry in Event(path).entries()))
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(20) == 0
+    assert isinstance(Event(path).entries()[-1], Deferred)
+    assert Event(path).refresh().file("trouble.txt").failure is None
+
+
+def test_steps_of_a_killed_runner_are_healed_by_the_next(tmp_path: Path, python: Callable) -> None:
+    (path,) = trouble(tmp_path, "sleep 0.8")
+    child = subprocess.Popen(
+        [sys.executable, "-c", RUN, "TROUBLES", str(path)], env={**os.environ, "PYTHONPATH": str(HERE)}
+    )
+    eventually(lambda: any(isinstance(entry, Claimed) for entry in Event(path).entries()))
+    child.kill()
+    child.wait()
+    eventually(lambda: python(RUN, "TROUBLES", path).returncode == 0 and (path / "trouble.txt").exists())
+    made = [entry for entry in Event(path).entries() if type(entry).__name__ == "Made"]
+    assert len(made) == 1
+
+
+def test_the_order_is_the_pipelines(bench: Bench) -> None:
+    Runner(bench.maker, Here(bench.maker)).once([bench.event])
+    made = [entry.filename for entry in bench.event.entries() if type(entry).__name__ == "Made"]  # type: ignore[union-attr]
+    assert made == [product.filename for product in (UPPER, COUNT, BOTH)]
