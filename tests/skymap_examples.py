@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import healpy
 import numpy as np
@@ -14,6 +18,35 @@ from llama.science.skymap import SkyMap, max_order
 from llama.science.skymap_cells import from_cells
 
 DEEPEST = 4
+
+READ = """
+import json, resource, sys
+from pathlib import Path
+from llama.formats.skymap import read_skymap
+from llama.science.skymap import credible_area_deg2, mean_distance, probability, max_order
+
+def peak_mb():
+    # Linux: of this program; getrusage also counts the parent from before it started us
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 ** 2
+
+before = peak_mb()
+for path in sys.argv[1:]:
+    m = read_skymap(Path(path))
+    print(json.dumps({
+        "path": path, "area_90": credible_area_deg2(m, 0.9), "distance": mean_distance(m), "order": max_order(m),
+        "cells": len(m.ipix), "sum": probability(m).sum(), "before_mb": before, "peak_mb": peak_mb(),
+    }))
+"""
+
+
+def read_in_a_fresh_process(*paths: Path) -> list[dict[str, Any]]:
+    """The maps read one after the other in a process of their own: answers, and its peak memory so far."""
+    command = [sys.executable, "-c", READ, *map(str, paths)]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [json.loads(line) for line in run.stdout.splitlines()]
 
 
 @st.composite
@@ -67,6 +100,5 @@ def write_flat(path: Path, m: SkyMap, *, nest: bool, writer: str, order: int | N
         write_sky_map(str(path), columns, nest=nest)
         return
     units = ["pix-1", "Mpc", "Mpc", "Mpc-2"][: len(columns)]
-    healpy.write_map(
-        str(path), columns, nest=nest, coord="C", column_names=names, column_units=units, dtype=">f8", overwrite=True
-    )
+    layout = {"column_names": names, "column_units": units, "dtype": np.float64}
+    healpy.write_map(str(path), columns, nest=nest, coord="C", overwrite=True, **layout)

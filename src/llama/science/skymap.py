@@ -30,6 +30,7 @@ __all__ = [
 
 Float = NDArray[np.float64]
 _DEG2_PER_SR = np.degrees(1.0) ** 2
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,10 +150,13 @@ def mean_distance(m: SkyMap) -> tuple[float, float] | None:
 
 def marginal_distance(m: SkyMap) -> tuple[float, float] | None:
     """Mean and standard deviation of the distance, Mpc, from the cells; None when none of them has a distance."""
-    good = has_distance(m) & (m.density > 0)
-    if m.distmu is None or m.distsigma is None or not good.any():
+    good = np.flatnonzero(has_distance(m) & (m.density > 0))
+    if m.distmu is None or m.distsigma is None or good.size == 0:
         return None
-    mean, std = conditional_moments(m.distmu[good], m.distsigma[good])
+    mean, std = np.empty((2, good.size))
+    for first in range(0, good.size, _BLOCK):  # the moments take a dozen temporary arrays
+        part = slice(first, first + _BLOCK)
+        mean[part], std[part] = conditional_moments(m.distmu[good[part]], m.distsigma[good[part]])
     weight = probability(m)[good]
     weight /= weight.sum()
     overall = float(np.sum(weight * mean))
