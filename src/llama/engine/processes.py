@@ -14,12 +14,21 @@ from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 from llama.engine import worker
+from llama.engine.errors import StorageError
 from llama.engine.event import Event
 from llama.engine.journal import Claimed
 from llama.engine.making import Maker, fail, give_back, utc_now
 from llama.engine.product import Product
 
 _LOG = logging.getLogger("llama.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A step is over; `error` when not even that could be written down."""
+
+    event: Event
+    error: StorageError | None = None
 
 
 class Executor(Protocol):
@@ -36,10 +45,10 @@ class Executor(Protocol):
         ...
 
     def start(self, event: Event, product: Product[Any], claim: Claimed) -> None:
-        """Make the product; when that is over, `wait` names its event."""
+        """Make the product; when that is over, `wait` says so."""
 
-    def wait(self, timeout_s: float | None, wake: Any = None) -> list[Event]:
-        """The events whose steps ended; waits for one, for `wake` to become readable, or for the time."""
+    def wait(self, timeout_s: float | None, wake: Any = None) -> list[Ended]:
+        """The steps that ended; waits for one, for `wake` to become readable, or for the time."""
         ...
 
     def stop(self, patience_s: float) -> None:
@@ -51,7 +60,7 @@ class Here:
 
     def __init__(self, maker: Maker) -> None:
         self._maker = maker
-        self._ended: list[Event] = []
+        self._ended: list[Ended] = []
 
     @property
     def free(self) -> int:
@@ -62,10 +71,14 @@ class Here:
         return bool(self._ended)
 
     def start(self, event: Event, product: Product[Any], claim: Claimed) -> None:
-        self._ended.append(event)
-        self._maker.make(event, product, claim, now=claim.at)
+        error = None
+        try:
+            self._maker.make(event, product, claim, now=claim.at)
+        except StorageError as trouble:
+            error = trouble
+        self._ended.append(Ended(event, error))
 
-    def wait(self, timeout_s: float | None, wake: Any = None) -> list[Event]:
+    def wait(self, timeout_s: float | None, wake: Any = None) -> list[Ended]:
         ended, self._ended = self._ended, []
         if not ended and wake is not None:
             wait([wake], timeout_s)
@@ -119,19 +132,23 @@ class Processes:
             args=(environment, str(event.path), pipeline, product.filename, claim.claim),
             name=f"llama {event.id} {product.filename}",
         )
-        process.start()
+        try:
+            process.start()
+        except (OSError, EOFError) as error:  # no memory, no process left, or the server died
+            fail(event, claim, f"its process could not be started: {error}", now=utc_now())
+            raise
         self._jobs.append(_Job(event, product, claim, process, time.monotonic() + product.timeout_s))
 
-    def wait(self, timeout_s: float | None, wake: Any = None) -> list[Event]:
+    def wait(self, timeout_s: float | None, wake: Any = None) -> list[Ended]:
         first = min((job.deadline for job in self._jobs), default=math.inf) - time.monotonic()
         patience = min(first, math.inf if timeout_s is None else timeout_s)
         sentinels: list[Any] = [job.process.sentinel for job in self._jobs]
         if wake is not None:
             sentinels.append(wake)
         wait(sentinels, None if math.isinf(patience) else max(patience, 0.0))
-        ended = [job for job in self._jobs if self._over(job)]
-        self._jobs = [job for job in self._jobs if job not in ended]
-        return [job.event for job in ended]
+        over = [job for job in self._jobs if not job.process.is_alive() or time.monotonic() >= job.deadline]
+        self._jobs = [job for job in self._jobs if job not in over]
+        return [_end(job) for job in over]
 
     def stop(self, patience_s: float) -> None:
         end = time.monotonic() + patience_s
@@ -140,26 +157,35 @@ class Processes:
         for job in self._jobs:
             _kill(job.process)
             now = utc_now()
-            give_back(job.event, job.claim, "stopped with the program that ran it", until=now, now=now)
+            try:
+                give_back(job.event, job.claim, "stopped with the program that ran it", until=now, now=now)
+            except StorageError as error:  # the next runner sees that its process is gone
+                _LOG.error("%s: %s", job.event.id, error)
         self._jobs = []
 
-    def _over(self, job: _Job) -> bool:
-        """Whether the job has ended, by itself or by force; if it left no entry, writes one."""
-        if job.process.is_alive():
-            if time.monotonic() < job.deadline:
-                return False
-            _kill(job.process)
-            error = f"took longer than {job.product.timeout_s:g} s and was stopped"
-        else:
-            error = f"its process {_ending(job.process.exitcode)}; the log may say more"
-        job.process.join()
-        job.process.close()
+
+def _end(job: _Job) -> Ended:
+    """Put an end to a job that is over, or over its time; writes the entry that it did not."""
+    if job.process.is_alive():
+        _kill(job.process)
+        error = f"took longer than {job.product.timeout_s:g} s and was stopped"
+    else:
+        error = f"its process {_ending(job.process.exitcode)}; the log may say more"
+    job.process.join()
+    job.process.close()
+    try:
         fail(job.event, job.claim, error, now=utc_now())
-        return True
+    except StorageError as trouble:
+        return Ended(job.event, trouble)
+    return Ended(job.event)
 
 
 def _kill(process: Any) -> None:
-    process.kill()
+    """End the process and whatever it started (it leads a group of its own; see `worker.make_named`)."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:  # not yet leading a group, or gone
+        process.kill()
     process.join()
 
 

@@ -17,7 +17,7 @@ from llama.engine.errors import EventError, NotAnEvent
 from llama.engine.event import Event
 from llama.engine.journal import Stat
 from llama.engine.making import Maker
-from llama.engine.processes import Executor
+from llama.engine.processes import Ended, Executor
 from llama.engine.product import Product
 from llama.engine.state import State
 from llama.engine.status import Kind, current_inputs, statuses
@@ -35,6 +35,7 @@ class Verdict:
     ready: tuple[tuple[Product[Any], Mapping[str, str]], ...] = ()
     until: datetime | None = None
     journal: Stat | None = None
+    claimed: bool = False
 
 
 class Changes(Protocol):
@@ -86,8 +87,8 @@ class Runner:
             self._start(again=False)
             if not self._executor.busy:
                 break
-            for event in self._executor.wait(None, self._bell):
-                self._judge(event)
+            for ended in self._executor.wait(None, self._bell):
+                self._after(ended)
         self._executor.stop(_STOP_PATIENCE_S)
 
     def watch(self, find: Callable[[], Iterable[Event]], changes: Changes) -> None:
@@ -100,11 +101,13 @@ class Runner:
                 self._start(again=True)
                 ended = self._executor.wait(self._patience(swept + _SWEEP_S - time.monotonic()), self._bell)
                 self._silence()
+                for step in ended:
+                    self._after(step)
                 touched, came = changes.take()
                 if came or time.monotonic() > swept + _SWEEP_S:
                     self._follow(find())
                     swept = time.monotonic()
-                for path in {*touched, *(event.path for event in ended), *self._due()} & self._events.keys():
+                for path in {*touched, *self._due()} & self._events.keys():
                     self._judge(self._events[path])
         finally:
             changes.stop()
@@ -113,7 +116,10 @@ class Runner:
     # ------------------------------------------------------------------ judging
 
     def _follow(self, events: Iterable[Event]) -> None:
-        """From now on these events, in this order; those whose journal is as judged before cost one stat."""
+        """From now on these events, in this order; those whose journal is as judged before cost one stat.
+
+        Events with a claim are judged again: that its claimant died leaves no trace in a journal.
+        """
         known, self._events = self._events, {}
         for event in events:
             self._events[event.path] = known.get(event.path, event)
@@ -121,8 +127,15 @@ class Runner:
             self._verdicts.pop(path, None)
             self._agenda.pop(path, None)
         for path, event in self._events.items():
-            if path not in self._verdicts or self._verdicts[path].journal != _stat(event):
+            verdict = self._verdicts.get(path)
+            if verdict is None or verdict.claimed or verdict.journal != _stat(event):
                 self._judge(event)
+
+    def _after(self, step: Ended) -> None:
+        if step.error is not None:
+            self._set_aside(step.event, step.error)
+        elif step.event.path in self._events:
+            self._judge(step.event)
 
     def _judge(self, event: Event) -> None:
         try:
@@ -130,8 +143,8 @@ class Runner:
         except NotAnEvent:  # moved away while we looked
             verdict = Verdict()
         except (EventError, OSError) as error:
-            self._trouble(event, error)
-            verdict = Verdict(until=self._maker.clock() + _ASIDE, journal=_stat(event))
+            self._set_aside(event, error)
+            return
         self._verdicts[event.path] = verdict
         self._agenda.pop(event.path, None)
         if verdict.ready:
@@ -153,9 +166,8 @@ class Runner:
             for product in pipeline
             if found[product.filename].kind is Kind.READY
         )
-        return Verdict(
-            ready, min((s.until for s in found.values() if s.until and s.until > now), default=None), journal
-        )
+        until = min((status.until for status in found.values() if status.until and status.until > now), default=None)
+        return Verdict(ready, until, journal, bool(state.claims))
 
     def _due(self) -> list[Path]:
         now = self._maker.clock()
@@ -172,7 +184,7 @@ class Runner:
         """Start what is ready while there is room; `again`: also what has failed with these inputs before."""
         for path in [path for path in self._events if path in self._agenda] if self._agenda else ():
             ready = self._agenda[path]
-            while ready and self._executor.free:
+            while path in self._agenda and ready and self._executor.free:
                 product, inputs = ready.pop(0)
                 if again or self._tried.get((path, product.filename)) != inputs:
                     self._tried[path, product.filename] = inputs
@@ -186,12 +198,13 @@ class Runner:
             if claim is not None:
                 _LOG.info("%s: making %s", event.id, product.filename)
                 self._executor.start(event, product, claim)
-        except (EventError, OSError) as error:
-            self._trouble(event, error)
-            self._agenda[event.path].clear()
-            self._verdicts[event.path] = Verdict(until=self._maker.clock() + _ASIDE)
+        except (EventError, OSError, EOFError) as error:
+            self._set_aside(event, error)
 
-    def _trouble(self, event: Event, error: Exception) -> None:
+    def _set_aside(self, event: Event, error: Exception) -> None:
+        """Leave an event alone for a while whose disk (or whose machine) does not play along."""
+        self._agenda.pop(event.path, None)
+        self._verdicts[event.path] = Verdict(until=self._maker.clock() + _ASIDE, journal=_stat(event))
         text = f"{event.id}: {error}"
         if text not in self.troubles:
             self.troubles.append(text)

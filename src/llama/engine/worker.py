@@ -32,7 +32,7 @@ def load(factory: str) -> Environment:
 
 def make_named(environment: str, path: str, pipeline: str, filename: str, claim_id: str) -> None:
     """Go on with a claim of the runner's, in this process, and exit."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the runner, which lets steps finish
+    os.setpgid(0, 0)  # so that Ctrl-C is the runner's, which lets steps finish, and a kill takes children along
     event = Event(Path(path))
     try:
         claim = take_over(event, claim_id, Owner.myself())
