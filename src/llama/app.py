@@ -68,9 +68,7 @@ class Application:
         try:
             build = _SERVICES[key.name]
         except KeyError:
-            raise ServiceUnavailable(
-                f"this version has no connection to {key.name}; give what it would have supplied as a file"
-            ) from None
+            raise ServiceUnavailable(f"this version has no connection to {key.name}") from None
         return cast("S", build(self.settings))
 
     def gracedb(self) -> GraceDB:

@@ -32,7 +32,7 @@ from llama.science.search import Search, as_parameters
 from llama.science.skymap import SkyMap, centres, credible_level
 
 SEARCH_TYPE = "opa"
-_LOOK_AGAIN = timedelta(hours=1)
+_LOOK_AGAIN = timedelta(days=30)
 
 
 def significance(
@@ -51,6 +51,7 @@ def significance(
     Raises NotYet when no neutrino data cover the window: without a season there is no rate, no response, no answer.
     """
     if neutrinos.season is None:
+        # A new list ends the wait at once; this is only how often to say so again
         raise NotYet(f"no neutrino data for this event: {neutrinos.why}", now + _LOOK_AGAIN)
     season = tables.season(neutrinos.season)
     arrays = kernel_arrays(neutrinos)
