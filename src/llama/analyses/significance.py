@@ -82,14 +82,17 @@ def significance(
         ],
         "most_probable_direction": _direction(result, arrays),
         "neutrino_flux_sensitivity_range": _sensitivity(skymap, season),
-        "inputs": {
-            "gw_skymap_info": msgspec.to_builtins(info),
-            "neutrino_info": [asdict(row) for row in neutrinos.neutrinos],
-            "neutrino_list": {
-                name: getattr(neutrinos, name) for name in ("complete", "covered_s", "season", "source", "why")
-            },
-            "search_parameters": as_parameters(search, season.rate_hz),
-        },
+        "inputs": _inputs(info, neutrinos, search, season),
+    }
+
+
+def _inputs(info: SkymapInfo, neutrinos: NeutrinoList, search: Search, season: SeasonTable) -> dict[str, Any]:
+    coverage = ("complete", "covered_s", "season", "source", "why")
+    return {
+        "gw_skymap_info": msgspec.to_builtins(info),
+        "neutrino_info": [asdict(row) for row in neutrinos.neutrinos],
+        "neutrino_list": {name: getattr(neutrinos, name) for name in coverage},
+        "search_parameters": as_parameters(search, season.rate_hz),
     }
 
 
