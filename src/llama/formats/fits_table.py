@@ -139,6 +139,8 @@ def _header(stream: IO[bytes], start: str, seen: list[str] | None = None) -> fit
         if seen is None:
             raise SkyMapError("this is not a FITS file; a sky map is .fits, .fits.gz or .multiorder.fits")
         raise SkyMapError(f"no table in this FITS file has a column of probabilities; columns found: {_listed(seen)}")
+    if len(block) < BLOCK:
+        raise SkyMapError("the file is truncated; get it again from where it came")
     blocks = [block]
     while not _ends(blocks[-1]):
         if len(blocks) == _MAX_HEADER_BLOCKS:

@@ -49,8 +49,10 @@ def read_skymap(source: Path | bytes) -> SkyMap:
                 diststd_mpc=_number(table.header, "DISTSTD"),
                 origin={key: text for key in ORIGIN_KEYS if (text := _text(table.header.get(key)))},
             )
-    except (ValueError, fits.VerifyError) as error:  # SkyMapError from the file, plain ValueError from the science
+    except ValueError as error:  # SkyMapError from the file, plain ValueError from the science
         raise SkyMapError(f"{name}: {error}") from error
+    except fits.VerifyError as error:
+        raise SkyMapError(f"{name}: its FITS header is corrupt; get the file again from where it came") from error
 
 
 def _cells(table: Table) -> Cells:
