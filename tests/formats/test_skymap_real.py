@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 import healpy
@@ -182,3 +184,19 @@ def test_probability_of_a_gamma_ray_burst_map_is_where_its_file_says(data: Path)
     edges = np.append(start, stop[-1]) >> 2 * (29 - 7)
     assert edges[-1] == pixels.size
     assert np.allclose(probability(m), np.add.reduceat(pixels, edges[:-1]) / pixels.sum())
+
+
+@pytest.mark.parametrize(
+    ("notice", "cells", "area"),
+    [
+        ("igwn_gwalert_preliminary.json", 19200, 7.7),
+        ("lfa_S2376-1-preliminary_aframe.json", 12288, None),  # a multi-order map without ORDERING
+        ("lfa_S2468-1-initial_cWB_SNEWS.json", None, 52.6),
+        ("lfa_S5678-2-update_GW170814map_extcoinc.json", 16896, 61.7),
+    ],
+)
+def test_maps_embedded_in_alerts(data: Path, notice: str, cells: int | None, area: float | None) -> None:
+    alert = json.loads(next((data / "notices").rglob(notice)).read_text())
+    m = read_skymap(base64.b64decode(alert["event"]["skymap"]))
+    assert cells is None or len(m.ipix) == cells
+    assert area is None or credible_area_deg2(m, 0.9) == pytest.approx(area, abs=0.05)

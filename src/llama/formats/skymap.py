@@ -57,10 +57,12 @@ def read_skymap(source: Path | bytes) -> SkyMap:
 
 def _cells(table: Table) -> Cells:
     ordering = _text(table.header.get("ORDERING", "")).upper()
+    if not ordering and "UNIQ" in table.names:
+        ordering = "NUNIQ"  # Aframe's maps do not say so, but UNIQ numbers are of one kind only
     scheme = _text(table.header.get("INDXSCHM", "IMPLICIT")).upper()
     if ordering not in {"NESTED", "RING", "NUNIQ"}:
         said = f"ORDERING = {ordering!r}" if ordering else "no ORDERING"
-        raise SkyMapError(f"the header has {said}; set it to NESTED, RING or NUNIQ, whichever the pixels are in")
+        raise SkyMapError(f"the header has {said}; set it to NESTED, RING or NUNIQ, whichever its pixels are in")
     if (ordering == "NUNIQ") != ("UNIQ" in table.names):
         has = "a UNIQ column" if "UNIQ" in table.names else "no UNIQ column"
         raise SkyMapError(f"ORDERING = {ordering!r}, but the table has {has}; get the file again from where it came")
