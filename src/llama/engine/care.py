@@ -9,19 +9,24 @@ from pathlib import Path
 from llama.engine.claim import Owner, is_dead
 from llama.engine.errors import EventError
 from llama.engine.event import Event, View
-from llama.engine.journal import Entry, Seen, Stat, Unknown
+from llama.engine.journal import Entry, Seen, Unknown
 from llama.engine.pipeline import Pipeline
 from llama.engine.state import State, Version
 from llama.engine.store import digest_of, settle
 
 
 def needs_repair(event: Event, state: State) -> bool:
-    """Whether a view is missing or old, or had to be hashed because the journal does not know it by its looks."""
+    """Whether a view is missing or old, or had to be hashed because the journal does not know its looks.
+
+    `state` is the answer of `event.look`.
+    """
+    strangers = event.strangers()
     for filename, file in state.files.items():
-        if file.digest is not None and not _known_by_sight(event, state, filename):
-            present = state.observed.views.get(filename)
-            if (present is None or file.knows(present)) and file.digest in event.store:
-                return True
+        present = state.observed.views.get(filename)
+        if file.digest is None or (present == file.digest and filename not in strangers):
+            continue
+        if (present is None or file.knows(present)) and file.digest in event.store:
+            return True
     return False
 
 
@@ -70,15 +75,6 @@ def _repair_file(
         done.append(f"{filename}: put in view ({'it was missing' if present is None else 'an older version was'})")
     if view.seen is not None and file.seen.get(file.digest) != view.seen:
         entries.append(Seen(at=now, filename=filename, digest=file.digest, seen=view.seen))
-
-
-def _known_by_sight(event: Event, state: State, filename: str) -> bool:
-    file = state.file(filename)
-    try:
-        seen = Stat.of((event.path / filename).stat())
-    except FileNotFoundError:
-        return False
-    return file.digest is not None and file.seen.get(file.digest) == seen
 
 
 def _drop_scratch(event: Event, state: State) -> None:

@@ -113,7 +113,7 @@ class Event:
         state = self.refresh()
         tables = {item.name: item for product in pipeline for item in product.shared}
         state.observed = Observed(
-            views={name: self.view_digest(name) for name in {*pipeline.by_filename, *state.files}},
+            views=self._views([*pipeline.by_filename, *state.files]),
             parts=self._selected(pipeline, state),
             shared={name: shared(item) for name, item in tables.items()},
             dead=self._dead(state),
@@ -129,20 +129,44 @@ class Event:
         first = self.journal.first()
         return first.at if isinstance(first, Entry) else datetime.min.replace(tzinfo=UTC)
 
+    def forget(self) -> None:
+        """Drop what was read; the next look reads it again. For the many events of which nothing more is expected."""
+        self.journal.rewind()
+        self._state = State()
+        self._parts = Parts(self.store)
+
     def view_digest(self, filename: str) -> str | None:
         """Digest of the file in view, None when there is none; hashed only if it was touched since last seen."""
-        path = self.path / filename
         try:
-            seen = Stat.of(path.stat())
+            return self._digest(filename, Stat.of((self.path / filename).stat()))
         except FileNotFoundError:
             return None
+
+    def strangers(self) -> set[str]:
+        """Files that had to be hashed at the last look, because the journal does not know their looks."""
+        return set(self._hashed)
+
+    def _digest(self, filename: str, seen: Stat) -> str:
         for digest, known in self._state.file(filename).seen.items():
             if known == seen:
+                self._hashed.pop(filename, None)
                 return digest
         cached = self._hashed.get(filename)
         if cached is None or cached[0] != seen:
-            cached = self._hashed[filename] = (seen, digest_of(path))
+            cached = self._hashed[filename] = (seen, digest_of(self.path / filename))
         return cached[1]
+
+    def _views(self, names: Iterable[str]) -> dict[str, str | None]:
+        """What lies in view under these names; one reading of the folder for all."""
+        views: dict[str, str | None] = dict.fromkeys(names)
+        with os.scandir(self.path) as folder:
+            for entry in folder:
+                if entry.name in views:
+                    try:
+                        views[entry.name] = self._digest(entry.name, Stat.of(entry.stat()))
+                    except FileNotFoundError:  # taken away this moment
+                        views[entry.name] = None
+        return views
 
     def unknown_files(self, pipeline: Pipeline) -> list[str]:
         """Files in view that neither the journal nor the pipeline knows."""

@@ -207,6 +207,10 @@ class Journal:
         """Changes whenever something was appended. Raises FileNotFoundError when there is no journal."""
         return Stat.of(self.path.stat())
 
+    def rewind(self) -> None:
+        """Read from the beginning next time."""
+        self._offset = self._inode = 0
+
     def first(self) -> Item | None:
         """The first entry; None when there is none (any more)."""
         try:

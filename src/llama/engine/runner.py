@@ -149,6 +149,8 @@ class Runner:
         self._agenda.pop(event.path, None)
         if verdict.ready:
             self._agenda[event.path] = list(verdict.ready)
+        elif not verdict.claimed:
+            event.forget()
 
     def _verdict(self, event: Event) -> Verdict:
         """What is to be done with one event; finishes an interrupted commit first."""
