@@ -104,9 +104,6 @@ def test_once_tries_nothing_twice(bench: Bench) -> None:
         calls.append("x")
         raise ValueError("no")
 
-
-
-
     product = dataclasses.replace(UPPER, make=broken, cooldown_s=0.0)
     bench.use(Pipeline("P", (SOURCE, product)))
     runner = Runner(bench.maker, Here(bench.maker))

@@ -87,7 +87,7 @@ def _split(words: list[str]) -> tuple[str, str, list[str]]:
 
 
 def _event(word: str) -> Event:
-    """The event meant: as for `llama run`; a bare name also in the default run."""
+    """The one event meant."""
     from llama import app
     from llama.engine.errors import EventError
     from llama.engine.event import Event
@@ -95,11 +95,7 @@ def _event(word: str) -> Event:
 
     if word == ".":
         return Event.open(Path.cwd())
-    default = app.default_run()
-    there = default / word
-    if "/" not in word and not Path(word).is_dir() and there.is_dir():
-        return Event.open(there)
-    found = target(word.rstrip("/") if len(word) > 1 else word, default).events()
+    found = target(word.rstrip("/") or word, app.default_run()).events()
     if len(found) != 1:
         raise EventError(f"{word} means {len(found)} events: {', '.join(event.id for event in found) or 'none'}")
     return Event.open(found[0].path)

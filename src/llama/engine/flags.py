@@ -76,8 +76,8 @@ def parse_flags(words: list[str], base: Flags) -> Flags:
 
 
 def _value(name: str, text: str) -> str | bool:
-    if name == "role":
-        return text
+    if not any(field.name == name and field.type == "bool" for field in dataclasses.fields(Flags)):
+        return text  # `replace` says what is wrong with it, if anything
     if text.lower() in _TRUE:
         return True
     if text.lower() in _FALSE:

@@ -42,7 +42,7 @@ def target(word: str | None, default_run: Path) -> Target:
     """What a RUNDIR/EVENTGLOB means.
 
     `/glob` is the default run, `dir/` every event in dir, `.` this event folder, a bare name one event (or a
-    pattern of them) in this folder; nothing at all is every event of the default run.
+    pattern of them) in this folder, or else in the default run; nothing at all is every event of the default run.
     """
     if not word:
         return Target(default_run, "*")
@@ -51,6 +51,8 @@ def target(word: str | None, default_run: Path) -> Target:
     if word.endswith("/"):
         return Target(Path(word).resolve(), "*")
     path = Path(word)
+    if "/" not in word and not path.is_dir() and (default_run / word).is_dir():
+        return Target(default_run, word)
     if path.name in ("", "..") or word == ".":
         path = path.resolve()
     return Target(path.parent.resolve(), path.name)  # an event keeps its name, even if it is a link

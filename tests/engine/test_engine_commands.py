@@ -1,0 +1,171 @@
+"""`llama run`, `llama event` and `llama flags`, as a user types them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from llama import app
+from llama.cli.main import main
+from llama.engine.event import Event
+from llama.engine.run import Delivery, Run
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def event(monkeypatch: pytest.MonkeyPatch) -> Event:
+    """The demo alert as an event of the default run; we stand in its folder."""
+    alert = (files("llama.data") / "demo" / "igwn_alert.json").read_bytes()
+    found = Run(app.default_run()).accept(Delivery("MS1", {"igwn_alert.json": alert}, why="test"))
+    monkeypatch.chdir(found.path)
+    return found
+
+
+def llama(*words: str) -> subprocess.CompletedProcess[str]:
+    """The program, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "llama", *words], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_event_shows_status_graph_and_history(event: Event, capsys: Capture) -> None:
+    assert main(["event"]) == 0
+    out = capsys.readouterr().out
+    assert "MS1" in out.splitlines()[0]
+    assert "role=test online=true upload=false" in out
+    assert any("ready" in line and "skymap_info.json" in line and "not made yet" in line for line in out.splitlines())
+    assert "├─ " in out
+    assert "Received  igwn_alert.json" in out
+
+
+def test_ascii_is_ascii(event: Event, capsys: Capture) -> None:
+    assert main(["event", "--ascii"]) == 0
+    assert capsys.readouterr().out.isascii()
+
+
+def test_an_event_is_found_by_name_from_anywhere(
+    event: Event, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for word in ("MS1", "/MS1", str(event.path), f"{event.path}/"):
+        assert main(["event", word, "graph"]) == 0
+    capsys.readouterr()
+    assert main(["event"]) == 1
+    assert "not an event folder" in capsys.readouterr().err
+    assert main(["event", "MS1", "dance"]) == 1
+    assert "no action 'dance'" in capsys.readouterr().err
+
+
+def test_operators_veto_lock_and_lift(event: Event, capsys: Capture) -> None:
+    for action in ("veto", "unveto", "lock", "unlock"):
+        assert main(["event", action, "NEUTRINOS", "--why", "a reason"]) == 0
+        assert main(["event", ".", action]) == 0
+    assert main(["event", "history"]) == 0
+    out = capsys.readouterr().out
+    assert "Vetoed    icecube_neutrino_list.json a reason" in out
+    assert "Locked    the event" in out
+
+
+def test_adopt_remake_versions_get_check_and_repair(event: Event, capsys: Capture, tmp_path: Path) -> None:
+    (event.path / "p_astro.json").write_text("{}")
+    (event.path / "notes.txt").write_text("mine")
+    assert main(["event", "--cruft"]) == 0
+    assert capsys.readouterr().out == "notes.txt\n"
+    assert main(["event", "adopt", "P_ASTRO"]) == 0
+    assert main(["event", "versions", "p_astro.json"]) == 0
+    digest = event.refresh().file("p_astro.json").digest
+    assert f"Adopted  MS1-v1-{str(digest)[:7]}-p_astro.json" in capsys.readouterr().out
+    assert main(["event", "get", "P_ASTRO", "--into", str(tmp_path)]) == 0
+    assert (tmp_path / f"MS1-v1-{str(digest)[:7]}-p_astro.json").read_text() == "{}"
+    assert main(["event", "remake", "P_ASTRO", "--why", "again"]) == 0
+    assert main(["event", "remake", "IGWN_ALERT"]) == 1
+    assert "comes from outside" in capsys.readouterr().err
+    assert main(["event", "check"]) == 0
+    (event.path / "p_astro.json").unlink()
+    assert main(["event", "check"]) == 1
+    assert main(["event", "repair"]) == 0
+    assert main(["event", "check"]) == 0
+    assert main(["event", "prune"]) == 0
+    assert main(["event", "adopt"]) == 1
+    assert "say which file" in capsys.readouterr().err
+
+
+def test_flags_are_shown_and_set(event: Event, capsys: Capture) -> None:
+    assert main(["flags"]) == 0
+    assert "role=test" in capsys.readouterr().out
+    assert main(["flags", "MS2"]) == 1
+    assert main(["flags", "MS1", "--flags", "TRIGGERED_PUBLIC", "upload=false", "--dry-run-flags"]) == 0
+    assert main(["flags", "/MS1", "--flags", "TRIGGERED_PUBLIC", "upload=false", "--dry-run-flags"]) == 0
+    assert event.refresh().flags.role == "test"
+    assert main(["flags", ".", "--flags", "TRIGGERED_PUBLIC", "upload=false"]) == 0
+    assert event.refresh().flags.as_dict() == {
+        "role": "observation",
+        "online": True,
+        "upload": False,
+        "icecube_upload": True,
+        "manual": False,
+        "blinded_neutrinos": False,
+        "vetoed": False,
+    }
+    assert main(["flags", "--flags", "colour=blue"]) == 1
+    assert "no flag called colour" in capsys.readouterr().err
+    assert main(["flags", "--flag-presets"]) == 0
+    assert "TRIGGERED_INTERNAL" in capsys.readouterr().out
+
+
+def test_run_shows_what_it_would_do(event: Event, capsys: Capture) -> None:
+    assert main(["run", "--dry-run-dirs"]) == 0
+    assert capsys.readouterr().out == f"{event.path}\n"
+    assert main(["run", "/X*", "--dry-run-dirs"]) == 0
+    assert capsys.readouterr().out.strip() == ""
+    assert main(["run", "--dry-run-pipeline", "+f", "NEUTRINOS"]) == 0
+    out = capsys.readouterr().out
+    assert "skymap_info.json" in out
+    assert "significance_opa_lvc-i3.json" not in out
+    assert main(["run", "--dry-run-pipeline", "-f", "NEUTRINOS"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert main(["run", "--print-default-pipeline"]) == 0
+    assert main(["run", "--print-downselections"]) == 0
+    assert "manual=False" in capsys.readouterr().out
+
+
+def test_run_says_what_it_does_not_understand(event: Event, capsys: Capture) -> None:
+    assert main(["run"]) == 2
+    assert "-F" in capsys.readouterr().err
+    assert main(["run", "-o", "-f", "NONSENSE"]) == 1
+    assert "no product 'NONSENSE'" in capsys.readouterr().err
+    assert main(["run", "-o", "-p", "NONSENSE"]) == 1
+    assert main(["run", "-o", "nowhere/S1"]) == 1
+    assert main(["run", "-o", "--downselect", "colour=blue"]) == 1
+    assert "colour" in capsys.readouterr().err
+
+
+def test_run_once_makes_what_is_asked_for(event: Event) -> None:
+    done = llama("run", "-o", ".", "+f", "P_ASTRO")
+    assert done.returncode == 0, done.stderr
+    assert (event.path / "p_astro.json").exists()
+    assert "could not be preloaded" not in done.stderr
+    assert not (event.path / "icecube_neutrino_list.json").exists()
+
+
+def test_run_in_the_foreground_until_stopped(event: Event, tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "llamad.log"
+    child = subprocess.Popen(
+        [sys.executable, "-m", "llama", "run", "-F", "-l", str(log), "+f", "P_ASTRO"], env={**os.environ}
+    )
+    for _ in range(600):
+        if (event.path / "p_astro.json").exists():
+            break
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(30) == 0
+    assert (event.path / "p_astro.json").exists()
+    assert "making p_astro.json" in log.read_text()
