@@ -184,7 +184,7 @@ def _kill(process: Any) -> None:
     """End the process and whatever it started (it leads a group of its own; see `worker.make_named`)."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:  # not yet leading a group, or gone
+    except (ProcessLookupError, PermissionError):  # not yet leading a group, or gone
         process.kill()
     process.join()
 
