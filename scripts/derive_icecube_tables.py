@@ -74,11 +74,30 @@ def ten_year(data: Path, source: Source) -> tuple[Float, Float]:
 OWN = "energy smearing of the 10-year release's IC86_II season (its own detector configuration)"
 BORROWED = "energy smearing borrowed from the 10-year release's IC86_II season"
 SOURCES = (
-    Source("IC40", "neutrinos/icecube_10yr_ps/events/IC40_exp.csv", "IC40",
-           "effective_areas/icecube_10yr_ps/IC40_effectiveArea.csv", BORROWED, ten_year),
-    *(Source(name, f"3year-data-release/{name}-events.txt", uptime, f"3year-data-release/{name}-TabulatedAeff.txt", note, three_year)
-      for name, uptime, note in (("IC79-2010", "IC79", BORROWED), ("IC86-2011", "IC86_I", BORROWED), ("IC86-2012", "IC86_II", OWN))),
-)  # fmt: skip
+    Source(
+        "IC40",
+        "neutrinos/icecube_10yr_ps/events/IC40_exp.csv",
+        "IC40",
+        "effective_areas/icecube_10yr_ps/IC40_effectiveArea.csv",
+        BORROWED,
+        ten_year,
+    ),
+    *(
+        Source(
+            name,
+            f"3year-data-release/{name}-events.txt",
+            uptime,
+            f"3year-data-release/{name}-TabulatedAeff.txt",
+            note,
+            three_year,
+        )
+        for name, uptime, note in (
+            ("IC79-2010", "IC79", BORROWED),
+            ("IC86-2011", "IC86_I", BORROWED),
+            ("IC86-2012", "IC86_II", OWN),
+        )
+    ),
+)
 
 
 def smear(area: Float, kernels: dict[str, Float], index: float) -> Float:
@@ -121,14 +140,24 @@ def season_table(data: Path, source: Source) -> SeasonTable:
     if int(histogram.sum()) != len(events):
         raise SystemExit(f"{source.name}: {len(events) - int(histogram.sum())} events outside the background's bins")
     return SeasonTable(
-        name=source.name, rate_hz=len(events) / livetime, n_observed=len(events), livetime_s=livetime,
-        sin_dec=SIN_DEC, log10_energy=np.round(reco + shift, 10), signal_per_dex=counts / scale / 0.1,
-        true_log10_energy=TRUE_EDGES, effective_area_cm2=area,
-        counts=histogram.astype(np.uint16), counts_dec_deg=DEC_EDGES, counts_log10_energy=ENERGY_EDGES,
-        highest_log10_energy=highest(events), n_51_100=sky_mean_count(area),
-        smearing=f"{source.note}; reconstructed energies shifted by {shift:+.2f} dex to the season's northern background",
+        name=source.name,
+        rate_hz=len(events) / livetime,
+        n_observed=len(events),
+        livetime_s=livetime,
+        sin_dec=SIN_DEC,
+        log10_energy=np.round(reco + shift, 10),
+        signal_per_dex=counts / scale / 0.1,
+        true_log10_energy=TRUE_EDGES,
+        effective_area_cm2=area,
+        counts=histogram.astype(np.uint16),
+        counts_dec_deg=DEC_EDGES,
+        counts_log10_energy=ENERGY_EDGES,
+        highest_log10_energy=highest(events),
+        n_51_100=sky_mean_count(area),
+        smearing=f"{source.note}; reconstructed energies shifted by {shift:+.2f} dex "
+        "to the season's northern background",
         source=provenance(data, source),
-    )  # fmt: skip
+    )
 
 
 def sky_mean_count(area: Float) -> float:
@@ -163,9 +192,12 @@ def main() -> None:
     tables = IceCubeTables({source.name: season_table(args.data, source) for source in SOURCES})
     IceCubeTablesFile().write(tables, args.out)
     for name, season in tables.seasons.items():
-        ul = np.interp(np.sin(np.radians([-60, -30, 0, 30, 60])), SIN_DEC, fluence_counts(season))
-        print(f"{name:10s} rate {1e3 * season.rate_hz:.2f} mHz  alpha {season.alpha.min():.2f} to {season.alpha.max():.2f}  "
-              f"n0 {season.n_51_100:.3f}  counts at E²F = 1 GeV/cm²: {np.round(ul, 1)}  {season.smearing}")  # fmt: skip
+        counts = np.interp(np.sin(np.radians([-60, -30, 0, 30, 60])), SIN_DEC, fluence_counts(season))
+        print(
+            f"{name:10s} rate {1e3 * season.rate_hz:.2f} mHz  alpha {season.alpha.min():.2f} to "
+            f"{season.alpha.max():.2f}  n0 {season.n_51_100:.3f}  counts at E²F = 1 GeV/cm², δ = -60 … 60: "
+            f"{np.round(counts, 1)}  {season.smearing}"
+        )
 
 
 if __name__ == "__main__":

@@ -254,25 +254,20 @@ def mean_distance_mpc(skymap: SkyMap) -> float | None:
 
 def _log_stranger_rate(season: SeasonTable, search: Search, rows: Float, neutrinos: Neutrinos) -> Float:
     """ln of (ṅ/f_b) ∫(a/α) PSF J_1(0, r_ν,max; α) dΩ: astrophysical neutrinos like this one, s⁻¹ sr⁻¹ GeV⁻¹."""
-    radius = search.horizon_mpc(search.e_gw_max_eu)
+    log_alpha = np.linspace(np.log(season.alpha.min()), np.log(season.alpha.max()), 300)
+    log_volume = log_j1(
+        search.horizon_mpc(search.e_gw_max_eu), np.exp(log_alpha) * search.count_max_mpc2, search.log_nu_span
+    )
+    averages = np.empty(len(neutrinos))
+    for i, (dec, sigma) in enumerate(zip(neutrinos.dec_rad, neutrinos.sigma_rad, strict=True)):
+        offsets, weights = rings(float(sigma), 16, 16)
+        psi, azimuth = offsets.T
+        sin_dec = np.sin(dec) * np.cos(psi) + np.cos(dec) * np.sin(psi) * np.cos(azimuth)
+        count_scale = alpha(season, sin_dec)
+        per_source = interpolate_sin_dec(season, rows[i], None, sin_dec) / count_scale
+        averages[i] = weights @ (per_source * np.exp(np.interp(np.log(count_scale), log_alpha, log_volume)))
     with np.errstate(divide="ignore"):
-        per_count = log_j1(radius, season.alpha * search.count_max_mpc2, search.log_nu_span) - np.log(season.alpha)
-        table = rows * np.exp(per_count)
-        averages = [
-            _psf_average(season, table[i], float(dec), float(sigma))
-            for i, (dec, sigma) in enumerate(zip(neutrinos.dec_rad, neutrinos.sigma_rad, strict=True))
-        ]
-        return np.asarray(
-            np.log(search.source_rate_mpc3_s / search.beaming) + np.log(np.array(averages, dtype=np.float64))
-        )
-
-
-def _psf_average(season: SeasonTable, values: Float, dec_rad: float, sigma_rad: float) -> float:
-    """Mean over the point-spread function of a function of declination given on the season's grid."""
-    offsets, weights = rings(sigma_rad)
-    psi, azimuth = offsets.T
-    sin_dec = np.sin(dec_rad) * np.cos(psi) + np.cos(dec_rad) * np.sin(psi) * np.cos(azimuth)
-    return float(weights @ interpolate_sin_dec(season, values, None, sin_dec))
+        return np.asarray(np.log(search.source_rate_mpc3_s / search.beaming) + np.log(averages))
 
 
 def _log_gw_odds(trigger: GWTrigger, search: Search) -> float:

@@ -24,9 +24,9 @@ Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
 DROP = 13.0  # parts below e^-13 of the whole may be left out; some ten patches of them add up to 2e-5
-_SMOOTH_ORDER = 4  # nodes are never larger than 3.7°, so that α(Ω) is sampled too
+_SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
 _SINGLE = 0.13  # side over local scale where one point stands for a whole node (relative error ≤ side²/24)
-_QUAD = 1.0  # the same for 2 × 2 Gauss points (≤ side⁴/4320)
+_QUAD = 0.8  # the same for 2 × 2 Gauss points (≤ side⁴/4320)
 _CENTRE = ((0.5, 0.5),)
 _GAUSS = tuple((0.5 + i * 12**-0.5, 0.5 + j * 12**-0.5) for i in (-1, 1) for j in (-1, 1))
 
@@ -146,11 +146,13 @@ class _Walk:
     def _fine(self, order: int, entries: _Entries, side: Float, share: Float) -> tuple[Bool, Bool]:
         """Which entries are emitted as one point, and which as four; `side` in units of the local scale."""
         constant = self.tree.cell[entries.node] >= 0
-        if order < _SMOOTH_ORDER:
-            return np.zeros_like(constant), np.zeros_like(constant)
         # An error counts in proportion to the share of the whole, so small shares may be coarser.
-        single = side < _SINGLE * np.minimum(np.exp(-share / 4), 4.0)
-        quad = constant & ~single & ((side < _QUAD * np.minimum(np.exp(-share / 6), 4.0)) | (order == MAX_ORDER))
+        single = (side < _SINGLE * np.minimum(np.exp(-share / 4), 4.0)) & (order >= _SMOOTH_ORDER)
+        quad = (
+            constant & ~single & (side < _QUAD * np.minimum(np.exp(-share / 6), 4.0)) & (order >= _SMOOTH_ORDER - 1)
+        )
+        if order == MAX_ORDER:
+            quad = constant & ~single
         return single, quad
 
     def _emit_single(self, order: int, entries: _Entries) -> None:

@@ -28,6 +28,7 @@ _FITTED_M = (-6.0, 60.0)  # mu/sigma that the fit covers; beyond it every value 
 _FITTED_LOG_A = (-40.0, 8.0)
 _RADII = 32
 _SAMPLE = 1000
+_STEP, _STRAIGHT = 0.01, 0.02  # in ln α: the second derivative is 0.3 at most, so the line is good to 1e-4
 
 
 class Radial(Protocol):
@@ -139,7 +140,9 @@ class PerCell:
         tree: the sky map.
         log_a: (cells,) ln of a⁺/sigma²; NaN where the map has no valid distance. m: (cells,) mu/sigma.
         fit: averages for any of the cells and any α.
-        node_log_q1: (nodes,) ln ⟨Q_1⟩ of each node of the tree, every cell at the α of its centre.
+        node_log_alpha: (nodes,) ln α at the centre of each node of the tree.
+        node_log_q1: (nodes,) ln ⟨Q_1⟩ of each node, every cell at the α of its centre.
+        node_slope: (nodes,) its derivative in ln α, for nodes that are cells.
         q_some: ⟨Q_{≥1}⟩ over the map; cells without a distance are left out of the mean.
         without_distance: probability of the cells whose distance is not valid.
     """
@@ -148,7 +151,9 @@ class PerCell:
     m: Float
     log_a: Float
     fit: DistanceFit
+    node_log_alpha: Float
     node_log_q1: Float
+    node_slope: Float
     q_some: float
     without_distance: float
 
@@ -167,19 +172,25 @@ class PerCell:
             raise ValueError("no cell of the sky map has a valid distance")
         leaf, cell = leaf[known], cell[known]
         alphas = np.log(node_alpha[leaf])
-        fit = DistanceFit.of(m[cell], log_a[cell], (float(alphas.min()), float(alphas.max())), search.log_nu_span)
+        fit = DistanceFit.of(
+            m[cell], log_a[cell], (float(alphas.min()), float(alphas.max()) + _STEP), search.log_nu_span
+        )
         log_q1, some = fit.both(m[cell], log_a[cell] + alphas)
-        q1 = np.full(tree.cell.size, np.nan)
-        q1[leaf] = np.exp(log_q1)
+        further = fit.log_q1(m[cell], log_a[cell] + alphas + _STEP)
+        q1, slope = np.full(tree.cell.size, np.nan), np.zeros(tree.cell.size)
+        q1[leaf], slope[leaf] = np.exp(log_q1), (further - log_q1) / _STEP
         with np.errstate(divide="ignore"):
             node_log_q1 = np.log(tree.means(q1))
         weight = total[known]
-        return cls(tree, m, log_a, fit, node_log_q1, float(weight @ some / weight.sum()), float(total[~known].sum()))
+        mean_some, lost = float(weight @ some / weight.sum()), float(total[~known].sum())
+        return cls(tree, m, log_a, fit, np.log(node_alpha), node_log_q1, slope, mean_some, lost)
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
-        result = self.node_log_q1[nodes.node]
+        away = np.log(alpha) - self.node_log_alpha[nodes.node]
+        result = self.node_log_q1[nodes.node] + np.where(nodes.part, away * self.node_slope[nodes.node], 0.0)
         cell = self.tree.cell[nodes.node]
-        own = np.flatnonzero(nodes.part & np.isfinite(self.m[cell]))
+        # where α is much unlike the cell's own a straight line is not enough
+        own = np.flatnonzero(nodes.part & (np.abs(away) > _STRAIGHT) & np.isfinite(self.m[cell]))
         if own.size:
             result[own] = self._log_q1_within(cell[own], np.log(alpha[own]))
         missing = np.flatnonzero(np.isnan(result))
@@ -188,19 +199,17 @@ class PerCell:
         return result
 
     def _log_q1_within(self, cell: NDArray[np.int64], log_alpha: Float) -> Float:
-        """ln ⟨Q_1⟩ at points inside cells: three values per cell over the points' range of ln α, and a parabola."""
+        """ln ⟨Q_1⟩ at points inside cells: four values per cell over its points' range of ln α, and a cubic."""
         by = np.argsort(cell, kind="stable")
         first = np.flatnonzero(np.diff(cell[by], prepend=-1))
         low, high = np.minimum.reduceat(log_alpha[by], first), np.maximum.reduceat(log_alpha[by], first)
         middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1e-9)
         each = cell[by][first]
-        left, centre, right = (
-            self.fit.log_q1(self.m[each], self.log_a[each] + middle + k * half) for k in (-1, 0, 1)
-        )
+        values = [self.fit.log_q1(self.m[each], self.log_a[each] + middle + t * half) for t in chebyshev.chebpts1(4)]
+        terms = _chebyshev_transform(4) @ np.stack(values)
         at = np.empty(cell.size, np.int64)
         at[by] = np.repeat(np.arange(each.size), np.diff(first, append=cell.size))
-        t = (log_alpha - middle[at]) / half[at]
-        return np.asarray(centre[at] + t * ((right - left)[at] + t * (right + left - 2 * centre)[at]) / 2)
+        return np.asarray((terms[:, at] * _polynomials((log_alpha - middle[at]) / half[at], 4)).sum(axis=0))
 
     def mean_q_some(self) -> float:
         return self.q_some
@@ -257,7 +266,7 @@ class DistanceFit:
         low = float(u.min()) - 1e-9, float(log_a.min()) + log_alpha[0] - 1e-9
         high = float(u.max()) + 1e-9, float(log_a.max()) + log_alpha[1] + 1e-9
         # the scale of structure is about 1 in both variables; this many terms leave errors of 1e-4 and less
-        orders = tuple(int(8 + 3.2 * (b - a)) for a, b in zip(low, high, strict=True))
+        orders = tuple(int(12 + 3.2 * (b - a)) for a, b in zip(low, high, strict=True))
         grids = [(a + b) / 2 + (b - a) / 2 * chebyshev.chebpts1(n) for a, b, n in zip(low, high, orders, strict=True)]
         mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*grids, indexing="ij"))
         values = _integrate((log_q1, _log_q_some), np.sinh(mesh_u) * np.sqrt(8), mesh_v, span)

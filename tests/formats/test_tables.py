@@ -1,0 +1,55 @@
+"""The HDF5 file of IceCube's tables: exact round trip, same bytes again, clear words for anything else."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import llama.data
+from llama.formats.tables import IceCubeTablesFile, TableError
+
+SHIPPED = Path(llama.data.__file__).parent / "icecube_tables.h5"
+
+
+def test_round_trip_and_same_bytes(tmp_path):
+    tables = IceCubeTablesFile().read(SHIPPED)
+    IceCubeTablesFile().write(tables, tmp_path / "a.h5")
+    IceCubeTablesFile().write(tables, tmp_path / "b.h5")
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes() == SHIPPED.read_bytes()
+    again = IceCubeTablesFile().read(tmp_path / "a.h5")
+    for name, season in tables.seasons.items():
+        for field in dataclasses.fields(season):
+            assert np.array_equal(getattr(season, field.name), getattr(again.seasons[name], field.name))
+
+
+def test_shipped_file_is_small():
+    assert SHIPPED.stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("content", [b"", b"not HDF5", SHIPPED.read_bytes()[:3000]])
+def test_broken_files(tmp_path, content):
+    path = tmp_path / "tables.h5"
+    path.write_bytes(content)
+    with pytest.raises(TableError, match=r"tables\.h5"):
+        IceCubeTablesFile().read(path)
+
+
+def test_other_hdf5_files(tmp_path):
+    path = tmp_path / "tables.h5"
+    with h5py.File(path, "w") as file:
+        file.create_group("IC40")
+    with pytest.raises(TableError, match="derive_icecube_tables"):
+        IceCubeTablesFile().read(path)
+
+
+def test_missing_column(tmp_path):
+    path = tmp_path / "tables.h5"
+    path.write_bytes(SHIPPED.read_bytes())
+    with h5py.File(path, "a") as file:
+        del file["IC40/counts"]
+    with pytest.raises(TableError, match="counts"):
+        IceCubeTablesFile().read(path)

@@ -1,0 +1,45 @@
+"""The point-spread function: normalised for any σ, a Gaussian for small ones, exact in its tails."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llama.science import psf
+
+X, W = np.polynomial.legendre.leggauss(120)
+
+
+@settings(deadline=None)
+@given(st.floats(-5, 0.5))
+def test_integrates_to_one(log10_sigma):
+    sigma = 10**log10_sigma
+    top = min(12 * sigma, np.pi)
+    psi = top * (X + 1) / 2
+    total = np.sum(W * top / 2 * 2 * np.pi * np.sin(psi) * np.exp(psf.log_density(np.sin(psi / 2) ** 2, sigma)))
+    assert total == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("degrees", [1e-4, 0.2, 1.0])
+def test_small_errors_are_gaussian(degrees):
+    sigma = np.radians(degrees)
+    psi = 2 * sigma
+    gauss = np.log(1 / (2 * np.pi * sigma**2)) - psi**2 / (2 * sigma**2)
+    assert float(psf.log_density(np.sin(psi / 2) ** 2, sigma)) == pytest.approx(gauss, abs=3 * sigma**2)
+
+
+def test_deep_tails_stay_finite():
+    log_density = psf.log_density(np.sin(np.radians(75) / 2) ** 2, np.radians(0.2))
+    assert np.isfinite(log_density) and log_density < -6e4
+
+
+@pytest.mark.parametrize("degrees", [0.01, 2.0, 30.0, 90.0])
+def test_rings_average(degrees):
+    """The mean of cos ψ is known: coth κ − 1/κ."""
+    sigma = np.radians(degrees)
+    offsets, weights = psf.rings(sigma)
+    kappa = 1 / sigma**2
+    assert weights.sum() == pytest.approx(1, abs=1e-12)
+    assert 1 - weights @ np.cos(offsets[:, 0]) == pytest.approx(1 - (1 / np.tanh(kappa) - 1 / kappa), rel=2e-3)
