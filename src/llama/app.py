@@ -101,6 +101,13 @@ def preload() -> list[str]:
     return list(PRELOAD)
 
 
+def workers() -> int:
+    """How many steps run at once."""
+    from llama.engine.processes import default_workers
+
+    return read_settings().workers or default_workers()
+
+
 def pipelines() -> Mapping[str, Pipeline]:
     """Every named pipeline."""
     from llama.analyses.pipelines import PIPELINES
@@ -141,25 +148,22 @@ _SERVICES: Mapping[str, Callable[[Settings], object]] = {
 }
 
 
-def bring_up_to_date(
-    events: Iterable[Event], *, only: Sequence[str] = (), isolated: bool = True, settings: Settings | None = None
-) -> None:
+def bring_up_to_date(events: Iterable[Event], *, only: Sequence[str] = (), isolated: bool = True) -> None:
     """Make everything of the default pipeline that is ready (or `only` some products and their ancestors).
 
     Each step in a process of its own if `isolated`, else all of them in this one.
     """
     from llama.engine.making import Maker
-    from llama.engine.processes import Here, Processes, default_workers
+    from llama.engine.processes import Here, Processes
     from llama.engine.runner import Runner
     from llama.engine.store import SharedDigests
 
-    application = Application(settings or read_settings())
+    application = environment()
     pipeline = application.pipeline(DEFAULT_PIPELINE_NAME)
     if only:
         pipeline = pipeline.only(only, ancestors=True)
     maker = Maker(pipeline, application, SharedDigests(application))
-    workers = application.settings.workers or default_workers()
-    executor = Processes(ENVIRONMENT, DEFAULT_PIPELINE_NAME, workers, PRELOAD) if isolated else Here(maker)
+    executor = Processes(ENVIRONMENT, DEFAULT_PIPELINE_NAME, workers(), PRELOAD) if isolated else Here(maker)
     Runner(maker, executor).once(events)
 
 

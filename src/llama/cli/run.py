@@ -80,7 +80,7 @@ def main(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Downselection) -> int:
     from llama import app
     from llama.engine.making import Maker
-    from llama.engine.processes import Processes, default_workers
+    from llama.engine.processes import Processes
     from llama.engine.runner import Runner
     from llama.engine.store import SharedDigests
     from llama.engine.watching import FolderChanges
@@ -88,7 +88,7 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
     _log(args.verbosity, args.logfile)
     environment = app.environment()
     name = args.pipeline or app.DEFAULT_PIPELINE_NAME
-    executor = Processes(app.ENVIRONMENT, name, args.workers or default_workers(), app.preload())
+    executor = Processes(app.ENVIRONMENT, name, args.workers or app.workers(), app.preload())
     _check_preload(executor, app.preload())
     runner = Runner(Maker(pipeline, environment, SharedDigests(environment)), executor)
     with _stopped_by_signals(runner):
