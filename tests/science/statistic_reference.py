@@ -50,7 +50,7 @@ def alpha(season: SeasonTable, sin_dec: np.ndarray) -> np.ndarray:
 
 def q_one(search: Search, alpha_: np.ndarray, r: np.ndarray) -> np.ndarray:
     """∫dE P(E) n e^{−n} over the log-uniform prior, by quadrature over ln E; broadcasts α against r."""
-    x, w = np.polynomial.legendre.leggauss(60)
+    x, w = np.polynomial.legendre.leggauss(40)
     low, high = np.log(search.e_nu_min_eu), np.log(search.e_nu_max_eu)
     energy = np.exp(low + (high - low) * (x + 1) / 2)
     weight = w / 2  # P(E) dE = d ln E / L
@@ -61,7 +61,7 @@ def q_one(search: Search, alpha_: np.ndarray, r: np.ndarray) -> np.ndarray:
 
 def q_some(search: Search, alpha_: np.ndarray, r: np.ndarray) -> np.ndarray:
     """∫dE P(E) (1 − e^{−n})."""
-    x, w = np.polynomial.legendre.leggauss(60)
+    x, w = np.polynomial.legendre.leggauss(40)
     low, high = np.log(search.e_nu_min_eu), np.log(search.e_nu_max_eu)
     energy = np.exp(low + (high - low) * (x + 1) / 2)
     erg51 = energy * 9.521406136918413e44 * 1e7 / 1e51
@@ -69,7 +69,7 @@ def q_some(search: Search, alpha_: np.ndarray, r: np.ndarray) -> np.ndarray:
     return (-np.expm1(-n) * w / 2).sum(axis=-1)
 
 
-def radial_grid(mu: float, sigma: float, points: int = 400) -> tuple[np.ndarray, np.ndarray]:
+def radial_grid(mu: float, sigma: float, points: int = 240) -> tuple[np.ndarray, np.ndarray]:
     """Distances and weights of p(r) ∝ r² exp(−(r − mu)²/2 sigma²)."""
     top = max(mu, 0) + 9 * sigma
     r = np.linspace(max(mu - 9 * sigma, 1e-3 * sigma), top, points)

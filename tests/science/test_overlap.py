@@ -145,6 +145,16 @@ def test_splitting_a_cell_changes_nothing(ra, dec, log10_degrees, split):
     assert log_overlap(whole, ra, dec, sigma) == pytest.approx(log_overlap(parts, ra, dec, sigma), abs=1e-3)
 
 
+def test_subnormal_densities_are_zero(data):
+    """GW191222's tails end in numbers like 1e-321: no NaN, no infinity, no lost neutrino."""
+    tree = SkyTree.of(read_skymap(data / "skymaps" / "gwtc3" / "GW191222_033537.Mixed.multiorder.fits"))
+    assert np.isfinite(tree.log_probability).all() and np.isfinite(tree.direction).all()
+    assert np.allclose(np.linalg.norm(tree.direction, axis=-1), 1)
+    rng = np.random.default_rng(0)
+    where = unit_vectors(rng.uniform(0, 6.28, 50), np.arcsin(rng.uniform(-1, 1, 50)))
+    assert np.isfinite(overlap_nodes(tree, where, np.radians(rng.uniform(0.2, 5, 50))).log_integral()).all()
+
+
 def test_order_of_neutrinos_does_not_matter():
     skymap = vmf_map(1.0, 0.2, np.radians(12), 5)
     rng = np.random.default_rng(2)

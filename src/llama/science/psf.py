@@ -5,6 +5,8 @@ For small σ it is the two-dimensional Gaussian of the method paper (eq. 23); un
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -32,6 +34,15 @@ def log_density(half_chord_squared: ArrayLike, sigma_rad: ArrayLike) -> Float:
     return np.asarray(log_peak(sigma_rad) - 2 * kappa * np.asarray(half_chord_squared, dtype=np.float64))
 
 
+@functools.cache
+def legendre(points: int) -> tuple[Float, Float]:
+    """Nodes and weights of Gauss–Legendre quadrature on [−1, 1], found once."""
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    nodes.setflags(write=False)
+    weights.setflags(write=False)
+    return nodes, weights
+
+
 def rings(sigma_rad: float, steps: int = 24, turns: int = 24) -> tuple[Float, Float]:
     """Points of equal weight in azimuth, Gauss weights in distance, for averages over the density.
 
@@ -39,7 +50,7 @@ def rings(sigma_rad: float, steps: int = 24, turns: int = 24) -> tuple[Float, Fl
         offsets: (steps·turns, 2) ψ and azimuth, rad.
         weights: (steps·turns,) sum to one.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    nodes, weights = legendre(steps)
     kappa = 1 / sigma_rad**2
     # u is the probability beyond ψ; in u the density is flat
     beyond = (nodes + 1) / 2

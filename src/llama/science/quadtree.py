@@ -14,6 +14,7 @@ Index = NDArray[np.int64]
 
 _FACE_ROW = np.array([2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4], dtype=np.float64)
 _FACE_TURN = np.array([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7], dtype=np.float64)
+_ZERO = 1e-300  # posteriors trail off into subnormal numbers, which have no digits; below this it is zero
 _AREA_SR = np.pi / 3 / 4.0 ** np.arange(MAX_ORDER + 1)
 
 
@@ -40,8 +41,8 @@ class SkyTree:
 
     @classmethod
     def of(cls, skymap: SkyMap) -> SkyTree:
-        """The tree of a map's non-zero cells; ValueError when there are none."""
-        cell = np.flatnonzero(skymap.density > 0)
+        """The tree of a map's cells; ValueError when none holds probability."""
+        cell = np.flatnonzero(skymap.density * _AREA_SR[skymap.order] > _ZERO)
         if not cell.size:
             raise ValueError("the sky map is zero everywhere; it cannot be compared with anything")
         order = skymap.order[cell].astype(np.int64)
@@ -120,19 +121,16 @@ def _joined(cls: type[SkyTree], levels: list[_Level]) -> SkyTree:
     moment = np.concatenate([one.moment for one in levels])
     # Every node below the first level has a parent one level up, in the same order: first children are a running sum.
     child = np.cumsum(children) - children + level[1]
-    with np.errstate(
-        divide="ignore", invalid="ignore"
-    ):  # subnormal probabilities have no direction; they are dropped
-        direction = moment / np.sqrt(np.square(moment).sum(axis=-1, keepdims=True))
-        log_probability = np.log(np.concatenate([one.probability for one in levels]))
+    probability = np.concatenate([one.probability for one in levels])
+    mean = moment / probability[:, None]  # before squaring, which would underflow
     return cls(
         level=level,
         ipix=np.concatenate([one.ipix for one in levels]),
-        log_probability=log_probability,
+        log_probability=np.log(probability),
         cell=np.concatenate([one.cell for one in levels]),
         child=child,
         children=children,
-        direction=np.where(np.isfinite(direction), direction, 0.0),
+        direction=mean / np.sqrt(np.square(mean).sum(axis=-1, keepdims=True)),
     )
 
 

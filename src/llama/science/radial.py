@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from llama.science.overlap import Nodes
 from llama.science.poisson import log_j1, log_j1_between, log_q1, q_some
+from llama.science.psf import legendre
 from llama.science.quadtree import SkyTree
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
@@ -109,7 +110,7 @@ class Marginal:
 
     def _exact_log_q_some(self, alpha: Float) -> Float:
         low, high = self._radii()
-        nodes, weights = np.polynomial.legendre.leggauss(64)
+        nodes, weights = legendre(64)
         inner = (nodes + 1) / 2 * low
         radii, weights = np.concatenate([inner]), low / 2 * weights * inner**2
         if self.snr is not None:
@@ -265,8 +266,8 @@ class DistanceFit:
         u = np.arcsinh(m / np.sqrt(8))
         low = float(u.min()) - 1e-9, float(log_a.min()) + log_alpha[0] - 1e-9
         high = float(u.max()) + 1e-9, float(log_a.max()) + log_alpha[1] + 1e-9
-        # the scale of structure is about 1 in both variables; this many terms leave errors of 1e-4 and less
-        orders = tuple(int(12 + 3.2 * (b - a)) for a, b in zip(low, high, strict=True))
+        # this many terms leave errors of 1e-5; the first variable needs more per unit, the second is all but linear
+        orders = int(10 + 4.4 * (high[0] - low[0])), int(12 + 1.3 * (high[1] - low[1]))
         grids = [(a + b) / 2 + (b - a) / 2 * chebyshev.chebpts1(n) for a, b, n in zip(low, high, orders, strict=True)]
         mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*grids, indexing="ij"))
         values = _integrate((log_q1, _log_q_some), np.sinh(mesh_u) * np.sqrt(8), mesh_v, span)
@@ -308,7 +309,7 @@ def integrate_over_distance(log_f: LogF, m: Float, log_a: Float, span: float) ->
 
 
 def _integrate(log_f: tuple[LogF, ...], m: Float, log_a: Float, span: float) -> list[Float]:
-    nodes, weights = np.polynomial.legendre.leggauss(_RADII)
+    nodes, weights = legendre(_RADII)
     root = np.sqrt(m * m + 8)
     peak = np.where(m > 0, m + root, 8 / (root - np.minimum(m, 0))) / 2  # of x² exp(…), without cancellation
     width = 1 / np.sqrt(1 + 2 / peak**2)
@@ -351,7 +352,7 @@ def _polynomials(x: Float, order: int) -> Float:
 
 def _log_grid(low: float, high: float) -> tuple[Float, Float]:
     """Radii between two distances and weights r² dr, Gauss–Legendre in ln r."""
-    nodes, weights = np.polynomial.legendre.leggauss(64)
+    nodes, weights = legendre(64)
     half = np.log(high / low) / 2
     radii = low * np.exp(half * (nodes + 1))
     return radii, half * weights * radii**3
