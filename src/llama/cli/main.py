@@ -29,6 +29,9 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    # Our arrays are small and several steps run at once: threads of the linear algebra library take longer to wake
+    # than to work. Set before numpy is loaded, here and in every process that is started from here.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if words[:1] in (["-V"], ["--version"]):
         print(f"llama {llama.__version__}")
         return 0
