@@ -173,11 +173,11 @@ GW_NEUTRINO = Pipeline(
         NOTICE,
         COINCIDENCE_TEXT,
         CIRCULAR,
+        NEUTRINO_TEXT,
+        COINCIDENCE_TEX,
         PLOT_PDF,
         PLOT_PNG,
         SUMMARY,
-        NEUTRINO_TEXT,
-        COINCIDENCE_TEX,
     ),
     aliases=("DEFAULT", "LVC_I3"),
 )

@@ -1,0 +1,73 @@
+"""Documentation is tested: what has a name is described, what the README promises exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from llama.analyses.gw_neutrino import GW_NEUTRINO
+from llama.analyses.pipelines import PIPELINES
+from llama.app import packaged
+from llama.cli.main import COMMANDS
+from llama.engine.flags import PRESETS, Flags
+from llama.formats.records import Record, to_json
+from llama.science.search import Search
+from llama.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = (ROOT / "docs" / "guides" / "reference.md").read_text(encoding="utf-8")
+
+
+def test_every_command_is_documented() -> None:
+    for words in COMMANDS:
+        assert f"`llama {' '.join(words)}" in REFERENCE, words
+
+
+def test_every_setting_is_documented() -> None:
+    for name in Settings.__dataclass_fields__:
+        assert f"| `LLAMA_{name.upper()}` | `{name}` |" in REFERENCE, name
+
+
+def test_every_product_is_documented_with_its_file() -> None:
+    for pipeline in PIPELINES.values():
+        assert f"`{pipeline.name}`" in REFERENCE
+        for product in pipeline:
+            assert f"| `{product.name}` | `{product.filename}` |" in REFERENCE, product
+            assert product.help, product
+
+
+def test_every_flag_and_preset_is_documented() -> None:
+    for name in (*PRESETS, *Flags().as_dict()):
+        assert f"`{name}`" in REFERENCE, name
+
+
+def test_products_answer_to_all_their_names() -> None:
+    for product in GW_NEUTRINO:
+        for word in (product.name, product.filename, *product.aliases):
+            assert GW_NEUTRINO.find(word) is product
+    assert GW_NEUTRINO.find("IceCubeNeutrinoList").filename == "icecube_neutrino_list.json"
+
+
+@pytest.mark.parametrize(
+    "page", sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md")), ids=lambda p: p.name
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_the_packaged_search_record_is_the_default() -> None:
+    path = packaged("search.json")
+    assert Record(Search).read(path) == Search()
+    assert path.read_bytes() == to_json(Search())
+
+
+def test_no_lock_file_names_an_index() -> None:
+    for path in ROOT.glob("requirements*.lock"):
+        text = path.read_text()
+        assert "http" not in text, path
+        assert "--index" not in text, path
+        assert "--hash=sha256:" in text, path
