@@ -8,17 +8,12 @@ is known, and what counts is the same in any packing: the three tables of events
 from __future__ import annotations
 
 import hashlib
-import http.client
 import logging
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -27,13 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urljoin
 
-from tqdm import tqdm
+import pooch
+import requests
 
 from llama.services.errors import DigestMismatch, DownloadError
 
 log = logging.getLogger(__name__)
 _TIMEOUT_S = 20.0
-_BLOCK = 1 << 16
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -159,7 +155,9 @@ def _take(dataset: Dataset, copy: Path, target: Path) -> str:
 def _from_page(dataset: Dataset, target: Path) -> None:
     """Follow the first link to a zip on the data set's page."""
     with _reaching(dataset.page):
-        page = _open(dataset.page).read().decode("utf-8", errors="replace")
+        answer = requests.get(dataset.page, timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+        page = answer.text
     link = re.search(r"""href\s*=\s*["']([^"']+\.zip)["']""", page, re.IGNORECASE)
     if link is None:
         raise DownloadError("the page links to no zip file; it may have changed")
@@ -196,41 +194,18 @@ def _copy_member(archive: zipfile.ZipFile, member: str, target: Path) -> None:
         shutil.copyfileobj(inside, out)
 
 
-def _download(url: str, target: Path, tries: int = 3) -> None:
-    """Fetch a URL with a progress bar; what passes by itself is tried again. DownloadError otherwise."""
-    for attempt in range(1, tries + 1):
-        try:
-            with _reaching(url):
-                _stream(url, target)
-        except DownloadError as error:
-            if attempt == tries or not isinstance(error.__cause__, _PASSING) or _refused(error.__cause__):
-                raise
-            log.warning("%s; trying again (%d of %d)", error, attempt + 1, tries)
-            time.sleep(2.0 ** (attempt - 1))
-        else:
-            return
-
-
-def _stream(url: str, target: Path) -> None:
-    with _open(url) as answer, target.open("wb") as out:
-        length = answer.headers.get("Content-Length")
-        total = int(length) if length else None
-        with tqdm(desc=target.name, total=total, unit="B", unit_scale=True, disable=None) as bar:
-            while block := answer.read(_BLOCK):
-                out.write(block)
-                bar.update(len(block))
-        if total is not None and out.tell() != total:
-            raise http.client.IncompleteRead(b"", total - out.tell())
-
-
-_PASSING = (urllib.error.URLError, http.client.HTTPException, socket.timeout, ConnectionError)
-
-
-def _refused(error: BaseException | None) -> bool:
-    """An answer that asking again will not change: 4xx, or a name that does not resolve."""
-    if isinstance(error, urllib.error.HTTPError):
-        return error.code < 500
-    return isinstance(getattr(error, "reason", None), socket.gaierror)
+def _download(url: str, target: Path) -> None:
+    """Fetch a URL with a progress bar; pooch tries again, and puts in place only what arrived whole."""
+    fetcher = pooch.create(
+        path=target.parent,
+        base_url="",
+        registry={target.name: None},
+        urls={target.name: url},
+        retry_if_failed=_TRIES - 1,
+    )
+    shown = sys.stderr.isatty()
+    with _reaching(url):
+        fetcher.fetch(target.name, downloader=pooch.HTTPDownloader(progressbar=shown, timeout=_TIMEOUT_S))
 
 
 @contextmanager
@@ -238,11 +213,5 @@ def _reaching(url: str) -> Iterator[None]:
     """Whatever the network does wrong becomes one DownloadError that names the address."""
     try:
         yield
-    except _PASSING as error:
-        raise DownloadError(f"{url}: {getattr(error, 'reason', None) or error}") from error
-
-
-def _open(url: str) -> http.client.HTTPResponse:
-    request = urllib.request.Request(url, headers={"User-Agent": "llama-astro"})
-    answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
-    return answer
+    except requests.RequestException as error:
+        raise DownloadError(f"{url}: {error}") from error
