@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from llama.engine.claim import Owner, is_dead
-from llama.engine.errors import EventError
+from llama.engine.errors import DamagedObject, EventError
 from llama.engine.event import Event, View
 from llama.engine.journal import Entry, Seen, Unknown
 from llama.engine.pipeline import Pipeline
@@ -69,7 +69,11 @@ def _repair_file(
             return
         event.store.copy_in(event.path / filename, scratch)
         done.append(f"{filename}: kept copy restored from the file in view")
-    view = event.prepare_view(filename, file.digest, scratch)
+    try:
+        view = event.prepare_view(filename, file.digest, scratch)
+    except DamagedObject as error:
+        done.append(str(error))
+        return
     if view.temporary is not None:
         views.append(view)
         done.append(f"{filename}: put in view ({'it was missing' if present is None else 'an older version was'})")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from llama.engine.claim import Owner, is_dead
-from llama.engine.errors import EventError, EventExists, NotAnEvent
+from llama.engine.errors import DamagedObject, EventError, EventExists, NotAnEvent
 from llama.engine.filesystem import fsync_folder, require_local, storage_errors
 from llama.engine.flags import Flags
 from llama.engine.journal import (
@@ -37,7 +38,7 @@ from llama.engine.journal import (
 )
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product, Selection, Shared
-from llama.engine.state import Observed, State
+from llama.engine.state import NOT_A_FILE, Observed, State
 from llama.engine.store import Parts, Store, digest_of, place, settle
 
 SharedDigest = Callable[[Shared[Any]], str | None]
@@ -45,11 +46,15 @@ SharedDigest = Callable[[Shared[Any]], str | None]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A copy ready to be put in view; `temporary` is None when the file in view stays as it is."""
+    """A copy ready to be put in view; `temporary` is None when the file in view stays as it is.
+
+    `replaces` is what lay there when that was decided: if something else does by then, the view is left alone.
+    """
 
     filename: str
     temporary: Path | None
     seen: Stat | None
+    replaces: Stat | None = None
 
 
 class Event:
@@ -138,7 +143,7 @@ class Event:
     def view_digest(self, filename: str) -> str | None:
         """Digest of the file in view, None when there is none; hashed only if it was touched since last seen."""
         try:
-            return self._digest(filename, Stat.of((self.path / filename).stat()))
+            return self._digest(filename, (self.path / filename).stat())
         except FileNotFoundError:
             return None
 
@@ -146,7 +151,10 @@ class Event:
         """Files that had to be hashed at the last look, because the journal does not know their looks."""
         return set(self._hashed)
 
-    def _digest(self, filename: str, seen: Stat) -> str:
+    def _digest(self, filename: str, status: os.stat_result) -> str:
+        if not stat.S_ISREG(status.st_mode):
+            return NOT_A_FILE
+        seen = Stat.of(status)
         for digest, known in self._state.file(filename).seen.items():
             if known == seen:
                 self._hashed.pop(filename, None)
@@ -163,7 +171,7 @@ class Event:
             for entry in folder:
                 if entry.name in views:
                     try:
-                        views[entry.name] = self._digest(entry.name, Stat.of(entry.stat()))
+                        views[entry.name] = self._digest(entry.name, entry.stat())
                     except FileNotFoundError:  # taken away this moment
                         views[entry.name] = None
         return views
@@ -213,19 +221,34 @@ class Event:
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
+    def drop_scratch(self, name: str) -> None:
+        """Remove the scratch folder of a maker that is gone."""
+        shutil.rmtree(self.folder / "scratch" / name, ignore_errors=True)
+
     def prepare_view(self, filename: str, digest: str, scratch: Path, *, replaces: str | None = None) -> View:
         """Copy an object to where one rename puts it in view.
 
         A file edited by hand is not replaced, unless its content is `replaces`, of which there is a copy.
         """
+        looks = self._looks(filename)
         present, file = self.view_digest(filename), self._state.file(filename)
         if present == digest:
             return View(filename, None, Stat.of((self.path / filename).stat()))
         if present is not None and present != replaces and not file.knows(present):
             return View(filename, None, None)
         temporary = self.store.place(digest, scratch / f".view-{filename}")
-        settle(temporary)
-        return View(filename, temporary, Stat.of(temporary.stat()))
+        if settle(temporary) != digest:
+            raise DamagedObject(
+                f"the kept copy of {filename}, {self.store.path(digest)}, is damaged; "
+                "receive or adopt that file again, or `llama event remake` it"
+            )
+        return View(filename, temporary, Stat.of(temporary.stat()), looks)
+
+    def _looks(self, filename: str) -> Stat | None:
+        try:
+            return Stat.of((self.path / filename).stat())
+        except FileNotFoundError:
+            return None
 
     def show(self, views: Iterable[View]) -> None:
         """Put prepared views in place, each by one rename.
@@ -233,7 +256,7 @@ class Event:
         The renames need not outlive a power cut: a view that is missing or old is put back from the journal.
         """
         for view in views:
-            if view.temporary is not None:
+            if view.temporary is not None and self._looks(view.filename) == view.replaces:
                 view.temporary.rename(self.path / view.filename)
 
     def receive(self, files: Mapping[str, bytes], *, why: str, now: datetime) -> list[str]:
@@ -252,10 +275,12 @@ class Event:
                 temporary.write_bytes(data)
                 digest = settle(temporary)
                 file = state.file(filename)
-                if digest == file.digest and file.outside:
+                news = digest != file.digest or not file.outside
+                if news:
+                    self._refuse_locked(state, filename)
+                self.store.take(temporary, digest)  # also heals a kept copy that was lost
+                if not news:
                     continue
-                self._refuse_locked(state, filename)
-                self.store.take(temporary, digest)
                 edit = self._kept_edit(filename, scratch)
                 if edit is not None:
                     entries.append(Requested(at=now, filename=filename, why="replaced", set_aside=edit))
@@ -269,7 +294,7 @@ class Event:
     def _kept_edit(self, filename: str, scratch: Path) -> str | None:
         """Keep a copy of what somebody made of the file by hand; its digest, None when it is as we left it."""
         present = self.view_digest(filename)
-        if present is None or self._state.file(filename).knows(present):
+        if present is None or present == NOT_A_FILE or self._state.file(filename).knows(present):
             return None
         return self.store.copy_in(self.path / filename, scratch)
 

@@ -11,12 +11,19 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
+from llama.engine.errors import NotAnEvent
 from llama.engine.filesystem import storage_errors
+
+
+def utc(time: datetime) -> datetime:
+    """The same time in UTC; one without a zone is UTC already."""
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 class Stat(msgspec.Struct, frozen=True, array_like=True):
@@ -36,6 +43,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=Tru
 
     at: datetime
     v: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("at", "due", "until", "expires"):
+            time = getattr(self, name, None)
+            if time is not None and time.tzinfo is not UTC:
+                msgspec.structs.force_setattr(self, name, utc(time))
 
 
 class Received(Entry, frozen=True, kw_only=True, tag=True):
@@ -171,6 +184,7 @@ _KINDS = (
 _NAMES = frozenset(kind.__name__ for kind in _KINDS.__args__)
 _DECODER: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(_KINDS)
 _ENCODER = msgspec.json.Encoder()
+_TAIL_BYTES = 512
 
 
 def parse(line: bytes) -> Item:
@@ -200,8 +214,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "journal.jsonl"
         self._lock = folder / "lock"
-        self._offset = 0
-        self._inode = 0
+        self.rewind()
 
     def stat(self) -> Stat:
         """Changes whenever something was appended. Raises FileNotFoundError when there is no journal."""
@@ -210,13 +223,14 @@ class Journal:
     def rewind(self) -> None:
         """Read from the beginning next time."""
         self._offset = self._inode = 0
+        self._tail = b""  # the last that was read: tells whether it is still there
 
     def first(self) -> Item | None:
-        """The first entry; None when there is none (any more)."""
+        """The first entry; None when there is none (any more), or none that may be read."""
         try:
             with open(self.path, "rb") as file:
                 line = file.readline()
-        except FileNotFoundError:
+        except OSError:
             return None
         return parse(line) if line.endswith(b"\n") else None
 
@@ -224,22 +238,32 @@ class Journal:
         """What was appended since the last call, and whether that starts again from the beginning."""
         with open(self.path, "rb") as file:
             status = os.fstat(file.fileno())
-            again = status.st_ino != self._inode or status.st_size < self._offset
+            again = status.st_ino != self._inode or not self._still_there(file)
             if again:
-                self._inode, self._offset = status.st_ino, 0
+                self.rewind()
+                self._inode = status.st_ino
             if status.st_size == self._offset:
                 return again, []
             file.seek(self._offset)
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
+        self._tail = (self._tail + whole)[-_TAIL_BYTES:]
         return again, [parse(line) for line in whole.splitlines()]
+
+    def _still_there(self, file: BinaryIO) -> bool:
+        """Whether what was read is still what the file holds: a writer may have cut a line it could not finish."""
+        file.seek(self._offset - len(self._tail))
+        return file.read(len(self._tail)) == self._tail
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds the event's lock; not re-entrant."""
-        with storage_errors(self._lock):
-            fd = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        """Holds the event's lock; not re-entrant. Raises NotAnEvent when the folder is gone."""
+        try:
+            with storage_errors(self._lock):
+                fd = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:
+            raise NotAnEvent(f"{self._lock.parent.parent} is not there (any more)") from None
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             yield

@@ -23,7 +23,7 @@ from llama.engine.claim import Owner
 from llama.engine.errors import ClaimLost, DecodeError, EngineError, NotYet
 from llama.engine.event import Event, SharedDigest
 from llama.engine.filesystem import storage_errors
-from llama.engine.journal import Claimed, Deferred, Failed, Made
+from llama.engine.journal import Claimed, Deferred, Failed, Made, utc
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product, Selection
 from llama.engine.state import State
@@ -37,6 +37,9 @@ Witness = Callable[[str], None]
 POINTS = ("claimed", "given", "made", "written", "checked", "stored", "prepared", "recorded", "shown")
 _GRACE_S = 30.0  # a claim outlives its time limit by this, so that a slow end is not taken for a dead maker
 _ERROR_LENGTH = 300
+_DETAILS_LENGTH = 20_000
+_SOON = timedelta(seconds=1)
+_RETRY = timedelta(seconds=60)
 
 
 def utc_now() -> datetime:
@@ -63,6 +66,9 @@ class Maker:
             state = event.look(self.pipeline, self.shared)
             if statuses(self.pipeline, state, now)[product.filename].kind is not Kind.READY:
                 return None
+            before = state.file(product.filename).claim
+            if before is not None and before.claim in state.observed.dead:
+                event.drop_scratch(before.claim)
             entry = _claimed(product, state, now, owner)
             event.append([entry], durable=False)
             return entry
@@ -81,9 +87,10 @@ class Maker:
                 self._make(event, product, claim, scratch, now, witness)
             return True
         except ClaimLost as error:
-            give_back(event, claim, str(error), until=now, now=self.clock())
+            give_back(event, claim, str(error), until=self.clock() + _RETRY, now=self.clock())
         except NotYet as error:
-            give_back(event, claim, error.why, until=error.until, now=self.clock())
+            soonest = self.clock() + _SOON  # a date in the past must not spin
+            give_back(event, claim, error.why, until=max(utc(error.until), soonest), now=self.clock())
         except Exception as error:  # noqa: BLE001 - whatever a step does wrong is recorded, not propagated
             fail(event, claim, one_line(error), now=self.clock(), details=traceback.format_exc())
         return False
@@ -110,7 +117,7 @@ class Maker:
             filename=product.filename,
             digest=digest,
             inputs=claim.inputs,
-            due=max(due, now + timedelta(seconds=1)) if due else None,  # a date in the past must not spin
+            due=max(utc(due), now + _SOON) if due else None,
             seconds=round(seconds, 6),
             software=_software(self.environment),
         )
@@ -121,7 +128,10 @@ class Maker:
         with storage_errors(scratch):
             temporary.mkdir()
             files = {name: event.store.place(digest, scratch / name) for name, digest in claim.sources.items()}
-            shared = {item.key: self._shared(item, claim, scratch) for item in product.shared}
+            shared = {
+                item.key: self._shared(item, claim, scratch / f".shared-{number}")
+                for number, item in enumerate(product.shared)
+            }
         parts = {
             item.key: _picked(item, files[item.product.filename])
             for item in product.all_inputs
@@ -142,13 +152,14 @@ class Maker:
             parts=parts,
         )
 
-    def _shared(self, item: Any, claim: Claimed, scratch: Path) -> Path:
-        """The shared file as it was claimed, under a name nobody else changes."""
+    def _shared(self, item: Any, claim: Claimed, folder: Path) -> Path:
+        """The shared file as it was claimed, where nobody else changes it."""
         source = self.environment.shared_path(item)
-        target = scratch / f".shared-{source.name}"
+        target = folder / source.name
+        folder.mkdir()
         place(source, target)
         if digest_of(target) != claim.inputs[item.key]:
-            raise ClaimLost(f"{source} changed just now")
+            raise ClaimLost(f"{source} changed just now; if the settings did, start `llama run` again")
         return target
 
 
@@ -188,8 +199,8 @@ def fail(event: Event, claim: Claimed, error: str, *, now: datetime, details: st
     """Record a failure, unless the claim was lost."""
     with event.writing() as state:
         if claim.claim in state.claims:
-            entry = Failed(at=now, claim=claim.claim, filename=claim.filename, error=error, traceback=details)
-            event.append([entry])
+            end = details[-_DETAILS_LENGTH:]
+            event.append([Failed(at=now, claim=claim.claim, filename=claim.filename, error=error, traceback=end)])
 
 
 def give_back(event: Event, claim: Claimed, why: str, *, until: datetime, now: datetime) -> None:

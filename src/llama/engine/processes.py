@@ -14,7 +14,7 @@ from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 from llama.engine import worker
-from llama.engine.errors import StorageError
+from llama.engine.errors import EventError
 from llama.engine.event import Event
 from llama.engine.journal import Claimed
 from llama.engine.making import Maker, fail, give_back, utc_now
@@ -28,7 +28,7 @@ class Ended:
     """A step is over; `error` when not even that could be written down."""
 
     event: Event
-    error: StorageError | None = None
+    error: EventError | None = None
 
 
 class Executor(Protocol):
@@ -74,7 +74,7 @@ class Here:
         error = None
         try:
             self._maker.make(event, product, claim, now=claim.at)
-        except StorageError as trouble:
+        except EventError as trouble:
             error = trouble
         self._ended.append(Ended(event, error))
 
@@ -156,10 +156,11 @@ class Processes:
             self.wait(left)
         for job in self._jobs:
             _kill(job.process)
+            job.event.drop_scratch(job.claim.claim)
             now = utc_now()
             try:
                 give_back(job.event, job.claim, "stopped with the program that ran it", until=now, now=now)
-            except StorageError as error:  # the next runner sees that its process is gone
+            except EventError as error:  # the next runner sees that its process is gone
                 _LOG.error("%s: %s", job.event.id, error)
         self._jobs = []
 
@@ -173,9 +174,10 @@ def _end(job: _Job) -> Ended:
         error = f"its process {_ending(job.process.exitcode)}; the log may say more"
     job.process.join()
     job.process.close()
+    job.event.drop_scratch(job.claim.claim)
     try:
         fail(job.event, job.claim, error, now=utc_now())
-    except StorageError as trouble:
+    except EventError as trouble:
         return Ended(job.event, trouble)
     return Ended(job.event)
 

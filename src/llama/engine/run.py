@@ -17,9 +17,11 @@ import msgspec
 from llama.engine.claim import process_start
 from llama.engine.errors import EventExists
 from llama.engine.event import Event
-from llama.engine.filesystem import require_local, storage_errors
+from llama.engine.filesystem import fsync_folder, require_local, storage_errors
 from llama.engine.flags import Flags
 from llama.engine.journal import Journal
+
+_HALF_BUILT = re.compile(r"\.new-(?P<pid>\d+)-(?P<started>\d+\.\d+)-[0-9a-f]{8}-")  # see `event.new_folder_name`
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class Run:
             return []
         names = sorted(entry.name for entry in os.scandir(self.path) if not entry.name.startswith("."))
         return [
-            Event(self.path / name) for name in names if (self.path / name / ".llama" / "journal.jsonl").is_file()
+            Event(self.path / name)
+            for name in names
+            if os.path.isfile(self.path / name / ".llama" / "journal.jsonl")  # noqa: PTH113 - false if it may not be read
         ]
 
     def accept(self, delivery: Delivery, *, now: datetime | None = None, update: bool = False) -> Event:
@@ -136,6 +140,7 @@ class Run:
             file.flush()
             os.fsync(file.fileno())
         fresh.rename(target)
+        fsync_folder(self._folder)
 
     def _serials_of_folders(self, superevent: str) -> set[int]:
         pattern = re.compile(re.escape(superevent) + r"-(\d+)(?:-|$)")
@@ -145,8 +150,8 @@ class Run:
     def _clear_leftovers(self) -> None:
         """Remove half-built events whose builder is gone."""
         for path in self.path.glob(".new-*"):
-            _, _, pid, started, *_ = f"x-{path.name[1:]}".split("-", 4)
-            if process_start(int(pid)) != float(started):
+            builder = _HALF_BUILT.match(path.name)
+            if builder and process_start(int(builder["pid"])) != float(builder["started"]):
                 shutil.rmtree(path, ignore_errors=True)
 
 

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 from llama.engine.care import needs_repair, repair
 from llama.engine.claim import Owner
-from llama.engine.errors import EventError, NotAnEvent
+from llama.engine.errors import NotAnEvent
 from llama.engine.event import Event
 from llama.engine.journal import Stat
-from llama.engine.making import Maker
+from llama.engine.making import Maker, one_line
 from llama.engine.processes import Ended, Executor
 from llama.engine.product import Product
 from llama.engine.state import State
@@ -25,6 +25,7 @@ from llama.engine.status import Kind, current_inputs, statuses
 _LOG = logging.getLogger("llama.engine")
 _STOP_PATIENCE_S = 10.0
 _ASIDE = timedelta(seconds=60)  # an event whose disk fails is left alone for so long
+_SOON_S = 2.0  # after a folder was touched that is not followed, choose again
 _SWEEP_S = 60.0  # look at every journal so often, in case the operating system lost a message
 
 
@@ -69,6 +70,7 @@ class Runner:
         self._verdicts: dict[Path, Verdict] = {}
         self._agenda: dict[Path, list[tuple[Product[Any], Mapping[str, str]]]] = {}
         self._tried: dict[tuple[Path, str], Mapping[str, str]] = {}
+        self._tables: dict[str, str | None] = {}
         self._stopping = False
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
@@ -96,17 +98,19 @@ class Runner:
         changes.start(self._wake)
         try:
             self._follow(find())
-            swept = time.monotonic()
+            due = time.monotonic() + _SWEEP_S
             while not self._stopping:
                 self._start(again=True)
-                ended = self._executor.wait(self._patience(swept + _SWEEP_S - time.monotonic()), self._bell)
+                ended = self._executor.wait(self._patience(due - time.monotonic()), self._bell)
                 self._silence()
                 for step in ended:
                     self._after(step)
                 touched, came = changes.take()
-                if came or time.monotonic() > swept + _SWEEP_S:
+                if touched - self._events.keys():  # copied in just now, or chosen from now on
+                    due = min(due, time.monotonic() + _SOON_S)
+                if came or time.monotonic() >= due:
                     self._follow(find())
-                    swept = time.monotonic()
+                    due = time.monotonic() + _SWEEP_S
                 for path in {*touched, *self._due()} & self._events.keys():
                     self._judge(self._events[path])
         finally:
@@ -118,8 +122,10 @@ class Runner:
     def _follow(self, events: Iterable[Event]) -> None:
         """From now on these events, in this order; those whose journal is as judged before cost one stat.
 
-        Events with a claim are judged again: that its claimant died leaves no trace in a journal.
+        Events with a claim are judged again: that its claimant died leaves no trace in a journal. So are all when a
+        shared file changed.
         """
+        tables, self._tables = self._tables, self._shared()
         known, self._events = self._events, {}
         for event in events:
             self._events[event.path] = known.get(event.path, event)
@@ -128,8 +134,18 @@ class Runner:
             self._agenda.pop(path, None)
         for path, event in self._events.items():
             verdict = self._verdicts.get(path)
-            if verdict is None or verdict.claimed or verdict.journal != _stat(event):
+            if verdict is None or verdict.claimed or tables != self._tables or verdict.journal != _stat(event):
                 self._judge(event)
+
+    def _shared(self) -> dict[str, str | None]:
+        """Digests of the files outside the events; None for one that cannot be read, as its events will say."""
+        found: dict[str, str | None] = {}
+        for item in (item for product in self._maker.pipeline for item in product.shared):
+            try:
+                found[item.name] = self._maker.shared(item)
+            except OSError:
+                found[item.name] = None
+        return found
 
     def _after(self, step: Ended) -> None:
         if step.error is not None:
@@ -140,9 +156,7 @@ class Runner:
     def _judge(self, event: Event) -> None:
         try:
             verdict = self._verdict(event)
-        except NotAnEvent:  # moved away while we looked
-            verdict = Verdict()
-        except (EventError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one event must not stop the others
             self._set_aside(event, error)
             return
         self._verdicts[event.path] = verdict
@@ -200,14 +214,17 @@ class Runner:
             if claim is not None:
                 _LOG.info("%s: making %s", event.id, product.filename)
                 self._executor.start(event, product, claim)
-        except (EventError, OSError, EOFError) as error:
+        except Exception as error:  # noqa: BLE001 - as above
             self._set_aside(event, error)
 
     def _set_aside(self, event: Event, error: Exception) -> None:
         """Leave an event alone for a while whose disk (or whose machine) does not play along."""
         self._agenda.pop(event.path, None)
-        self._verdicts[event.path] = Verdict(until=self._maker.clock() + _ASIDE, journal=_stat(event))
-        text = f"{event.id}: {error}"
+        if event.path in self._events:
+            self._verdicts[event.path] = Verdict(until=self._maker.clock() + _ASIDE, journal=_stat(event))
+        if isinstance(error, NotAnEvent):  # moved away while we looked
+            return
+        text = f"{event.id}: {one_line(error)}"
         if text not in self.troubles:
             self.troubles.append(text)
             _LOG.error("%s", text)
@@ -237,5 +254,5 @@ class Runner:
 def _stat(event: Event) -> Stat | None:
     try:
         return event.journal.stat()
-    except FileNotFoundError:
+    except OSError:
         return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from llama.engine.errors import EventError
+from llama.engine.errors import EventError, NotAnEvent
 from llama.engine.event import Event
 from llama.engine.pipeline import Pipeline
 from llama.engine.run import Run
@@ -137,7 +137,15 @@ def _age(event: Event) -> tuple[datetime, str]:
 
 def _matching(events: Iterable[Event], wanted: Downselection, pipeline: Pipeline, now: datetime) -> Iterator[Event]:
     """Lazily, so that asking for the newest few reads only those."""
-    return (event for event in events if all(_tests(event, wanted, pipeline, now)) is not wanted.invert)
+    for event in events:
+        try:
+            matches = all(_tests(event, wanted, pipeline, now)) is not wanted.invert
+        except NotAnEvent:  # moved away this moment
+            continue
+        except OSError:  # it may not be read: whoever works on it will say so
+            matches = True
+        if matches:
+            yield event
 
 
 def _tests(event: Event, wanted: Downselection, pipeline: Pipeline, now: datetime) -> Iterator[bool]:

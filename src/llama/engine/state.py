@@ -31,6 +31,9 @@ from llama.engine.journal import (
     Vetoed,
 )
 
+NOT_A_FILE = "not a file"
+"""Stands for the digest of a folder, a pipe, … in view under the name of a file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -233,8 +236,15 @@ class State:
                 self._release(file)
 
     def _flagged(self, entry: Flagged) -> None:
-        known = self.flags.as_dict()
-        self.flags = self.flags.replace({name: value for name, value in entry.flags.items() if name in known})
+        cautious = Flags().as_dict()
+        for name, value in entry.flags.items():
+            if name in cautious:
+                try:
+                    self.flags = self.flags.replace({name: value})
+                except ValueError:  # a value of a later version
+                    self.flags = self.flags.replace({name: cautious[name]})
+        if entry.flags.get("vetoed") is True:
+            self._stop(None)
 
 
 def _put(file: FileState, digest: str, at: datetime, kind: str, seen: Stat | None) -> None:

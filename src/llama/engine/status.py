@@ -16,7 +16,7 @@ from typing import Any
 from llama.engine.claim import is_expired
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Input, Product, Selection
-from llama.engine.state import FileState, State
+from llama.engine.state import NOT_A_FILE, FileState, State
 
 
 class Kind(enum.StrEnum):
@@ -113,6 +113,8 @@ def _by_hand(product: Product[Any], state: State) -> str | None:
     file = state.file(product.filename)
     if digest is None or file.knows(digest):
         return None
+    if digest == NOT_A_FILE:
+        return "what has its name is not a file: move it away"
     if not file.versions:
         return "put there by hand: `llama event adopt` to use it"
     return "edited by hand: `llama event adopt` to use it, `llama event remake` to replace it"

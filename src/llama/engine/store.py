@@ -39,9 +39,9 @@ class Store:
         return (entry.name for entry in os.scandir(self.folder))
 
     def take(self, source: Path, digest: str) -> Path:
-        """Move a finished, fsynced file in; when this returns it is there to stay."""
+        """Move a finished, fsynced file in; when this returns it is there to stay. A damaged one is replaced."""
         target = self.path(digest)
-        if target.exists():
+        if target.exists() and digest_of(target) == digest:
             source.unlink()
         else:
             source.chmod(0o444)

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from llama.engine.claim import Owner
-from llama.engine.errors import ClaimLost, StorageError
+from llama.engine.errors import ClaimLost, EventError, NotAnEvent
 from llama.engine.event import Event
 from llama.engine.journal import Claimed
 from llama.engine.making import Maker, fail, one_line, take_over, utc_now
@@ -37,9 +37,9 @@ def make_named(environment: str, path: str, pipeline: str, filename: str, claim_
     try:
         claim = take_over(event, claim_id, Owner.myself())
         _make(environment, event, pipeline, filename, claim)
-    except ClaimLost:
-        pass  # somebody else makes it now, which is as good
-    except StorageError as error:
+    except (ClaimLost, NotAnEvent):
+        pass  # somebody else makes it now, or the event was moved away: nothing is left to do here
+    except EventError as error:
         _LOG.error("%s: %s", filename, error)
         _leave(STORAGE_EXIT)
     _leave(0)
