@@ -340,7 +340,8 @@ def test_scratch_of_a_dead_maker_is_removed_by_the_next(bench: Bench) -> None:
     gone = Owner(Owner.myself().host, "an earlier boot", 1, 1.0)
     claim = bench.maker.claim(bench.event, UPPER, now=bench.now, owner=gone)
     assert claim is not None
-    (bench.event.folder / "scratch" / claim.claim).mkdir(parents=True)
+    for name in (claim.claim, "of a maker that had committed"):
+        (bench.event.folder / "scratch" / name).mkdir(parents=True)
     bench.make(UPPER)
     assert not list((bench.event.folder / "scratch").iterdir())
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -159,7 +160,8 @@ def test_run_once_makes_what_is_asked_for(event: Event) -> None:
 def test_run_in_the_foreground_until_stopped(event: Event, tmp_path: Path) -> None:
     log = tmp_path / "logs" / "llamad.log"
     child = subprocess.Popen(
-        [sys.executable, "-m", "llama", "run", "-F", "-l", str(log), "+f", "P_ASTRO"], env={**os.environ}
+        [sys.executable, "-m", "llama", "run", "-F", "-l", str(log), "+f", "P_ASTRO"],
+        env={**os.environ, "TZ": "Asia/Tokyo"},
     )
     for _ in range(600):
         if (event.path / "p_astro.json").exists():
@@ -168,4 +170,5 @@ def test_run_in_the_foreground_until_stopped(event: Event, tmp_path: Path) -> No
     child.send_signal(signal.SIGINT)
     assert child.wait(30) == 0
     assert (event.path / "p_astro.json").exists()
-    assert "making p_astro.json" in log.read_text()
+    line = next(line for line in log.read_text().splitlines() if "making p_astro.json" in line)
+    assert abs(datetime.fromisoformat(line.split(" INFO")[0]) - datetime.now(UTC)) < timedelta(minutes=10)

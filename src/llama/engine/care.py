@@ -6,7 +6,6 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
-from llama.engine.claim import Owner, is_dead
 from llama.engine.errors import DamagedObject, EventError
 from llama.engine.event import Event, View
 from llama.engine.journal import Entry, Seen, Unknown
@@ -39,7 +38,7 @@ def repair(event: Event, *, now: datetime) -> list[str]:
     done: list[str] = []
     with event.writing() as state:
         event.append([])  # cuts a torn line
-        _drop_scratch(event, state)
+        event.clear_scratch(state)
         with event.scratch() as scratch:
             views: list[View] = []
             entries: list[Entry] = []
@@ -79,15 +78,6 @@ def _repair_file(
         done.append(f"{filename}: put in view ({'it was missing' if present is None else 'an older version was'})")
     if view.seen is not None and file.seen.get(file.digest) != view.seen:
         entries.append(Seen(at=now, filename=filename, digest=file.digest, seen=view.seen))
-
-
-def _drop_scratch(event: Event, state: State) -> None:
-    """Remove scratch folders of makers that are gone. The lock is held, so no other kind can be in use."""
-    folder, me = event.folder / "scratch", Owner.myself()
-    for path in folder.iterdir() if folder.is_dir() else ():
-        claim = state.claims.get(path.name)
-        if claim is None or is_dead(claim, me):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def check(event: Event) -> list[str]:

@@ -225,6 +225,14 @@ class Event:
         """Remove the scratch folder of a maker that is gone."""
         shutil.rmtree(self.folder / "scratch" / name, ignore_errors=True)
 
+    def clear_scratch(self, state: State) -> None:
+        """Remove the scratch of makers that are gone. Under `writing`, so that no other kind can be in use."""
+        folder = self.folder / "scratch"
+        alive = state.claims.keys() - self._dead(state)
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name not in alive:
+                self.drop_scratch(path.name)
+
     def prepare_view(self, filename: str, digest: str, scratch: Path, *, replaces: str | None = None) -> View:
         """Copy an object to where one rename puts it in view.
 

@@ -66,9 +66,7 @@ class Maker:
             state = event.look(self.pipeline, self.shared)
             if statuses(self.pipeline, state, now)[product.filename].kind is not Kind.READY:
                 return None
-            before = state.file(product.filename).claim
-            if before is not None and before.claim in state.observed.dead:
-                event.drop_scratch(before.claim)
+            event.clear_scratch(state)
             entry = _claimed(product, state, now, owner)
             event.append([entry], durable=False)
             return entry
