@@ -60,7 +60,7 @@ import os, sys
 from pathlib import Path
 import llama.engine.event as event
 from llama.engine.run import Delivery, Run
-event._rename_new = lambda hidden, path: os._exit(9)
+event.rename_new = lambda hidden, path: os._exit(9)
 Run(Path(sys.argv[1])).accept(Delivery("S1", {"source.txt": b"x"}))
 """
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from llama.engine.claim import Owner, is_dead
-from llama.engine.errors import DamagedObject, EventError, EventExists, NotAnEvent
-from llama.engine.filesystem import fsync_folder, require_local, storage_errors
+from llama.engine.creation import build, new_folder_name, rename_new
+from llama.engine.errors import DamagedObject, EventError, NotAnEvent
+from llama.engine.filesystem import require_local, storage_errors
 from llama.engine.flags import Flags
 from llama.engine.journal import (
     Adopted,
@@ -34,12 +35,11 @@ from llama.engine.journal import (
     Unlocked,
     Unvetoed,
     Vetoed,
-    write_new,
 )
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product, Selection, Shared
 from llama.engine.state import NOT_A_FILE, Observed, State
-from llama.engine.store import Parts, Store, digest_of, place, settle
+from llama.engine.store import Parts, Store, digest_of, settle
 
 SharedDigest = Callable[[Shared[Any]], str | None]
 
@@ -94,8 +94,8 @@ class Event:
             path.parent.mkdir(parents=True, exist_ok=True)
             require_local(path)
             try:
-                _build(hidden, files, flags, why, now)
-                _rename_new(hidden, path)
+                build(hidden, files, flags, why, now)
+                rename_new(hidden, path)
             finally:
                 shutil.rmtree(hidden, ignore_errors=True)
         return cls(path)
@@ -370,43 +370,6 @@ class Event:
     def _refuse_locked(self, state: State, filename: str) -> None:
         if filename in state.locks or None in state.locks:
             raise EventError(f"{filename} in {self.path} is locked; `llama event unlock` first")
-
-
-def new_folder_name(event_id: str) -> str:
-    """A hidden folder to build an event in; names its builder, so that leftovers can be told."""
-    me = Owner.myself()
-    return f".new-{me.pid}-{me.started:.6f}-{secrets.token_hex(4)}-{event_id}"
-
-
-def _build(hidden: Path, files: Mapping[str, bytes], flags: Flags, why: str, now: datetime) -> None:
-    store = Store(hidden / ".llama" / "objects")
-    store.folder.mkdir(parents=True)
-    (hidden / ".llama" / "lock").touch()
-    entries: list[Entry] = [Flagged(at=now, flags=flags.as_dict(), why=why)]
-    for filename, data in files.items():
-        incoming = store.folder / "incoming"
-        incoming.write_bytes(data)
-        digest = settle(incoming)
-        store.take(incoming, digest)
-        view = hidden / filename
-        place(store.path(digest), view)
-        settle(view)
-        entries.append(Received(at=now, filename=filename, digest=digest, seen=Stat.of(view.stat()), why=why))
-    write_new(hidden / ".llama" / "journal.jsonl", entries)
-    fsync_folder(hidden / ".llama")
-    fsync_folder(hidden)
-
-
-def _rename_new(hidden: Path, path: Path) -> None:
-    if path.exists():
-        raise EventExists(f"{path} exists already and is left as it is")
-    try:
-        hidden.rename(path)
-    except OSError as error:
-        if path.exists():
-            raise EventExists(f"{path} exists already and is left as it is") from error
-        raise
-    fsync_folder(path.parent)
 
 
 def _check_name(name: str, what: str) -> None:

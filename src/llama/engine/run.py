@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,14 +13,12 @@ from pathlib import Path
 
 import msgspec
 
-from llama.engine.claim import process_start
+from llama.engine.creation import clear_leftovers
 from llama.engine.errors import EventExists
 from llama.engine.event import Event
 from llama.engine.filesystem import fsync_folder, require_local, storage_errors
 from llama.engine.flags import Flags
 from llama.engine.journal import Journal
-
-_HALF_BUILT = re.compile(r"\.new-(?P<pid>\d+)-(?P<started>\d+\.\d+)-[0-9a-f]{8}-")  # see `event.new_folder_name`
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class Run:
         """
         now = now or datetime.now(UTC)
         path = self.path / delivery.event_id
-        self._clear_leftovers()
+        clear_leftovers(self.path)
         try:
             return Event.create(path, delivery.files, delivery.flags, why=delivery.why, now=now)
         except EventExists:
@@ -146,13 +143,6 @@ class Run:
         pattern = re.compile(re.escape(superevent) + r"-(\d+)(?:-|$)")
         matches = (pattern.match(entry.name) for entry in os.scandir(self.path))
         return {int(match[1]) for match in matches if match}
-
-    def _clear_leftovers(self) -> None:
-        """Remove half-built events whose builder is gone."""
-        for path in self.path.glob(".new-*"):
-            builder = _HALF_BUILT.match(path.name)
-            if builder and process_start(int(builder["pid"])) != float(builder["started"]):
-                shutil.rmtree(path, ignore_errors=True)
 
 
 def _has(event: Event, files: Mapping[str, bytes]) -> bool:
