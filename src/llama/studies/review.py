@@ -87,11 +87,12 @@ def _neutrinos(case: Case) -> NeutrinoList:
         i3event=f"injected-{case.name}",
         gps=gps,
     )
+    reach_s = max(WINDOW_S, case.dt_s + 100.0)  # case d looks further than a search would
     return NeutrinoList(
         complete=True,
-        covered_s=2 * WINDOW_S,
-        start_gps=GPS_S - WINDOW_S,
-        stop_gps=GPS_S + WINDOW_S,
+        covered_s=2 * reach_s,
+        start_gps=GPS_S - reach_s,
+        stop_gps=GPS_S + reach_s,
         season=SEASON,
         source="review",
         why="",
