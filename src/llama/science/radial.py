@@ -25,13 +25,14 @@ from llama.science.skymap import SkyMap
 Float = NDArray[np.float64]
 LogF = Callable[[Float, float], Float]  # ln f of (n⁺, L_ν)
 
-_FITTED_M = (-6.0, 60.0)  # mu/sigma that the fit covers; beyond it every value is integrated by itself
-_FITTED_LOG_A = (-40.0, 8.0)
+_FITTED_M = (-20.0, 60.0)  # mu/sigma that the fit covers; beyond it every value is integrated by itself
+_FITTED_V = (-40.0, 12.0)
+_MARGIN = 0.2  # of the fit in ln α: points of a cell may have more or less than its centre
+_SOME_ERROR, _SLOPE_ERROR = 1e-7, 1e-4  # terms below these are left out
 _RADII = 32
+_STRAIGHT = 0.02  # in ln α: the second derivative is 0.3 at most, so a line is good to 1e-4
 _SAMPLE = 1000
-_BLOCK = 128
-_STEP, _STRAIGHT = 0.01, 0.02  # in ln α: the second derivative is 0.3 at most, so the line is good to 1e-4
-
+_PRODUCT = 1 << 17
 
 class Radial(Protocol):
     """Averages over distance in one mode."""
@@ -142,9 +143,7 @@ class PerCell:
         tree: the sky map.
         log_a: (cells,) ln of a⁺/sigma²; NaN where the map has no valid distance. m: (cells,) mu/sigma.
         fit: averages for any of the cells and any α.
-        node_log_alpha: (nodes,) ln α at the centre of each node of the tree.
-        node_log_q1: (nodes,) ln ⟨Q_1⟩ of each node, every cell at the α of its centre.
-        node_slope: (nodes,) its derivative in ln α, for nodes that are cells.
+        log_alpha: (nodes,) ln α at the centre of each node of the tree.
         q_some: ⟨Q_{≥1}⟩ over the map; cells without a distance are left out of the mean.
         without_distance: probability of the cells whose distance is not valid.
     """
@@ -153,9 +152,7 @@ class PerCell:
     m: Float
     log_a: Float
     fit: DistanceFit
-    node_log_alpha: Float
-    node_log_q1: Float
-    node_slope: Float
+    log_alpha: Float
     q_some: float
     without_distance: float
 
@@ -166,39 +163,44 @@ class PerCell:
         Raises ValueError when the map has no distances, or no cell with probability has a valid one.
         """
         m, log_a = _cell_parameters(search, skymap)
+        log_alpha = np.log(node_alpha)
         leaf = np.flatnonzero(tree.cell >= 0)
-        cell = tree.cell[leaf]
-        known = np.isfinite(m[cell])
+        known = np.isfinite(m[tree.cell[leaf]])
         total = np.exp(tree.log_probability[leaf])
         if not total[known].sum() > 0:
             raise ValueError("no cell of the sky map has a valid distance")
-        leaf, cell = leaf[known], cell[known]
-        alphas = np.log(node_alpha[leaf])
-        fit = DistanceFit.of(
-            m[cell], log_a[cell], (float(alphas.min()), float(alphas.max()) + _STEP), search.log_nu_span
-        )
-        log_q1, some = fit.both(m[cell], log_a[cell] + alphas)
-        further = fit.log_q1(m[cell], log_a[cell] + alphas + _STEP)
-        q1, slope = np.full(tree.cell.size, np.nan), np.zeros(tree.cell.size)
-        q1[leaf], slope[leaf] = np.exp(log_q1), (further - log_q1) / _STEP
-        with np.errstate(divide="ignore"):
-            node_log_q1 = np.log(tree.means(q1))
-        weight = total[known]
-        mean_some, lost = float((weight * some).sum() / weight.sum()), float(total[~known].sum())
-        return cls(tree, m, log_a, fit, np.log(node_alpha), node_log_q1, slope, mean_some, lost)
+        cell, weight = tree.cell[leaf[known]], total[known]
+        log_n = log_a[cell] + log_alpha[leaf[known]]
+        fit = DistanceFit.of(m[cell], log_n, search.log_nu_span)
+        heavy = weight * weight.size > 1e-8 * weight.sum()  # all others together do not matter
+        some = (weight[heavy] * fit.q_some(m[cell[heavy]], log_n[heavy])).sum() / weight[heavy].sum()
+        return cls(tree, m, log_a, fit, log_alpha, float(some), float(total[~known].sum()))
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
-        away = np.log(alpha) - self.node_log_alpha[nodes.node]
-        result = self.node_log_q1[nodes.node] + np.where(nodes.part, away * self.node_slope[nodes.node], 0.0)
+        value, slope = self._at_nodes(nodes.node)
+        away = np.log(alpha) - self.log_alpha[nodes.node]
+        result = value[nodes.node] + np.where(nodes.part, away * slope[nodes.node], 0.0)
         cell = self.tree.cell[nodes.node]
         # where α is much unlike the cell's own a straight line is not enough
-        own = np.flatnonzero(nodes.part & (np.abs(away) > _STRAIGHT) & np.isfinite(self.m[cell]))
+        own = np.flatnonzero(nodes.part & (np.abs(away) > _STRAIGHT) & np.isfinite(result))
         if own.size:
             result[own] = self._log_q1_within(cell[own], np.log(alpha[own]))
         missing = np.flatnonzero(np.isnan(result))
         if missing.size:
-            result[missing] = _along_log_alpha(self._mean_log_q1, alpha[missing], order=8)
+            result[missing] = _along_log_alpha(self._anywhere_log_q1, alpha[missing], order=8)
         return result
+
+    def _at_nodes(self, wanted: NDArray[np.int64]) -> tuple[Float, Float]:
+        """(nodes,) ln ⟨Q_1⟩ of the wanted nodes, each cell at the α of its centre, and d/d ln α of those that are cells.
+
+        NaN where the map has no distance.
+        """
+        leaf = self.tree.cells_below(wanted)
+        cell = self.tree.cell[leaf]
+        at = self.m[cell], self.log_a[cell] + self.log_alpha[leaf]
+        q1, slope = np.full((2, self.tree.cell.size), np.nan)
+        q1[leaf], slope[leaf] = np.exp(self.fit.log_q1(*at)), self.fit.slope(*at)
+        return np.log(self.tree.means(q1)), slope
 
     def _log_q1_within(self, cell: NDArray[np.int64], log_alpha: Float) -> Float:
         """ln ⟨Q_1⟩ at points inside cells: four values per cell over its points' range of ln α, and a cubic."""
@@ -216,7 +218,7 @@ class PerCell:
     def mean_q_some(self) -> float:
         return self.q_some
 
-    def _mean_log_q1(self, alpha: Float) -> Float:
+    def _anywhere_log_q1(self, alpha: Float) -> Float:
         """ln of the map's mean ⟨Q_1⟩ for each α, from `_SAMPLE` cells at even steps of probability."""
         leaf = np.flatnonzero(self.tree.cell >= 0)
         leaf = leaf[np.isfinite(self.m[self.tree.cell[leaf]])]
@@ -244,72 +246,87 @@ def _cell_parameters(search: Search, skymap: SkyMap) -> tuple[Float, Float]:
 class DistanceFit:
     """⟨Q_1⟩ and ⟨Q_{≥1}⟩ over p(x) ∝ x² exp(−(x − m)²/2), x > 0, n⁺ = A/x²: distance in units of sigma, m = mu/sigma.
 
-    Both are smooth in (asinh(m/√8), ln A), so a Chebyshev fit over the range that a map needs serves any number of
-    points in microseconds; points outside it are integrated one by one.
+    Both are smooth in u = asinh(m/√8) and v = ln A − 2u, so a Chebyshev fit over the range that a map needs serves
+    any number of points in microseconds; points outside it are integrated one by one. p peaks at x = √2 e^u: v is
+    the logarithm of the counts there but for a constant, which varies little over a map.
 
     Attributes:
-        low, high: corners of the box of the fit in (asinh(m/√8), ln A).
-        log_q1_terms, log_some_terms: (p, q) Chebyshev coefficients.
+        low, high: corners of the box of the fit in (u, v).
+        log_q1_terms, slope_terms, some_terms: Chebyshev coefficients of ln ⟨Q_1⟩, its derivative in ln A and ⟨Q_{≥1}⟩.
         span: L_ν.
     """
 
     low: tuple[float, float]
     high: tuple[float, float]
     log_q1_terms: Float
-    log_some_terms: Float
+    slope_terms: Float
+    some_terms: Float
     span: float
 
     @classmethod
-    def of(cls, m: Float, log_a: Float, log_alpha: tuple[float, float], span: float) -> DistanceFit:
-        """Fit for these cells and any α in a range."""
-        usual = (m > _FITTED_M[0]) & (m < _FITTED_M[1]) & (log_a > _FITTED_LOG_A[0]) & (log_a < _FITTED_LOG_A[1])
-        m, log_a = (m[usual], log_a[usual]) if usual.any() else (np.zeros(1), np.zeros(1))
-        u = np.arcsinh(m / np.sqrt(8))
-        low = float(u.min()) - 1e-9, float(log_a.min()) + log_alpha[0] - 1e-9
-        high = float(u.max()) + 1e-9, float(log_a.max()) + log_alpha[1] + 1e-9
+    def of(cls, m: Float, log_a: Float, span: float) -> DistanceFit:
+        """Fit around these values of m and ln A."""
+        u, v = _sheared(m, log_a)
+        usual = (m > _FITTED_M[0]) & (m < _FITTED_M[1]) & (v > _FITTED_V[0]) & (v < _FITTED_V[1])
+        u, v = (u[usual], v[usual]) if usual.any() else (np.zeros(1), np.zeros(1))
+        low, high = (float(u.min()) - 1e-9, float(v.min()) - _MARGIN), (float(u.max()) + 1e-9, float(v.max()) + _MARGIN)
         # this many terms leave errors of 1e-5; the first variable needs more per unit, the second is all but linear
         orders = int(10 + 4.4 * (high[0] - low[0])), int(12 + 1.3 * (high[1] - low[1]))
         grids = [(a + b) / 2 + (b - a) / 2 * chebyshev.chebpts1(n) for a, b, n in zip(low, high, orders, strict=True)]
         mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*grids, indexing="ij"))
-        values = _integrate((log_q1, _log_q_some), np.sinh(mesh_u) * np.sqrt(8), mesh_v, span)
+        values = _mean_log_q1(np.sinh(mesh_u) * np.sqrt(8), mesh_v + 2 * mesh_u, span)
         left, right = _chebyshev_transform(orders[0]), _chebyshev_transform(orders[1]).T
-        terms = [left @ one.reshape(orders) @ right for one in values]
-        return cls(low, high, terms[0], terms[1], span)
+        # Q_{≥1} is the integral of Q_1 over ln A, since Ein′(z) = (1 − e^{−z})/z
+        rise = left @ np.exp(values).reshape(orders) @ right
+        some = chebyshev.chebint(rise, lbnd=-1, scl=(high[1] - low[1]) / 2, axis=1)
+        some[:, 0] += left @ _mean_q_some(np.sinh(grids[0]) * np.sqrt(8), low[1] + 2 * grids[0], span)
+        terms = left @ values.reshape(orders) @ right
+        slope = chebyshev.chebder(terms, scl=2 / (high[1] - low[1]), axis=1)
+        return cls(low, high, terms, _trimmed(slope, _SLOPE_ERROR), _trimmed(some, _SOME_ERROR), span)
 
     def log_q1(self, m: Float, log_a: Float) -> Float:
         """ln ⟨Q_1⟩ at each point."""
-        return self._evaluate((self.log_q1_terms,), (log_q1,), m, log_a)[0]
+        return self._evaluate(self.log_q1_terms, _mean_log_q1, m, log_a)
 
-    def both(self, m: Float, log_a: Float) -> tuple[Float, Float]:
-        """ln ⟨Q_1⟩ and ⟨Q_{≥1}⟩ at each point."""
-        one, some = self._evaluate((self.log_q1_terms, self.log_some_terms), (log_q1, _log_q_some), m, log_a)
-        return one, np.exp(some)
+    def slope(self, m: Float, log_a: Float) -> Float:
+        """d ln ⟨Q_1⟩/d ln A at each point, good to 1e-3."""
+        return self._evaluate(self.slope_terms, _mean_slope, m, log_a)
 
-    def _evaluate(self, terms: tuple[Float, ...], log_f: tuple[LogF, ...], m: Float, log_a: Float) -> list[Float]:
-        u, v = np.arcsinh(m / np.sqrt(8)), log_a
-        fits = (u >= self.low[0]) & (u <= self.high[0]) & (v >= self.low[1]) & (v <= self.high[1])
-        every = bool(fits.all())
-        scaled = [
+    def q_some(self, m: Float, log_a: Float) -> Float:
+        """⟨Q_{≥1}⟩ at each point, good to 1e-6."""
+        return self._evaluate(self.some_terms, _mean_q_some, m, log_a)
+
+    def _evaluate(
+        self, terms: Float, direct: Callable[[Float, Float, float], Float], m: Float, log_a: Float
+    ) -> Float:
+        """The fit inside its box, the integral beyond; NaN stays NaN."""
+        x, y = (
             (2 * value - a - b) / (b - a)
-            for value, a, b in zip((u, v) if every else (u[fits], v[fits]), self.low, self.high, strict=True)
-        ]
-        rows, columns = (_polynomials(x, n) for x, n in zip(scaled, self.log_q1_terms.shape, strict=True))
-        inside = [_bilinear(one, rows, columns) for one in terms]
-        if every:
-            return inside
-        direct = _integrate(log_f, m[~fits], log_a[~fits], self.span)
-        result = [np.empty(m.size) for _ in terms]
-        for whole, some, rest in zip(result, inside, direct, strict=True):
-            whole[fits], whole[~fits] = some, rest
+            for value, a, b in zip(_sheared(m, log_a), self.low, self.high, strict=True)
+        )
+        beyond = np.flatnonzero((np.abs(x) > 1) | (np.abs(y) > 1))
+        x[beyond] = y[beyond] = 0.0
+        result = _bilinear(terms, _polynomials(x, terms.shape[0]), _polynomials(y, terms.shape[1]))
+        if beyond.size:
+            result[beyond] = direct(m[beyond], log_a[beyond], self.span)
         return result
+
+
+def _sheared(m: Float, log_a: Float) -> tuple[Float, Float]:
+    """u and v of `DistanceFit`."""
+    u = np.arcsinh(m / np.sqrt(8))
+    return u, log_a - 2 * u
+
+
+def _trimmed(terms: Float, error: float) -> Float:
+    """Coefficients without the last rows and columns, of which each matters less than an error."""
+    size = np.abs(terms)
+    rows, columns = (np.flatnonzero(size.sum(axis=k) > error)[-1] + 1 for k in (1, 0))
+    return terms[: max(rows, 2), : max(columns, 2)]
 
 
 def integrate_over_distance(log_f: LogF, m: Float, log_a: Float, span: float) -> Float:
     """ln ⟨f(n⁺ = A/x²)⟩ over p(x) ∝ x² exp(−(x − m)²/2), x > 0, by Gauss–Legendre quadrature."""
-    return _integrate((log_f,), m, log_a, span)[0]
-
-
-def _integrate(log_f: tuple[LogF, ...], m: Float, log_a: Float, span: float) -> list[Float]:
     nodes, weights = legendre(_RADII)
     root = np.sqrt(m * m + 8)
     peak = np.where(m > 0, m + root, 8 / (root - np.minimum(m, 0))) / 2  # of x² exp(…), without cancellation
@@ -320,8 +337,7 @@ def _integrate(log_f: tuple[LogF, ...], m: Float, log_a: Float, span: float) -> 
     x = np.where(near, high[:, None] * t * t, low[:, None] + (high - low)[:, None] * t)
     log_dx = np.where(near, np.log(2 * t * weights), np.log(weights))
     log_p = 2 * np.log(x) - (x - peak[:, None]) * (x + peak[:, None] - 2 * m[:, None]) / 2 + log_dx
-    counts, norm = np.exp(log_a)[:, None] / x**2, _log_sum(log_p)
-    return [_log_sum(log_p + one(counts, span)) - norm for one in log_f]
+    return _log_sum(log_p + log_f(np.exp(log_a)[:, None] / x**2, span)) - _log_sum(log_p)
 
 
 def _along_log_alpha(log_f: Callable[[Float], Float], alpha: Float, order: int = 20) -> Float:
@@ -345,8 +361,9 @@ def _polynomials(x: Float, order: int) -> Float:
     """(order, n) Chebyshev polynomials at each x."""
     rows = np.empty((order, x.size))
     rows[0], rows[1] = 1, x
+    twice = 2 * x
     for k in range(2, order):
-        np.multiply(rows[k - 1], 2 * x, out=rows[k])
+        np.multiply(rows[k - 1], twice, out=rows[k])
         rows[k] -= rows[k - 2]
     return rows
 
@@ -358,8 +375,9 @@ def _bilinear(terms: Float, rows: Float, columns: Float) -> Float:
     machine wait for each other longer than the product takes.
     """
     result = np.empty(rows.shape[1])
-    for k in range(0, result.size, _BLOCK):
-        at = slice(k, k + _BLOCK)
+    block = max(_PRODUCT // terms.size, 1)
+    for k in range(0, result.size, block):
+        at = slice(k, k + block)
         np.einsum("jn,jn->n", terms.T @ rows[:, at], columns[:, at], out=result[at])
     return result
 
@@ -372,8 +390,16 @@ def _log_grid(low: float, high: float) -> tuple[Float, Float]:
     return radii, half * weights * radii**3
 
 
-def _log_q_some(n_max: Float, span: float) -> Float:
-    return np.log(q_some(n_max, span))
+def _mean_log_q1(m: Float, log_a: Float, span: float) -> Float:
+    return integrate_over_distance(log_q1, m, log_a, span)
+
+
+def _mean_slope(m: Float, log_a: Float, span: float) -> Float:
+    return (_mean_log_q1(m, log_a + 0.01, span) - _mean_log_q1(m, log_a - 0.01, span)) / 0.02
+
+
+def _mean_q_some(m: Float, log_a: Float, span: float) -> Float:
+    return np.exp(integrate_over_distance(lambda n, span: np.log(q_some(n, span)), m, log_a, span))
 
 
 def _log_sum(values: Float) -> Float:
