@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.psf import log_density
+from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree, log_sum_by, max_radius, vectors
 from llama.science.skymap import MAX_ORDER
 
@@ -27,8 +27,7 @@ DROP = 13.0  # parts below e^-13 of the whole may be left out; some ten patches 
 _SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
 _SINGLE = 0.13  # side over local scale where one point stands for a whole node (relative error ≤ side²/24)
 _QUAD = 0.8  # the same for 2 × 2 Gauss points (≤ side⁴/4320)
-_CENTRE = ((0.5, 0.5),)
-_GAUSS = tuple((0.5 + i * 12**-0.5, 0.5 + j * 12**-0.5) for i in (-1, 1) for j in (-1, 1))
+_GAUSS = 0.5 + 12**-0.5 * np.array([[-1, 1, -1, 1], [-1, -1, 1, 1]])  # x and y
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +82,7 @@ class _Entries:
     log_probability: Float
     node: Index
 
-    def take(self, which: Bool) -> _Entries:
-        at = np.flatnonzero(which)
+    def take(self, at: Index) -> _Entries:
         return _Entries(self.neutrino[at], self.ipix[at], self.log_probability[at], self.node[at])
 
 
@@ -93,6 +91,7 @@ class _Walk:
 
     def __init__(self, tree: SkyTree, direction: Float, sigma_rad: Float, drop: float) -> None:
         self.tree, self.direction, self.sigma, self.drop = tree, direction, sigma_rad, drop
+        self.kappa, self.log_peak = 1 / np.square(sigma_rad), log_peak(sigma_rad)
         self.every = np.arange(sigma_rad.size + 1)
         self.found = np.full(sigma_rad.size, -np.inf)  # ln of a lower bound of what was emitted
         self.peak = np.full(sigma_rad.size, -np.inf)  # ln of the largest patch that was emitted
@@ -105,23 +104,21 @@ class _Walk:
 
     def descend(self, order: int, entries: _Entries) -> _Entries:
         """Drops, emits or splits every entry; returns what is open at the next order."""
-        psi, low, high = self._bounds(order, entries)
-        sigma = self.sigma[entries.neutrino]
+        slope, low, high = self._bounds(order, entries)
         # the point-spread function changes by a factor of e or so over σ, or over σ²/ψ further out
-        scale = np.minimum(sigma, sigma * sigma / np.maximum(np.sin(psi), 1e-300))
-        side = np.sqrt(np.pi / 3) / 2.0**order / scale
+        side = np.sqrt(np.pi / 3) / 2.0**order * np.maximum(np.sqrt(self.kappa)[entries.neutrino], slope)
         whole = np.logaddexp(self.found, log_sum_by(low, self._starts(entries.neutrino)))
         share, patch = self._share(entries, high, side, whole)
-        keep = share > -self.drop
+        keep = np.flatnonzero(share > -self.drop)
         entries, low, side, share, patch = entries.take(keep), low[keep], side[keep], share[keep], patch[keep]
         single, quad = self._fine(order, entries, side, share)
-        self._emit_single(order, entries.take(single))
-        self._emit_quad(order, entries.take(quad))
+        self._emit_single(order, entries.take(np.flatnonzero(single)))
+        self._emit_quad(order, entries.take(np.flatnonzero(quad)))
         done = single | quad
         starts = self._starts(entries.neutrino[done])
         self.found = np.logaddexp(self.found, log_sum_by(low[done], starts))
         self.peak = np.maximum(self.peak, _max_by(patch[done], starts))
-        return self._split(entries.take(~done))
+        return self._split(entries.take(np.flatnonzero(~done)))
 
     def _share(self, entries: _Entries, high: Float, side: Float, whole: Float) -> tuple[Float, Float]:
         """ln of what an entry matters, at most 0, and of its patch: the entry and its like out to the local scale.
@@ -134,14 +131,15 @@ class _Walk:
         return np.minimum(patch - np.minimum(whole, largest)[entries.neutrino], 0.0), patch
 
     def _bounds(self, order: int, entries: _Entries) -> tuple[Float, Float, Float]:
-        """Distance to the centre, and ln of a lower and an upper bound of each entry's integral."""
-        chord = np.sqrt(self._chord_squared(vectors(order, entries.ipix, 0.5, 0.5), entries.neutrino))
-        psi = 2 * np.arcsin(np.minimum(chord / 2, 1.0))
-        reach = max_radius(order)
-        near, far = np.sin(np.maximum(psi - reach, 0) / 2), np.sin(np.minimum(psi + reach, np.pi) / 2)
-        sigma = self.sigma[entries.neutrino]
-        low = entries.log_probability + log_density(far * far, sigma)
-        return psi, low, low + 2 * (far * far - near * near) / (sigma * sigma)
+        """|d ln PSF/dψ| at the centre, and ln of a lower and an upper bound of each entry's integral."""
+        sine2 = np.minimum(self._quarter(vectors(order, entries.ipix, 0.5, 0.5), entries.neutrino), 1.0)
+        sine, cosine = np.sqrt(sine2), np.sqrt(1 - sine2)  # of ψ/2
+        up, across = np.sin(max_radius(order) / 2), np.cos(max_radius(order) / 2)
+        near = np.maximum(sine * across - cosine * up, 0.0)
+        far = np.where(cosine * across > sine * up, sine * across + cosine * up, 1.0)
+        kappa = self.kappa[entries.neutrino]
+        low = entries.log_probability + self._log_density(far * far, entries.neutrino)
+        return 2 * sine * cosine * kappa, low, low + 2 * kappa * (far * far - near * near)
 
     def _fine(self, order: int, entries: _Entries, side: Float, share: Float) -> tuple[Bool, Bool]:
         """Which entries are emitted as one point, and which as four; `side` in units of the local scale."""
@@ -164,12 +162,13 @@ class _Walk:
 
     def _emit_quad(self, order: int, entries: _Entries) -> None:
         if entries.node.size:
-            for x, y in _GAUSS:
-                self._emit(entries, vectors(order, entries.ipix, x, y), np.ones(entries.node.size, np.bool_), 4)
+            points = vectors(order, np.repeat(entries.ipix, 4), *np.tile(_GAUSS, (1, entries.node.size)))
+            each = entries.take(np.repeat(np.arange(entries.node.size), 4))
+            self._emit(each, points, np.ones(each.node.size, np.bool_), 4)
 
     def _emit(self, entries: _Entries, direction: Float, part: Bool, points: int) -> None:
-        quarter = self._chord_squared(direction, entries.neutrino) / 4
-        weight = entries.log_probability - np.log(points) + log_density(quarter, self.sigma[entries.neutrino])
+        density = self._log_density(self._quarter(direction, entries.neutrino), entries.neutrino)
+        weight = entries.log_probability - np.log(points) + density
         self.emitted.append((entries.neutrino, direction, weight, entries.node, part))
 
     def _inside(self, order: int, entries: _Entries) -> Bool:
@@ -178,8 +177,13 @@ class _Walk:
             return np.ones(entries.node.size, np.bool_)
         return np.asarray(entries.node < self.tree.level[order])
 
-    def _chord_squared(self, direction: Float, neutrino: Index) -> Float:
-        return np.asarray(np.square(direction - self.direction[neutrino]).sum(axis=-1))
+    def _quarter(self, direction: Float, neutrino: Index) -> Float:
+        """sin²(ψ/2), from the chord: it keeps its digits where cos ψ has lost them."""
+        apart = direction - self.direction[neutrino]
+        return np.asarray(np.einsum("ij,ij->i", apart, apart) / 4)
+
+    def _log_density(self, quarter: Float, neutrino: Index) -> Float:
+        return np.asarray(self.log_peak[neutrino] - 2 * self.kappa[neutrino] * quarter)
 
     def _split(self, entries: _Entries) -> _Entries:
         """Children of each entry, in order: the tree's where the map is finer, four quarters of a cell elsewhere."""

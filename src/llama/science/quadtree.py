@@ -156,7 +156,7 @@ def log_sum_by(values: Float, start: Index) -> Float:
     return result
 
 
-def vectors(order: int, ipix: Index, x: float, y: float) -> Float:
+def vectors(order: int, ipix: Index, x: float | Float, y: float | Float) -> Float:
     """(n, 3) unit vectors of a point in each NESTED pixel; x and y in [0, 1] are its equal-area face coordinates.
 
     The HEALPix projection keeps areas, so a mean over (x, y) is a mean over solid angle (Górski et al. 2005).
@@ -164,7 +164,7 @@ def vectors(order: int, ipix: Index, x: float, y: float) -> Float:
     side = 2.0**-order
     face = ipix >> (2 * order)
     within = ipix & ((np.int64(1) << (2 * order)) - 1)
-    u, v = (_even_bits(within) + x) * side, (_even_bits(within >> 1) + y) * side
+    u, v = (_even_bits(within, order) + x) * side, (_even_bits(within >> 1, order) + y) * side
     row = _FACE_ROW[face] - u - v  # 0 at the north pole, 4 at the south pole
     ring = np.minimum(np.minimum(row, 4 - row), 1.0)
     cap = ring * ring / 3
@@ -175,8 +175,8 @@ def vectors(order: int, ipix: Index, x: float, y: float) -> Float:
     return np.stack([sine * np.cos(phi), sine * np.sin(phi), z], axis=-1)
 
 
-def _even_bits(value: Index) -> Index:
-    """Bits 0, 2, 4, … of each number, packed together."""
+def _even_bits(value: Index, count: int) -> Index:
+    """Bits 0, 2, 4, … of each number, packed together: the first `count` of them."""
     value = value & 0x5555555555555555
     for shift, mask in (
         (1, 0x3333333333333333),
@@ -185,7 +185,8 @@ def _even_bits(value: Index) -> Index:
         (8, 0x0000FFFF0000FFFF),
         (16, 0x00000000FFFFFFFF),
     ):
-        value = (value | (value >> shift)) & mask
+        if shift < count:
+            value = (value | (value >> shift)) & mask
     return value
 
 
