@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from llama.science.skymap import MAX_ORDER, SkyMap
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-_FACE_ROW = np.array([2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4], dtype=np.float64)
+_FACE_DROP = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2], dtype=np.float64)
 _FACE_TURN = np.array([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7], dtype=np.float64)
 _ZERO = 1e-300  # posteriors trail off into subnormal numbers, which have no digits; below this it is zero
 _AREA_SR = np.pi / 3 / 4.0 ** np.arange(MAX_ORDER + 1)
@@ -121,7 +122,7 @@ def _level(order: int, ipix: Index, probability: Float, cell: Index, finer: _Lev
         moments = np.concatenate([moments, np.add.reduceat(finer.moment, first)])
     by = np.argsort(pixels, kind="stable")
     cells = np.concatenate([cell, np.full(first.size, -1)])
-    return _Level(pixels[by], probabilities[by], cells[by], children[by], moments[by])
+    return _Level(pixels[by], probabilities[by], cells[by], children[by], moments.take(by, axis=0))
 
 
 def _joined(cls: type[SkyTree], levels: list[_Level]) -> SkyTree:
@@ -165,14 +166,14 @@ def vectors(order: int, ipix: Index, x: float | Float, y: float | Float) -> Floa
     face = ipix >> (2 * order)
     within = ipix & ((np.int64(1) << (2 * order)) - 1)
     u, v = (_even_bits(within, order) + x) * side, (_even_bits(within >> 1, order) + y) * side
-    row = _FACE_ROW[face] - u - v  # 0 at the north pole, 4 at the south pole
-    ring = np.minimum(np.minimum(row, 4 - row), 1.0)
+    up = u + v - _FACE_DROP[face]  # 2 at the north pole, −2 at the south pole, within ±1 between the polar caps
+    belt = np.minimum(np.maximum(up, -1.0), 1.0)
+    ring = np.minimum(2 - np.abs(up), 1.0)
     cap = ring * ring / 3
-    z = np.where(row < 1, 1 - cap, np.where(row > 3, cap - 1, (2 - row) * (2 / 3)))
-    # near the poles 1 − z² would lose the digits that cap still has
-    sine = np.sqrt(np.where(ring < 1, cap * (2 - cap), 1 - z * z))
+    # 1 − z², which near the poles would lose the digits that cap still has
+    sine = np.sqrt(1 - belt * belt + belt * belt * cap * (2 - cap))
     phi = (np.pi / 4) * (_FACE_TURN[face] + (u - v) / np.maximum(ring, 1e-300))
-    return np.stack([sine * np.cos(phi), sine * np.sin(phi), z], axis=-1)
+    return np.stack([sine * np.cos(phi), sine * np.sin(phi), belt * (1 - cap)], axis=-1)
 
 
 def _even_bits(value: Index, count: int) -> Index:
@@ -194,9 +195,7 @@ def max_radius(order: int) -> float:
     """Largest distance from a pixel's centre to its border at this order, rad."""
     nside = 2.0**order
     # corner of the pixels at the equatorial border of the polar caps (HEALPix' own bound)
-    z, t = 2 / 3, 1 - 1 / nside
-    top = 1 - t * t / 3
-    phi = np.pi / (4 * nside)
-    a = np.array([np.sqrt(1 - z * z) * np.cos(phi), np.sqrt(1 - z * z) * np.sin(phi), z])
-    b = np.array([np.sqrt(1 - top * top), 0.0, top])
-    return float(2 * np.arcsin(min(1.0, float(np.sqrt(np.square(a - b).sum())) / 2)))
+    z, top, phi = 2 / 3, 1 - (1 - 1 / nside) ** 2 / 3, math.pi / (4 * nside)
+    low, high = math.sqrt(1 - z * z), math.sqrt(1 - top * top)
+    chord = math.hypot(low * math.cos(phi) - high, low * math.sin(phi), z - top)
+    return 2 * math.asin(min(1.0, chord / 2))

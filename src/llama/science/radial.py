@@ -213,7 +213,7 @@ class PerCell:
         terms = _chebyshev_transform(4) @ np.stack(values)
         at = np.empty(cell.size, np.int64)
         at[by] = np.repeat(np.arange(each.size), np.diff(first, append=cell.size))
-        return np.asarray((terms[:, at] * _polynomials((log_alpha - middle[at]) / half[at], 4)).sum(axis=0))
+        return np.asarray((terms.take(at, axis=1) * _polynomials((log_alpha - middle[at]) / half[at], 4)).sum(axis=0))
 
     def mean_q_some(self) -> float:
         return self.q_some
