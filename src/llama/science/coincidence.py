@@ -17,7 +17,7 @@ from llama.science.overlap import Nodes, overlap_nodes
 from llama.science.poisson import log_j1
 from llama.science.psf import log_density, rings, unit_vectors
 from llama.science.quadtree import SkyTree, log_sum_by
-from llama.science.radial import Likely, Marginal, PerCell, Pinned, Radial
+from llama.science.radial import Likely, Marginal, PerCell, Pinned, Radial, along_log_alpha
 from llama.science.response import SeasonTable, alpha, interpolate_sin_dec, signal_rows
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
@@ -254,18 +254,18 @@ def mean_distance_mpc(skymap: SkyMap) -> float | None:
 
 def _log_stranger_rate(season: SeasonTable, search: Search, rows: Float, neutrinos: Neutrinos) -> Float:
     """ln of (ṅ/f_b) ∫(a/α) PSF J_1(0, r_ν,max; α) dΩ: astrophysical neutrinos like this one, s⁻¹ sr⁻¹ GeV⁻¹."""
-    log_alpha = np.linspace(np.log(season.alpha.min()), np.log(season.alpha.max()), 300)
-    log_volume = log_j1(
-        search.horizon_mpc(search.e_gw_max_eu), np.exp(log_alpha) * search.count_max_mpc2, search.log_nu_span
+    if not len(neutrinos):
+        return np.empty(0)
+    offsets, weights = rings(neutrinos.sigma_rad, 16, 16)
+    psi, azimuth, dec = offsets[..., 0], offsets[..., 1], neutrinos.dec_rad[:, None]
+    sin_dec = np.sin(dec) * np.cos(psi) + np.cos(dec) * np.sin(psi) * np.cos(azimuth)
+    count_scale = alpha(season, sin_dec)
+    per_source = interpolate_sin_dec(season, rows, np.arange(len(neutrinos))[:, None], sin_dec) / count_scale
+    horizon = search.horizon_mpc(search.e_gw_max_eu)
+    log_volume = along_log_alpha(
+        lambda scale: log_j1(horizon, scale * search.count_max_mpc2, search.log_nu_span), count_scale
     )
-    averages = np.empty(len(neutrinos))
-    for i, (dec, sigma) in enumerate(zip(neutrinos.dec_rad, neutrinos.sigma_rad, strict=True)):
-        offsets, weights = rings(float(sigma), 16, 16)
-        psi, azimuth = offsets.T
-        sin_dec = np.sin(dec) * np.cos(psi) + np.cos(dec) * np.sin(psi) * np.cos(azimuth)
-        count_scale = alpha(season, sin_dec)
-        per_source = interpolate_sin_dec(season, rows[i], None, sin_dec) / count_scale
-        averages[i] = weights @ (per_source * np.exp(np.interp(np.log(count_scale), log_alpha, log_volume)))
+    averages = (weights * per_source * np.exp(log_volume)).sum(axis=-1)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(search.source_rate_mpc3_s / search.beaming) + np.log(averages))
 

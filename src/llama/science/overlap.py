@@ -132,7 +132,7 @@ class _Walk:
 
     def _bounds(self, order: int, entries: _Entries) -> tuple[Float, Float, Float]:
         """|d ln PSF/dψ| at the centre, and ln of a lower and an upper bound of each entry's integral."""
-        sine2 = np.minimum(self._quarter(vectors(order, entries.ipix, 0.5, 0.5), entries.neutrino), 1.0)
+        sine2 = np.minimum(self._quarter(self._points(order, entries, self.tree.centre), entries.neutrino), 1.0)
         sine, cosine = np.sqrt(sine2), np.sqrt(1 - sine2)  # of ψ/2
         up, across = np.sin(max_radius(order) / 2), np.cos(max_radius(order) / 2)
         near = np.maximum(sine * across - cosine * up, 0.0)
@@ -155,10 +155,7 @@ class _Walk:
 
     def _emit_single(self, order: int, entries: _Entries) -> None:
         if entries.node.size:
-            inside = self._inside(order, entries)
-            direction = self.tree.direction.take(entries.node, axis=0)
-            direction[inside] = vectors(order, entries.ipix[inside], 0.5, 0.5)
-            self._emit(entries, direction, inside, 1)
+            self._emit(entries, self._points(order, entries, self.tree.direction), self._inside(order, entries), 1)
 
     def _emit_quad(self, order: int, entries: _Entries) -> None:
         if entries.node.size:
@@ -170,6 +167,15 @@ class _Walk:
         density = self._log_density(self._quarter(direction, entries.neutrino), entries.neutrino)
         weight = entries.log_probability - np.log(points) + density
         self.emitted.append((entries.neutrino, direction, weight, entries.node, part))
+
+    def _points(self, order: int, entries: _Entries, of_node: Float) -> Float:
+        """A direction that each node of the tree has, for entries finer than the map their centre."""
+        if order + 1 >= self.tree.level.size:
+            return vectors(order, entries.ipix, 0.5, 0.5)
+        points = of_node.take(entries.node, axis=0)
+        inside = np.flatnonzero(self._inside(order, entries))
+        points[inside] = vectors(order, entries.ipix[inside], 0.5, 0.5)
+        return points
 
     def _inside(self, order: int, entries: _Entries) -> Bool:
         """Whether an entry is finer than the map, so that its node is the cell around it."""

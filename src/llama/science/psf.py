@@ -43,19 +43,20 @@ def legendre(points: int) -> tuple[Float, Float]:
     return nodes, weights
 
 
-def rings(sigma_rad: float, steps: int = 24, turns: int = 24) -> tuple[Float, Float]:
+def rings(sigma_rad: ArrayLike, steps: int = 24, turns: int = 24) -> tuple[Float, Float]:
     """Points of equal weight in azimuth, Gauss weights in distance, for averages over the density.
 
     Returns:
-        offsets: (steps·turns, 2) ψ and azimuth, rad.
+        offsets: (…, steps·turns, 2) ψ and azimuth, rad, for each sigma.
         weights: (steps·turns,) sum to one.
     """
     nodes, weights = legendre(steps)
-    kappa = 1 / sigma_rad**2
+    kappa = 1 / np.square(np.asarray(sigma_rad, dtype=np.float64))[..., None]
     # u is the probability beyond ψ; in u the density is flat
     beyond = (nodes + 1) / 2
     one_minus_cos = -np.log1p(-beyond * -np.expm1(-2 * kappa)) / kappa
     psi = 2 * np.arcsin(np.sqrt(np.clip(one_minus_cos / 2, 0, 1)))
-    azimuth = (np.arange(turns) + 0.5) * (2 * np.pi / turns)
-    offsets = np.stack([np.repeat(psi, turns), np.tile(azimuth, steps)], axis=-1)
+    psi = np.repeat(psi, turns, axis=-1)
+    azimuth = np.tile((np.arange(turns) + 0.5) * (2 * np.pi / turns), steps)
+    offsets = np.stack([psi, np.broadcast_to(azimuth, psi.shape)], axis=-1)
     return offsets, np.repeat(weights / 2 / turns, turns)

@@ -29,7 +29,7 @@ class SkyTree:
         log_probability: (m,) ln of the map's probability inside.
         cell: (m,) index of the map cell that is this node, −1 where the map is finer.
         child: (m,) first child of a node where the map is finer. children: (m,) how many it has, 0 for cells.
-        direction: (m, 3) unit vector to the centre of its probability.
+        direction: (m, 3) unit vector to the centre of its probability. centre: (m, 3) to the centre of the node.
     """
 
     level: Index
@@ -39,6 +39,7 @@ class SkyTree:
     child: Index
     children: Index
     direction: Float
+    centre: Float
 
     @classmethod
     def of(cls, skymap: SkyMap) -> SkyTree:
@@ -101,28 +102,29 @@ class _Level:
     probability: Float
     cell: Index
     children: Index
+    centre: Float
     moment: Float  # (m, 3) ∫ P direction
 
     @classmethod
     def empty(cls) -> _Level:
         none = np.empty(0, np.int64)
-        return cls(none, np.empty(0), none, none, np.empty((0, 3)))
+        return cls(none, np.empty(0), none, none, np.empty((0, 3)), np.empty((0, 3)))
 
 
 def _level(order: int, ipix: Index, probability: Float, cell: Index, finer: _Level) -> _Level:
     """One order: its own cells and the parents of the finer nodes."""
     parent = finer.ipix >> 2
     first = np.flatnonzero(np.diff(parent, prepend=-1))
-    pixels, probabilities, children = ipix, probability, np.zeros(ipix.size, np.int64)
-    moments = probability[:, None] * vectors(order, ipix, 0.5, 0.5)
-    if first.size:
-        pixels = np.concatenate([pixels, parent[first]])
-        probabilities = np.concatenate([probabilities, np.add.reduceat(finer.probability, first)])
-        children = np.concatenate([children, np.diff(first, append=parent.size)])
-        moments = np.concatenate([moments, np.add.reduceat(finer.moment, first)])
+    pixels = np.concatenate([ipix, parent[first]])
     by = np.argsort(pixels, kind="stable")
-    cells = np.concatenate([cell, np.full(first.size, -1)])
-    return _Level(pixels[by], probabilities[by], cells[by], children[by], moments.take(by, axis=0))
+    below = [np.add.reduceat(column, first) if first.size else column for column in (finer.probability, finer.moment)]
+    probabilities = np.concatenate([probability, below[0]])[by]
+    children = np.concatenate([np.zeros(ipix.size, np.int64), np.diff(first, append=parent.size)])[by]
+    cells = np.concatenate([cell, np.full(first.size, -1)])[by]
+    centre = vectors(order, pixels[by], 0.5, 0.5)
+    moment = probabilities[:, None] * centre
+    moment[np.flatnonzero(cells < 0)] = below[1]
+    return _Level(pixels[by], probabilities, cells, children, centre, moment)
 
 
 def _joined(cls: type[SkyTree], levels: list[_Level]) -> SkyTree:
@@ -140,7 +142,8 @@ def _joined(cls: type[SkyTree], levels: list[_Level]) -> SkyTree:
         cell=np.concatenate([one.cell for one in levels]),
         child=child,
         children=children,
-        direction=mean / np.sqrt(np.square(mean).sum(axis=-1, keepdims=True)),
+        direction=mean / np.sqrt(np.einsum("ij,ij->i", mean, mean))[:, None],
+        centre=np.concatenate([one.centre for one in levels]),
     )
 
 

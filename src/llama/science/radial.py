@@ -28,11 +28,11 @@ LogF = Callable[[Float, float], Float]  # ln f of (n⁺, L_ν)
 _FITTED_M = (-20.0, 60.0)  # mu/sigma that the fit covers; beyond it every value is integrated by itself
 _FITTED_V = (-40.0, 12.0)
 _MARGIN = 0.2  # of the fit in ln α: points of a cell may have more or less than its centre
-_SOME_ERROR, _SLOPE_ERROR = 1e-7, 1e-4  # terms below these are left out
+_SOME_ERROR, _SLOPE_ERROR = 1e-6, 1e-4  # terms below these are left out
 _RADII = 32
 _STRAIGHT = 0.02  # in ln α: the second derivative is 0.3 at most, so a line is good to 1e-4
 _SAMPLE = 1000
-_PRODUCT = 1 << 17
+_PRODUCT = 1 << 18
 
 class Radial(Protocol):
     """Averages over distance in one mode."""
@@ -95,10 +95,10 @@ class Marginal:
         return float(np.log(2 / (self.snr * span) * (high**3 - low**3) / 3))
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
-        return _along_log_alpha(self.exact_log_q1, alpha)
+        return along_log_alpha(self.exact_log_q1, alpha)
 
     def mean_q_some(self) -> float:
-        return self.likely.mean(np.exp(_along_log_alpha(self._exact_log_q_some, self.likely.alpha)))
+        return self.likely.mean(np.exp(along_log_alpha(self._exact_log_q_some, self.likely.alpha)))
 
     def exact_log_q1(self, alpha: Float) -> Float:
         """ln of ∫ r² S(r) Q_1 dr over ∫ r² S(r) dr, S = 1 between r_lo and r_hi for a known SNR."""
@@ -187,7 +187,7 @@ class PerCell:
             result[own] = self._log_q1_within(cell[own], np.log(alpha[own]))
         missing = np.flatnonzero(np.isnan(result))
         if missing.size:
-            result[missing] = _along_log_alpha(self._anywhere_log_q1, alpha[missing], order=8)
+            result[missing] = along_log_alpha(self._anywhere_log_q1, alpha[missing], order=8)
         return result
 
     def _at_nodes(self, wanted: NDArray[np.int64]) -> tuple[Float, Float]:
@@ -225,7 +225,9 @@ class PerCell:
         reached = np.cumsum(np.exp(self.tree.log_probability[leaf]))
         picked = leaf[np.searchsorted(reached, (np.arange(_SAMPLE) + 0.5) / _SAMPLE * reached[-1])]
         m, log_a = self.m[self.tree.cell[picked]], self.log_a[self.tree.cell[picked]]
-        return np.array([_log_sum(self.fit.log_q1(m, log_a + np.log(a))) - np.log(_SAMPLE) for a in alpha])
+        at = np.log(alpha)[:, None] + log_a
+        values = self.fit.log_q1(np.tile(m, alpha.size), at.ravel()).reshape(at.shape)
+        return _log_sum(values) - np.log(_SAMPLE)
 
 
 def _cell_parameters(search: Search, skymap: SkyMap) -> tuple[Float, Float]:
@@ -293,7 +295,7 @@ class DistanceFit:
         return self._evaluate(self.slope_terms, _mean_slope, m, log_a)
 
     def q_some(self, m: Float, log_a: Float) -> Float:
-        """⟨Q_{≥1}⟩ at each point, good to 1e-6."""
+        """⟨Q_{≥1}⟩ at each point, good to 1e-5."""
         return self._evaluate(self.some_terms, _mean_q_some, m, log_a)
 
     def _evaluate(
@@ -340,7 +342,7 @@ def integrate_over_distance(log_f: LogF, m: Float, log_a: Float, span: float) ->
     return _log_sum(log_p + log_f(np.exp(log_a)[:, None] / x**2, span)) - _log_sum(log_p)
 
 
-def _along_log_alpha(log_f: Callable[[Float], Float], alpha: Float, order: int = 20) -> Float:
+def along_log_alpha(log_f: Callable[[Float], Float], alpha: Float, order: int = 20) -> Float:
     """A function of α alone at many points, by a Chebyshev fit in ln α over their range."""
     if alpha.size <= order:
         return log_f(alpha)
