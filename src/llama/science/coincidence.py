@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from llama.science.background import energy_cap_gev, log_background_density
 from llama.science.distance import conditional_moments
+from llama.science.fit import along_log_alpha
 from llama.science.overlap import Nodes, overlap_nodes
 from llama.science.poisson import log_j1
 from llama.science.psf import log_density, rings, unit_vectors
 from llama.science.quadtree import SkyTree, log_sum_by
-from llama.science.radial import Likely, Marginal, PerCell, Pinned, Radial, along_log_alpha
+from llama.science.radial import Likely, Marginal, PerCell, Pinned, Radial
 from llama.science.response import SeasonTable, alpha, interpolate_sin_dec, signal_rows
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
@@ -254,8 +255,6 @@ def mean_distance_mpc(skymap: SkyMap) -> float | None:
 
 def _log_stranger_rate(season: SeasonTable, search: Search, rows: Float, neutrinos: Neutrinos) -> Float:
     """ln of (ṅ/f_b) ∫(a/α) PSF J_1(0, r_ν,max; α) dΩ: astrophysical neutrinos like this one, s⁻¹ sr⁻¹ GeV⁻¹."""
-    if not len(neutrinos):
-        return np.empty(0)
     offsets, weights = rings(neutrinos.sigma_rad, 16, 16)
     psi, azimuth, dec = offsets[..., 0], offsets[..., 1], neutrinos.dec_rad[:, None]
     sin_dec = np.sin(dec) * np.cos(psi) + np.cos(dec) * np.sin(psi) * np.cos(azimuth)
