@@ -12,7 +12,7 @@ import numpy as np
 
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.search import Search
-from llama.science.times import utc_from_gps
+from llama.science.times import mjd_from_gps, utc_from_gps
 
 GPS = 1032434331.5  # 2012-09-23, inside IC86-2012
 EVENTS_OF_SEASON = "IC86-2012-events.txt"
@@ -27,7 +27,7 @@ def real_neutrinos(data: Path, count: int, kind: str = "archival", first: int = 
     gps = GPS - 480.0 + 960.0 * (np.arange(count) + 0.5) / max(count, 1)
     return tuple(
         NeutrinoRow(
-            mjd=float(event[0]), ra=float(event[3]), dec=float(event[4]), zenith=float(event[6]),
+            mjd=float(mjd_from_gps(gps[i])), ra=float(event[3]), dec=float(event[4]), zenith=float(event[6]),
             azimuth=float(event[5]), sigma=max(float(event[2]), 0.2), energy=float(10 ** event[1]), type=kind,
             run=0, event=first + i, season="IC86-2012", i3event=f"IC86-2012_{first + i}", gps=float(gps[i]),
         )

@@ -111,6 +111,7 @@ def test_the_alert_itself_is_good() -> None:
         ("event.classification.BNS", 1.5, "from 0 to 1"),
         ("event.classification.BNS", "NaN", "event.classification.BNS is 'NaN'"),
         ("event.classification.Terrestrial", ..., "no Terrestrial"),
+        ("event.classification.BBH", 0.9, "sums to 1.9, not to 1"),
         ("event.skymap", "%%% not base64 %%%", "not base64"),
         ("event.skymap", "U0lNUExFICA", "not base64"),
         ("event.skymap", "ſ", "not base64"),

@@ -28,7 +28,7 @@ from llama.science.response import IceCubeTables
 from llama.science.search import Search
 
 ICECUBE_TABLES: Shared[IceCubeTables] = Shared("icecube_tables.h5", IceCubeTablesFile())
-SEARCH: Shared[Search] = Shared("search.json", Record(Search))
+SEARCH: Shared[Search] = Shared("search.json", Record(Search, whole=True))
 POPULATIONS: Shared[Populations] = Shared("populations.hdf5", PopulationsFile())
 
 TRIGGER = SKYMAP_INFO.select("gps_time")

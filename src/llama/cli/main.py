@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -32,20 +33,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Our arrays are small and several steps run at once: threads of the linear algebra library take longer to wake
     # than to work. Set before numpy is loaded, here and in every process that is started from here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if words[:1] in (["-V"], ["--version"]):
-        print(f"llama {llama.__version__}")
-        return 0
-    if words[:1] == ["--help-env"]:
-        return _run(_print_settings)
-    command = _command(words)
-    if command is None:
-        return _usage(words)
-    return _run(lambda: _call(command, words[len(command) :]))
+    _mend_streams()
+    return _run(lambda: _answer(words))
 
 
 def skymap_info() -> int:
     """The program `skymap_info`."""
     return main(["skymap_info", *sys.argv[1:]])
+
+
+def _mend_streams() -> None:
+    """Whatever the terminal can show and whoever started us: text can be printed.
+
+    A character that the locale does not know is shown as `?`; what was closed by the caller is thrown away.
+    """
+    # Never closed by us: they stand in for the process's own streams
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and (stream.encoding or "").lower().replace("-", "") != "utf8":
+            stream.reconfigure(errors="replace")
+
+
+def _answer(words: list[str]) -> int:
+    if words[:1] in (["-V"], ["--version"]):
+        print(f"llama {llama.__version__}")
+        return 0
+    if words[:1] == ["--help-env"]:
+        return _print_settings()
+    command = _command(words)
+    return _usage(words) if command is None else _call(command, words[len(command) :])
 
 
 def _call(command: tuple[str, ...], words: list[str]) -> int:
@@ -93,7 +110,9 @@ def _usage(words: list[str]) -> int:
 
 def _run(call: Callable[[], int]) -> int:
     try:
-        return call()
+        status = call()
+        sys.stdout.flush()  # a full disk or a closed pipe is to be met here, not at exit
+        return status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -104,7 +123,16 @@ def _run(call: Callable[[], int]) -> int:
         if not isinstance(error, _expected()):
             raise
         print(f"llama: {_message(error)}", file=sys.stderr)
+        _drop_unprintable()
         return 1
+
+
+def _drop_unprintable() -> None:
+    """Throw away what standard output does not take, or Python would complain of it once more at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _expected() -> tuple[type[Exception], ...]:

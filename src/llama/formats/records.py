@@ -38,10 +38,15 @@ def _first_non_finite(value: Any, where: str = "$") -> str:
 
 
 class Record(Generic[T]):
-    """A frozen dataclass as a JSON object. Unknown keys are ignored, missing ones need a default."""
+    """A frozen dataclass as a JSON object. Unknown keys are ignored, missing ones need a default.
 
-    def __init__(self, kind: type[T]) -> None:
+    With `whole`, the object must have every key and no other: where people write the file, a misspelt key must not
+    quietly stand for the default.
+    """
+
+    def __init__(self, kind: type[T], *, whole: bool = False) -> None:
         self.kind = kind
+        self._whole = whole
 
     def write(self, value: T, path: Path) -> None:
         path.write_bytes(to_json(value))
@@ -52,9 +57,19 @@ class Record(Generic[T]):
     def decode(self, data: bytes) -> T:
         """The record in `data`; RecordError says which field is wrong and how."""
         try:
-            return msgspec.json.decode(data, type=self.kind)
+            record = msgspec.json.decode(data, type=self.kind)
+            if self._whole:
+                self._check_keys(msgspec.json.decode(data, type=dict[str, Any]))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise RecordError(str(error)) from error
+        return record
+
+    def _check_keys(self, given: dict[str, Any]) -> None:
+        names = [field.name for field in msgspec.inspect.type_info(self.kind).fields]  # type: ignore[attr-defined]
+        if unknown := [key for key in given if key not in names]:
+            raise RecordError(f"no such key: {', '.join(unknown)}; there are {', '.join(names)}")
+        if missing := [name for name in names if name not in given]:
+            raise RecordError(f"it lacks {', '.join(missing)}")
 
 
 class JsonObject:

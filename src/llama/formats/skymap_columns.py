@@ -50,10 +50,11 @@ def columns_of(table: Table, used: list[str], raw: list[NDArray[Any]], order: Ar
     for column, name, stored in zip(columns, used, raw, strict=True):
         column[:] = table.native(stored, name)
         scale = _scale(name, table.unit(name))
-        if scale is None:
-            column /= cell_area_sr(order)
-        elif scale != 1:
-            column *= scale
+        with np.errstate(over="ignore"):  # damaged values may become infinite, which is refused later
+            if scale is None:
+                column /= cell_area_sr(order)
+            elif scale != 1:
+                column *= scale
     if len(used) == 4:
         columns[1:] = valid_distance(columns[1], columns[2], columns[3])
     return columns

@@ -34,7 +34,7 @@ def parse_xml(data: bytes) -> etree._Element:
     try:
         root = etree.fromstring(data, parser)
     except (etree.LxmlError, ValueError) as error:
-        raise NoticeError(f"malformed XML: {error}") from error
+        raise NoticeError(f"malformed XML: {error}; get the notice again from where it came") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise NoticeError(_NO_DOCTYPE)
     return root

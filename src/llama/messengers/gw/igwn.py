@@ -45,7 +45,7 @@ def _object(data: bytes) -> dict[str, Any]:
     try:
         notice = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NoticeError(f"malformed JSON: {error}") from error
+        raise NoticeError(f"malformed JSON: {error}; get the notice again from where it came") from error
     if not isinstance(notice, dict):
         raise NoticeError(f"a JSON {type(notice).__name__}, not the object that a notice is")
     return notice

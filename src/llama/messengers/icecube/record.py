@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +11,18 @@ import numpy as np
 from llama.ports import Neutrino, NeutrinoWindow
 from llama.science.times import gps_from_mjd, utc_from_gps
 
+TYPES = ("observation", "archival", "blinded", "injected", "simulated")
+"""What a neutrino can be. Partners skip what is `blinded`, so a misspelt type would be taken for an observation."""
+
+_SAME_TIME_S = 0.01  # releases give 1e-8 days, which is 0.9 ms
+
 
 @dataclass(frozen=True, slots=True)
 class NeutrinoRow:
     """One neutrino: degrees (ICRS), GeV, UTC Modified Julian Date, GPS seconds.
 
     `sigma` is the 1σ error of the direction as one circle (the width of the Gaussian PSF), `energy` the muon's at the
-    detector. `type` is observation, archival, blinded, injected or simulated. `i3event` is unique in its sample.
+    detector. `type` is one of TYPES. `i3event` is unique in its sample.
     Raises ValueError, which the codec reports with the place in the file, for what cannot be a neutrino.
     """
 
@@ -40,10 +46,12 @@ class NeutrinoRow:
             raise ValueError(f"{what} has time MJD {self.mjd}, GPS {self.gps}; both must be finite")
         if not (math.isfinite(self.energy) and self.energy > 0):
             raise ValueError(f"{what} has energy {self.energy} GeV; it must be above zero")
-        if not (math.isfinite(self.sigma) and self.sigma > 0):
-            raise ValueError(f"{what} has angular error {self.sigma} deg; it must be above zero")
+        if not 0 < self.sigma <= 180:
+            raise ValueError(f"{what} has angular error {self.sigma} deg; it must be above zero and at most 180")
         if not (math.isfinite(self.ra) and abs(self.dec) <= 90):
             raise ValueError(f"{what} has direction RA {self.ra}, Dec {self.dec} deg, which is not on the sky")
+        if self.type not in TYPES:
+            raise ValueError(f"{what} has type {self.type!r}; there are {', '.join(TYPES)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +82,24 @@ class NeutrinoList:
     def __post_init__(self) -> None:
         if not self.start_gps < self.stop_gps:
             raise ValueError(f"the window stops ({self.stop_gps}) before it starts ({self.start_gps})")
-        names = [row.i3event for row in self.neutrinos]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        length = self.stop_gps - self.start_gps
+        if not 0 <= self.covered_s <= length + _SAME_TIME_S:
+            raise ValueError(f"covered_s is {self.covered_s}; it must be from 0 to the window's {length} s")
+        if self.complete and (self.season is None or self.covered_s < length - _SAME_TIME_S):
+            raise ValueError(f"it says it is complete, but covers {self.covered_s} of {length} s of {self.season}")
+        self._check_times()
+        counts = Counter(row.i3event for row in self.neutrinos)
+        if twice := sorted(name for name, count in counts.items() if count > 1):
             raise ValueError(f"neutrino {twice[0]} is in the list twice; i3event must be unique")
+
+    def _check_times(self) -> None:
+        """One time each, inside the window: an edit of `mjd` alone must not give a result for the old time."""
+        times = np.atleast_1d(gps_from_mjd(np.array([row.mjd for row in self.neutrinos], dtype=np.float64)))
+        for row, gps in zip(self.neutrinos, times.tolist(), strict=True):
+            if abs(row.gps - gps) > _SAME_TIME_S:
+                raise ValueError(f"neutrino {row.i3event} has mjd {row.mjd}, which is gps {gps}, but gps {row.gps}")
+            if not self.start_gps - _SAME_TIME_S <= row.gps <= self.stop_gps + _SAME_TIME_S:
+                raise ValueError(f"neutrino {row.i3event} at gps {row.gps} is outside the list's window")
 
 
 def from_window(window: NeutrinoWindow, source: str) -> NeutrinoList:
