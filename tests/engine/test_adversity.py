@@ -356,6 +356,39 @@ def test_something_that_is_no_file_in_place_of_a_product(bench: Bench, kind: str
     bench.make(UPPER)
 
 
+CLAIM = """
+import sys
+from pathlib import Path
+import toys
+from llama.engine.claim import Owner
+from llama.engine.event import Event
+from llama.engine.making import Maker, utc_now
+from llama.engine.store import SharedDigests
+
+world = toys.environment()
+maker = Maker(toys.CHAIN, world, SharedDigests(world))
+print(maker.claim(Event(Path(sys.argv[1])), toys.UPPER, now=utc_now(), owner=Owner.myself()), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_maker_in_a_container_of_the_same_host_name_is_not_taken_for_dead(bench: Bench) -> None:
+    inside = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("making a process namespace needs root")
+    child = subprocess.Popen(
+        [*inside, sys.executable, "-c", CLAIM, bench.event.path],
+        env={**os.environ, "PYTHONPATH": str(HERE)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    assert b"upper.txt" in child.stdout.readline()
+    bench.now = utc_now()
+    assert bench.status(UPPER).kind is Kind.RUNNING
+    child.communicate()
+
+
 # ---------------------------------------------------------------------- watching
 
 

@@ -99,6 +99,19 @@ def test_adopt_remake_versions_get_check_and_repair(event: Event, capsys: Captur
     assert "say which file" in capsys.readouterr().err
 
 
+def test_a_misspelt_name_is_not_vetoed_in_silence(event: Event, capsys: Capture) -> None:
+    for action in ("veto", "unveto", "lock", "unlock"):
+        assert main(["event", action, "NEUTRINO"]) == 1
+        assert "no file or product 'NEUTRINO'" in capsys.readouterr().err
+    assert event.refresh().vetoes == {}
+
+
+def test_remake_says_when_it_will_not_happen(event: Event, capsys: Capture) -> None:
+    assert main(["event", "veto", "P_ASTRO", "--why", "wrong"]) == 0
+    assert main(["event", "remake", "P_ASTRO"]) == 0
+    assert "p_astro.json: asked for, but held: vetoed: wrong" in capsys.readouterr().out
+
+
 def test_flags_are_shown_and_set(event: Event, capsys: Capture) -> None:
     assert main(["flags"]) == 0
     assert "role=test" in capsys.readouterr().out
@@ -147,6 +160,9 @@ def test_run_says_what_it_does_not_understand(event: Event, capsys: Capture) -> 
     assert main(["run", "-o", "nowhere/S1"]) == 1
     assert main(["run", "-o", "--downselect", "colour=blue"]) == 1
     assert "colour" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", "-o", "-v", "loudly"])
+    assert "DEBUG" in capsys.readouterr().err
 
 
 def test_run_once_makes_what_is_asked_for(event: Event) -> None:

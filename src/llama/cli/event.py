@@ -21,7 +21,6 @@ Actions:
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +54,6 @@ def main(args: argparse.Namespace) -> int:
     from llama import app
     from llama.engine.errors import EventError
 
-    args.ascii = args.ascii or not _shows_unicode()
     word, action, names = _split(args.words)
     pipeline = app.environment().pipeline(args.pipeline or app.DEFAULT_PIPELINE_NAME)
     event = _event(word)
@@ -70,15 +68,11 @@ def main(args: argparse.Namespace) -> int:
             raise EventError(f"llama event {action}: say which file")
         print("\n".join(_ON_FILES[action](event, pipeline, filename, args) for filename in files))
         return 0
+    _refuse_unknown(event, pipeline, files)
     targets: list[str | None] = [*files] or [None]
     for filename in targets:
         print(_note(event, action, filename, args.why))
     return 0
-
-
-def _shows_unicode() -> bool:
-    """Whether marks and branches can be printed in this locale."""
-    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def _split(words: list[str]) -> tuple[str, str, list[str]]:
@@ -116,6 +110,15 @@ def _filename(name: str, pipeline: Pipeline) -> str:
         return pipeline.find(name).filename
     except PipelineError:
         return name
+
+
+def _refuse_unknown(event: Event, pipeline: Pipeline, files: list[str]) -> None:
+    """A veto or lock of a misspelt name would hold nothing, and nobody would notice."""
+    from llama.engine.errors import EventError
+
+    known = {*pipeline.by_filename, *event.refresh().files}
+    if unknown := [name for name in files if name not in known]:
+        raise EventError(f"{event.id} has no file or product {unknown[0]!r}; `llama event` lists them")
 
 
 # ---------------------------------------------------------------------- showing
@@ -253,6 +256,9 @@ def _adopt(event: Event, pipeline: Pipeline, filename: str, args: argparse.Names
 
 def _remake(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:
     event.remake(pipeline.find(filename), why=args.why, now=datetime.now(UTC))
+    status = _judged(event, pipeline)[filename]
+    if status.kind == "held":
+        return f"{filename}: asked for, but held: {status.why}"
     return f"{filename}: will be made again by the next `llama run`"
 
 

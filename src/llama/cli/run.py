@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dry-run-pipeline", action="store_true", help="print the products that would be made, and stop")
     add("--print-downselections", action="store_true", help="print the keys of --downselect, and stop")
     add("--print-default-pipeline", action="store_true", help="print the default pipeline, and stop")
-    add("-v", "--verbosity", metavar="LEVEL", default="INFO", type=str.upper, help="debug, info, warning or error")
+    levels = ("DEBUG", "INFO", "WARNING", "ERROR")
+    add("-v", "--verbosity", metavar="LEVEL", default="INFO", type=str.upper, choices=levels, help=", ".join(levels))
     add("-l", "--logfile", type=Path, metavar="LOGFILE", help="write a log there too, always at level debug")
 
 

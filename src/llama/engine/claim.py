@@ -11,6 +11,8 @@ from pathlib import Path
 from llama.engine.journal import Claimed
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PID_NAMESPACE = Path("/proc/self/ns/pid")
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC  # Linux: PROC_PID_INIT_INO
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,11 @@ def is_dead(claim: Claimed, me: Owner) -> bool:
     """Whether the claimant is known to be gone. Of another machine nothing is known: its claim must expire."""
     if claim.host != me.host:
         return False
-    if claim.boot != me.boot:
+    boot, namespace = claim.boot.partition("/")[::2]
+    if boot != me.boot.partition("/")[0]:
         return True
+    if namespace != me.boot.partition("/")[2]:  # a container on this machine, whose process numbers mean nothing here
+        return False
     return process_start(claim.pid) != claim.started
 
 
@@ -44,9 +49,11 @@ def is_expired(claim: Claimed, now: datetime) -> bool:
 
 
 def boot_id() -> str:
-    """Differs after every boot."""
+    """Differs after every boot; in a container, followed by a slash and the namespace of its process numbers."""
     if _BOOT_ID.exists():
-        return _BOOT_ID.read_text().strip()
+        namespace = _PID_NAMESPACE.stat().st_ino
+        container = "" if namespace == _FIRST_PID_NAMESPACE else f"/{namespace}"
+        return _BOOT_ID.read_text().strip() + container
     import psutil  # macOS
 
     return f"{psutil.boot_time():.0f}"

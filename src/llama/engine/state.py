@@ -237,12 +237,11 @@ class State:
 
     def _flagged(self, entry: Flagged) -> None:
         cautious = Flags().as_dict()
-        for name, value in entry.flags.items():
-            if name in cautious:
-                try:
-                    self.flags = self.flags.replace({name: value})
-                except ValueError:  # a value of a later version
-                    self.flags = self.flags.replace({name: cautious[name]})
+        known = {name: value for name, value in entry.flags.items() if name in cautious}
+        try:
+            self.flags = self.flags.replace(known)
+        except ValueError:  # values of a later version
+            self.flags = self.flags.replace({name: cautious[name] for name in known})
         if entry.flags.get("vetoed") is True:
             self._stop(None)
 
