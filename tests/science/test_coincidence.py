@@ -485,6 +485,16 @@ def test_most_probable_direction_is_between_map_and_neutrino():
     assert np.hypot((ra - phi - 0.02) * np.sin(theta), dec - np.pi / 2 + theta) < 0.03
 
 
+def test_most_probable_direction_passes_over_a_neutrino_that_no_source_gives():
+    beside = several(2)
+    beside.energy_gev[0] = 11.0  # below everything the table's signal reaches; real seasons hold such events
+    result = coincidence(rough_map(), TRIGGER, beside, SEASON, CBC)
+    assert np.isneginf(result.log_odds).tolist() == [True, False]
+    alone = Neutrinos(*(getattr(beside, name)[1:] for name in Neutrinos.__dataclass_fields__))
+    expected = most_probable_direction(coincidence(rough_map(), TRIGGER, alone, SEASON, CBC), alone)
+    assert most_probable_direction(result, beside) == pytest.approx(expected, abs=1e-12)
+
+
 def test_prepared_gives_the_same():
     skymap = rough_map()
     ready = prepare(skymap, TRIGGER, SEASON, CBC)

@@ -343,8 +343,9 @@ def most_probable_direction(result: CoincidenceResult, neutrinos: Neutrinos) -> 
     density = result.prepared.tree.log_density()[nodes.node] + log_density(
         quarter, neutrinos.sigma_rad[nodes.neutrino]
     )
-    shape = density + result.log_integrand - nodes.log_integral(result.log_integrand)[nodes.neutrino]
-    best = np.where(possible, shape + result.log_odds[nodes.neutrino], -np.inf)
+    share = np.full(result.log_odds.size, -np.inf)  # odds of 0 may have integrals of 0: no difference of infinities
+    np.subtract(result.log_odds, nodes.log_integral(result.log_integrand), share, where=result.log_odds > -np.inf)
+    best = density + result.log_integrand + share[nodes.neutrino]
     x, y, z = nodes.direction[int(np.nanargmax(best))]
     return float(np.arctan2(y, x) % (2 * np.pi)), float(np.arctan2(z, np.hypot(x, y)))
 
