@@ -23,7 +23,7 @@ from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.products import WINDOW_S
 from llama.messengers.icecube.record import from_window
 from llama.ports import NeutrinoSource
-from llama.science.coincidence import GWTrigger, coincidence, prepare, prepare
+from llama.science.coincidence import GWTrigger, coincidence, prepare
 from llama.science.response import SeasonTable
 from llama.science.search import Search
 
