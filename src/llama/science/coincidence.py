@@ -335,18 +335,17 @@ def _log_sum(values: Float) -> float:
 def most_probable_direction(result: CoincidenceResult, neutrinos: Neutrinos) -> tuple[float, float] | None:
     """Right ascension and declination (rad) where a common source is likeliest, None when there can be none."""
     nodes = result.nodes
-    possible = np.isfinite(result.log_odds)[nodes.neutrino]
-    if not possible.any():
+    if not np.isfinite(result.log_odds[nodes.neutrino]).any():
         return None
     centre = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad).reshape(-1, 3)[nodes.neutrino]
     quarter = np.square(nodes.direction - centre).sum(axis=-1) / 4
     density = result.prepared.tree.log_density()[nodes.node] + log_density(
         quarter, neutrinos.sigma_rad[nodes.neutrino]
     )
-    share = np.full(result.log_odds.size, -np.inf)  # odds of 0 may have integrals of 0: no difference of infinities
-    np.subtract(result.log_odds, nodes.log_integral(result.log_integrand), share, where=result.log_odds > -np.inf)
+    share = result.log_odds.copy()  # stays −inf where the integral may be 0 as well
+    np.subtract(share, nodes.log_integral(result.log_integrand), share, where=np.isfinite(share))
     best = density + result.log_integrand + share[nodes.neutrino]
-    x, y, z = nodes.direction[int(np.nanargmax(best))]
+    x, y, z = nodes.direction[int(np.argmax(best))]
     return float(np.arctan2(y, x) % (2 * np.pi)), float(np.arctan2(z, np.hypot(x, y)))
 
 
