@@ -221,11 +221,15 @@ def draw_background(maps: Path, out: Path, *, season: str, events: int, workers:
     connect = functools.partial(
         _source, "simulated", application.settings.archives, application.settings.cache_dir, season
     )
-    blocks = list(tqdm(draw(study, connect, workers), total=len(study.blocks), unit="map", leave=False))
+    try:
+        blocks = list(tqdm(draw(study, connect, workers), total=len(study.blocks), unit="map", leave=False))
+    except ValueError as error:
+        raise FormatError(str(error)) from error
     comments = {
         "season": season,
         "rate_hz": repr(table.rate_hz),
         "search_digest": search_digest(search),
+        "distance_mode": study.distance_mode,
         "provenance": f"{events} events, {len(paths)} sky maps, scrambled neutrinos of {season}, p_astro 1",
     }
     write_table(out, in_order(study, blocks), comments=comments)

@@ -13,7 +13,7 @@ from llama.science.populations import BackgroundTable, Populations, most_likely_
 
 
 def _table(name: str = "opa/bns/o4/H1L1V1/IC86-2011", digest: str = "abc") -> BackgroundTable:
-    return BackgroundTable(name, np.array([0.0, 1e-36, 2.0]), 4.74e-3, digest, "three events")
+    return BackgroundTable(name, np.array([0.0, 1e-36, 2.0]), 4.74e-3, digest, "map", "three events")
 
 
 def test_hdf5_round_trip_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_wrong_row_is_named(tmp_path: Path, row: str) -> None:
 def test_a_table_with_nan_or_out_of_order_is_refused() -> None:
     for values in ([1.0, np.nan], [2.0, 1.0], []):
         with pytest.raises(ValueError, match="background table x"):
-            BackgroundTable("x", np.array(values), 1.0, "", "")
+            BackgroundTable("x", np.array(values), 1.0, "", "map", "")
 
 
 def test_choice_needs_everything_to_fit() -> None:
@@ -82,6 +82,7 @@ def test_choice_needs_everything_to_fit() -> None:
         "instruments": ("V1", "H1", "L1"),
         "season": "IC86-2011",
         "search_digest": "abc",
+        "distance_mode": "map",
     }
     assert populations.choose(**fit).table is populations.tables[_table().name]  # type: ignore[arg-type]
     for name, value, says in [
@@ -91,6 +92,7 @@ def test_choice_needs_everything_to_fit() -> None:
         ("instruments", ("H1",), "no background table opa/bns/o4/H1/IC86-2011"),
         ("season", "IC79-2010", "no background table"),
         ("search_digest", "xyz", "other search parameters"),
+        ("distance_mode", "marginal", "is for distance mode map"),
     ]:
         choice = populations.choose(**(fit | {name: value}))  # type: ignore[arg-type]
         assert choice.table is None

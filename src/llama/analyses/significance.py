@@ -64,6 +64,7 @@ def significance(
         instruments=info.instruments,
         season=season.name,
         search_digest=search_digest(search),
+        distance_mode=result.mode,
     )
     return {
         "search_type": SEARCH_TYPE,
@@ -136,6 +137,7 @@ def _event_p(choice: TableChoice, log_odds: float) -> dict[str, Any]:
             "events": int(choice.table.statistics.size),
             "rate_hz": choice.table.rate_hz,
             "search_digest": choice.table.search_digest,
+            "distance_mode": choice.table.distance_mode,
             "provenance": choice.table.provenance,
         },
     }

@@ -26,6 +26,7 @@ class PopulationsFile:
                 leaf = file.create_dataset(name, data=table.statistics, compression="gzip", track_times=False)
                 leaf.attrs["rate_hz"] = table.rate_hz
                 leaf.attrs["search_digest"] = table.search_digest
+                leaf.attrs["distance_mode"] = table.distance_mode
                 leaf.attrs["provenance"] = table.provenance
 
     def read(self, path: Path) -> Populations:
@@ -46,6 +47,7 @@ def _leaves(file: h5py.File) -> Iterator[BackgroundTable]:
             statistics=np.asarray(leaf[()], dtype=np.float64),
             rate_hz=float(leaf.attrs["rate_hz"]),
             search_digest=str(leaf.attrs["search_digest"]),
+            distance_mode=str(leaf.attrs["distance_mode"]),
             provenance=str(leaf.attrs["provenance"]),
         )
 
@@ -129,6 +131,7 @@ def _background(path: Path) -> BackgroundTable:
             statistics=np.sort([row.odds_ratio for row in rows]),
             rate_hz=float(comments["rate_hz"]),
             search_digest=comments["search_digest"],
+            distance_mode=comments["distance_mode"],
             provenance=comments["provenance"],
         )
     except KeyError as error:

@@ -18,6 +18,7 @@ class BackgroundTable:
         statistics: (n,) odds ratios in ascending order, no NaN.
         rate_hz: background rate of the neutrino sample.
         search_digest: which search parameters it was made with.
+        distance_mode: how its odds used the distance: `map`, `pinned` or `marginal`.
         provenance: how it was made, for people.
     """
 
@@ -25,6 +26,7 @@ class BackgroundTable:
     statistics: NDArray[np.float64]
     rate_hz: float
     search_digest: str
+    distance_mode: str
     provenance: str
 
     def __post_init__(self) -> None:
@@ -58,6 +60,7 @@ class Populations:
         instruments: tuple[str, ...],
         season: str,
         search_digest: str,
+        distance_mode: str,
     ) -> TableChoice:
         """The table for events of this kind; see docs/decisions/pvalue-tables.md for the rule."""
         if population is None:
@@ -72,6 +75,11 @@ class Populations:
         if table.search_digest != search_digest:
             return TableChoice(
                 None, f"background table {name} was made with other search parameters ({table.search_digest})"
+            )
+        if table.distance_mode != distance_mode:
+            return TableChoice(
+                None,
+                f"background table {name} is for distance mode {table.distance_mode}, the event's is {distance_mode}",
             )
         return TableChoice(table, f"background table {name}, {table.statistics.size} events")
 

@@ -33,6 +33,8 @@ GPS_S = 1_000_000_000.0
 P_ASTRO = 1.0
 """Maps of simulated signals stand for real mergers."""
 
+_TRIGGER = GWTrigger(GPS_S, None, P_ASTRO)
+
 
 @dataclass(frozen=True)
 class Study:
@@ -48,47 +50,55 @@ class Study:
     search: Search
 
     @property
+    def distance_mode(self) -> str:
+        """How the odds use the distance, which the first map decides and all must share."""
+        return prepare(read_skymap(self.maps[0]), _TRIGGER, self.season, self.search).mode
+
+    @property
     def blocks(self) -> list[range]:
         """Event numbers by sky map: a map is read once."""
         return [range(i, self.events, len(self.maps)) for i in range(min(len(self.maps), self.events))]
 
 
-def draw_block(study: Study, source: NeutrinoSource, block: range) -> list[BackgroundRow]:
-    """The events of one sky map."""
+def draw_block(study: Study, source: NeutrinoSource, block: range, mode: str) -> list[BackgroundRow]:
+    """The events of one sky map; ValueError when its distance mode is not the study's."""
     path = study.maps[block.start % len(study.maps)]
     skymap = read_skymap(path)
-    trigger = GWTrigger(GPS_S, None, P_ASTRO)
-    prepared = prepare(skymap, trigger, study.season, study.search)
+    prepared = prepare(skymap, _TRIGGER, study.season, study.search)
+    if prepared.mode != mode:
+        raise ValueError(f"{path} has distance mode {prepared.mode}, other maps of the list {mode}; list them apart")
     rows = []
     for i in block:
         seed = f"{study.label}/{i}"
         window = source.window(GPS_S - WINDOW_S, GPS_S + WINDOW_S, seed=seed)
         neutrinos = kernel_arrays(from_window(window, source.name))
-        result = coincidence(skymap, trigger, neutrinos, study.season, study.search, prepared)
+        result = coincidence(skymap, _TRIGGER, neutrinos, study.season, study.search, prepared)
         rows.append(BackgroundRow(_odds(result.log_odds_event), len(neutrinos), seed, path.name))
     return rows
 
 
 def draw(study: Study, connect: Callable[[], NeutrinoSource], workers: int) -> Iterator[list[BackgroundRow]]:
     """Blocks of events as they come, in order of their maps; `connect` gives each worker process its source."""
+    mode = study.distance_mode
     if workers <= 1:
         source = connect()
-        yield from (draw_block(study, source, block) for block in study.blocks)
+        yield from (draw_block(study, source, block, mode) for block in study.blocks)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start, initargs=(study, connect)) as pool:
+    given = (study, connect, mode)
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start, initargs=given) as pool:
         yield from pool.map(_next, study.blocks)
 
 
-_WORKER: list[tuple[Study, NeutrinoSource]] = []  # what the initializer leaves for the tasks of its own process
+_WORKER: list[Callable[[range], list[BackgroundRow]]] = []  # what the initializer leaves for its process's tasks
 
 
-def _start(study: Study, connect: Callable[[], NeutrinoSource]) -> None:
-    _WORKER[:] = [(study, connect())]
+def _start(study: Study, connect: Callable[[], NeutrinoSource], mode: str) -> None:
+    source = connect()
+    _WORKER[:] = [lambda block: draw_block(study, source, block, mode)]
 
 
 def _next(block: range) -> list[BackgroundRow]:
-    study, source = _WORKER[0]
-    return draw_block(study, source, block)
+    return _WORKER[0](block)
 
 
 def _odds(log_odds: float) -> float:
