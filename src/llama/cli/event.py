@@ -21,6 +21,7 @@ Actions:
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +55,7 @@ def main(args: argparse.Namespace) -> int:
     from llama import app
     from llama.engine.errors import EventError
 
+    args.ascii = args.ascii or not _shows_unicode()
     word, action, names = _split(args.words)
     pipeline = app.environment().pipeline(args.pipeline or app.DEFAULT_PIPELINE_NAME)
     event = _event(word)
@@ -73,6 +75,11 @@ def main(args: argparse.Namespace) -> int:
     for filename in targets:
         print(_note(event, action, filename, args.why))
     return 0
+
+
+def _shows_unicode() -> bool:
+    """Whether marks and branches can be printed in this locale."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def _split(words: list[str]) -> tuple[str, str, list[str]]:
