@@ -27,7 +27,7 @@ DROP = 13.0  # parts below e^-13 of the whole may be left out; some ten patches 
 _SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
 _SINGLE = 0.13  # side over local scale where one point stands for a whole node (relative error ≤ side²/24)
 _QUAD = 0.8  # the same for 2 × 2 Gauss points (≤ side⁴/4320)
-_GAUSS = 0.5 + 12**-0.5 * np.array([[-1, 1, -1, 1], [-1, -1, 1, 1]])  # x and y
+_GAUSS = 0.5 + 12**-0.5 * np.array([[[-1], [1], [-1], [1]], [[-1], [-1], [1], [1]]])  # x and y
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +159,8 @@ class _Walk:
 
     def _emit_quad(self, order: int, entries: _Entries) -> None:
         if entries.node.size:
-            points = vectors(order, np.repeat(entries.ipix, 4), *np.tile(_GAUSS, (1, entries.node.size)))
-            each = entries.take(np.repeat(np.arange(entries.node.size), 4))
+            points = vectors(order, entries.ipix, *_GAUSS).reshape(-1, 3)
+            each = entries.take(np.tile(np.arange(entries.node.size), 4))
             self._emit(each, points, np.ones(each.node.size, np.bool_), 4)
 
     def _emit(self, entries: _Entries, direction: Float, part: Bool, points: int) -> None:

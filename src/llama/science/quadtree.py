@@ -161,7 +161,7 @@ def log_sum_by(values: Float, start: Index) -> Float:
 
 
 def vectors(order: int, ipix: Index, x: float | Float, y: float | Float) -> Float:
-    """(n, 3) unit vectors of a point in each NESTED pixel; x and y in [0, 1] are its equal-area face coordinates.
+    """(…, 3) unit vectors of a point in each NESTED pixel; x and y in [0, 1] are its equal-area face coordinates.
 
     The HEALPix projection keeps areas, so a mean over (x, y) is a mean over solid angle (Górski et al. 2005).
     """
