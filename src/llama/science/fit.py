@@ -19,7 +19,7 @@ LogF = Callable[[Float, float], Float]  # ln f of (n⁺, L_ν)
 _FITTED_M = (-20.0, 60.0)  # mu/sigma that the fit covers; beyond it every value is integrated by itself
 _FITTED_V = (-40.0, 12.0)
 _MARGIN = 0.2  # of the fit in ln α: points of a cell may have more or less than its centre
-_SOME_ERROR, _SLOPE_ERROR = 1e-6, 1e-4  # terms below these are left out
+_SOME_ERROR, _SLOPE_ERROR = 1e-6, 1e-3  # terms below these are left out
 _RADII = 32
 _POINTS, _PRODUCT = 1 << 12, 1 << 18
 
@@ -72,7 +72,7 @@ class DistanceFit:
         return self._evaluate(self.log_q1_terms, _mean_log_q1, m, log_a)
 
     def slope(self, m: Float, log_a: Float) -> Float:
-        """d ln ⟨Q_1⟩/d ln A at each point, good to 1e-3."""
+        """d ln ⟨Q_1⟩/d ln A at each point, good to 2e-3."""
         return self._evaluate(self.slope_terms, _mean_slope, m, log_a)
 
     def q_some(self, m: Float, log_a: Float) -> Float:

@@ -47,11 +47,13 @@ class SkyTree:
         cell = np.flatnonzero(skymap.density * _AREA_SR[skymap.order] > _ZERO)
         if not cell.size:
             raise ValueError("the sky map is zero everywhere; it cannot be compared with anything")
-        order = skymap.order[cell].astype(np.int64)
+        cell = cell[np.argsort(skymap.order[cell], kind="stable")]
+        deepest = int(skymap.order[cell[-1]])
+        start = np.searchsorted(skymap.order[cell], np.arange(deepest + 2))
         levels: list[_Level] = []
         finer = _Level.empty()
-        for k in range(int(order.max()), -1, -1):
-            here = cell[order == k]
+        for k in range(deepest, -1, -1):
+            here = cell[start[k] : start[k + 1]]
             finer = _level(k, skymap.ipix[here].astype(np.int64), skymap.density[here] * _AREA_SR[k], here, finer)
             levels.append(finer)
         return _joined(cls, levels[::-1])

@@ -166,7 +166,7 @@ class PerCell:
         cell, weight = tree.cell[leaf[known]], total[known]
         log_n = log_a[cell] + log_alpha[leaf[known]]
         fit = DistanceFit.of(m[cell], log_n, search.log_nu_span)
-        heavy = weight * weight.size > 1e-8 * weight.sum()  # all others together do not matter
+        heavy = weight * weight.size > 1e-6 * weight.sum()  # all others together do not matter
         some = (weight[heavy] * fit.q_some(m[cell[heavy]], log_n[heavy])).sum() / weight[heavy].sum()
         return cls(tree, m, log_a, fit, log_alpha, float(some), float(total[~known].sum()))
 
