@@ -1,0 +1,100 @@
+"""Processes that die, processes that race: the next `llama run` ends with the bytes of an undisturbed one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from typed import LLAMA, contents, copied, environment, fresh_event, journal, typed
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def fresh(home: Path) -> Path:
+    return fresh_event(home / "fresh", home)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(home: Path, fresh: Path) -> dict[str, bytes]:
+    event = copied(fresh, home / "undisturbed")
+    typed("run", "-o", event, home=home)
+    return contents(event)
+
+
+def started(event: Path, home: Path) -> subprocess.Popen[bytes]:
+    """`llama run` on the event, leading a process group of its own."""
+    return subprocess.Popen(
+        [LLAMA, "run", "-o", event],
+        env=environment(home),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def entries(event: Path, kind: str) -> int:
+    return sum(entry["kind"] == kind for entry in journal(event))
+
+
+def wait_for(event: Path, kind: str, count: int, running: subprocess.Popen[bytes]) -> None:
+    """Until the journal has so many entries of a kind (or the run ended first, which is as good a moment)."""
+    until = time.monotonic() + 60
+    while entries(event, kind) < count and running.poll() is None:
+        assert time.monotonic() < until
+        time.sleep(0.002)
+
+
+def check_healed(event: Path, home: Path, undisturbed: dict[str, bytes]) -> None:
+    """One more run, and everything is there, right, and tidy."""
+    assert contents(event).items() <= undisturbed.items(), "what is there already is whole"
+    typed("run", "-o", event, home=home)
+    assert contents(event) == undisturbed
+    assert "every byte is as recorded" in typed("event", event, "check", home=home)
+    scratch = event / ".llama" / "scratch"
+    assert not scratch.is_dir() or not list(scratch.iterdir())
+
+
+@pytest.mark.parametrize(("kind", "count"), [("Claimed", 2), ("Made", 6), ("Claimed", 13)])
+def test_killed_with_all_its_steps(
+    home: Path, fresh: Path, undisturbed: dict[str, bytes], tmp_path: Path, kind: str, count: int
+) -> None:
+    event = copied(fresh, tmp_path / "run")
+    running = started(event, home)
+    wait_for(event, kind, count, running)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    check_healed(event, home, undisturbed)
+
+
+@pytest.mark.parametrize("count", [7])
+def test_killed_and_its_steps_left_behind(
+    home: Path, fresh: Path, undisturbed: dict[str, bytes], tmp_path: Path, count: int
+) -> None:
+    event = copied(fresh, tmp_path / "run")
+    running = started(event, home)
+    wait_for(event, "Claimed", count, running)
+    running.kill()
+    running.wait()
+    check_healed(event, home, undisturbed)
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_many_runs_of_one_event_make_each_product_once(
+    home: Path, fresh: Path, undisturbed: dict[str, bytes], tmp_path: Path, count: int
+) -> None:
+    event = copied(fresh, tmp_path / "run")
+    for running in [started(event, home) for _ in range(count)]:
+        assert running.wait(120) == 0
+    assert contents(event) == undisturbed
+    made = Counter(entry["filename"] for entry in journal(event) if entry["kind"] == "Made")
+    assert set(made.values()) == {1}
+    assert "every byte is as recorded" in typed("event", event, "check", home=home)
