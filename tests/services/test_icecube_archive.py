@@ -182,9 +182,10 @@ def test_leap_seconds_are_counted(archive):
 
 
 def test_the_cache_gives_the_same_and_heals(release, tmp_path, caplog):
-    fresh = load_release(release, tmp_path)
-    (cached,) = tmp_path.glob("*.npz")
-    again = load_release(release, tmp_path)
+    cache = tmp_path / "cache"
+    fresh = load_release(release, cache)
+    (cached,) = cache.glob("*.npz")
+    again = load_release(release, cache)
     assert [s.name for s in again.seasons] == [s.name for s in fresh.seasons]
     assert all(np.array_equal(a.events, b.events) for a, b in zip(again.seasons, fresh.seasons, strict=True))
     whole = cached.read_bytes()
@@ -192,11 +193,11 @@ def test_the_cache_gives_the_same_and_heals(release, tmp_path, caplog):
     flipped[len(whole) // 2] ^= 0xFF
     for damage in (whole[: len(whole) // 3], bytes(flipped), b"", b"not a zip at all"):
         cached.write_bytes(damage)
-        healed = load_release(release, tmp_path)
+        healed = load_release(release, cache)
         assert np.array_equal(healed.seasons[1].events, fresh.seasons[1].events)
         assert "made again" in caplog.text
-        assert load_release(release, tmp_path).seasons[1].events.shape == fresh.seasons[1].events.shape
-    assert sorted(tmp_path.iterdir()) == [cached]
+        assert load_release(release, cache).seasons[1].events.shape == fresh.seasons[1].events.shape
+    assert sorted(cache.iterdir()) == [cached]
 
 
 def test_without_a_cache_folder_it_still_reads(ten_years, tmp_path, caplog):

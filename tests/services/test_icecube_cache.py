@@ -15,6 +15,6 @@ def count(path: Path, cache: Path) -> int:
 
 def test_two_processes_at_once(release, tmp_path):
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-        counts = list(pool.map(count, [release] * 4, [tmp_path] * 4))
+        counts = list(pool.map(count, [release] * 4, [tmp_path / "cache"] * 4))
     assert counts == [334_677] * 4
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 1

@@ -138,8 +138,9 @@ def _meaning(report: Report) -> str:
     if report.blinded or report.p_value is None:
         return "No false alarm rate follows from this search."
     return (
-        "The p-values measure the consistency of the track events with background for this single map. They do not "
-        "account for any trials correction. The false alarm rate of a coincidence is its p-value times the rate of "
+        "The p-values measure the consistency of the track events with background: simulated gravitational-wave sky "
+        "maps of the same population and detectors with scrambled neutrinos. They do not account for any trials "
+        "correction. The false alarm rate of a coincidence is its p-value times the rate of "
         "gravitational-wave alerts of the same class."
     )
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from llama.engine.processes import Processes
     from llama.engine.runner import Runner
     from llama.engine.selection import Downselection, Target
+    from llama.engine.store import SharedDigests
 
 PREFIX_CHARS = "-+"
 _NEWEST = 40
@@ -95,13 +96,41 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
     runner = Runner(Maker(pipeline, environment, SharedDigests(environment)), executor)
     with _stopped_by_signals(runner):
         if args.once:
-            runner.once(_find(where, wanted, pipeline, args.newest))
-        else:
-            where.run.mkdir(parents=True, exist_ok=True)
-            alone = where.exact
-            changes = FolderChanges(where.run / where.pattern if alone else where.run, depth=0 if alone else 1)
-            runner.watch(lambda: _find(where, wanted, pipeline, args.newest), changes)
+            events = _find(where, wanted, pipeline, args.newest)
+            if not events:
+                print(f"llama run: no event to run in {where.run}", file=sys.stderr)
+                return 1
+            runner.once(events)
+            cooling = _conclude(events, pipeline, SharedDigests(environment))
+            return 1 if runner.troubles or runner.failures or cooling else 0
+        where.run.mkdir(parents=True, exist_ok=True)
+        alone = where.exact
+        changes = FolderChanges(where.run / where.pattern if alone else where.run, depth=0 if alone else 1)
+        runner.watch(lambda: _find(where, wanted, pipeline, args.newest), changes)
     return 1 if runner.troubles or runner.failures else 0
+
+
+def _conclude(events: list[Event], pipeline: Pipeline, shared: SharedDigests) -> bool:
+    """One line per event: how it stands, and the first reason why not more was made. Whether anything has failed."""
+    from llama.engine.errors import EventError
+    from llama.engine.status import Kind, statuses
+
+    failed = False
+    for event in events:
+        try:
+            found = statuses(pipeline, event.look(pipeline, shared), datetime.now(UTC))
+        except (EventError, OSError) as error:
+            print(f"{event.id}: {error}")
+            failed = True
+            continue
+        made = [product for product in pipeline if pipeline.makes(product)]
+        open_ = [(p.filename, found[p.filename]) for p in made if found[p.filename].kind is not Kind.DONE]
+        order = (Kind.COOLING, Kind.HELD, Kind.WAITING, Kind.RUNNING, Kind.READY)
+        first = min(open_, key=lambda item: order.index(item[1].kind), default=None)
+        failed |= any(status.kind is Kind.COOLING for _, status in open_)
+        rest = f"; {first[0]} is {first[1].kind.value}: {first[1].why}" if first else ""
+        print(f"{event.id}: {len(made) - len(open_)} of {len(made)} products up to date{rest}")
+    return failed
 
 
 def _find(where: Target, wanted: Downselection, pipeline: Pipeline, newest: int) -> list[Event]:

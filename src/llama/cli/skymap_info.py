@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 ANSWERS = {"real": "TRIGGERED_PUBLIC", "test": "TRIGGERED_TEST"}
 QUESTION = """\
 Is this event real or a test? The answer decides what goes out to collaborators:
-  real   results are uploaded, sent to IceCube and told to collaborators (flags TRIGGERED_PUBLIC)
+  real   results may be uploaded, sent to IceCube and told to collaborators (flags TRIGGERED_PUBLIC);
+         this version sends nothing by itself, later ones act on the flags that the event has
   test   nothing is uploaded or sent, and neutrino directions are scrambled (flags TRIGGERED_TEST)
 real or test? """
 

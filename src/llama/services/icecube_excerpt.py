@@ -32,7 +32,7 @@ from llama.services.icecube_sample import (
 FIELDS = (
     "season", "row", "mjd", "log10_energy_gev", "ang_err_deg", "ra_deg", "dec_deg", "azimuth_deg", "zenith_deg",
 )  # fmt: skip
-ADVICE = "; for the rest run `llama install icecube-3yr`"
+ADVICE = "; for the rest run `llama install icecube-3yr`, then `llama event EVENT remake NEUTRINOS`"
 
 
 def read_excerpt(path: Path) -> IceCubeArchive:
