@@ -39,7 +39,7 @@ def figures() -> list[Figure]:
             walk = median_ms(partial(overlap_nodes, ready.tree, where, neutrinos.sigma_rad))
             rows += [
                 Figure(f"{label}: map loaded", loaded, "ms", 20.0),
-                Figure(f"{label}: with the map's tree", cold, "ms", None),
+                Figure(f"{label}: with the map's tree", cold, "ms", 20.0),
                 Figure(f"{label}: overlap nodes only", walk, "ms", None),
             ]
     return rows
