@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.science.descent import DROP, GAUSS, QUAD, SINGLE, SMOOTH_ORDER, Entries, faces, inside, points, split
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree, log_sum_by, max_radius, vectors
 from llama.science.skymap import MAX_ORDER
@@ -22,12 +23,6 @@ from llama.science.skymap import MAX_ORDER
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
-
-DROP = 13.0  # parts below e^-13 of the whole may be left out; some ten patches of them add up to 2e-5
-_SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
-_SINGLE = 0.13  # side over local scale where one point stands for a whole node (relative error ≤ side²/24)
-_QUAD = 0.8  # the same for 2 × 2 Gauss points (≤ side⁴/4320)
-_GAUSS = 0.5 + 12**-0.5 * np.array([[[-1], [1], [-1], [1]], [[-1], [-1], [1], [1]]])  # x and y
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,25 +60,12 @@ def overlap_nodes(tree: SkyTree, direction: Float, sigma_rad: Float, drop: float
         drop: parts below e^{−drop} of the integral may be left out.
     """
     walk = _Walk(tree, direction, sigma_rad, drop)
-    entries = walk.faces()
+    entries = faces(tree, sigma_rad.size)
     for order in range(MAX_ORDER + 1):
-        if not entries.neutrino.size:
+        if not entries.owner.size:
             break
         entries = walk.descend(order, entries)
     return walk.nodes()
-
-
-@dataclass(frozen=True, eq=False)
-class _Entries:
-    """Open nodes of one order, sorted by neutrino; pixels finer than the map point to the cell that holds them."""
-
-    neutrino: Index
-    ipix: Index
-    log_probability: Float
-    node: Index
-
-    def take(self, at: Index) -> _Entries:
-        return _Entries(self.neutrino[at], self.ipix[at], self.log_probability[at], self.node[at])
 
 
 class _Walk:
@@ -97,17 +79,12 @@ class _Walk:
         self.peak = np.full(sigma_rad.size, -np.inf)  # ln of the largest patch that was emitted
         self.emitted: list[tuple[Index, Float, Float, Index, Bool]] = []
 
-    def faces(self) -> _Entries:
-        n, m = self.sigma.size, int(self.tree.level[1])
-        node = np.tile(np.arange(m), n)
-        return _Entries(np.repeat(np.arange(n), m), self.tree.ipix[node], self.tree.log_probability[node], node)
-
-    def descend(self, order: int, entries: _Entries) -> _Entries:
+    def descend(self, order: int, entries: Entries) -> Entries:
         """Drops, emits or splits every entry; returns what is open at the next order."""
         slope, low, high = self._bounds(order, entries)
         # the point-spread function changes by a factor of e or so over σ, or over σ²/ψ further out
-        side = np.sqrt(np.pi / 3) / 2.0**order * np.maximum(np.sqrt(self.kappa)[entries.neutrino], slope)
-        whole = np.logaddexp(self.found, log_sum_by(low, self._starts(entries.neutrino)))
+        side = np.sqrt(np.pi / 3) / 2.0**order * np.maximum(np.sqrt(self.kappa)[entries.owner], slope)
+        whole = np.logaddexp(self.found, log_sum_by(low, self._starts(entries.owner)))
         share, patch = self._share(entries, high, side, whole)
         keep = np.flatnonzero(share > -self.drop)
         entries, low, side, share, patch = entries.take(keep), low[keep], side[keep], share[keep], patch[keep]
@@ -115,73 +92,58 @@ class _Walk:
         self._emit_single(order, entries.take(np.flatnonzero(single)))
         self._emit_quad(order, entries.take(np.flatnonzero(quad)))
         done = single | quad
-        starts = self._starts(entries.neutrino[done])
+        starts = self._starts(entries.owner[done])
         self.found = np.logaddexp(self.found, log_sum_by(low[done], starts))
         self.peak = np.maximum(self.peak, _max_by(patch[done], starts))
-        return self._split(entries.take(np.flatnonzero(~done)))
+        return split(self.tree, entries.take(np.flatnonzero(~done)))
 
-    def _share(self, entries: _Entries, high: Float, side: Float, whole: Float) -> tuple[Float, Float]:
+    def _share(self, entries: Entries, high: Float, side: Float, whole: Float) -> tuple[Float, Float]:
         """ln of what an entry matters, at most 0, and of its patch: the entry and its like out to the local scale.
 
         Patches are measured, not entries, and against the largest patch: many small neighbours must not each be
         called negligible because they are small, nor a thousand patches because they are many.
         """
         patch = high + np.log(2 * np.pi / np.minimum(side * side, 2 * np.pi))
-        largest = np.maximum(self.peak, _max_by(patch, self._starts(entries.neutrino)))
-        return np.minimum(patch - np.minimum(whole, largest)[entries.neutrino], 0.0), patch
+        largest = np.maximum(self.peak, _max_by(patch, self._starts(entries.owner)))
+        return np.minimum(patch - np.minimum(whole, largest)[entries.owner], 0.0), patch
 
-    def _bounds(self, order: int, entries: _Entries) -> tuple[Float, Float, Float]:
+    def _bounds(self, order: int, entries: Entries) -> tuple[Float, Float, Float]:
         """|d ln PSF/dψ| at the centre, and ln of a lower and an upper bound of each entry's integral."""
-        sine2 = np.minimum(self._quarter(self._points(order, entries, self.tree.centre), entries.neutrino), 1.0)
+        sine2 = np.minimum(self._quarter(points(self.tree, order, entries, self.tree.centre), entries.owner), 1.0)
         sine, cosine = np.sqrt(sine2), np.sqrt(1 - sine2)  # of ψ/2
         up, across = np.sin(max_radius(order) / 2), np.cos(max_radius(order) / 2)
         near = np.maximum(sine * across - cosine * up, 0.0)
         far = np.where(cosine * across > sine * up, sine * across + cosine * up, 1.0)
-        kappa = self.kappa[entries.neutrino]
-        low = entries.log_probability + self._log_density(far * far, entries.neutrino)
+        kappa = self.kappa[entries.owner]
+        low = entries.log_probability + self._log_density(far * far, entries.owner)
         return 2 * sine * cosine * kappa, low, low + 2 * kappa * (far * far - near * near)
 
-    def _fine(self, order: int, entries: _Entries, side: Float, share: Float) -> tuple[Bool, Bool]:
+    def _fine(self, order: int, entries: Entries, side: Float, share: Float) -> tuple[Bool, Bool]:
         """Which entries are emitted as one point, and which as four; `side` in units of the local scale."""
         constant = self.tree.cell[entries.node] >= 0
         # An error counts in proportion to the share of the whole, so small shares may be coarser.
-        single = (side < _SINGLE * np.minimum(np.exp(-share / 4), 4.0)) & (order >= _SMOOTH_ORDER)
-        quad = (
-            constant & ~single & (side < _QUAD * np.minimum(np.exp(-share / 6), 4.0)) & (order >= _SMOOTH_ORDER - 1)
-        )
+        single = (side < SINGLE * np.minimum(np.exp(-share / 4), 4.0)) & (order >= SMOOTH_ORDER)
+        quad = constant & ~single & (side < QUAD * np.minimum(np.exp(-share / 6), 4.0)) & (order >= SMOOTH_ORDER - 1)
         if order == MAX_ORDER:
             quad = constant & ~single
         return single, quad
 
-    def _emit_single(self, order: int, entries: _Entries) -> None:
+    def _emit_single(self, order: int, entries: Entries) -> None:
         if entries.node.size:
-            self._emit(entries, self._points(order, entries, self.tree.direction), self._inside(order, entries), 1)
+            self._emit(
+                entries, points(self.tree, order, entries, self.tree.direction), inside(self.tree, order, entries), 1
+            )
 
-    def _emit_quad(self, order: int, entries: _Entries) -> None:
+    def _emit_quad(self, order: int, entries: Entries) -> None:
         if entries.node.size:
-            points = vectors(order, entries.ipix, *_GAUSS).reshape(-1, 3)
+            four = vectors(order, entries.ipix, *GAUSS).reshape(-1, 3)
             each = entries.take(np.tile(np.arange(entries.node.size), 4))
-            self._emit(each, points, np.ones(each.node.size, np.bool_), 4)
+            self._emit(each, four, np.ones(each.node.size, np.bool_), 4)
 
-    def _emit(self, entries: _Entries, direction: Float, part: Bool, points: int) -> None:
-        density = self._log_density(self._quarter(direction, entries.neutrino), entries.neutrino)
-        weight = entries.log_probability - np.log(points) + density
-        self.emitted.append((entries.neutrino, direction, weight, entries.node, part))
-
-    def _points(self, order: int, entries: _Entries, of_node: Float) -> Float:
-        """A direction that each node of the tree has, for entries finer than the map their centre."""
-        if order + 1 >= self.tree.level.size:
-            return vectors(order, entries.ipix, 0.5, 0.5)
-        points = of_node.take(entries.node, axis=0)
-        inside = np.flatnonzero(self._inside(order, entries))
-        points[inside] = vectors(order, entries.ipix[inside], 0.5, 0.5)
-        return points
-
-    def _inside(self, order: int, entries: _Entries) -> Bool:
-        """Whether an entry is finer than the map, so that its node is the cell around it."""
-        if order + 1 >= self.tree.level.size:
-            return np.ones(entries.node.size, np.bool_)
-        return np.asarray(entries.node < self.tree.level[order])
+    def _emit(self, entries: Entries, direction: Float, part: Bool, count: int) -> None:
+        density = self._log_density(self._quarter(direction, entries.owner), entries.owner)
+        weight = entries.log_probability - np.log(count) + density
+        self.emitted.append((entries.owner, direction, weight, entries.node, part))
 
     def _quarter(self, direction: Float, neutrino: Index) -> Float:
         """sin²(ψ/2), from the chord: it keeps its digits where cos ψ has lost them."""
@@ -190,19 +152,6 @@ class _Walk:
 
     def _log_density(self, quarter: Float, neutrino: Index) -> Float:
         return np.asarray(self.log_peak[neutrino] - 2 * self.kappa[neutrino] * quarter)
-
-    def _split(self, entries: _Entries) -> _Entries:
-        """Children of each entry, in order: the tree's where the map is finer, four quarters of a cell elsewhere."""
-        tree = self.tree
-        constant = tree.cell[entries.node] >= 0
-        count = np.where(constant, 4, tree.children[entries.node])
-        parent = np.repeat(np.arange(count.size), count)
-        rank = np.arange(parent.size) - (np.cumsum(count) - count)[parent]
-        constant, node = constant[parent], entries.node[parent]
-        node = np.where(constant, node, tree.child[node] + rank)
-        ipix = np.where(constant, 4 * entries.ipix[parent] + rank, tree.ipix[node])
-        log_p = np.where(constant, entries.log_probability[parent] - np.log(4), tree.log_probability[node])
-        return _Entries(entries.neutrino[parent], ipix, log_p, node)
 
     def _starts(self, neutrino: Index) -> Index:
         return np.searchsorted(neutrino, self.every)

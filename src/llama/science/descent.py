@@ -1,0 +1,77 @@
+"""Walking down the HEALPix quadtree of a sky map, also below its cells: what every walk has in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama.science.quadtree import SkyTree, vectors
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int64]
+Bool = NDArray[np.bool_]
+
+DROP = 13.0  # parts below e^-13 of the whole may be left out; some ten patches of them add up to 2e-5
+SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
+SINGLE = 0.13  # side over local scale where one point stands for a whole node (relative error ≤ side²/24)
+QUAD = 0.8  # the same for 2 × 2 Gauss points (≤ side⁴/4320)
+GAUSS = 0.5 + 12**-0.5 * np.array([[[-1], [1], [-1], [1]], [[-1], [-1], [1], [1]]])  # x and y
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """Open nodes of one order; pixels finer than the map point to the cell that holds them.
+
+    Attributes:
+        owner: (e,) which integral each belongs to, ascending.
+        ipix: (e,) NESTED index at the walk's order.
+        log_probability: (e,) ln of the map's probability inside.
+        node: (e,) node of the tree.
+    """
+
+    owner: Index
+    ipix: Index
+    log_probability: Float
+    node: Index
+
+    def take(self, at: Index) -> Entries:
+        return Entries(self.owner[at], self.ipix[at], self.log_probability[at], self.node[at])
+
+
+def faces(tree: SkyTree, owners: int) -> Entries:
+    """The tree's nodes of order 0, once for each of several integrals."""
+    m = int(tree.level[1])
+    node = np.tile(np.arange(m), owners)
+    return Entries(np.repeat(np.arange(owners), m), tree.ipix[node], tree.log_probability[node], node)
+
+
+def split(tree: SkyTree, entries: Entries) -> Entries:
+    """Children of each entry, in order: the tree's where the map is finer, four quarters of a cell elsewhere."""
+    constant = tree.cell[entries.node] >= 0
+    count = np.where(constant, 4, tree.children[entries.node])
+    parent = np.repeat(np.arange(count.size), count)
+    rank = np.arange(parent.size) - (np.cumsum(count) - count)[parent]
+    constant, node = constant[parent], entries.node[parent]
+    node = np.where(constant, node, tree.child[node] + rank)
+    ipix = np.where(constant, 4 * entries.ipix[parent] + rank, tree.ipix[node])
+    log_p = np.where(constant, entries.log_probability[parent] - np.log(4), tree.log_probability[node])
+    return Entries(entries.owner[parent], ipix, log_p, node)
+
+
+def inside(tree: SkyTree, order: int, entries: Entries) -> Bool:
+    """Whether an entry is finer than the map, so that its node is the cell around it."""
+    if order + 1 >= tree.level.size:
+        return np.ones(entries.node.size, np.bool_)
+    return np.asarray(entries.node < tree.level[order])
+
+
+def points(tree: SkyTree, order: int, entries: Entries, of_node: Float) -> Float:
+    """(e, 3) a direction that each node of the tree has, for entries finer than the map their centre."""
+    if order + 1 >= tree.level.size:
+        return vectors(order, entries.ipix, 0.5, 0.5)
+    found = of_node.take(entries.node, axis=0)
+    finer = np.flatnonzero(inside(tree, order, entries))
+    found[finer] = vectors(order, entries.ipix[finer], 0.5, 0.5)
+    return found
