@@ -13,7 +13,7 @@ from llama.science.populations import BackgroundTable, Populations, most_likely_
 
 
 def _table(name: str = "opa/bns/o4/H1L1V1/IC86-2011", digest: str = "abc") -> BackgroundTable:
-    return BackgroundTable(name, np.array([0.0, 1e-36, 2.0]), 4.74e-3, digest, "map", "three events")
+    return BackgroundTable(name, np.array([0.0, 1e-36, 2.0]), 4.74e-3, digest, "map", "three events", 2)
 
 
 def test_hdf5_round_trip_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -25,6 +25,7 @@ def test_hdf5_round_trip_gives_the_same_bytes(tmp_path: Path) -> None:
     table = again.tables["opa/bns/o4/H1L1V1/IC86-2011"]
     np.testing.assert_array_equal(table.statistics, [0.0, 1e-36, 2.0])
     assert (table.rate_hz, table.search_digest, table.provenance) == (4.74e-3, "abc", "three events")
+    assert table.sky_maps == 2
 
 
 def test_a_file_that_is_no_hdf5_is_named(tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ def _event_p(choice: TableChoice, log_odds: float) -> dict[str, Any]:
         "p_value_table": {
             "name": choice.table.name,
             "events": int(choice.table.statistics.size),
+            "sky_maps": choice.table.sky_maps,
             "rate_hz": choice.table.rate_hz,
             "search_digest": choice.table.search_digest,
             "distance_mode": choice.table.distance_mode,

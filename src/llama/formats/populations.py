@@ -28,6 +28,8 @@ class PopulationsFile:
                 leaf.attrs["search_digest"] = table.search_digest
                 leaf.attrs["distance_mode"] = table.distance_mode
                 leaf.attrs["provenance"] = table.provenance
+                if table.sky_maps is not None:
+                    leaf.attrs["sky_maps"] = table.sky_maps
 
     def read(self, path: Path) -> Populations:
         # From memory: HDF5's own file locks would let one reader keep out another
@@ -49,6 +51,7 @@ def _leaves(file: h5py.File) -> Iterator[BackgroundTable]:
             search_digest=str(leaf.attrs["search_digest"]),
             distance_mode=str(leaf.attrs["distance_mode"]),
             provenance=str(leaf.attrs["provenance"]),
+            sky_maps=int(leaf.attrs["sky_maps"]) if "sky_maps" in leaf.attrs else None,
         )
 
 
@@ -133,6 +136,7 @@ def _background(path: Path) -> BackgroundTable:
             search_digest=comments["search_digest"],
             distance_mode=comments["distance_mode"],
             provenance=comments["provenance"],
+            sky_maps=len({row.skymap for row in rows}),
         )
     except KeyError as error:
         raise FormatError(f"{path.name} does not say its {error.args[0]} in a comment line") from error

@@ -20,6 +20,7 @@ class BackgroundTable:
         search_digest: which search parameters it was made with.
         distance_mode: how its odds used the distance: `map`, `pinned` or `marginal`.
         provenance: how it was made, for people.
+        sky_maps: how many different sky maps the events are made of; None when the table does not say.
     """
 
     name: str
@@ -28,6 +29,7 @@ class BackgroundTable:
     search_digest: str
     distance_mode: str
     provenance: str
+    sky_maps: int | None = None
 
     def __post_init__(self) -> None:
         if self.statistics.size == 0:
