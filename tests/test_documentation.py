@@ -9,11 +9,8 @@ import pytest
 
 from llama.analyses.gw_neutrino import GW_NEUTRINO
 from llama.analyses.pipelines import PIPELINES
-from llama.app import packaged
 from llama.cli.main import COMMANDS
 from llama.engine.flags import PRESETS, Flags
-from llama.formats.records import Record, to_json
-from llama.science.search import Search
 from llama.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,12 +54,6 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target
-
-
-def test_the_packaged_search_record_is_the_default() -> None:
-    path = packaged("search.json")
-    assert Record(Search).read(path) == Search()
-    assert path.read_bytes() == to_json(Search())
 
 
 def test_no_lock_file_names_an_index() -> None:

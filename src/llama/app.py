@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from llama.engine.pipeline import Pipeline
     from llama.engine.product import ServiceKey, Shared
     from llama.ports import GraceDB, NeutrinoSource
+    from llama.science.search import Search
+    from llama.science.searches import Searches
     from llama.studies.review import Verdict
 
 S = TypeVar("S")
@@ -195,11 +197,36 @@ def review(folder: Path | None) -> Verdict:
         return judge({name: SIGNIFICANCE.codec.read(path)["log_odds_ratio"] for name, path in results.items()})
 
 
+def searches() -> Searches:
+    """The search of each population, packaged or as the settings say."""
+    from llama.analyses.gw_neutrino import SEARCHES
+    from llama.engine.step import read
+
+    return cast("Searches", read(SEARCHES.codec, environment().shared_path(SEARCHES)))
+
+
+def _search_of_table(out: Path, season: str) -> Search:
+    """The search of the population in a table's name; FormatError when the name contradicts it or the season."""
+    from llama.formats.errors import FormatError
+    from llama.formats.populations import table_name
+    from llama.science.populations import TableKind
+
+    kind = TableKind.named(table_name(out, {"season": season}))
+    try:
+        search = searches()[kind.population].search
+    except ValueError as error:
+        raise FormatError(f"{out.name}: {error}") from error
+    for what, said, meant in (("season", kind.season, season), ("run", kind.run, search.run)):
+        if said != meant:
+            raise FormatError(f"{out.name} is named for {what} {said}, but would be of {meant}; rename it")
+    return search
+
+
 def draw_background(maps: Path, out: Path, *, season: str, events: int, workers: int, overwrite: bool = False) -> int:
     """Write a background table from a list of sky maps; returns how many events it has."""
     from tqdm import tqdm
 
-    from llama.analyses.gw_neutrino import ICECUBE_TABLES, SEARCH
+    from llama.analyses.gw_neutrino import ICECUBE_TABLES
     from llama.analyses.significance import search_digest
     from llama.engine.step import read
     from llama.formats.errors import FormatError
@@ -215,7 +242,7 @@ def draw_background(maps: Path, out: Path, *, season: str, events: int, workers:
             f"{maps} lists {f'a sky map that is not there: {missing[0]}' if missing else 'no sky maps'}"
         )
     application = environment()
-    search = read(SEARCH.codec, application.shared_path(SEARCH))
+    search = _search_of_table(out, season)
     table = read(ICECUBE_TABLES.codec, application.shared_path(ICECUBE_TABLES)).season(season)
     study = Study(paths, events, out.stem, table, search)
     connect = functools.partial(

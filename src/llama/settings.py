@@ -34,7 +34,7 @@ class Settings:
     cache_dir: Annotated[Path, About("what can be fetched or computed again")]
     neutrinos: Annotated[str, About("where neutrinos come from: archive or simulated")] = "archive"
     simulated_season: Annotated[str, About("whose events the simulated source draws from")] = "IC86-2011"
-    search: Annotated[Path | None, About("a search record (JSON) in place of the packaged one")] = None
+    search: Annotated[Path | None, About("search records (JSON) in place of the packaged ones")] = None
     populations: Annotated[Path | None, About("p-value tables in place of the packaged populations.hdf5")] = None
     workers: Annotated[int, About("how many steps run at once, 0 for one per core")] = 0
 

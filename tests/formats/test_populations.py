@@ -87,7 +87,6 @@ def test_choice_needs_everything_to_fit() -> None:
     }
     assert populations.choose(**fit).table is populations.tables[_table().name]  # type: ignore[arg-type]
     for name, value, says in [
-        ("population", None, "no classification"),
         ("population", "bbh", "no background table opa/bbh/o4/H1L1V1/IC86-2011"),
         ("instruments", (), "no instruments"),
         ("instruments", ("H1",), "no background table opa/bns/o4/H1/IC86-2011"),
@@ -104,11 +103,18 @@ def test_choice_needs_everything_to_fit() -> None:
     ("p_astro", "population"),
     [
         ({"BNS": 0.6, "NSBH": 0.1, "BBH": 0.2, "Terrestrial": 0.1}, "bns"),
-        ({"BNS": 0.1, "NSBH": 0.1, "BBH": 0.2, "MassGap": 0.1, "Terrestrial": 0.5}, "bns"),
+        ({"BNS": 0.2, "NSBH": 0.1, "BBH": 0.2, "MassGap": 0.1, "Terrestrial": 0.4}, "bns"),
+        ({"BNS": 0.1, "NSBH": 0.1, "BBH": 0.2, "MassGap": 0.1, "Terrestrial": 0.5}, "nsbh"),
+        ({"NSBH": 0.6, "Terrestrial": 0.4}, "nsbh"),
         ({"BNS": 0.0, "NSBH": 0.1, "BBH": 0.2, "Terrestrial": 0.7}, "bbh"),
-        ({"BNS": None, "BBH": None}, None),
-        ({}, None),
+        ({"BNS": 0.0, "NSBH": 0.0, "BBH": 0.0, "Terrestrial": 1.0}, "bns"),
+        ({"BNS": None, "BBH": None}, "cbc"),
+        ({}, "cbc"),
     ],
 )
-def test_most_likely_population_ignores_terrestrial(p_astro: dict[str, float | None], population: str | None) -> None:
-    assert most_likely_population(p_astro) == population
+def test_most_likely_population_ignores_terrestrial(p_astro: dict[str, float | None], population: str) -> None:
+    assert most_likely_population(p_astro, "CBC") == population
+
+
+def test_a_trigger_that_is_not_called_a_merger_is_a_burst() -> None:
+    assert most_likely_population({}, "Burst") == most_likely_population({}) == "burst"

@@ -18,17 +18,18 @@ from llama.engine.step import Step
 from llama.formats.figures import PdfFigure, PngFigure
 from llama.formats.pdf import Pdf
 from llama.formats.populations import PopulationsFile
-from llama.formats.records import JsonObject, Record, Text
+from llama.formats.records import JsonObject, Text
+from llama.formats.searches import SearchesFile
 from llama.formats.tables import IceCubeTablesFile
 from llama.messengers.gw.products import GW_SKYMAP, P_ASTRO, PRODUCTS, SKYMAP_DISTANCES, SKYMAP_INFO
 from llama.messengers.icecube.products import neutrino_list
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.populations import Populations
 from llama.science.response import IceCubeTables
-from llama.science.search import Search
+from llama.science.searches import Searches
 
 ICECUBE_TABLES: Shared[IceCubeTables] = Shared("icecube_tables.h5", IceCubeTablesFile())
-SEARCH: Shared[Search] = Shared("search.json", Record(Search, whole=True))
+SEARCHES: Shared[Searches] = Shared("search.json", SearchesFile())
 POPULATIONS: Shared[Populations] = Shared("populations.hdf5", PopulationsFile())
 
 TRIGGER = SKYMAP_INFO.select("gps_time")
@@ -43,7 +44,7 @@ def _significance(step: Step) -> dict[str, Any]:
         neutrinos=step[NEUTRINOS],
         p_astro=p_astro,
         tables=step[ICECUBE_TABLES],
-        search=step[SEARCH],
+        searches=step[SEARCHES],
         populations=step[POPULATIONS],
         now=step.now,
     )
@@ -55,7 +56,7 @@ SIGNIFICANCE: Product[dict[str, Any]] = Product(
     codec=JsonObject(),
     make=_significance,
     inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO),
-    shared=(ICECUBE_TABLES, SEARCH, POPULATIONS),
+    shared=(ICECUBE_TABLES, SEARCHES, POPULATIONS),
     aliases=("CoincSignificanceI3Lvc", "CoincSignificanceOpaI3Lvc"),
     help="odds and p-value, per neutrino and for the event, with every parameter",
 )

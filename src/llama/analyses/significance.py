@@ -29,6 +29,7 @@ from llama.science.populations import BackgroundTable, Populations, TableChoice,
 from llama.science.pvalue import PValue, p_value
 from llama.science.response import IceCubeTables, SeasonTable, flux_sensitivity, sensitive_energies_gev
 from llama.science.search import Search, as_parameters
+from llama.science.searches import Searches
 from llama.science.skymap import SkyMap, centres, credible_level
 
 SEARCH_TYPE = "opa"
@@ -42,7 +43,7 @@ def significance(
     neutrinos: NeutrinoList,
     p_astro: Mapping[str, float | None],
     tables: IceCubeTables,
-    search: Search,
+    searches: Searches,
     populations: Populations,
     now: datetime,
 ) -> dict[str, Any]:
@@ -55,11 +56,14 @@ def significance(
         raise NotYet(f"no neutrino data for this event: {neutrinos.why}", now + _LOOK_AGAIN)
     season = tables.season(neutrinos.season)
     arrays = kernel_arrays(neutrinos)
+    population = most_likely_population(p_astro, info.group)
+    chosen = searches.choose(population)
+    search = chosen.search
     trigger = GWTrigger(info.gps_time, None, _astrophysical(p_astro))
     result = coincidence(skymap, trigger, arrays, season, search)
     choice = populations.choose(
         search_type=SEARCH_TYPE,
-        population=most_likely_population(p_astro),
+        population=population,
         run=search.run,
         instruments=info.instruments,
         season=season.name,
@@ -76,6 +80,8 @@ def significance(
         **_event_p(choice, result.log_odds_event),
         **_original_weights(result.event_weights),
         "p_astro": {"before": result.p_astro_before, "after": result.p_astro_after},
+        "population": population,
+        "search": {"name": search.name, "why": chosen.why},
         "distance_mode": result.mode,
         "notes": list(result.notes),
         "single_neutrino": [

@@ -20,6 +20,8 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("files", "skymap_info"): ("skymap_info", "start an event by hand"),
     ("files", "i3"): ("files_i3", "list neutrinos by hand"),
     ("install",): ("install", "fetch large data files and check their digests"),
+    ("search", "list"): ("search_list", "the search of each population"),
+    ("search", "show"): ("search_show", "every number of a search with its source"),
     ("review",): ("review", "the five review cases, through the real pipeline"),
     ("dev", "background", "draw"): ("background_draw", "draw background events and write a table"),
     ("dev", "background", "pvalue"): ("background_pvalue", "the tables of a folder -> populations.hdf5"),

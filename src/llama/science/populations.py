@@ -9,6 +9,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+@dataclass(frozen=True)
+class TableKind:
+    """What a background table is of; the parts of its name.
+
+    Attributes:
+        search_type: which statistic, `opa` for the public-alert search.
+        population: of the simulated sources, which is also the name of the search they were analysed with.
+        run: observing run the sky maps stand for.
+        detectors: instruments in alphabetical order, `H1L1V1`.
+        season: neutrino sample of the background.
+    """
+
+    search_type: str
+    population: str
+    run: str
+    detectors: str
+    season: str
+
+    @classmethod
+    def named(cls, name: str) -> TableKind:
+        """From the parts joined by "/"; ValueError when they are not five."""
+        parts = name.split("/")
+        if len(parts) != 5 or not all(parts):
+            raise ValueError(f"a background table is called SEARCH/POPULATION/RUN/DETECTORS/SEASON, not {name}")
+        return cls(*parts)
+
+    @property
+    def name(self) -> str:
+        return "/".join((self.search_type, self.population, self.run, self.detectors, self.season))
+
+
 @dataclass(frozen=True, eq=False)
 class BackgroundTable:
     """The test statistic of background events of one kind.
@@ -57,7 +88,7 @@ class Populations:
         self,
         *,
         search_type: str,
-        population: str | None,
+        population: str,
         run: str,
         instruments: tuple[str, ...],
         season: str,
@@ -65,8 +96,6 @@ class Populations:
         distance_mode: str,
     ) -> TableChoice:
         """The table for events of this kind; see docs/decisions/pvalue-tables.md for the rule."""
-        if population is None:
-            return TableChoice(None, "the alert gives no classification, so no population of background events fits")
         if not instruments:
             return TableChoice(None, "the alert names no instruments, so no background table fits")
         name = "/".join((search_type, population, run, "".join(sorted(instruments)), season))
@@ -86,13 +115,22 @@ class Populations:
         return TableChoice(table, f"background table {name}, {table.statistics.size} events")
 
 
-def most_likely_population(p_astro: Mapping[str, float | None]) -> str | None:
-    """`bbh` if black-hole binaries outweigh everything with a neutron star or in the mass gap, else `bns`.
+def most_likely_population(p_astro: Mapping[str, float | None], group: str = "") -> str:
+    """Which kind of source a trigger is taken for: `bbh`, `nsbh`, `bns`; unclassified `cbc` or `burst`.
 
-    p_terrestrial is ignored. None without a classification. Rule of the original software (SCIENCE 2.1).
+    `bbh` if black-hole binaries outweigh everything with a neutron star or in the mass gap, as in the original
+    software (SCIENCE 2.1). It called all else `bns`; here that is `nsbh` when NSBH and MassGap outweigh BNS.
+    p_terrestrial is ignored.
+
+    Args:
+        p_astro: probability by class, as the alert gives it.
+        group: of the pipeline that found the trigger; `CBC` tells a merger without classification from a burst.
     """
     values = {name: value for name, value in p_astro.items() if value is not None}
     if not set(values) & {"BNS", "NSBH", "BBH", "MassGap"}:
-        return None
-    others = sum(values.get(name, 0.0) for name in ("BNS", "NSBH", "MassGap"))
-    return "bbh" if values.get("BBH", 0.0) > others else "bns"
+        return "cbc" if group == "CBC" else "burst"
+    bns, bbh = values.get("BNS", 0.0), values.get("BBH", 0.0)
+    between = values.get("NSBH", 0.0) + values.get("MassGap", 0.0)
+    if bbh > bns + between:
+        return "bbh"
+    return "nsbh" if between > bns else "bns"

@@ -1,12 +1,13 @@
-"""Everything an answer depends on besides the data: one frozen record per search, saved with every result.
+"""Everything an answer depends on besides the data: one frozen record per population, saved with every result.
 
-Defaults are the numbers of a real O4 result file (population "cbc"); docs/science/statistic.md says where each
-one comes from and which are assumptions. Energies of sources are in eu = 1 kg Mpc² s⁻² = 9.5214e44 J.
+Defaults are the numbers of a real O4 result file (population "cbc"). The packaged `search.json` holds a record for
+each population, every number with its source. Energies of sources are in eu = 1 kg Mpc² s⁻² = 9.5214e44 J.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ class Search:
     """Parameters of the coincidence statistic.
 
     Attributes:
-        name: what results call this search.
+        name: the population it is for, `cbc`, `bns`, …; what results and background tables call it.
         run: observing run whose detectors the background sky maps stand for; part of a background table's name.
         t_gw_minus_s … t_nu_plus_s: window of each messenger's detection time after the source's time.
         e_gw_min_eu, e_gw_max_eu: range of the log-uniform prior on the energy in gravitational waves, isotropic
@@ -36,6 +37,10 @@ class Search:
         gw_background_rate_hz: rate of noise triggers, used where there is no p_astro.
         gw_background_snr_scale: noise triggers fall as exp(−(SNR − snr_min)/scale) above threshold. An assumption;
             it cancels where there is a p_astro.
+        gw_background_snrs: SNR of noise triggers above threshold, of which the density is estimated instead of that
+            exponential; empty where there is no such list.
+        antenna_pattern: let a merger's SNR depend on its direction, f_A < 1. Used in `marginal` mode and where the
+            merger's rate comes from the model; k0_mpc is then that of the best direction.
         neutrino_rate_hz: rate of the neutrino sample; None takes that of the season which supplied the neutrinos.
         energy_min_gev, energy_max_gev: reconstructed energies outside this band are refused.
         energy_window_dex: half width of the window that counts background neutrinos, in log10 energy.
@@ -46,7 +51,7 @@ class Search:
         strangers: let an unrelated astrophysical neutrino stand beside a real merger too.
     """
 
-    name: str = "cbc-o4"
+    name: str = "cbc"
     run: str = "o4"
     t_gw_minus_s: float = -250.0
     t_gw_plus_s: float = 250.0
@@ -63,6 +68,8 @@ class Search:
     snr_min: float = 5.59
     gw_background_rate_hz: float = 1 / 86400
     gw_background_snr_scale: float = 0.2
+    gw_background_snrs: tuple[float, ...] = ()
+    antenna_pattern: bool = False
     neutrino_rate_hz: float | None = None
     energy_min_gev: float = 10.0
     energy_max_gev: float = 1e8
@@ -75,6 +82,13 @@ class Search:
     def __post_init__(self) -> None:
         _check_ranges(self)
         _check_positive(self)
+        _check_background_snrs(self)
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(
+                f"search {self.name!r}: a name is of small letters and digits, it becomes part of others"
+            )
+        if not self.beaming < math.inf:
+            raise ValueError(f"search {self.name}: beaming is {self.beaming}, it must be finite")
         if self.beaming < 1:
             raise ValueError(f"search {self.name}: beaming is {self.beaming}, it cannot be below 1")
         if self.distance_mode not in ("auto", "map", "pinned", "marginal"):
@@ -110,6 +124,7 @@ class Search:
         return self.k0_mpc * math.sqrt(energy_eu) / self.snr_min
 
 
+_NAME = re.compile(r"[a-z0-9_]+")
 _RANGES = (
     ("t_gw_minus_s", "t_gw_plus_s"),
     ("t_nu_minus_s", "t_nu_plus_s"),
@@ -148,6 +163,17 @@ def _check_positive(search: Search) -> None:
         raise ValueError(f"search {search.name}: neutrino_rate_hz is {search.neutrino_rate_hz}, it must be positive")
 
 
+def _check_background_snrs(search: Search) -> None:
+    low = [snr for snr in search.gw_background_snrs if not search.snr_min <= snr < math.inf]
+    if low:
+        raise ValueError(
+            f"search {search.name}: gw_background_snrs holds {low[0]}; each must be finite and not below "
+            f"snr_min = {search.snr_min}"
+        )
+    if len(search.gw_background_snrs) == 1:
+        raise ValueError(f"search {search.name}: gw_background_snrs holds one SNR; a density needs two or more")
+
+
 def as_parameters(search: Search, season_rate_hz: float | None = None) -> dict[str, Any]:
     """The search under the names of the original result files, for `inputs.search_parameters`.
 
@@ -171,6 +197,8 @@ def as_parameters(search: Search, season_rate_hz: float | None = None) -> dict[s
         "rhomin": search.snr_min,
         "ratebggw": search.gw_background_rate_hz,
         "bggw_snr_scale": search.gw_background_snr_scale,
+        "bggw_snrs": list(search.gw_background_snrs),
+        "antenna_pattern": search.antenna_pattern,
         "ratebgnu": season_rate_hz if search.neutrino_rate_hz is None else search.neutrino_rate_hz,
         "εmin": search.energy_min_gev,
         "εmax": search.energy_max_gev,

@@ -1,0 +1,77 @@
+"""`search.json`: the search of each population, parameters and sources. People edit it, so nothing is taken on trust.
+
+{"bns": {"parameters": {"beaming": 10.0, …}, "sources": {"beaming": "…", …}}, …}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from llama.formats.errors import RecordError
+from llama.formats.records import to_json
+from llama.science.search import Search
+from llama.science.searches import PARAMETERS, Searches, SearchRecord, parameters
+
+_SHAPE = 'a search is {"parameters": {…}, "sources": {…}} under its name; `llama search show cbc --json` prints one'
+
+
+class SearchesFile:
+    """Every key there once, none beside them, each parameter with its source."""
+
+    def write(self, value: Searches, path: Path) -> None:
+        path.write_bytes(self.encode(value))
+
+    def read(self, path: Path) -> Searches:
+        return self.decode(path.read_bytes())
+
+    def encode(self, value: Searches) -> bytes:
+        return to_json(
+            {
+                name: {"parameters": parameters(record.search), "sources": dict(record.sources)}
+                for name, record in value.records.items()
+            }
+        )
+
+    def decode(self, data: bytes) -> Searches:
+        """The searches in `data`; RecordError names the search and the key that is wrong."""
+        try:
+            found = json.loads(data, object_pairs_hook=_without_repetition, parse_constant=_refuse_constant)
+        except ValueError as error:  # also what is no UTF-8
+            raise RecordError(str(error)) from error
+        if not isinstance(found, dict) or not found:
+            raise RecordError(f"no search in it: {_SHAPE}")
+        return Searches({name: _record(name, record) for name, record in found.items()})
+
+
+def _record(name: str, found: object) -> SearchRecord:
+    if not isinstance(found, dict) or set(found) != {"parameters", "sources"}:
+        raise RecordError(f"{name}: {_SHAPE}")
+    given, sources = found["parameters"], found["sources"]
+    if not isinstance(given, dict) or not isinstance(sources, dict):
+        raise RecordError(f"{name}: {_SHAPE}")
+    if unknown := [key for key in given if key not in PARAMETERS]:
+        raise RecordError(f"{name}: no parameter {', '.join(unknown)}; there are {', '.join(PARAMETERS)}")
+    if missing := [key for key in PARAMETERS if key not in given]:
+        raise RecordError(f"{name}: parameters lacks {', '.join(missing)}")
+    try:
+        search = msgspec.convert({"name": name, **given}, Search)
+        return SearchRecord(search, msgspec.convert(sources, dict[str, str]))
+    except ValueError as error:
+        raise RecordError(f"{name}: {error}") from error
+
+
+def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} is given more than once")
+    return result
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is not a number a search can have")
