@@ -30,7 +30,7 @@ imports: .venv/installed-dev
 	$(BIN)/lint-imports
 
 bench: .venv/installed-dev
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(ALL)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

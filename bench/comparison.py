@@ -12,30 +12,39 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.event import DATA
-from bench.figure import Figure, median_ms
+from bench.figure import Figure, median_ms, timed_ms
+from bench.inputs import ALERT_MAP
 
-MAP = DATA / "skymaps/events/S231206_G457564_bayestar.multiorder.fits"
 SIGMA_DEG = 2.0
 RASTER_ORDER = 8  # 0.23°: nine pixels to a sigma
+LONG_MS = 5000.0
 
 
 def figures() -> list[Figure]:
-    """Median times, and how far each result is from ours."""
+    """Times, and how far each result is from ours."""
     ra, dec = _positions()
     ours = _ours(ra, dec)
-    rows = [("llama, overlap integrals", ours)]
-    rows += [("ligo.raven, overlap integrals", _raven(ra, dec)), ("mhealpy, product of maps", _mhealpy(ra, dec))]
-    rows += [("ligo.skymap crossmatch, look-up only", _crossmatch(ra, dec))]
-    found = []
     reference = ours()
-    for name, call in rows:
-        value = call()
-        found.append(Figure(f"{name}: ten neutrinos", median_ms(call, repeat=3), "ms", None))
-        if value is not None and call is not ours:
+    rivals = {
+        "ligo.raven, overlap integrals": _raven(ra, dec),
+        "mhealpy, product of maps": _mhealpy(ra, dec),
+        "ligo.skymap crossmatch, look-up only": _crossmatch(ra, dec),
+    }
+    found = [_timed("llama, overlap integrals", ours)[1]]
+    for name, call in rivals.items():
+        value, figure = _timed(name, call)
+        found.append(figure)
+        if value is not None:
             worst = float(np.max(np.abs(value / reference - 1)))
             found.append(Figure(f"{name}: largest relative difference from ours", worst, "", None))
     return found
+
+
+def _timed(name: str, call: Callable[[], np.ndarray | None]) -> tuple[np.ndarray | None, Figure]:
+    """What a tool finds, and how long it takes: the median of seven, or the one first run if that was long."""
+    value, first_ms = timed_ms(call)
+    how, duration_ms = ("one run", first_ms) if first_ms > LONG_MS else ("median of 7", median_ms(call))
+    return value, Figure(f"{name}: ten neutrinos, {how}", duration_ms, "ms", None)
 
 
 def _positions() -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +52,7 @@ def _positions() -> tuple[np.ndarray, np.ndarray]:
     from llama.formats.skymap import read_skymap
     from llama.science.skymap import centres, probability
 
-    skymap = read_skymap(MAP)
+    skymap = read_skymap(ALERT_MAP)
     chosen = np.random.default_rng(1).choice(len(skymap.density), 10, p=probability(skymap))
     ra, dec = centres(skymap)
     return ra[chosen], dec[chosen]
@@ -55,7 +64,7 @@ def _ours(ra: np.ndarray, dec: np.ndarray) -> Callable[[], np.ndarray]:
     from llama.science.psf import unit_vectors
     from llama.science.quadtree import SkyTree
 
-    tree = SkyTree.of(read_skymap(MAP))
+    tree = SkyTree.of(read_skymap(ALERT_MAP))
     direction, sigma = unit_vectors(ra, dec), np.full(ra.shape, np.radians(SIGMA_DEG))
     return lambda: 4 * np.pi * np.exp(overlap_nodes(tree, direction, sigma).log_integral())
 
@@ -75,7 +84,7 @@ def _raven(ra: np.ndarray, dec: np.ndarray) -> Callable[[], np.ndarray]:
     from astropy.table import Table
     from ligo.raven.search import skymap_overlap_integral
 
-    table = Table.read(MAP)
+    table = Table.read(ALERT_MAP)
     uniq, density = np.asarray(table["UNIQ"]), table["PROBDENSITY"].quantity
 
     def call() -> np.ndarray:
@@ -93,7 +102,7 @@ def _mhealpy(ra: np.ndarray, dec: np.ndarray) -> Callable[[], np.ndarray]:
     import mhealpy
     from astropy.table import Table
 
-    table = Table.read(MAP)
+    table = Table.read(ALERT_MAP)
     gw = mhealpy.HealpixMap(np.asarray(table["PROBDENSITY"]), np.asarray(table["UNIQ"]), density=True)
     pixel_sr = 4 * np.pi / (12 * 4**RASTER_ORDER)
 
@@ -114,7 +123,7 @@ def _crossmatch(ra: np.ndarray, dec: np.ndarray) -> Callable[[], None]:
     from ligo.skymap.io import read_sky_map
     from ligo.skymap.postprocess.crossmatch import crossmatch
 
-    table, coordinates = read_sky_map(MAP, moc=True), SkyCoord(ra * u.rad, dec * u.rad)
+    table, coordinates = read_sky_map(ALERT_MAP, moc=True), SkyCoord(ra * u.rad, dec * u.rad)
 
     def call() -> None:
         crossmatch(table, coordinates)

@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
+import importlib
 import statistics
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Figure(NamedTuple):
-    """`goal` is an upper limit in the same unit, None when the figure is for comparison only."""
+    """`goal` is an upper limit in the same unit, None when the figure is for comparison only.
+
+    `details` are lines for those who ask for all of it.
+    """
 
     name: str
     value: float
     unit: str
     goal: float | None
+    details: tuple[str, ...] = ()
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal is met; a figure without one meets it. NaN, for what could not be measured, does not."""
+        return self.goal is None or self.value <= self.goal
 
     def line(self) -> str:
         """One line of the report."""
-        if self.goal is None:
-            verdict, goal = "", "(for comparison)"
-        else:
-            verdict, goal = ("ok" if self.value <= self.goal else "MISSED"), f"goal < {self.goal:g} {self.unit}"
-        return f"  {self.name:<72} {self.value:>10.4g} {self.unit:<6} {goal:<20} {verdict}"
+        goal = "(for comparison)" if self.goal is None else f"goal <= {self.goal:g} {self.unit}".rstrip()
+        mark = "" if self.goal is None else "ok" if self.met else "MISSED"
+        return f"  {self.name:<78} {self.value:>10.4g} {self.unit:<3} {goal:<20} {mark}".rstrip()
 
 
 def median_ms(call: Callable[[], object], repeat: int = 7) -> float:
     """Median wall time of `call` in ms, after one call that warms it up."""
     call()
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1e3
+    return statistics.median(timed_ms(call)[1] for _ in range(repeat))
+
+
+def timed_ms(call: Callable[[], T]) -> tuple[T, float]:
+    """What `call` returns, and its wall time in ms."""
+    start = time.perf_counter()
+    value = call()
+    return value, (time.perf_counter() - start) * 1e3
+
+
+def measured(module: str) -> list[Figure]:
+    """The figures of one of this package's modules; here because a new process cannot import `bench.__main__`."""
+    figures: list[Figure] = importlib.import_module(f"bench.{module}").figures()
+    return figures

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -12,13 +11,11 @@ from pathlib import Path
 from ligo.skymap.io import read_sky_map
 
 from bench.figure import Figure, median_ms
+from bench.inputs import ALERT_MAP, DATA, all_maps
 from llama.formats.skymap import MultiOrderFits, read_skymap
 from llama.science.skymap import credible_area_deg2, credible_level, lookup
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("LLAMA_TEST_DATA", ROOT.parent / "shared" / "data")) / "skymaps"
-ALERT = DATA / "events" / "S231206_G457564_bayestar.multiorder.fits"  # 19 200 cells
-FLAT = DATA / "events" / "GW170814_prelim_bayestar.fits.gz"  # NSIDE 1024, four columns of doubles
+FLAT = DATA / "skymaps" / "events" / "GW170814_prelim_bayestar.fits.gz"  # NSIDE 1024, four columns of doubles
 
 _READ = """
 import json, resource, sys, time
@@ -39,18 +36,18 @@ print(json.dumps([before, peak_mb(), time.perf_counter() - start, len(m.ipix)]))
 
 def figures() -> list[Figure]:
     """Memory of fresh processes, times of this one."""
-    readings = {path: _fresh(path) for path in sorted(DATA.rglob("*.fit*"))}
+    readings = {path: _fresh(path) for path in all_maps()}
     worst = max(readings, key=lambda path: readings[path][1])
     before, peak, seconds, _ = readings[FLAT]
-    m = read_skymap(ALERT)
+    m = read_skymap(ALERT_MAP)
     with tempfile.TemporaryDirectory() as folder:
         write_ms = median_ms(lambda: MultiOrderFits().write(m, Path(folder) / "map.fits"))
     return [
-        Figure(f"peak memory, {len(readings)} real maps, worst {worst.name}", readings[worst][1], "MB", 500),
+        Figure(f"peak memory of reading, {len(readings)} maps, worst {worst.name}", readings[worst][1], "MB", 500),
         Figure("memory a flat NSIDE 1024 map with distances adds", peak - before, "MB", 100),
         Figure("time to read that map (403 MB unpacked)", seconds, "s", None),
-        Figure("read a multi-order map, 19 200 cells", median_ms(lambda: read_skymap(ALERT)), "ms", 10),
-        Figure("  the same by ligo.skymap", median_ms(lambda: read_sky_map(str(ALERT), moc=True)), "ms", None),
+        Figure("read a multi-order map, 19 200 cells", median_ms(lambda: read_skymap(ALERT_MAP)), "ms", 10),
+        Figure("  the same by ligo.skymap", median_ms(lambda: read_sky_map(str(ALERT_MAP), moc=True)), "ms", None),
         Figure("write it", write_ms, "ms", 50),
         Figure("its 90 % area", median_ms(lambda: credible_area_deg2(m, 0.9)), "ms", 10),
         Figure("its credible levels", median_ms(lambda: credible_level(m)), "ms", 10),

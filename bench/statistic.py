@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 import llama.data
 from bench.figure import Figure, median_ms
+from bench.inputs import DATA
 from llama.formats.skymap import read_skymap
 from llama.formats.tables import IceCubeTablesFile
 from llama.science.coincidence import GWTrigger, Neutrinos, coincidence, prepare
@@ -19,7 +19,6 @@ from llama.science.quadtree import vectors
 from llama.science.search import Search
 
 GPS_S = 1e9
-DATA = Path(os.environ.get("LLAMA_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 MAPS = ("S231206_G457564_bayestar", "GW190412_PublicationSamples")
 
 
