@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
+from typed import typed
 
-LLAMA = Path(sys.executable).parent / "llama"
 FILES = {
     "igwn_alert.json",
     "skymap_info.json",
@@ -33,19 +30,11 @@ FILES = {
 }
 
 
-def llama(*words: str | Path, home: Path, status: int = 0) -> str:
-    """Run a command with this data folder; its standard output and error."""
-    env = os.environ | {"LLAMA_DATA_DIR": str(home), "LLAMA_CACHE_DIR": str(home / "cache")}
-    done = subprocess.run([LLAMA, *map(str, words)], env=env, capture_output=True, text=True, timeout=120)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder in which the demo has run."""
     folder = tmp_path_factory.mktemp("data")
-    llama("demo", home=folder)
+    typed("demo", home=folder)
     return folder
 
 
@@ -60,7 +49,7 @@ def test_the_demo_makes_every_file_of_the_default_pipeline(event: Path) -> None:
 
 def test_the_demo_again_says_the_same_and_makes_nothing(home: Path, event: Path) -> None:
     before = (event / ".llama" / "journal.jsonl").read_bytes()
-    said = llama("demo", home=home)
+    said = typed("demo", home=home)
     assert str(event) in said
     assert "p-value" in said
     assert (event / ".llama" / "journal.jsonl").read_bytes() == before
@@ -96,43 +85,43 @@ def test_the_notice_is_valid_by_the_gcn_schema(event: Path, data: Path) -> None:
 
 
 def test_event_shows_every_product_and_why(home: Path, event: Path) -> None:
-    said = llama("event", event, home=home)
+    said = typed("event", event, home=home)
     for name in FILES:
         assert name in said
     assert "role=test" in said
 
 
 def test_the_same_event_twice_gives_the_same_bytes(event: Path, tmp_path: Path) -> None:
-    llama("demo", home=tmp_path)
+    typed("demo", home=tmp_path)
     again = tmp_path / "current_run" / "MS120130a"
     for name in FILES:
         assert (again / name).read_bytes() == (event / name).read_bytes(), name
 
 
 def test_a_hand_edit_is_held_until_adopted(tmp_path: Path) -> None:
-    llama("demo", home=tmp_path)
+    typed("demo", home=tmp_path)
     event = tmp_path / "current_run" / "MS120130a"
     path = event / "icecube_neutrino_list.json"
     edited = json.loads(path.read_text())
     edited["neutrinos"] = edited["neutrinos"][:2]
     path.write_text(json.dumps(edited))
-    assert "edited by hand" in llama("event", event, home=tmp_path)
-    llama("event", event, "adopt", path.name, home=tmp_path)
-    llama("run", "-o", event, home=tmp_path)
+    assert "edited by hand" in typed("event", event, home=tmp_path)
+    typed("event", event, "adopt", path.name, home=tmp_path)
+    typed("run", "-o", event, home=tmp_path)
     result = json.loads((event / "significance_opa_lvc-i3.json").read_text())
     assert len(result["single_neutrino"]) == 2
 
 
 def test_review_orders_the_five_cases(home: Path) -> None:
-    said = llama("review", home=home)
+    said = typed("review", home=home)
     assert "a > b > e > c and d = 0: yes" in said
 
 
 def test_help_lists_every_command_and_unknown_ones_are_refused(home: Path) -> None:
     from llama.cli.main import COMMANDS
 
-    said = llama("--help", home=home)
+    said = typed("--help", home=home)
     for words in COMMANDS:
         assert f"llama {' '.join(words)}" in said
-        assert "usage:" in llama(*words, "--help", home=home)
-    assert "no command 'frobnicate'" in llama("frobnicate", home=home, status=2)
+        assert "usage:" in typed(*words, "--help", home=home)
+    assert "no command 'frobnicate'" in typed("frobnicate", home=home, status=2)
