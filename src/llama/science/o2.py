@@ -5,7 +5,7 @@ region and not renormalised, a flat Gaussian for the neutrino, an isotropic sky 
 background neutrinos. No energy, no distance, no rates, no p-value. It shares nothing with `coincidence`.
 
 The neutrino quality cut of that search took up-going neutrinos, and down-going ones with a score above 0.1 of a
-boosted decision tree. Public samples do not hold that score; `O2Neutrino.upgoing` says which neutrinos passed without.
+boosted decision tree. Public samples do not hold that score; `O2Neutrino.upgoing` says who passed without it.
 """
 
 from __future__ import annotations
