@@ -23,7 +23,7 @@ CM_PER_MPC = 3.0856775814913674e24
 def upper_limit_counts(seen: int, level: float = 0.9) -> float:
     """Mean of a Poisson law that gives more than `seen` counts with probability `level`; no background taken off.
 
-    2.30 for none, 3.89 for one, 5.32 for two at 90 %: the classical upper limit, Σ_{k ≤ seen} e^{−s} s^k/k! = 1 − level.
+    2.30 for none, 3.89 for one, 5.32 for two at 90 %: the classical limit, Σ_{k ≤ seen} e^{−s} s^k/k! = 1 − level.
     It stands, but is higher than need be, where some of the counts are background.
     """
     if seen < 0 or not 0 < level < 1:
