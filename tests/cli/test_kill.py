@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 from typed import LLAMA, contents, copied, environment, fresh_event, journal, typed
 
@@ -84,6 +85,51 @@ def test_killed_and_its_steps_left_behind(
     wait_for(event, "Claimed", count, running)
     running.kill()
     running.wait()
+    check_healed(event, home, undisturbed)
+
+
+def killed_server(running: subprocess.Popen[str]) -> None:
+    """Kill the process that forks the steps, as a machine short of memory does."""
+    (server,) = [
+        child for child in psutil.Process(running.pid).children() if "forkserver" in " ".join(child.cmdline())
+    ]
+    server.kill()
+
+
+@pytest.mark.parametrize("count", [2, 13])
+def test_a_run_whose_fork_server_is_killed_goes_on(
+    home: Path, fresh: Path, undisturbed: dict[str, bytes], tmp_path: Path, count: int
+) -> None:
+    event = copied(fresh, tmp_path / "run")
+    words = [LLAMA, "run", "-o", event]
+    running = subprocess.Popen(
+        words, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    wait_for(event, "Claimed", count, running)
+    killed_server(running)
+    said, _ = running.communicate(timeout=120)
+    assert "Traceback" not in said
+    assert running.returncode == 0, said
+    assert contents(event) == undisturbed
+    assert entries(event, "Failed") == 0
+    assert "every byte is as recorded" in typed("event", event, "check", home=home)
+
+
+def test_a_run_killed_while_it_checks_what_is_preloaded_says_nothing_odd(
+    home: Path, fresh: Path, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    event = copied(fresh, tmp_path / "run")
+    log = tmp_path / "said"
+    with open(log, "w") as said:
+        running = subprocess.Popen([LLAMA, "run", "-o", event], env=environment(home), stdout=said, stderr=said)
+        until = time.monotonic() + 60
+        while not psutil.Process(running.pid).children() and time.monotonic() < until:
+            time.sleep(0.01)
+        servers = psutil.Process(running.pid).children(recursive=True)
+        running.kill()
+        running.wait()
+        psutil.wait_procs(servers, timeout=60)
+    assert "Traceback" not in log.read_text()
     check_healed(event, home, undisturbed)
 
 

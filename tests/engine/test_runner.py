@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from toybench import HERE, Bench
 from toys import BOTH, CHAIN, COUNT, SOURCE, UPPER
 
 from llama.engine.event import Event
 from llama.engine.flags import Flags
-from llama.engine.journal import Claimed, Deferred
+from llama.engine.journal import Claimed, Deferred, Made
 from llama.engine.making import utc_now
 from llama.engine.pipeline import Pipeline
 from llama.engine.processes import Here
@@ -90,6 +91,53 @@ def test_overrunning_dying_failing_and_waiting_steps(tmp_path: Path, python: Cal
     assert lines[4].startswith("trouble.txt done")
     failed = [entry for entry in Event(paths[2]).entries() if type(entry).__name__ == "Failed"]
     assert "raise ValueError(argument)" in failed[0].traceback  # type: ignore[attr-defined]
+
+
+def test_the_steps_of_a_fork_server_that_is_killed_start_again(tmp_path: Path) -> None:
+    paths = trouble(tmp_path, "sleep 0.5", "sleep 0.5")
+    child = subprocess.Popen(
+        [sys.executable, "-c", RUN, "TROUBLES", *map(str, paths)],
+        env={**os.environ, "PYTHONPATH": str(HERE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    eventually(lambda: all(claims(path) == 2 for path in paths))  # the runner's, and its process's
+    (server,) = [one for one in psutil.Process(child.pid).children() if "forkserver" in " ".join(one.cmdline())]
+    server.kill()
+    out, err = child.communicate(timeout=30)
+    assert child.returncode == 0, err
+    assert out.count("trouble.txt done") == 2
+    assert "Traceback" not in err
+    for path in paths:
+        assert [claims(path), made(path)] == [3, 1]
+        assert not list((path / ".llama" / "scratch").iterdir())
+
+
+def claims(path: Path) -> int:
+    return sum(isinstance(entry, Claimed) for entry in Event(path).entries())
+
+
+def made(path: Path) -> int:
+    return sum(isinstance(entry, Made) for entry in Event(path).entries())
+
+
+def test_only_what_still_fails_counts(bench: Bench) -> None:
+    calls: list[str] = []
+
+    def once_broken(step: object) -> str:
+        calls.append("x")
+        if len(calls) == 1:
+            raise ValueError("no")
+        return "x"
+
+    bench.use(Pipeline("P", (SOURCE, dataclasses.replace(UPPER, make=once_broken, cooldown_s=0.0))))
+    runner = Runner(bench.maker, Here(bench.maker))
+    runner.once([bench.event])
+    assert len(runner.failures) == 1
+    bench.receive(source="more")
+    runner.once([bench.event])
+    assert (calls, runner.failures, runner.troubles) == (["x", "x"], [], [])
 
 
 def test_a_broken_environment_is_a_failure_that_says_so(bench: Bench, python: Callable) -> None:

@@ -58,10 +58,10 @@ def test_a_full_disk_when_making_and_after_space_was_freed(small_disk: Path) -> 
             file.write(b"x" * 4096)
     runner = Runner(on_small.maker, Here(on_small.maker))
     runner.once([on_small.event])
-    assert any("disk is full" in line for line in [*runner.troubles, *runner.failures])
+    assert any("disk is full" in line for line in runner.troubles)
+    assert runner.failures == []  # the disk is at fault, not the product
     assert care.check(on_small.event) == []
     filler.unlink()
-    on_small.wait(7200)
     Runner(on_small.maker, Here(on_small.maker)).once([Event(on_small.event.path)])
     assert on_small.kinds() == ["done"] * 4
     assert care.check(on_small.event) == []

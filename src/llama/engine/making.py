@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from llama.engine.claim import Owner
-from llama.engine.errors import ClaimLost, DecodeError, EngineError, NotYet
+from llama.engine.errors import ClaimLost, DecodeError, EngineError, NotYet, StorageError
 from llama.engine.event import Event, SharedDigest
 from llama.engine.filesystem import storage_errors
 from llama.engine.journal import Claimed, Deferred, Failed, Made, utc
@@ -76,8 +76,9 @@ class Maker:
     ) -> bool:
         """Make what was claimed and commit it; False when it failed, was deferred, or the claim was lost.
 
-        `now` is what the step is told. Raises StorageError when the disk takes not even the record of a failure;
-        all else that goes wrong becomes an entry.
+        `now` is what the step is told. Raises StorageError when the disk does not take the result: the disk is at
+        fault, not the product, so the claim is given back without a cooldown. All else that goes wrong becomes an
+        entry.
         """
         witness("claimed")
         try:
@@ -89,6 +90,9 @@ class Maker:
         except NotYet as error:
             soonest = self.clock() + _SOON  # a date in the past must not spin
             give_back(event, claim, error.why, until=max(utc(error.until), soonest), now=self.clock())
+        except StorageError as error:
+            give_back(event, claim, str(error), until=self.clock(), now=self.clock())
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a step does wrong is recorded, not propagated
             fail(event, claim, one_line(error), now=self.clock(), details=traceback.format_exc())
         return False

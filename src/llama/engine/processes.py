@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 import multiprocessing
@@ -9,18 +10,24 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 from llama.engine import worker
-from llama.engine.errors import EventError
+from llama.engine.claim import process_start
+from llama.engine.errors import EventError, StorageError
 from llama.engine.event import Event
 from llama.engine.journal import Claimed
 from llama.engine.making import Maker, fail, give_back, utc_now
 from llama.engine.product import Product
 
 _LOG = logging.getLogger("llama.engine")
+_SERVER_DIED = 255  # multiprocessing's exit code of a process whose server died; the process itself may live on
+_SERVER_PAUSES_S = (0.01, 0.1, 1.0)  # it stops to listen some time before it is known to be dead
+_DYING_S = 1.0  # a killed process that is nobody's child here is waited for so long
+_DISK = "the disk took not even a note of what went wrong; free some space or mend it, and run again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +102,14 @@ class _Job:
     claim: Claimed
     process: Any
     deadline: float  # time.monotonic()
+    restarted: bool = False
 
 
 class Processes:
-    """One process per step, forked from a server that has the heavy imports already."""
+    """One process per step, forked from a server that has the heavy imports already.
+
+    When the server dies a new one is started, and the steps it had forked start again with the claims they have.
+    """
 
     def __init__(self, environment: str, pipeline: str, workers: int, preload: Sequence[str] = ()) -> None:
         self._names = (environment, pipeline)
@@ -119,13 +130,21 @@ class Processes:
         """Which modules a new process does not inherit."""
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=worker.report_missing, args=(list(names), theirs))
-        process.start()
+        _start(process)
         theirs.close()
-        missing: list[str] = ours.recv()
+        try:
+            missing: list[str] = ours.recv()
+        except EOFError:  # it was killed before it answered: it inherited nothing that is of use
+            missing = list(names)
         process.join()
         return missing
 
     def start(self, event: Event, product: Product[Any], claim: Claimed) -> None:
+        process = self._forked(event, product, claim)
+        self._jobs.append(_Job(event, product, claim, process, time.monotonic() + product.timeout_s))
+
+    def _forked(self, event: Event, product: Product[Any], claim: Claimed) -> Any:
+        """A process that goes on with the claim; EventError, with the failure noted, when there can be none."""
         environment, pipeline = self._names
         process = self._context.Process(
             target=worker.make_named,
@@ -133,11 +152,12 @@ class Processes:
             name=f"llama {event.id} {product.filename}",
         )
         try:
-            process.start()
-        except (OSError, EOFError) as error:  # no memory, no process left, or the server died
-            fail(event, claim, f"its process could not be started: {error}", now=utc_now())
-            raise
-        self._jobs.append(_Job(event, product, claim, process, time.monotonic() + product.timeout_s))
+            _start(process)
+        except (OSError, EOFError) as error:
+            why = f"its process could not be started ({error}): end other programs to free memory, and run again"
+            fail(event, claim, why, now=utc_now())
+            raise EventError(f"{product.filename}: {why}") from error
+        return process
 
     def wait(self, timeout_s: float | None, wake: Any = None) -> list[Ended]:
         first = min((job.deadline for job in self._jobs), default=math.inf) - time.monotonic()
@@ -148,7 +168,23 @@ class Processes:
         wait(sentinels, None if math.isinf(patience) else max(patience, 0.0))
         over = [job for job in self._jobs if not job.process.is_alive() or time.monotonic() >= job.deadline]
         self._jobs = [job for job in self._jobs if job not in over]
-        return [_end(job) for job in over]
+        return [ended for job in over if (ended := self._end(job)) is not None]
+
+    def _end(self, job: _Job) -> Ended | None:
+        """Put an end to a job that is over; None when it had to start again because the server died."""
+        if job.process.exitcode != _SERVER_DIED or job.restarted:
+            return _closed(job)
+        _LOG.warning("%s: starting again with %s: the server of its process died", job.event.id, job.product.filename)
+        _kill(job.process)
+        job.process.close()
+        job.event.drop_scratch(job.claim.claim)
+        try:
+            process = self._forked(job.event, job.product, job.claim)
+        except EventError as error:
+            return Ended(job.event, error)
+        deadline = time.monotonic() + job.product.timeout_s
+        self._jobs.append(dataclasses.replace(job, process=process, deadline=deadline, restarted=True))
+        return None
 
     def stop(self, patience_s: float) -> None:
         end = time.monotonic() + patience_s
@@ -165,7 +201,7 @@ class Processes:
         self._jobs = []
 
 
-def _end(job: _Job) -> Ended:
+def _closed(job: _Job) -> Ended:
     """Put an end to a job that is over, or over its time; writes the entry that it did not."""
     if job.process.is_alive():
         _kill(job.process)
@@ -173,13 +209,34 @@ def _end(job: _Job) -> Ended:
     else:
         error = f"its process {_ending(job.process.exitcode)}; the log may say more"
     job.process.join()
+    disk = job.process.exitcode == worker.STORAGE_EXIT
     job.process.close()
     job.event.drop_scratch(job.claim.claim)
     try:
+        if disk:
+            return Ended(job.event, _storage_error(job))
         fail(job.event, job.claim, error, now=utc_now())
     except EventError as trouble:
         return Ended(job.event, trouble)
     return Ended(job.event)
+
+
+def _storage_error(job: _Job) -> StorageError:
+    """What the disk did to this job, which has given its claim back if the disk took the note of that."""
+    now = utc_now()
+    give_back(job.event, job.claim, _DISK, until=now, now=now)
+    deferral = job.event.refresh().file(job.product.filename).deferral
+    return StorageError(deferral.why if deferral else _DISK)
+
+
+def _start(process: Any) -> None:
+    """Have the process forked; by a new server if the old one died just now, once that is known."""
+    for pause_s in _SERVER_PAUSES_S:
+        with suppress(OSError, EOFError):
+            process.start()
+            return
+        time.sleep(pause_s)
+    process.start()
 
 
 def _kill(process: Any) -> None:
@@ -187,8 +244,12 @@ def _kill(process: Any) -> None:
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):  # not yet leading a group, or gone
-        process.kill()
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(process.pid, signal.SIGKILL)
     process.join()
+    end = time.monotonic() + _DYING_S
+    while process_start(process.pid) is not None and time.monotonic() < end:  # its server died: nobody tells us
+        time.sleep(0.001)
 
 
 def _ending(code: int) -> str:

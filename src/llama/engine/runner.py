@@ -24,19 +24,20 @@ from llama.engine.status import Kind, current_inputs, statuses
 
 _LOG = logging.getLogger("llama.engine")
 _STOP_PATIENCE_S = 10.0
-_ASIDE = timedelta(seconds=60)  # an event whose disk fails is left alone for so long
+_ASIDE = timedelta(seconds=30)  # an event whose disk fails is left alone for so long
 _SOON_S = 2.0  # after a folder was touched that is not followed, choose again
 _SWEEP_S = 60.0  # look at every journal so often, in case the operating system lost a message
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be done with an event, as of one state of its journal."""
+    """What is to be done with an event, as of one state of its journal; `aside`: nothing at all before `until`."""
 
     ready: tuple[tuple[Product[Any], Mapping[str, str]], ...] = ()
     until: datetime | None = None
     journal: Stat | None = None
     claimed: bool = False
+    aside: bool = False
 
 
 class Changes(Protocol):
@@ -56,12 +57,13 @@ class Changes(Protocol):
 class Runner:
     """Makes what is ready, in pipeline order, newest event first, as many at a time as the executor takes.
 
-    `failures` and `troubles` tell, one line each, which steps failed and which events could not be worked on.
+    `failures` and `troubles` tell, one line each, which steps have failed and which events cannot be worked on, as
+    of now: what was mended since is no longer there.
     """
 
     def __init__(self, maker: Maker, executor: Executor) -> None:
-        self.troubles: list[str] = []
-        self.failures: list[str] = []
+        self._troubles: dict[Path, str] = {}
+        self._failures: dict[Path, list[str]] = {}
         self._maker = maker
         self._executor = executor
         self._owner = Owner.myself()
@@ -75,6 +77,16 @@ class Runner:
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
         self._rope.setblocking(False)
+
+    @property
+    def troubles(self) -> list[str]:
+        """One line for each event that cannot be worked on."""
+        return list(self._troubles.values())
+
+    @property
+    def failures(self) -> list[str]:
+        """One line for each step that failed since this runner began, and has not been made since."""
+        return [text for texts in self._failures.values() for text in texts]
 
     def stop(self) -> None:
         """Start nothing more and come back soon; may be called from a signal handler."""
@@ -130,8 +142,8 @@ class Runner:
         for event in events:
             self._events[event.path] = known.get(event.path, event)
         for path in known.keys() - self._events.keys():
-            self._verdicts.pop(path, None)
-            self._agenda.pop(path, None)
+            for kept in (self._verdicts, self._agenda, self._troubles, self._failures):
+                kept.pop(path, None)
         for path, event in self._events.items():
             verdict = self._verdicts.get(path)
             if verdict is None or verdict.claimed or tables != self._tables or verdict.journal != _stat(event):
@@ -154,6 +166,8 @@ class Runner:
             self._judge(step.event)
 
     def _judge(self, event: Event) -> None:
+        if self._is_aside(event):
+            return
         try:
             verdict = self._verdict(event)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one event must not stop the others
@@ -163,8 +177,14 @@ class Runner:
         self._agenda.pop(event.path, None)
         if verdict.ready:
             self._agenda[event.path] = list(verdict.ready)
-        elif not verdict.claimed:
+            return
+        self._troubles.pop(event.path, None)
+        if not verdict.claimed:
             event.forget()
+
+    def _is_aside(self, event: Event) -> bool:
+        verdict = self._verdicts.get(event.path)
+        return bool(verdict and verdict.aside and verdict.until and self._maker.clock() < verdict.until)
 
     def _verdict(self, event: Event) -> Verdict:
         """What is to be done with one event; finishes an interrupted commit first."""
@@ -202,11 +222,15 @@ class Runner:
             ready = self._agenda[path]
             while path in self._agenda and ready and self._executor.free:
                 product, inputs = ready.pop(0)
-                if again or self._tried.get((path, product.filename)) != inputs:
-                    self._tried[path, product.filename] = inputs
+                if again or self._is_new(path, product, inputs):
                     self._claim(self._events[path], product)
             if not ready:
                 self._agenda.pop(path, None)
+
+    def _is_new(self, path: Path, product: Product[Any], inputs: Mapping[str, str]) -> bool:
+        """Whether this was not tried with these inputs; from now on it was."""
+        before, self._tried[path, product.filename] = self._tried.get((path, product.filename)), inputs
+        return before != inputs
 
     def _claim(self, event: Event, product: Product[Any]) -> None:
         try:
@@ -220,22 +244,26 @@ class Runner:
     def _set_aside(self, event: Event, error: Exception) -> None:
         """Leave an event alone for a while whose disk (or whose machine) does not play along."""
         self._agenda.pop(event.path, None)
+        text, before = f"{event.id}: {one_line(error)}", self._troubles.get(event.path)
         if event.path in self._events:
-            self._verdicts[event.path] = Verdict(until=self._maker.clock() + _ASIDE, journal=_stat(event))
-        if isinstance(error, NotAnEvent):  # moved away while we looked
-            return
-        text = f"{event.id}: {one_line(error)}"
-        if text not in self.troubles:
-            self.troubles.append(text)
+            self._verdicts[event.path] = Verdict(until=self._maker.clock() + _ASIDE, journal=_stat(event), aside=True)
+            if not isinstance(error, NotAnEvent):  # it may be moved away while we look
+                self._troubles[event.path] = text
+        if self._troubles.get(event.path) != before:
             _LOG.error("%s", text)
 
     def _tell_failures(self, event: Event, state: State) -> None:
-        for filename, file in state.files.items():
-            if file.failure is not None and file.failure.at >= self._since:
-                text = f"{event.id}: {filename} failed at {file.failure.at:%H:%M:%S}Z: {file.failure.error}"
-                if text not in self.failures:
-                    self.failures.append(text)
-                    _LOG.warning("%s", text)
+        known = self._failures.pop(event.path, [])
+        found = [
+            f"{event.id}: {filename} failed at {file.failure.at:%H:%M:%S}Z: {file.failure.error}"
+            for filename, file in state.files.items()
+            if file.failure is not None and file.failure.at >= self._since
+        ]
+        for text in found:
+            if text not in known:
+                _LOG.warning("%s", text)
+        if found:
+            self._failures[event.path] = found
 
     def _wake(self) -> None:
         try:

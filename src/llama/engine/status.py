@@ -216,8 +216,10 @@ def _cooling(product: Product[Any], file: FileState, inputs: Mapping[str, str], 
             times = f"failed {failure.count} times: " if failure.count > 1 else "failed: "
             return Status(Kind.COOLING, times + failure.error, failure.at + pause)
         return Status(Kind.READY, f"trying again after: {failure.error}")
-    if deferral is not None and deferral.inputs == inputs and now < deferral.until:
-        return Status(Kind.WAITING, deferral.why, deferral.until)
+    if deferral is not None and deferral.inputs == inputs:
+        if now < deferral.until:
+            return Status(Kind.WAITING, deferral.why, deferral.until)
+        return Status(Kind.READY, f"trying again after: {deferral.why}")
     return None
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -18,8 +19,7 @@ from llama.engine.making import Maker, fail, one_line, take_over, utc_now
 from llama.engine.step import Environment
 from llama.engine.store import SharedDigests
 
-_LOG = logging.getLogger("llama.engine")
-STORAGE_EXIT = 74  # EX_IOERR: the disk would not even take the record of the failure
+STORAGE_EXIT = 74  # EX_IOERR: the disk is full, read-only or failing; the runner says so
 _ORPHAN_S = 10.0
 
 
@@ -39,8 +39,7 @@ def make_named(environment: str, path: str, pipeline: str, filename: str, claim_
         _make(environment, event, pipeline, filename, claim)
     except (ClaimLost, NotAnEvent):
         pass  # somebody else makes it now, or the event was moved away: nothing is left to do here
-    except EventError as error:
-        _LOG.error("%s: %s", filename, error)
+    except EventError:
         _leave(STORAGE_EXIT)
     _leave(0)
 
@@ -69,5 +68,6 @@ def _leave(code: int) -> None:
 
 def report_missing(names: list[str], answer: Connection) -> None:
     """Send back which of these modules this process did not inherit (a probe: preloading fails silently)."""
-    answer.send([name for name in names if name not in sys.modules])
+    with suppress(BrokenPipeError):  # whoever asked is gone
+        answer.send([name for name in names if name not in sys.modules])
     answer.close()
