@@ -32,7 +32,8 @@ class Figure(NamedTuple):
         """One line of the report."""
         goal = "(for comparison)" if self.goal is None else f"goal <= {self.goal:g} {self.unit}".rstrip()
         mark = "" if self.goal is None else "ok" if self.met else "MISSED"
-        return f"  {self.name:<78} {self.value:>10.4g} {self.unit:<3} {goal:<20} {mark}".rstrip()
+        value = f"{self.value:.0f}" if self.value >= 1e4 else f"{self.value:.4g}"
+        return f"  {self.name:<78} {value:>10} {self.unit:<3} {goal:<20} {mark}".rstrip()
 
 
 def median_ms(call: Callable[[], object], repeat: int = 7) -> float:

@@ -63,6 +63,54 @@ class Trigger:
     single_snr: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """Which detectors search, and what they find; SNR thresholds of one detector (two must pass) and of the network.
+
+    `duty_cycle` is the chance of each detector to be on. `f_high_hz` cuts waveform and SNR time series, for the
+    search and for the maps made from it later.
+    """
+
+    detectors: tuple[str, ...]
+    seed: int
+    single_snr: float
+    network_snr: float
+    duty_cycle: float = 1.0
+    f_high_hz: float | None = None
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A simulated search, whose files are in a folder of its own."""
+
+    folder: Path
+
+    @property
+    def psd(self) -> Path:
+        return self.folder / "psd.xml.gz"
+
+    @property
+    def coincs(self) -> Path:
+        """The coincidences found; there when the search is over."""
+        return self.folder / "coinc.xml.gz"
+
+    def search(self, sources: list[Injection], noise_curves: Path, conditions: Conditions) -> None:
+        """Look for the sources in noise of these curves."""
+        injections, unfinished = self.folder / "injections.xml.gz", self.folder / "unfinished.xml.gz"
+        write_psd(noise_curves, self.psd)
+        write_injections(sources, injections)
+        realize(injections, self.psd, unfinished, conditions)
+        unfinished.rename(self.coincs)
+
+    def found(self) -> list[tuple[int, Trigger]]:
+        """(position among the sources, what was found), in the order of the sources."""
+        return read_triggers(self.coincs)
+
+    def localize(self, source: Injection, trigger: Trigger) -> Any:
+        """The BAYESTAR sky map of a source that was found (astropy Table, multi-order, with distance)."""
+        return localize(self.coincs, self.psd, trigger.coinc_id, source.waveform)
+
+
 def read_injections(path: Path) -> list[Injection]:
     """The rows of an injection list, in file order (row 0 is the first below the header)."""
     wanted = (
@@ -145,40 +193,27 @@ def _sim_inspiral(one: Injection) -> dict[str, Any]:
     }
 
 
-def realize(
-    injections: Path,
-    psd: Path,
-    out: Path,
-    *,
-    detectors: tuple[str, ...],
-    seed: int,
-    snr_threshold: float,
-    net_snr_threshold: float,
-    duty_cycle: float = 1.0,
-    f_high_hz: float | None = None,
-) -> None:
-    """Triggers with Gaussian measurement noise, by `bayestar-realize-coincs`.
-
-    `f_high_hz` cuts waveform and SNR time series, for the search and for the map made from it later.
-    """
+def realize(injections: Path, psd: Path, out: Path, conditions: Conditions) -> None:
+    """Triggers with Gaussian measurement noise, by `bayestar-realize-coincs`."""
     from ligo.skymap.tool import bayestar_realize_coincs
 
     options: dict[str, object] = {
-        "--seed": seed,
+        "--seed": conditions.seed,
         "--output": out,
         "--reference-psd": psd,
         "--measurement-error": "gaussian-noise",
         "--f-low": F_LOW_HZ,
-        "--snr-threshold": snr_threshold,
-        "--net-snr-threshold": net_snr_threshold,
+        "--snr-threshold": conditions.single_snr,
+        "--net-snr-threshold": conditions.network_snr,
         "--min-triggers": 2,
-        "--duty-cycle": duty_cycle,
+        "--duty-cycle": conditions.duty_cycle,
         "--loglevel": "ERROR",
     }
-    if f_high_hz is not None:
-        options["--f-high"] = f_high_hz
+    if conditions.f_high_hz is not None:
+        options["--f-high"] = conditions.f_high_hz
     words = [str(word) for pair in options.items() for word in pair]
-    bayestar_realize_coincs.main([*words, "--preserve-ids", "--detector", *detectors, "--", str(injections)])
+    detectors = ("--detector", *conditions.detectors)
+    bayestar_realize_coincs.main([*words, "--preserve-ids", *detectors, "--", str(injections)])
 
 
 def read_triggers(path: Path) -> list[tuple[int, Trigger]]:

@@ -30,18 +30,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before BAYESTAR is loaded: the same sums 
 
 import numpy as np
 
-from bayestar_sim import (
-    Injection,
-    Trigger,
-    credible_area_deg2,
-    localize,
-    read_injections,
-    read_triggers,
-    realize,
-    write_injections,
-    write_map,
-    write_psd,
-)
+from bayestar_sim import Conditions, Injection, Simulation, Trigger, credible_area_deg2, read_injections, write_map
 from llama.science.times import gps_from_mjd, gps_from_utc, mjd_from_gps, utc_from_gps
 
 SEED = 1
@@ -90,20 +79,10 @@ def main() -> None:
 def simulate(data: Path, work: Path) -> tuple[Injection, Trigger, Run, Any, bytes]:
     """The source, how it was found, the run around it, and its sky map as a table and as the bytes of a file."""
     sources = read_injections(data / INJECTIONS)[:ROWS]
-    psd, injections, coincs = (work / name for name in ("psd.xml.gz", "injections.xml.gz", "coincs.xml.gz"))
-    write_psd(data / "scenarios" / "ASD", psd)
-    write_injections(sources, injections)
-    realize(
-        injections,
-        psd,
-        coincs,
-        detectors=DETECTORS,
-        seed=SEED,
-        snr_threshold=SINGLE_SNR,
-        net_snr_threshold=NETWORK_SNR,
-    )
-    source, trigger, run = choose(data, sources, read_triggers(coincs))
-    table = localize(coincs, psd, trigger.coinc_id, source.waveform)
+    simulation = Simulation(work)
+    simulation.search(sources, data / "scenarios" / "ASD", Conditions(DETECTORS, SEED, SINGLE_SNR, NETWORK_SNR))
+    source, trigger, run = choose(data, sources, simulation.found())
+    table = simulation.localize(source, trigger)
     path = work / "map.fits"
     write_map(table, path, superevent_name(trigger.gps), np.floor(trigger.gps + LATENCY_S))
     return source, trigger, run, table, path.read_bytes()

@@ -27,24 +27,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before BAYESTAR is loaded: one 
 
 import numpy as np
 
-from bayestar_sim import (
-    Injection,
-    Trigger,
-    credible_area_deg2,
-    localize,
-    read_injections,
-    read_triggers,
-    realize,
-    write_injections,
-    write_map,
-    write_psd,
-)
+from bayestar_sim import Conditions, Injection, Simulation, Trigger, credible_area_deg2, read_injections, write_map
 
 POPULATIONS = {
     "bns-o4": "bns_O4_injections.dat",
     "nsbh-o4": "nsbh_O4_injections.dat",
     "bbh-o4": "bbh_O4_injections.dat",
 }
+DETECTORS, SINGLE_SNR = ("H1", "L1", "V1"), 4.0
 SAME_EVERY_TIME = ("seed", "draw", "duty_cycle", "min_snr", "f_high")
 HEADER = (
     "coinc_id simulation_id gps detectors network_snr single_snr injected_distance_mpc mass1_msun mass2_msun "
@@ -56,17 +46,18 @@ def main() -> None:
     options = _parser().parse_args()
     logging.getLogger().setLevel(logging.ERROR)
     out: Path = options.out / options.population
-    (out / "work").mkdir(parents=True, exist_ok=True)
+    simulation = Simulation(out / "work")
+    simulation.folder.mkdir(parents=True, exist_ok=True)
     chosen = _choose(options.data, options.population, options.seed, options.draw)
-    psd, coincs = out / "work" / "psd.xml.gz", out / "work" / "coinc.xml.gz"
-    found = _find(options, chosen, psd, coincs)
+    _search(options, chosen, simulation)
+    found = simulation.found()
     deadline = time.monotonic() + 60 * options.minutes
     rows: list[tuple[str, str]] = []
     for index, trigger in found[: options.count]:
         if time.monotonic() > deadline:
             print(f"stopped after {options.minutes} minutes", file=sys.stderr)
             break
-        rows.append(_one(out, psd, coincs, chosen[index], trigger))
+        rows.append(_one(out, simulation, chosen[index], trigger))
         _write_tables(out, rows)
     print(f"{out}: {len(rows)} maps of {len(found)} sources found among {len(chosen)}")
 
@@ -92,39 +83,26 @@ def _choose(data: Path, population: str, seed: int, draw: int) -> list[Injection
     return [injections[row] for row in rows]
 
 
-def _find(options: argparse.Namespace, chosen: list[Injection], psd: Path, coincs: Path) -> list[tuple[int, Trigger]]:
-    """Sources found, as (position in `chosen`, trigger); the simulated search runs once and its file is kept."""
+def _search(options: argparse.Namespace, chosen: list[Injection], simulation: Simulation) -> None:
+    """Run the simulated search once; its file is kept, beside a note of how it was made."""
     how = "".join(f"{key} = {getattr(options, key)}\n" for key in SAME_EVERY_TIME)
-    note = coincs.with_name("options.txt")
-    if coincs.exists() and note.read_text() != how:
-        before = ", ".join(note.read_text().splitlines())
-        raise SystemExit(f"{coincs.parent.parent} was made with {before}; choose another --out")
-    if not coincs.exists():
-        write_psd(options.data / "scenarios" / "ASD", psd)
-        table = coincs.with_name("injections.xml.gz")
-        write_injections(chosen, table)
-        unfinished = coincs.with_name("unfinished.xml.gz")
-        realize(
-            table,
-            psd,
-            unfinished,
-            detectors=("H1", "L1", "V1"),
-            seed=options.seed,
-            snr_threshold=4.0,
-            net_snr_threshold=options.min_snr,
-            duty_cycle=options.duty_cycle,
-            f_high_hz=options.f_high,
-        )
+    note = simulation.folder / "options.txt"
+    if not simulation.coincs.exists():
         note.write_text(how)
-        unfinished.rename(coincs)
-    return read_triggers(coincs)
+        conditions = Conditions(
+            DETECTORS, options.seed, SINGLE_SNR, options.min_snr, options.duty_cycle, options.f_high
+        )
+        simulation.search(chosen, options.data / "scenarios" / "ASD", conditions)
+    elif note.read_text() != how:
+        before = ", ".join(note.read_text().splitlines())
+        raise SystemExit(f"{simulation.folder.parent} was made with {before}; choose another --out")
 
 
-def _one(out: Path, psd: Path, coincs: Path, source: Injection, trigger: Trigger) -> tuple[str, str]:
+def _one(out: Path, simulation: Simulation, source: Injection, trigger: Trigger) -> tuple[str, str]:
     """Make one map unless it is there; (detector combination, its row of `coincs.dat`)."""
     path = out / f"{trigger.coinc_id}.multiorder.fits"
     if not path.exists():
-        table = localize(coincs, psd, trigger.coinc_id, source.waveform)
+        table = simulation.localize(source, trigger)
         unfinished = path.with_name(f".{path.name}")
         write_map(table, unfinished, str(trigger.coinc_id), trigger.gps)
         unfinished.rename(path)
