@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.quadtree import SkyTree, vectors
+from llama.science.skymap import MAX_ORDER
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
 DROP = 13.0  # parts below e^-13 of the whole may be left out; some ten patches of them add up to 2e-5
-SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
-SINGLE = 0.13  # side over local scale where one point stands for a whole node (relative error ≤ side²/24)
-QUAD = 0.8  # the same for 2 × 2 Gauss points (≤ side⁴/4320)
-GAUSS = 0.5 + 12**-0.5 * np.array([[[-1], [1], [-1], [1]], [[-1], [-1], [1], [1]]])  # x and y
+_SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
+_SINGLE = 0.13  # side over local scale where one point stands for a whole node (relative error ≤ side²/24)
+_QUAD = 0.8  # the same for 2 × 2 Gauss points (≤ side⁴/4320)
+_GAUSS = 0.5 + 12**-0.5 * np.array([[[-1], [1], [-1], [1]], [[-1], [-1], [1], [1]]])  # x and y
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,34 @@ class Entries:
 
     def take(self, at: Index) -> Entries:
         return Entries(self.owner[at], self.ipix[at], self.log_probability[at], self.node[at])
+
+
+@dataclass(frozen=True, eq=False)
+class Emitted:
+    """Points that stand for entries which are fine enough.
+
+    Attributes:
+        owner: (m,) which integral. direction: (m, 3) unit vector.
+        log_probability: (m,) ln of the map's probability that the point stands for.
+        node: (m,) node of the tree that it stands for or lies in.
+        part: (m,) whether it stands for a part of that node only, which then is a single map cell.
+    """
+
+    owner: Index
+    direction: Float
+    log_probability: Float
+    node: Index
+    part: Bool
+
+    @classmethod
+    def none(cls) -> Emitted:
+        whole = np.empty(0, np.int64)
+        return cls(whole, np.empty((0, 3)), np.empty(0), whole, np.empty(0, np.bool_))
+
+    @classmethod
+    def joined(cls, pieces: list[Emitted]) -> Emitted:
+        names = cls.__dataclass_fields__
+        return cls(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names))
 
 
 def faces(tree: SkyTree, owners: int) -> Entries:
@@ -75,3 +104,42 @@ def points(tree: SkyTree, order: int, entries: Entries, of_node: Float) -> Float
     finer = np.flatnonzero(inside(tree, order, entries))
     found[finer] = vectors(order, entries.ipix[finer], 0.5, 0.5)
     return found
+
+
+def fine(tree: SkyTree, order: int, entries: Entries, side: Float, share: Float) -> tuple[Bool, Bool]:
+    """Which entries one point can stand for, and which 2 × 2 points.
+
+    Args:
+        side: (e,) side of a pixel in units of the scale on which the integrand changes there.
+        share: (e,) ln of the entry's part in the whole, at most 0; an error counts in proportion to it.
+    """
+    constant = tree.cell[entries.node] >= 0
+    single = (side < _SINGLE * np.minimum(np.exp(-share / 4), 4.0)) & (order >= _SMOOTH_ORDER)
+    quad = constant & ~single & (side < _QUAD * np.minimum(np.exp(-share / 6), 4.0)) & (order >= _SMOOTH_ORDER - 1)
+    if order == MAX_ORDER:
+        quad = constant & ~single
+    return single, quad
+
+
+def emit(tree: SkyTree, order: int, entries: Entries, single: Bool, quad: Bool) -> Emitted:
+    """One point, at the centre of its probability, for each single entry, and 2 × 2 Gauss points for each quad."""
+    one, four = entries.take(np.flatnonzero(single)), entries.take(np.flatnonzero(quad))
+    each = four.take(np.tile(np.arange(four.node.size), 4))
+    return Emitted.joined(
+        [
+            Emitted(
+                one.owner,
+                points(tree, order, one, tree.direction),
+                one.log_probability,
+                one.node,
+                inside(tree, order, one),
+            ),
+            Emitted(
+                each.owner,
+                vectors(order, four.ipix, *_GAUSS).reshape(-1, 3),
+                each.log_probability - np.log(4),
+                each.node,
+                np.ones(each.node.size, np.bool_),
+            ),
+        ]
+    )

@@ -122,13 +122,33 @@ def integrate_over_distance(log_f: LogF, m: Float, log_a: Float, span: float) ->
     return log_sum(log_p + log_f(np.exp(log_a)[:, None] / x**2, span)) - log_sum(log_p)
 
 
+def log_means_near(log_f: LogF, m: Float, log_a: Float, span: float) -> Float:
+    """(…, n) ln ⟨f⟩ over distance at many points that lie close together, by a Chebyshev fit over the box they fill.
+
+    Args:
+        log_f: may return several functions of n⁺ at once, stacked on axes before those of n⁺.
+    """
+    u, v = _sheared(m, log_a)
+    low, high = (u.min() - 1e-9, v.min() - 1e-9), (u.max() + 1e-9, v.max() + 1e-9)
+    orders = int(6 + 4.4 * (high[0] - low[0])), int(7 + 1.3 * (high[1] - low[1]))
+    if m.size <= orders[0] * orders[1]:
+        return integrate_over_distance(log_f, m, log_a, span)
+    grids = [(a + b) / 2 + (b - a) / 2 * chebyshev.chebpts1(n) for a, b, n in zip(low, high, orders, strict=True)]
+    mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*grids, indexing="ij"))
+    values = integrate_over_distance(log_f, np.sinh(mesh_u) * np.sqrt(8), mesh_v + 2 * mesh_u, span)
+    left, right = chebyshev_transform(orders[0]), chebyshev_transform(orders[1]).T
+    terms = left @ values.reshape(-1, *orders) @ right
+    x, y = ((2 * at - a - b) / (b - a) for at, a, b in zip((u, v), low, high, strict=True))
+    return np.stack([_bilinear(one, x, y) for one in terms]).reshape(*values.shape[:-1], m.size)
+
+
 def along_log_alpha(log_f: Callable[[Float], Float], alpha: Float, order: int = 20) -> Float:
-    """A function of α alone at many points, by a Chebyshev fit in ln α over their range."""
+    """(…, n) functions of α alone at many points, by a Chebyshev fit in ln α over their range."""
     if alpha.size <= order:
         return log_f(alpha)
     low, high = float(np.log(alpha.min())) - 1e-9, float(np.log(alpha.max())) + 1e-9
     grid = (low + high) / 2 + (high - low) / 2 * chebyshev.chebpts1(order)
-    coefficients = chebyshev_transform(order) @ log_f(np.exp(grid))
+    coefficients = chebyshev_transform(order) @ log_f(np.exp(grid)).T
     return np.asarray(chebyshev.chebval((2 * np.log(alpha) - low - high) / (high - low), coefficients))
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.descent import DROP, GAUSS, QUAD, SINGLE, SMOOTH_ORDER, Entries, faces, inside, points, split
+from llama.science.descent import DROP, Emitted, Entries, emit, faces, fine, points, split
 from llama.science.psf import log_peak
-from llama.science.quadtree import SkyTree, log_sum_by, max_radius, vectors
+from llama.science.quadtree import SkyTree, log_sum_by, max_radius
 from llama.science.skymap import MAX_ORDER
 
 Float = NDArray[np.float64]
@@ -77,7 +77,7 @@ class _Walk:
         self.every = np.arange(sigma_rad.size + 1)
         self.found = np.full(sigma_rad.size, -np.inf)  # ln of a lower bound of what was emitted
         self.peak = np.full(sigma_rad.size, -np.inf)  # ln of the largest patch that was emitted
-        self.emitted: list[tuple[Index, Float, Float, Index, Bool]] = []
+        self.emitted = [Emitted.none()]
 
     def descend(self, order: int, entries: Entries) -> Entries:
         """Drops, emits or splits every entry; returns what is open at the next order."""
@@ -88,9 +88,8 @@ class _Walk:
         share, patch = self._share(entries, high, side, whole)
         keep = np.flatnonzero(share > -self.drop)
         entries, low, side, share, patch = entries.take(keep), low[keep], side[keep], share[keep], patch[keep]
-        single, quad = self._fine(order, entries, side, share)
-        self._emit_single(order, entries.take(np.flatnonzero(single)))
-        self._emit_quad(order, entries.take(np.flatnonzero(quad)))
+        single, quad = fine(self.tree, order, entries, side, share)
+        self.emitted.append(emit(self.tree, order, entries, single, quad))
         done = single | quad
         starts = self._starts(entries.owner[done])
         self.found = np.logaddexp(self.found, log_sum_by(low[done], starts))
@@ -118,33 +117,6 @@ class _Walk:
         low = entries.log_probability + self._log_density(far * far, entries.owner)
         return 2 * sine * cosine * kappa, low, low + 2 * kappa * (far * far - near * near)
 
-    def _fine(self, order: int, entries: Entries, side: Float, share: Float) -> tuple[Bool, Bool]:
-        """Which entries are emitted as one point, and which as four; `side` in units of the local scale."""
-        constant = self.tree.cell[entries.node] >= 0
-        # An error counts in proportion to the share of the whole, so small shares may be coarser.
-        single = (side < SINGLE * np.minimum(np.exp(-share / 4), 4.0)) & (order >= SMOOTH_ORDER)
-        quad = constant & ~single & (side < QUAD * np.minimum(np.exp(-share / 6), 4.0)) & (order >= SMOOTH_ORDER - 1)
-        if order == MAX_ORDER:
-            quad = constant & ~single
-        return single, quad
-
-    def _emit_single(self, order: int, entries: Entries) -> None:
-        if entries.node.size:
-            self._emit(
-                entries, points(self.tree, order, entries, self.tree.direction), inside(self.tree, order, entries), 1
-            )
-
-    def _emit_quad(self, order: int, entries: Entries) -> None:
-        if entries.node.size:
-            four = vectors(order, entries.ipix, *GAUSS).reshape(-1, 3)
-            each = entries.take(np.tile(np.arange(entries.node.size), 4))
-            self._emit(each, four, np.ones(each.node.size, np.bool_), 4)
-
-    def _emit(self, entries: Entries, direction: Float, part: Bool, count: int) -> None:
-        density = self._log_density(self._quarter(direction, entries.owner), entries.owner)
-        weight = entries.log_probability - np.log(count) + density
-        self.emitted.append((entries.owner, direction, weight, entries.node, part))
-
     def _quarter(self, direction: Float, neutrino: Index) -> Float:
         """sin²(ψ/2), from the chord: it keeps its digits where cos ψ has lost them."""
         apart = direction - self.direction.take(neutrino, axis=0)  # five times faster than [neutrino]
@@ -158,13 +130,11 @@ class _Walk:
 
     def nodes(self) -> Nodes:
         """Everything emitted, sorted by neutrino."""
-        none = (np.empty(0, np.int64), np.empty((0, 3)), np.empty(0), np.empty(0, np.int64), np.empty(0, np.bool_))
-        neutrino, direction, weight, node, part = (
-            np.concatenate(column) for column in zip(none, *self.emitted, strict=True)
-        )
-        by = np.argsort(neutrino, kind="stable")
-        neutrino = neutrino[by]
-        return Nodes(neutrino, direction.take(by, axis=0), weight[by], node[by], part[by], self._starts(neutrino))
+        found = Emitted.joined(self.emitted)
+        by = np.argsort(found.owner, kind="stable")
+        neutrino, direction = found.owner[by], found.direction.take(by, axis=0)
+        weight = found.log_probability[by] + self._log_density(self._quarter(direction, neutrino), neutrino)
+        return Nodes(neutrino, direction, weight, found.node[by], found.part[by], self._starts(neutrino))
 
 
 def _max_by(values: Float, start: Index) -> Float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erfcx, exp1, gammainc
+from scipy.special import erfcx, exp1, gammainc, gammaln
 
 Float = NDArray[np.float64]
 
@@ -58,6 +58,30 @@ def q_exactly(k: int, n_max: ArrayLike, span: float) -> Float:
         raise ValueError(f"q_exactly counts from 1, not {k}; use q_zero")
     n_max = np.asarray(n_max, dtype=np.float64)
     return np.asarray((gammainc(k, n_max) - gammainc(k, n_max * np.exp(-span))) / (k * span))
+
+
+def log_counts(most: int, n_max: ArrayLike, span: float) -> Float:
+    """(most, …) ln of k! Q_k = Γ(k)[P(k, n⁺) − P(k, n⁻)]/L for k = 1 … most (SCIENCE 2.2: m_k α^k)."""
+    n_max = np.asarray(n_max, dtype=np.float64)
+    high = _log_incomplete_gammas(most, n_max)
+    low = _log_incomplete_gammas(most, n_max * np.exp(-span))
+    log_gamma = gammaln(np.arange(1, most + 1)).reshape(most, *[1] * n_max.ndim)
+    return np.asarray(high + np.log1p(-np.exp(np.minimum(low - high, -1e-16))) + log_gamma - np.log(span))
+
+
+def _log_incomplete_gammas(most: int, n: Float) -> Float:
+    """(most, …) ln P(k, n), from the last down: P(k − 1) = P(k) + n^{k−1}e^{−n}/(k − 1)!, a sum of positive terms."""
+    log_n, small = np.log(n), np.minimum(n, 1.0)
+    series = np.ones_like(small)
+    for j in range(most + _TERMS, most, -1):
+        series = 1 + small / j * series
+    log_term = most * log_n - n - gammaln(most + 1)  # n^k e^{−n}/k!
+    top = np.where(n <= 1, log_term + np.log(series), np.log(gammainc(most, np.maximum(n, 1.0))))
+    rows = [top]
+    for k in range(most, 1, -1):
+        log_term = log_term - log_n + np.log(k)
+        rows.append(np.logaddexp(rows[-1], log_term))
+    return np.stack(rows[::-1])
 
 
 def log_volume_attenuated(x: ArrayLike) -> Float:

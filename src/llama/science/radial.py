@@ -14,9 +14,18 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from llama.science.fit import DistanceFit, along_log_alpha, chebyshev_transform, log_sum, polynomials
+from llama.science.fit import (
+    DistanceFit,
+    LogF,
+    along_log_alpha,
+    chebyshev_transform,
+    integrate_over_distance,
+    log_means_near,
+    log_sum,
+    polynomials,
+)
 from llama.science.overlap import Nodes
-from llama.science.poisson import log_j1, log_j1_between, log_q1, q_some
+from llama.science.poisson import log_counts, log_j1, log_j1_between, log_q1, q_some
 from llama.science.psf import legendre
 from llama.science.quadtree import SkyTree
 from llama.science.search import Search
@@ -28,11 +37,34 @@ _STRAIGHT = 0.02  # in ln α: the second derivative is 0.3 at most, so a line is
 _SAMPLE = 1000
 
 
+class Points(Protocol):
+    """Directions on a sky map's tree: `Nodes` of one neutrino, `ClusterNodes` of several."""
+
+    @property
+    def direction(self) -> Float:
+        """(m, 3) unit vectors."""
+        ...
+
+    @property
+    def node(self) -> NDArray[np.int64]:
+        """(m,) node of the tree that each stands for or lies in."""
+        ...
+
+    @property
+    def part(self) -> NDArray[np.bool_]:
+        """(m,) whether it stands for a part of that node only, which then is a single map cell."""
+        ...
+
+
 class Radial(Protocol):
     """Averages over distance in one mode."""
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         """ln ⟨Q_1(αn)⟩ at nodes of the overlap integrals, whose α is given."""
+        ...
+
+    def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
+        """(most, m) ln ⟨k! Q_k(αn)⟩ at points whose α is given, k = 1 … most."""
         ...
 
     def mean_q_some(self) -> float:
@@ -67,6 +99,9 @@ class Pinned:
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         return log_q1(alpha * self.search.count_max_mpc2 / self.distance_mpc**2, self.search.log_nu_span)
 
+    def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
+        return log_counts(most, alpha * self.search.count_max_mpc2 / self.distance_mpc**2, self.search.log_nu_span)
+
     def mean_q_some(self) -> float:
         counts = self.likely.alpha * self.search.count_max_mpc2 / self.distance_mpc**2
         return self.likely.mean(q_some(counts, self.search.log_nu_span))
@@ -91,6 +126,9 @@ class Marginal:
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         return along_log_alpha(self.exact_log_q1, alpha)
 
+    def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
+        return along_log_alpha(lambda scale: self._exact_log_counts(scale, most), alpha)
+
     def mean_q_some(self) -> float:
         return self.likely.mean(np.exp(along_log_alpha(self._exact_log_q_some, self.likely.alpha)))
 
@@ -105,17 +143,32 @@ class Marginal:
         return np.logaddexp(log_j1(low, a_max, span), outer) - self.log_volume()
 
     def _exact_log_q_some(self, alpha: Float) -> Float:
+        radii, weights = self._distances()
+        return np.asarray(
+            np.log((q_some(self._counts(alpha, radii), self.search.log_nu_span) * weights).sum(axis=-1))
+        )
+
+    def _exact_log_counts(self, alpha: Float, most: int) -> Float:
+        radii, weights = self._distances()
+        return log_sum(log_counts(most, self._counts(alpha, radii), self.search.log_nu_span) + np.log(weights))
+
+    def _counts(self, alpha: Float, radii: Float) -> Float:
+        """n⁺ for each α and distance."""
+        return np.asarray(np.asarray(alpha)[..., None] * self.search.count_max_mpc2 / radii**2)
+
+    def _distances(self) -> tuple[Float, Float]:
+        """Radii and their weights, which sum to one."""
         low, high = self._radii()
-        nodes, weights = legendre(64)
-        inner = (nodes + 1) / 2 * low
-        radii, weights = np.concatenate([inner]), low / 2 * weights * inner**2
         if self.snr is not None:
             radii, weights = _log_grid(low, high)
         else:
-            outer = self._shells(low, high)
-            radii, weights = np.concatenate([radii, outer[0]]), np.concatenate([weights, outer[1]])
-        counts = np.asarray(alpha)[..., None] * self.search.count_max_mpc2 / radii**2
-        return np.asarray(np.log((q_some(counts, self.search.log_nu_span) * weights).sum(axis=-1) / weights.sum()))
+            nodes, weights = legendre(64)
+            inner, outer = (nodes + 1) / 2 * low, self._shells(low, high)
+            radii, weights = (
+                np.concatenate([inner, outer[0]]),
+                np.concatenate([low / 2 * weights * inner**2, outer[1]]),
+            )
+        return radii, weights / weights.sum()
 
     def _radii(self) -> tuple[float, float]:
         """r_lo and r_hi for a known SNR; R₋ and R₊ at threshold without one."""
@@ -209,19 +262,54 @@ class PerCell:
         at[by] = np.repeat(np.arange(each.size), np.diff(first, append=cell.size))
         return np.asarray((terms.take(at, axis=1) * polynomials((log_alpha - middle[at]) / half[at], 4)).sum(axis=0))
 
+    def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
+        def family(n_max: Float, span: float) -> Float:
+            return log_counts(most, n_max, span)
+
+        m, log_a = (values[points.node] for values in self._at_tree(points.node))
+        log_n = log_a + np.log(alpha)
+        result = np.empty((most, alpha.size))
+        known = np.isfinite(log_n)
+        if known.any():
+            result[:, known] = log_means_near(family, m[known], log_n[known], self.fit.span)
+        if not known.all():
+            result[:, ~known] = along_log_alpha(lambda scale: self._anywhere(family, scale), alpha[~known], order=8)
+        return result
+
+    def _at_tree(self, wanted: NDArray[np.int64]) -> tuple[Float, Float]:
+        """(nodes,) mu/sigma and ln(a⁺/sigma²) of wanted nodes, means where the map is finer; NaN where unknown."""
+        leaf = self.tree.cells_below(wanted)
+        found = []
+        for values in (self.m, self.log_a):
+            at = np.full(self.tree.cell.size, np.nan)
+            at[leaf] = values[self.tree.cell[leaf]]
+            found.append(self.tree.means(at))
+        return found[0], found[1]
+
     def mean_q_some(self) -> float:
         return self.q_some
 
     def _anywhere_log_q1(self, alpha: Float) -> Float:
-        """ln of the map's mean ⟨Q_1⟩ for each α, from `_SAMPLE` cells at even steps of probability."""
-        leaf = np.flatnonzero(self.tree.cell >= 0)
-        leaf = leaf[np.isfinite(self.m[self.tree.cell[leaf]])]
-        reached = np.cumsum(np.exp(self.tree.log_probability[leaf]))
-        picked = leaf[np.searchsorted(reached, (np.arange(_SAMPLE) + 0.5) / _SAMPLE * reached[-1])]
-        m, log_a = self.m[self.tree.cell[picked]], self.log_a[self.tree.cell[picked]]
+        """ln of the map's mean ⟨Q_1⟩ for each α."""
+        m, log_a = self._sample()
         at = np.log(alpha)[:, None] + log_a
         values = self.fit.log_q1(np.tile(m, alpha.size), at.ravel()).reshape(at.shape)
         return np.asarray(log_sum(values) - np.log(_SAMPLE))
+
+    def _anywhere(self, log_f: LogF, alpha: Float) -> Float:
+        """(…, n) ln of the map's mean ⟨f⟩ for each α."""
+        m, log_a = self._sample()
+        at = np.log(alpha)[:, None] + log_a
+        values = integrate_over_distance(log_f, np.tile(m, alpha.size), at.ravel(), self.fit.span)
+        return np.asarray(log_sum(values.reshape(*values.shape[:-1], *at.shape)) - np.log(_SAMPLE))
+
+    def _sample(self) -> tuple[Float, Float]:
+        """mu/sigma and ln(a⁺/sigma²) of `_SAMPLE` cells at even steps of probability."""
+        leaf = np.flatnonzero(self.tree.cell >= 0)
+        leaf = leaf[np.isfinite(self.m[self.tree.cell[leaf]])]
+        reached = np.cumsum(np.exp(self.tree.log_probability[leaf]))
+        picked = self.tree.cell[leaf[np.searchsorted(reached, (np.arange(_SAMPLE) + 0.5) / _SAMPLE * reached[-1])]]
+        return self.m[picked], self.log_a[picked]
 
 
 def _cell_parameters(search: Search, skymap: SkyMap) -> tuple[Float, Float]:

@@ -1,0 +1,164 @@
+"""Where several neutrinos may share a source: nodes that resolve every product of their point spreads on a sky map.
+
+With u_i(Ω) = exp(log_strength_i) PSF_i(Ω), source over background, the integrals wanted are ∫ P_gw e_k(u) f dΩ, e_k
+the elementary symmetric polynomials: e_2 sums over pairs, e_3 over triples. One walk down the quadtree resolves all
+of them: each to its own relative accuracy, or to that of `floor` when that is larger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama.science.descent import DROP, Emitted, Entries, emit, faces, fine, points, split
+from llama.science.psf import log_peak
+from llama.science.quadtree import SkyTree, max_radius
+from llama.science.skymap import MAX_ORDER
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int64]
+Bool = NDArray[np.bool_]
+
+_ACTIVE = 1e-4  # a neutrino's point spread must be resolved where its u is this large beside the largest or 1
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterNodes:
+    """Σ weight · f(direction) ≈ ∫ P_gw f dΩ where products of two or more of the neutrinos' point spreads matter.
+
+    Attributes:
+        direction: (m, 3) unit vectors.
+        log_probability: (m,) ln of the map's probability that each stands for.
+        log_psf: (n, m) ln of each neutrino's point spread there, sr⁻¹.
+        node: (m,) node of the `SkyTree` that it stands for or lies in.
+        part: (m,) whether it stands for a part of that node only, which then is a single map cell.
+    """
+
+    direction: Float
+    log_probability: Float
+    log_psf: Float
+    node: Index
+    part: Bool
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """The neutrinos of one cluster.
+
+    Attributes:
+        direction: (n, 3) unit vectors. sigma_rad: (n,) 1σ errors.
+        log_strength: (n,) ln of u/PSF, sr.
+        log_multiplicity: (n + 1,) ln of the weight of e_k among the terms, by k; the first two do not matter.
+        floor: ln of what the terms stand beside: parts far below it need no care. −inf for none.
+    """
+
+    direction: Float
+    sigma_rad: Float
+    log_strength: Float
+    log_multiplicity: Float
+    floor: float
+
+
+def symmetric_polynomials(u: Float) -> Float:
+    """(n + 1, …) elementary symmetric polynomials e_0 … e_n of the values on the first axis."""
+    e = np.zeros((u.shape[0] + 1, *u.shape[1:]))
+    e[0] = 1.0
+    for i, value in enumerate(u):
+        e[1 : i + 2] += e[: i + 1] * value
+    return e
+
+
+def log_symmetric_polynomials(log_u: Float) -> Float:
+    """(n + 1, …) their logarithms, of exp(values)."""
+    scale = np.maximum(log_u.max(axis=0), -1e300)
+    powers = np.arange(log_u.shape[0] + 1).reshape(-1, *[1] * (log_u.ndim - 1))
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(symmetric_polynomials(np.exp(log_u - scale))) + scale * powers)
+
+
+def cluster_nodes(tree: SkyTree, members: Members) -> ClusterNodes:
+    """Nodes for the pairs and all higher products of one cluster, each good to 1e-3."""
+    walk = _Walk(tree, members)
+    entries = faces(tree, 1)
+    for order in range(MAX_ORDER + 1):
+        if not entries.node.size:
+            break
+        entries = walk.descend(order, entries)
+    return walk.nodes()
+
+
+class _Walk:
+    """State of one walk: what has been emitted, and what is known of each product's integral, k from 2."""
+
+    def __init__(self, tree: SkyTree, members: Members) -> None:
+        self.tree, self.members = tree, members
+        self.kappa, self.peak = 1 / np.square(members.sigma_rad), log_peak(members.sigma_rad)
+        terms = members.direction.shape[0] - 1
+        self.found = np.full(terms, -np.inf)  # ln of a lower bound of what was emitted
+        self.largest = np.full(terms, -np.inf)  # ln of the largest patch that was emitted
+        self.emitted = [Emitted.none()]
+
+    def descend(self, order: int, entries: Entries) -> Entries:
+        """Drops, emits or splits every entry; returns what is open at the next order."""
+        low, high, side = self._bounds(order, entries)
+        share, patch = self._share(low, high, side)
+        keep = np.flatnonzero(share > -DROP)
+        entries, low, side, share, patch = entries.take(keep), low[:, keep], side[keep], share[keep], patch[:, keep]
+        single, quad = fine(self.tree, order, entries, side, share)
+        self.emitted.append(emit(self.tree, order, entries, single, quad))
+        done = single | quad
+        if done.any():
+            self.found = np.logaddexp(self.found, np.logaddexp.reduce(low[:, done], axis=1))
+            self.largest = np.maximum(self.largest, patch[:, done].max(axis=1))
+        return split(self.tree, entries.take(np.flatnonzero(~done)))
+
+    def _bounds(self, order: int, entries: Entries) -> tuple[Float, Float, Float]:
+        """ln of a lower and an upper bound of each product's part, (n − 1, e), and the side in local scales."""
+        centre = points(self.tree, order, entries, self.tree.centre)
+        sine2 = np.clip(self._quarter(centre), 0.0, 1.0)
+        sine, cosine = np.sqrt(sine2), np.sqrt(1 - sine2)  # of ψ/2
+        up, across = np.sin(max_radius(order) / 2), np.cos(max_radius(order) / 2)
+        near = np.maximum(sine * across - cosine * up, 0.0)
+        far = np.where(cosine * across > sine * up, sine * across + cosine * up, 1.0)
+        low, high = self._log_u(far * far), self._log_u(near * near)
+        side = self._side(order, centre, high)
+        return self._log_terms(entries, low), self._log_terms(entries, high), side
+
+    def _log_u(self, quarter: Float) -> Float:
+        """(n, e) ln u at the given sin²(ψ/2)."""
+        return np.asarray((self.members.log_strength + self.peak)[:, None] - 2 * self.kappa[:, None] * quarter)
+
+    def _log_terms(self, entries: Entries, log_u: Float) -> Float:
+        log_e = log_symmetric_polynomials(log_u)[2:]
+        return np.asarray(entries.log_probability + log_e + self.members.log_multiplicity[2:, None])
+
+    def _side(self, order: int, centre: Float, high: Float) -> Float:
+        """Side of a pixel over the scale on which the product of all point spreads that matter there changes."""
+        active = high >= np.log(_ACTIVE) + np.minimum(high.max(axis=0), 0.0)
+        kappa = np.where(active, self.kappa[:, None], 0.0)
+        gradient = kappa.T @ self.members.direction
+        along = np.einsum("ij,ij->i", gradient, centre)
+        slope2 = np.maximum(np.einsum("ij,ij->i", gradient, gradient) - along * along, 0.0)
+        return np.asarray(np.sqrt(np.pi / 3) / 2.0**order * np.sqrt(np.maximum(kappa.sum(axis=0), slope2)))
+
+    def _share(self, low: Float, high: Float, side: Float) -> tuple[Float, Float]:
+        """ln of what an entry matters for the product to which it matters most, and of its patch (see `overlap`)."""
+        patch = high + np.log(2 * np.pi / np.minimum(side * side, 2 * np.pi))
+        whole = np.logaddexp(self.found, np.logaddexp.reduce(low, axis=1))
+        largest = np.maximum(self.largest, patch.max(axis=1))
+        against = np.maximum(np.minimum(whole, largest), self.members.floor)
+        with np.errstate(invalid="ignore"):
+            return np.fmax.reduce(np.minimum(patch - against[:, None], 0.0), axis=0, initial=-np.inf), patch
+
+    def _quarter(self, direction: Float) -> Float:
+        """(n, e) sin²(ψ/2) to each neutrino, from the chord."""
+        apart = self.members.direction[:, None, :] - direction
+        return np.asarray(np.einsum("ijk,ijk->ij", apart, apart) / 4)
+
+    def nodes(self) -> ClusterNodes:
+        """Everything emitted."""
+        found = Emitted.joined(self.emitted)
+        log_psf = self.peak[:, None] - 2 * self.kappa[:, None] * self._quarter(found.direction)
+        return ClusterNodes(found.direction, found.log_probability, log_psf, found.node, found.part)

@@ -1,0 +1,252 @@
+"""All neutrinos of a window against one source: pairs, triples and every other subset (SCIENCE 2.2).
+
+Neutrinos in the window are one Poisson process, background plus source. Expanding
+
+    B̃ = (1/f_b) ∫dΩ P_gw ∫dr p(r|Ω) ∫dE_ν P(E_ν) (1/T_gw) ∫dt_s e^{−αn} [Π_i (1 + n w_i) − 1]
+
+gives every subset once: Σ_k k! Q_k e_k(u), with u_i = (a_i/α) PSF_i/(R_ν P_emp,i (1 + λ_i) T_ν) for the neutrinos
+whose window holds t_s. Single neutrinos are the statistic of `coincidence`; here are the terms from pairs on. Only
+neutrinos that overlap in the sky and in time have any, so they are gathered into clusters first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama.science.cluster import Members, cluster_nodes, symmetric_polynomials
+from llama.science.psf import log_peak
+from llama.science.quadtree import SkyTree
+from llama.science.radial import Radial
+from llama.science.response import SeasonTable, alpha, interpolate_sin_dec, signal_rows
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+_NEGLIGIBLE = 16.0  # pairs below e^-16 of the single neutrinos are left out
+_MARGIN = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Host:
+    """What neutrinos may share a source with.
+
+    Attributes:
+        tree: where its source is; probabilities sum to one.
+        radial: how many neutrinos it gives, averaged over its distance.
+        start_s, stop_s: times of the source that it allows, relative to the trigger.
+        log_rate: ln of what one second of source time weighs: −ln T_gw − ln f_b for a merger.
+    """
+
+    tree: SkyTree
+    radial: Radial
+    start_s: float
+    stop_s: float
+    log_rate: float
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Neutrinos as the ensemble sees them.
+
+    Attributes:
+        direction: (n, 3) unit vectors. sigma_rad: (n,) 1σ errors.
+        delay_s: (n,) time after the trigger.
+        log_background: (n,) ln of the density it stands against, R_ν P_emp (1 + λ), s⁻¹ sr⁻¹ GeV⁻¹.
+        rows: (n, d) signal density a(ε, δ) on the season's declination grid, GeV⁻¹.
+        minus_s, plus_s: window of t_ν − t_s.
+    """
+
+    direction: Float
+    sigma_rad: Float
+    delay_s: Float
+    log_background: Float
+    rows: Float
+    minus_s: float
+    plus_s: float
+
+    def log_strength(self, season: SeasonTable) -> Float:
+        """(n,) ln of u_i/PSF_i at each neutrino's own direction."""
+        sin_dec = self.direction[:, 2]
+        own = interpolate_sin_dec(season, self.rows, np.arange(sin_dec.size), sin_dec) / alpha(season, sin_dec)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(own) - self.log_background - np.log(self.plus_s - self.minus_s))
+
+
+def candidates(
+    direction: Float,
+    sigma_rad: Float,
+    delay_s: Float,
+    log_background: Float,
+    energy_gev: Float,
+    season: SeasonTable,
+    window_s: tuple[float, float],
+) -> Candidates:
+    """The record, with the season's signal density at each energy."""
+    return Candidates(
+        direction, sigma_rad, delay_s, log_background, signal_rows(season, energy_gev), window_s[0], window_s[1]
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """Terms of two and more neutrinos.
+
+    Attributes:
+        log_pairs: (n, n) ln of each pair's term above the diagonal; −inf elsewhere and for those left out.
+        log_b: ln of all terms, pairs and higher.
+        clusters: neutrinos that were treated together.
+    """
+
+    log_pairs: Float
+    log_b: float
+    clusters: tuple[tuple[int, ...], ...]
+
+    @property
+    def log_all_pairs(self) -> float:
+        """ln of the sum over pairs."""
+        return float(np.logaddexp.reduce(self.log_pairs, axis=None, initial=-np.inf))
+
+
+def joint_terms(host: Host, neutrinos: Candidates, season: SeasonTable, log_single: float) -> Joint:
+    """Every term of two or more neutrinos with one host.
+
+    Args:
+        log_single: ln of the sum of the single neutrinos' terms; what is negligible beside it may be left out.
+    """
+    n = neutrinos.delay_s.size
+    log_pairs, log_b = np.full((n, n), -np.inf), -np.inf
+    clusters = _clusters(_pair_bounds(host, neutrinos, season), log_single)
+    for cluster in clusters:
+        at = np.array(cluster)
+        pairs, total = _cluster_terms(host, neutrinos, at, season, log_single)
+        log_pairs[np.ix_(at, at)] = pairs
+        log_b = float(np.logaddexp(log_b, total))
+    return Joint(log_pairs, log_b, clusters)
+
+
+def _pair_bounds(host: Host, neutrinos: Candidates, season: SeasonTable) -> Float:
+    """(n, n) ln of an upper bound of each pair's term; 2 Q_2 ≤ 1."""
+    strength, kappa = neutrinos.log_strength(season), 1 / np.square(neutrinos.sigma_rad)
+    shared = kappa[:, None, None] * neutrinos.direction[:, None] + kappa[None, :, None] * neutrinos.direction[None]
+    length = np.sqrt(np.einsum("ijk,ijk->ij", shared, shared))
+    peak = log_peak(neutrinos.sigma_rad)
+    # the largest value of the product of two von Mises–Fisher densities; an integral against the map cannot exceed it
+    top = peak[:, None] + peak[None] + length - kappa[:, None] - kappa[None]
+    time = np.where(_shared_s(host, neutrinos) > 0, np.log(host.stop_s - host.start_s), -np.inf)
+    return np.asarray(host.log_rate + time + strength[:, None] + strength[None] + top)
+
+
+def _shared_s(host: Host, neutrinos: Candidates) -> Float:
+    """(n, n) seconds of source time that host and both neutrinos of a pair allow."""
+    first, last = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
+    start = np.maximum(np.maximum(first[:, None], first[None]), host.start_s)
+    return np.maximum(np.minimum(np.minimum(last[:, None], last[None]), host.stop_s) - start, 0.0)
+
+
+def _clusters(bounds: Float, log_single: float) -> tuple[tuple[int, ...], ...]:
+    """Neutrinos connected by pairs that may matter, two or more each."""
+    near = bounds > log_single - _NEGLIGIBLE if np.isfinite(log_single) else np.isfinite(bounds)
+    left, found = set(range(bounds.shape[0])), []
+    while left:
+        cluster, edge = set(), {left.pop()}
+        while edge:
+            cluster |= edge
+            left -= edge
+            edge = {int(j) for i in edge for j in np.flatnonzero(near[i]) if int(j) in left}
+        if len(cluster) > 1:
+            found.append(tuple(sorted(cluster)))
+    return tuple(found)
+
+
+def _cluster_terms(
+    host: Host, neutrinos: Candidates, at: Index, season: SeasonTable, log_single: float
+) -> tuple[Float, float]:
+    """ln of each pair's term, above the diagonal, and of all terms from pairs on, for one cluster."""
+    member = Candidates(
+        neutrinos.direction[at],
+        neutrinos.sigma_rad[at],
+        neutrinos.delay_s[at],
+        neutrinos.log_background[at],
+        neutrinos.rows[at],
+        neutrinos.minus_s,
+        neutrinos.plus_s,
+    )
+    floor = log_single - host.log_rate - np.log(host.stop_s - host.start_s) - _MARGIN
+    nodes = cluster_nodes(
+        host.tree,
+        Members(
+            member.direction,
+            member.sigma_rad,
+            member.log_strength(season),
+            _typical_counts(host, season, at.size),
+            floor,
+        ),
+    )
+    if not nodes.node.size:
+        return np.full((at.size, at.size), -np.inf), -np.inf
+    sin_dec = nodes.direction[:, 2]
+    scale = alpha(season, sin_dec)
+    density = np.stack([interpolate_sin_dec(season, row, None, sin_dec) for row in member.rows]) / scale
+    with np.errstate(divide="ignore"):
+        log_u = nodes.log_psf + np.log(density) - member.log_background[:, None]
+    log_u -= np.log(member.plus_s - member.minus_s)
+    log_counts = host.radial.log_counts(nodes, scale, at.size) + nodes.log_probability
+    shared = np.triu(_shared_s(host, member), 1)
+    with np.errstate(divide="ignore"):
+        pairs = host.log_rate + np.log(shared) + _log_pair_integrals(log_u, log_counts[1])
+    return pairs, host.log_rate + _log_all(log_u, log_counts, host, member)
+
+
+def _typical_counts(host: Host, season: SeasonTable, most: int) -> Float:
+    """(most + 1,) ln of the largest k! Q_k over the tree's faces: what each multiplicity weighs, by order of size."""
+    top = np.arange(int(host.tree.level[1]))
+    faces = _Faces(top, np.zeros(top.size, np.bool_))
+    counts = host.radial.log_counts(faces, alpha(season, host.tree.direction[top, 2]), most)
+    return np.concatenate([[0.0], counts.max(axis=1)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Faces:
+    node: Index
+    part: NDArray[np.bool_]
+
+
+def _log_pair_integrals(log_u: Float, log_weight: Float) -> Float:
+    """(n, n) ln Σ weight u_i u_j over the nodes."""
+    top, height = log_u.max(axis=1), log_weight.max()
+    top = np.where(np.isfinite(top), top, 0.0)
+    u, weight = np.exp(log_u - top[:, None]), np.exp(log_weight - height)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log((u * weight) @ u.T) + top[:, None] + top[None] + height)
+
+
+def _log_all(log_u: Float, log_counts: Float, host: Host, member: Candidates) -> float:
+    """ln ∫dt_s Σ_nodes Σ_{k≥2} weight_k e_k(u of those whose window holds t_s)."""
+    scale = log_u.max(axis=0)
+    scale = np.where(np.isfinite(scale), scale, 0.0)
+    u = np.exp(log_u - scale)
+    powers = np.arange(1, u.shape[0] + 1)[:, None]
+    log_weight = log_counts + powers * scale
+    height = float(log_weight[1:].max())
+    weight = np.exp(log_weight - height)
+    total = 0.0
+    for length, heard in segments(host, member):
+        if heard.sum() > 1:
+            e = symmetric_polynomials(u[heard])[2:]
+            total += length * float(np.einsum("km,km->", e, weight[1 : e.shape[0] + 1]))
+    with np.errstate(divide="ignore"):
+        return float(np.log(total) + height)
+
+
+def segments(host: Host, neutrinos: Candidates) -> list[tuple[float, NDArray[np.bool_]]]:
+    """Seconds and who is heard, for the pieces of the source times between which no window opens or closes."""
+    opens, closes = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
+    edges = np.unique(
+        np.clip(np.concatenate([[host.start_s, host.stop_s], opens, closes]), host.start_s, host.stop_s)
+    )
+    middle = (edges[1:] + edges[:-1]) / 2
+    heard = (opens[:, None] < middle) & (middle < closes[:, None])
+    return [(float(length), heard[:, i]) for i, length in enumerate(np.diff(edges))]
