@@ -52,7 +52,7 @@ def figures() -> list[Figure]:
     worst, incomplete = peaks[0], [peak for peak in peaks if peak.missing]
     return [
         Figure(
-            f"peak memory of a worker making everything, {len(peaks)} maps, worst {worst.path.name}",
+            f"peak memory of a worker, {len(peaks)} maps, worst {worst.path.name}",
             worst.peak_mb,
             "MB",
             GOAL_MB,
