@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 S = TypeVar("S")
 
@@ -82,6 +83,114 @@ class NeutrinoSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class BurstMap:
+    """A burst's sky map, small enough to be carried in a record.
+
+    Attributes:
+        name: of the file it came from.
+        sha256: of that file's bytes, as found.
+        fits_base64: the map as multi-order FITS, thinned to what its resolution is worth.
+        systematic_included: whether it holds the systematic error of positions too; None when nobody says.
+        note: how that is known.
+    """
+
+    name: str
+    sha256: str
+    fits_base64: str
+    systematic_included: bool | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """A gamma-ray burst trigger as its source describes it. Whatever the source does not say is None or empty.
+
+    Attributes:
+        trigger_id: the detector's number of the trigger (GBM: mission elapsed time in s).
+        name: `bn180116026`, `GRB170817529`.
+        gps: trigger time, GPS seconds. utc: the same, ISO 8601 with Z.
+        ra, dec: ICRS degrees; None when the position is not known.
+        sigma: width of the two-dimensional Gaussian of the position's error, deg.
+        error_radius, containment: the number that `sigma` was made of, deg, and the probability inside that circle.
+        systematic_included: whether that number holds the systematic error too.
+        error_source: how containment and systematic error are known, in words.
+        notice_type: alert, flight, ground, final, subthreshold or catalogue. notice_utc: when it was written.
+        significance: of the trigger, sigma. timescale_s: over which that was found.
+        t90_s: duration. duration_class: short or long, given before T90 is known.
+        fluence: erg cm⁻², 10 to 1000 keV.
+        hardness_ratio, hardness_class: hard band over soft band; hard or soft.
+        classification: probability of what it can be, by the detector's names; only the likeliest are given.
+        not_a_burst: why it is most likely no gamma-ray burst; empty when it may be one.
+        reliability: of a sub-threshold candidate, as its source words it.
+        skymap_url: where its map is published. skymap: the map itself, when the source has it.
+        role: observation or test.
+    """
+
+    trigger_id: str
+    name: str
+    gps: float
+    utc: str
+    notice_type: str
+    notice_utc: str | None = None
+    ra: float | None = None
+    dec: float | None = None
+    sigma: float | None = None
+    error_radius: float | None = None
+    containment: float | None = None
+    systematic_included: bool = False
+    error_source: str = ""
+    significance: float | None = None
+    timescale_s: float | None = None
+    t90_s: float | None = None
+    duration_class: Literal["short", "long"] | None = None
+    fluence: float | None = None
+    hardness_ratio: float | None = None
+    hardness_class: Literal["hard", "soft"] | None = None
+    classification: Mapping[str, float] = field(default_factory=dict)
+    not_a_burst: str = ""
+    reliability: str | None = None
+    skymap_url: str | None = None
+    skymap: BurstMap | None = None
+    role: Literal["observation", "test"] = "observation"
+
+
+@dataclass(frozen=True, slots=True)
+class BurstWindow:
+    """What a source knows about one stretch of time.
+
+    Attributes:
+        bursts: in order of time.
+        covered_s: seconds of the window for which the source would have any burst there was.
+        complete: whether that is all of it.
+        why: when not complete, the reason in words; also what was left out.
+        subthreshold: whether sub-threshold candidates would be here too.
+        again_gps: when the source will know more about this window; None when it never will.
+    """
+
+    start_gps: float
+    stop_gps: float
+    bursts: tuple[Burst, ...]
+    covered_s: float
+    complete: bool
+    why: str = ""
+    subthreshold: bool = False
+    again_gps: float | None = None
+
+
+class GRBSource(Protocol):
+    """Where gamma-ray bursts come from."""
+
+    @property
+    def name(self) -> str:
+        """How results name this source."""
+        ...
+
+    def window(self, start_gps: float, stop_gps: float) -> BurstWindow:
+        """All triggers with start <= time < stop."""
+        ...
+
+
 class GraceDB(Protocol):
     """The Gravitational-Wave Candidate Event Database, read side."""
 
@@ -95,4 +204,5 @@ class GraceDB(Protocol):
 
 
 NEUTRINO_SOURCE: Service[NeutrinoSource] = Service("neutrino_source")
+GRB_SOURCE: Service[GRBSource] = Service("grb_source")
 GRACEDB: Service[GraceDB] = Service("gracedb")

@@ -35,6 +35,7 @@ class VOEvent:
         params: top-level parameters by name.
         groups: parameter groups in order.
         iso_time: when it happened (WhereWhen), as given; UTC by the standard.
+        position: right ascension, declination and radius of the error circle (WhereWhen), as given; None without.
     """
 
     ivorn: str
@@ -44,6 +45,7 @@ class VOEvent:
     params: Mapping[str, str]
     groups: tuple[Group, ...] = field(default=())
     iso_time: str | None = None
+    position: tuple[str, str, str] | None = None
 
     def group(self, kind: str) -> Mapping[str, str] | None:
         """The parameters of the first group whose type or name is `kind`."""
@@ -66,13 +68,18 @@ def parse_voevent(data: bytes) -> VOEvent:
         author=_author(root),
         params={} if what is None else _params(what),
         groups=() if what is None else tuple(_group(element) for element in children(what, "Group")),
-        iso_time=text_at(root, *_ISO_TIME),
+        iso_time=text_at(root, *_COORDINATES, "Time", "TimeInstant", "ISOTime"),
+        position=_position(root),
     )
 
 
-_ISO_TIME = (
-    "WhereWhen", "ObsDataLocation", "ObservationLocation", "AstroCoords", "Time", "TimeInstant", "ISOTime",
-)  # fmt: skip
+_COORDINATES = ("WhereWhen", "ObsDataLocation", "ObservationLocation", "AstroCoords")
+
+
+def _position(root: etree._Element) -> tuple[str, str, str] | None:
+    paths = (("Value2", "C1"), ("Value2", "C2"), ("Error2Radius",))
+    ra, dec, radius = (text_at(root, *_COORDINATES, "Position2D", *path) for path in paths)
+    return None if ra is None or dec is None or radius is None else (ra, dec, radius)
 
 
 def _author(root: etree._Element) -> str:

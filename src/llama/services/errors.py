@@ -1,7 +1,7 @@
 """What can go wrong outside.
 
 ServiceError
-├── ArchiveError            a neutrino archive that cannot be used; the message says what to do
+├── ArchiveError            an archive that cannot be used; the message says what to do
 │   └── BadEvent            a row that cannot be a neutrino
 └── DownloadError           something could not be fetched
     └── DigestMismatch      what arrived is not what was asked for
@@ -15,7 +15,7 @@ class ServiceError(Exception):
 
 
 class ArchiveError(ServiceError):
-    """A neutrino archive that is missing, damaged, or not one."""
+    """An archive of neutrinos or bursts that is missing, damaged, or not one."""
 
 
 class BadEvent(ArchiveError):

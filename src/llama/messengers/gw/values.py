@@ -1,86 +1,15 @@
-"""Values out of notices: checked one by one, with messages that name the field."""
+"""Values out of gravitational-wave notices: those that every notice has, and lists of detectors."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from llama.formats.errors import NoticeError
+from llama.formats.values import MAX_TEXT, mapping, number, shown, text, truth, utc
 
-_TIME = re.compile(
-    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[T ](?P<minute>[0-9]{2}:[0-9]{2}):(?P<second>[0-9]{2})"
-    r"(?P<fraction>\.[0-9]{1,12})?\s*(?P<offset>Z|UTC|[+-][0-9]{2}:?[0-9]{2})?"
-)
+__all__ = ["MAX_TEXT", "detectors", "mapping", "number", "shown", "text", "truth", "utc"]
+
 _DETECTOR = re.compile(r"[A-Z][0-9]")
-MAX_TEXT = 200
-
-
-def shown(value: object) -> str:
-    """A value for an error message, never long."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
-def utc(value: object, where: str) -> str:
-    """An ISO 8601 time in UTC with `Z`, its fraction of a second untouched; without an offset it is UTC."""
-    found = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
-    if not found:
-        raise NoticeError(f"{where} is {shown(value)}, which is not a time like 2019-04-25T08:18:05.017Z")
-    date, minute, second, fraction, offset = found.groups()
-    leap = second == "60"
-    try:
-        moment = datetime.fromisoformat(f"{date}T{minute}:{'59' if leap else second}").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise NoticeError(f"{where} is {shown(value)}: {error}") from error
-    if not 1990 <= moment.year <= 2100:
-        raise NoticeError(f"{where} is {shown(value)}, a year in which no detector runs")
-    moment -= _offset(offset or "Z")
-    if leap and (moment.hour, moment.minute) != (23, 59):
-        raise NoticeError(f"{where} is {shown(value)}: leap seconds come at the end of a day")
-    return f"{moment:%Y-%m-%dT%H:%M}:{'60' if leap else f'{moment:%S}'}{fraction or ''}Z"
-
-
-def _offset(text: str) -> timedelta:
-    """Of a zone written `Z`, `UTC`, `+02:00` or `-0330`."""
-    if text[0] not in "+-":
-        return timedelta()
-    minutes = int(text[1:3]) * 60 + int(text[-2:])
-    return timedelta(minutes=minutes if text[0] == "+" else -minutes)
-
-
-def text(value: object, where: str) -> str:
-    """A short printable text; empty when absent."""
-    if value is None:
-        return ""
-    if isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable():
-        return value
-    raise NoticeError(f"{where} is {shown(value)}, which is not a short text")
-
-
-def number(value: object, where: str, low: float = -math.inf, high: float = math.inf) -> float | None:
-    """A finite number in [low, high], also when written as text (VOEvent); None when absent."""
-    if value is None or value == "":
-        return None
-    try:
-        found = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        found = math.nan
-    if math.isfinite(found) and low <= found <= high:
-        return found
-    wanted = "a number" if math.isinf(low) else f"a number from {low:g} to {high:g}".replace(" to inf", " up")
-    raise NoticeError(f"{where} is {shown(value)}, which is not {wanted}")
-
-
-def truth(value: object, where: str) -> bool | None:
-    """true or false, also as VOEvent's `1`, `0`, `true`, `false`; None when absent."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in ("1", "true", "0", "false"):
-        return value.lower() in ("1", "true")
-    raise NoticeError(f"{where} is {shown(value)}, which is neither true nor false")
 
 
 def detectors(value: object, where: str) -> tuple[str, ...]:
@@ -90,12 +19,3 @@ def detectors(value: object, where: str) -> tuple[str, ...]:
     if isinstance(names, list) and all(isinstance(name, str) and _DETECTOR.fullmatch(name) for name in names):
         return tuple(sorted(set(names)))
     raise NoticeError(f"{where} is {shown(value)}, which is not a list of detectors like H1, L1, V1")
-
-
-def mapping(value: object, where: str) -> Mapping[str, Any]:
-    """A JSON object; empty when absent."""
-    if value is None:
-        return {}
-    if isinstance(value, dict):
-        return value
-    raise NoticeError(f"{where} is {shown(value)}, which is not a JSON object")

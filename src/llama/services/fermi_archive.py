@@ -1,0 +1,208 @@
+"""Gamma-ray bursts from a folder of archived notices.
+
+The folder is the archive that a listener fills, `YEAR-MONTH/DAY/` with every notice heard, ours or not; or any other
+folder of notices, which is then read as a whole. A map lies beside the notices under the name that its address ends
+in.
+
+Silence is only evidence while somebody listened. The archive says so itself: between two notices of any kind that
+were written less than `GAP_S` apart the listener is taken to have been on. A window that reaches outside of such
+stretches is incomplete.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from llama.formats.errors import FormatError, NotForUs, SkyMapError
+from llama.formats.skymap import read_skymap
+from llama.formats.skymap_multiorder import to_bytes
+from llama.formats.voevent import parse_voevent
+from llama.ports import Burst, BurstMap, BurstWindow
+from llama.science.localisation import thinned
+from llama.science.times import datetime_from_gps, gps_from_utc, utc_from_gps
+from llama.services.errors import ArchiveError
+
+GAP_S = 6 * 3600.0
+"""Two notices further apart leave a gap in which nobody may have listened. GCN alone sends many a day; assumption."""
+
+LATE_S = 6 * 3600.0
+"""Positions by people and sub-threshold candidates are written within 0.5 to 6 h (GCN's page on them)."""
+
+_STAGES = ("catalogue", "subthreshold", "alert", "flight", "ground", "final")
+_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
+_SUFFIXES = {".xml", ".json"}
+_WRITTEN = ("alert_datetime", "time_created")
+_HEADER_BYTES = 2880 * 8
+_SYSTEMATIC = {
+    b"GBM_healpix.py": "made by the GBM team's GBM_healpix.py, whose maps hold it (measured on bn180116026)",
+    b"'gwcelery": "made by gwcelery, which folds in core and tail of Connaughton et al. 2015",
+}
+
+Parse = Callable[[bytes], Burst]
+
+
+@dataclass(frozen=True)
+class NoticeFolder:
+    """A source of bursts over archived notices.
+
+    Attributes:
+        folder: where they are; it need not exist yet.
+        parse: reads one notice; raises NotForUs for what is not about a burst.
+    """
+
+    folder: Path
+    parse: Parse
+
+    @property
+    def name(self) -> str:
+        """How results name it."""
+        return "Fermi GBM notices"
+
+    def window(self, start_gps: float, stop_gps: float) -> BurstWindow:
+        """The triggers of the window, each as its latest notice describes it."""
+        if not (math.isfinite(start_gps) and math.isfinite(stop_gps) and start_gps < stop_gps):
+            raise ArchiveError(f"a window must start before it stops, not {start_gps} to {stop_gps} (GPS seconds)")
+        heard, found, notes = self._read(start_gps, stop_gps)
+        inside = [burst for burst in latest(found) if start_gps <= burst.gps < stop_gps]
+        bursts = tuple(self._with_map(burst) for burst in inside if burst.role == "observation")
+        if tests := len(inside) - len(bursts):
+            notes.append(f"{tests} test trigger(s) left out")
+        covered = [(max(a, start_gps), min(b, stop_gps)) for a, b in stretches(heard)]
+        covered_s = math.fsum(b - a for a, b in covered if b > a)
+        complete = covered_s >= stop_gps - start_gps
+        settled = bool(heard) and heard[-1] >= stop_gps + LATE_S
+        why = [] if complete else [self._why(heard, start_gps, stop_gps, covered_s)]
+        return BurstWindow(
+            start_gps=start_gps,
+            stop_gps=stop_gps,
+            bursts=bursts,
+            covered_s=min(covered_s, stop_gps - start_gps),
+            complete=complete,
+            why="; ".join(why + notes),
+            subthreshold=settled,
+            again_gps=None if settled or not self.folder.is_dir() else stop_gps,
+        )
+
+    def _read(self, start_gps: float, stop_gps: float) -> tuple[list[float], list[Burst], list[str]]:
+        """When notices were written, what bursts they describe, and what could not be read."""
+        heard: list[float] = []
+        found: list[Burst] = []
+        unreadable = 0
+        for path in self._files(start_gps, stop_gps):
+            data = path.read_bytes()
+            if (moment := written_gps(data)) is not None:
+                heard.append(moment)
+            try:
+                found.append(self.parse(data))
+            except NotForUs:
+                continue
+            except FormatError:
+                unreadable += 1
+        return sorted(heard), found, [f"{unreadable} file(s) are no readable notice"] if unreadable else []
+
+    def _files(self, start_gps: float, stop_gps: float) -> list[Path]:
+        """Notices that may matter, by name: of the days around the window, or all of a folder without days."""
+        if not self.folder.is_dir():
+            return []
+        roots = [self.folder]
+        if any(_MONTH.fullmatch(path.name) for path in self.folder.iterdir()):
+            first, last = datetime_from_gps(start_gps) - timedelta(days=1), datetime_from_gps(stop_gps + LATE_S)
+            days = (first + timedelta(days=k) for k in range((last.date() - first.date()).days + 2))
+            roots = [self.folder / f"{day:%Y-%m}" / f"{day:%d}" for day in days]
+        return sorted(path for root in roots for path in root.rglob("*") if path.suffix in _SUFFIXES)
+
+    def _with_map(self, burst: Burst) -> Burst:
+        if not burst.skymap_url:
+            return burst
+        name = burst.skymap_url.rsplit("/", 1)[-1]
+        path = next(iter(sorted(self.folder.rglob(name))), None) if re.fullmatch(r"[\w.+-]+", name) else None
+        return burst if path is None else replace(burst, skymap=burst_map(path))
+
+    def _why(self, heard: Sequence[float], start_gps: float, stop_gps: float, covered_s: float) -> str:
+        if not self.folder.is_dir():
+            return f"there is no folder of notices {self.folder}; set `grb_notices` or `grb_catalogue`"
+        if not heard:
+            return f"no notice was archived around {utc_from_gps(start_gps, 0)}"
+        return (
+            f"{covered_s:.0f} of {stop_gps - start_gps:.0f} s lie between notices less than {GAP_S / 3600:.0f} h "
+            f"apart; heard from {utc_from_gps(heard[0], 0)} to {utc_from_gps(heard[-1], 0)}"
+        )
+
+
+def latest(bursts: Iterable[Burst]) -> list[Burst]:
+    """One burst per trigger, in order of time: the latest notice, with what only earlier ones said.
+
+    A classification is only in the flight notices, a position never in an alert. A later notice replaces all of an
+    earlier position, and nothing else it does not speak of.
+    """
+    by_trigger: dict[str, Burst] = {}
+    for burst in sorted(bursts, key=_age):
+        earlier = by_trigger.get(burst.trigger_id)
+        by_trigger[burst.trigger_id] = burst if earlier is None else _joined(earlier, burst)
+    return sorted(by_trigger.values(), key=lambda burst: (burst.gps, burst.trigger_id))
+
+
+def _age(burst: Burst) -> tuple[str, int, str]:
+    return (burst.notice_utc or "", _STAGES.index(burst.notice_type), repr(burst))
+
+
+_POSITION = ("ra", "dec", "sigma", "error_radius", "containment", "systematic_included", "error_source")
+
+
+def _joined(earlier: Burst, later: Burst) -> Burst:
+    kept = {field.name: getattr(earlier, field.name) for field in fields(Burst) if field.name not in _POSITION}
+    said = {name: value for name in kept if (value := getattr(later, name)) not in (None, "", {})}
+    if later.classification:
+        said["not_a_burst"] = later.not_a_burst
+    where = later if later.ra is not None else earlier
+    return Burst(**kept | said | {name: getattr(where, name) for name in _POSITION})
+
+
+def stretches(heard: Sequence[float]) -> list[tuple[float, float]]:
+    """When the listener was on: ascending times of notices, joined where they are less than `GAP_S` apart."""
+    found: list[tuple[float, float]] = []
+    for moment in heard:
+        if found and moment - found[-1][1] < GAP_S:
+            found[-1] = (found[-1][0], moment)
+        else:
+            found.append((moment, moment))
+    return found
+
+
+def written_gps(data: bytes) -> float | None:
+    """When a notice of whatever kind was written, GPS seconds; None when it does not say."""
+    try:
+        if data.lstrip()[:1] == b"<":
+            text: object = parse_voevent(data).date
+        else:
+            notice = msgspec.json.decode(data, type=dict[str, object])
+            text = next((notice[key] for key in _WRITTEN if key in notice), None)
+        return None if text is None else gps_from_utc(str(text))
+    except (ValueError, msgspec.DecodeError):
+        return None
+
+
+def burst_map(path: Path) -> BurstMap | None:
+    """A map file as it goes into a record; None for a file that is no sky map."""
+    data = path.read_bytes()
+    try:
+        fits = to_bytes(thinned(read_skymap(path)))
+    except (SkyMapError, OSError):
+        return None
+    maker = next((maker for maker in _SYSTEMATIC if maker in data[:_HEADER_BYTES]), None)
+    return BurstMap(
+        name=path.name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        fits_base64=base64.b64encode(fits).decode(),
+        systematic_included=None if maker is None else True,
+        note="its header does not say; used as it is" if maker is None else _SYSTEMATIC[maker],
+    )
