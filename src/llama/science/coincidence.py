@@ -12,16 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.background import energy_cap_gev, log_background_density
+from llama.science.directional import heard_anywhere
 from llama.science.distance import conditional_moments
 from llama.science.fit import along_log_alpha
 from llama.science.overlap import Nodes, overlap_nodes
 from llama.science.poisson import log_j1
 from llama.science.psf import log_density, rings, unit_vectors
 from llama.science.quadtree import SkyTree, log_sum_by
-from llama.science.radial import Likely, Marginal, PerCell, Pinned, Radial
+from llama.science.radial import Likely, PerCell, Pinned, Radial
 from llama.science.response import SeasonTable, alpha, interpolate_sin_dec, signal_rows
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
+from llama.science.snr import log_noise_snr_density, noise_snr_source
 from llama.science.window import log_time_density
 
 Float = NDArray[np.float64]
@@ -45,11 +47,12 @@ class Neutrinos:
 
 @dataclass(frozen=True)
 class GWTrigger:
-    """A gravitational-wave trigger: GPS seconds, network SNR and the pipeline's p_astro, None when unknown."""
+    """A trigger: GPS seconds, network SNR and the pipeline's p_astro, None when unknown, who saw it."""
 
     gps_s: float
     snr: float | None = None
     p_astro: float | None = None
+    instruments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,7 @@ class Prepared:
     mode: str
     radial: Radial
     log_complement: float
+    log_gw_odds: float
     notes: tuple[str, ...]
 
 
@@ -125,9 +129,13 @@ def prepare(skymap: SkyMap, trigger: GWTrigger, season: SeasonTable, search: Sea
     """The sky map as a tree, its distances averaged, and ln c (0 with `complement` off)."""
     _check_trigger(trigger)
     tree = SkyTree.of(skymap)
-    mode, radial, notes = choose_distance(skymap, tree, trigger, season, search)
+    node_alpha = alpha(season, tree.direction[:, 2])
+    likely = Likely.of(tree, node_alpha)
+    anywhere, heard = heard_anywhere(search, trigger.snr, trigger.instruments, trigger.gps_s, tree, likely)
+    mode, radial, notes = choose_distance(skymap, tree, trigger, search, node_alpha, anywhere)
     log_c = log_complement(search, radial) if search.complement else 0.0
-    return Prepared(tree, mode, radial, log_c, notes)
+    log_odds = _log_gw_odds(trigger, search, anywhere.log_volume())
+    return Prepared(tree, mode, radial, log_c, log_odds, notes + (heard if mode == "marginal" else ()))
 
 
 def coincidence(
@@ -166,7 +174,7 @@ def coincidence(
     log_lambda = _log_stranger_rate(season, search, rows, neutrinos) - background
 
     log_c = ready.log_complement
-    log_odds_gw = _log_gw_odds(trigger, search)
+    log_odds_gw = ready.log_gw_odds
     weights = _weights(search, log_odds_gw, log_b, log_lambda, log_c)
     log_odds = weights.log_odds()
     event = _log_sum(log_odds)
@@ -208,25 +216,19 @@ def log_complement(search: Search, radial: Radial) -> float:
 
 
 def choose_distance(
-    skymap: SkyMap, tree: SkyTree, trigger: GWTrigger, season: SeasonTable, search: Search
+    skymap: SkyMap, tree: SkyTree, trigger: GWTrigger, search: Search, node_alpha: Float, marginal: Radial
 ) -> tuple[str, Radial, tuple[str, ...]]:
     """The distance mode to use, its averages, and notes on why it is not the one asked for."""
     asked = "map" if search.distance_mode == "auto" else search.distance_mode
-    node_alpha = alpha(season, tree.direction[:, 2])
-    likely = Likely.of(tree, node_alpha)
-    marginal = Marginal(search, trigger.snr, likely)
     if asked == "marginal":
         return "marginal", marginal, ()
     if trigger.p_astro is None:
-        return (
-            "marginal",
-            marginal,
-            (f"no p_astro: distance mode marginal with the model's rates instead of {asked}",),
-        )
+        note = f"no p_astro: distance mode marginal with the model's rates instead of {asked}"
+        return "marginal", marginal, (note,)
     if asked == "pinned":
         distance = skymap.distmean_mpc or mean_distance_mpc(skymap)
         if distance is not None:
-            return "pinned", Pinned(search, distance, likely), ()
+            return "pinned", Pinned(search, distance, Likely.of(tree, node_alpha)), ()
         return "marginal", marginal, ("the sky map has no distances: distance mode marginal instead of pinned",)
     try:
         cells = PerCell.of(search, skymap, tree, node_alpha)
@@ -269,20 +271,16 @@ def _log_stranger_rate(season: SeasonTable, search: Search, rows: Float, neutrin
         return np.asarray(np.log(search.source_rate_mpc3_s / search.beaming) + np.log(averages))
 
 
-def _log_gw_odds(trigger: GWTrigger, search: Search) -> float:
+def _log_gw_odds(trigger: GWTrigger, search: Search, log_volume: float) -> float:
     """ln of merger : noise, from p_astro when the pipeline gave one, else ṅ ∫4πP_gw K_gw : R_gw P_emp(ρ)."""
     with np.errstate(divide="ignore"):
         if trigger.p_astro is not None:
             return float(np.log(trigger.p_astro) - np.log1p(-trigger.p_astro))
-        mergers = (
-            np.log(4 * np.pi * search.source_rate_mpc3_s)
-            + Marginal(search, trigger.snr, Likely(np.ones(1), np.ones(1))).log_volume()
-        )
-        noise = np.log(search.gw_background_rate_hz)
-        if trigger.snr is not None:
-            above = max(trigger.snr - search.snr_min, 0.0) / search.gw_background_snr_scale
-            noise -= above + np.log(search.gw_background_snr_scale)
-        return float(mergers - noise)
+    mergers = np.log(4 * np.pi * search.source_rate_mpc3_s) + log_volume
+    noise = np.log(search.gw_background_rate_hz)
+    if trigger.snr is not None:
+        noise += log_noise_snr_density(search, trigger.snr)
+    return float(mergers - noise)
 
 
 def _split_odds(log_odds: float) -> tuple[float, float]:
@@ -395,5 +393,5 @@ def _notes(
         )
     if trigger.p_astro is None:
         known = "no SNR, integrated above threshold" if trigger.snr is None else f"SNR {trigger.snr:g}"
-        notes.append(f"no p_astro: merger and noise rates of the model ({known}; exponential noise is an assumption)")
+        notes.append(f"no p_astro: merger and noise rates of the model ({known}; {noise_snr_source(search)})")
     return tuple(notes)

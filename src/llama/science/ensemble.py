@@ -203,13 +203,14 @@ def _cluster_terms(
 def _typical_counts(host: Host, season: SeasonTable, most: int) -> Float:
     """(most + 1,) ln of the largest k! Q_k over the tree's faces: what each multiplicity weighs, by order of size."""
     top = np.arange(int(host.tree.level[1]))
-    faces = _Faces(top, np.zeros(top.size, np.bool_))
+    faces = _Faces(host.tree.direction[top], top, np.zeros(top.size, np.bool_))
     counts = host.radial.log_counts(faces, alpha(season, host.tree.direction[top, 2]), most)
     return np.concatenate([[0.0], counts.max(axis=1)])
 
 
 @dataclass(frozen=True, eq=False)
 class _Faces:
+    direction: Float
     node: Index
     part: NDArray[np.bool_]
 
