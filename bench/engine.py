@@ -15,13 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import psutil
 
 from bench.figure import Figure
 from llama.engine.event import Event
 from llama.engine.flags import Flags
-from llama.engine.journal import Entry, Made, Received, Stat, write_new
 from llama.engine.making import Maker, utc_now
 from llama.engine.pipeline import Pipeline
 from llama.engine.processes import Here, Processes
@@ -173,28 +171,23 @@ def _finished(root: Path) -> list[Figure]:
 
 
 def _fill(run: Run, maker: Maker) -> None:
-    """One event that was made, and copies of it that look as if they had been made where they are."""
-    made_at = datetime(2026, 1, 1, tzinfo=UTC)
-    first = Event.create(run.path / "S00000", {"source.txt": b"x"}, Flags(), why="", now=made_at)
+    """One event that was made, and others with its journal and links to its files, so that those are as recorded.
+
+    Files of their own would take longer to write and to remove than all there is to measure.
+    """
+    first = Event.create(
+        run.path / "S00000", {"source.txt": b"x"}, Flags(), why="", now=datetime(2026, 1, 1, tzinfo=UTC)
+    )
     Runner(maker, Here(maker)).once([first])
-    entries = [entry for entry in first.entries() if isinstance(entry, Entry)]
-    contents = {path.name: path.read_bytes() for path in first.path.iterdir() if path.is_file()}
+    journal = (first.path / ".llama" / "journal.jsonl").read_bytes()
+    made = [path for path in first.path.iterdir() if path.is_file()]
     for number in range(1, _FINISHED):
-        _copy(run.path / f"S{number:05d}", entries, contents)
-
-
-def _copy(path: Path, entries: list[Entry], contents: dict[str, bytes]) -> None:
-    (path / ".llama" / "objects").mkdir(parents=True)
-    (path / ".llama" / "lock").touch()
-    seen = {}
-    for name, data in contents.items():
-        (path / name).write_bytes(data)
-        seen[name] = Stat.of((path / name).stat())
-    lines = [
-        msgspec.structs.replace(entry, seen=seen[entry.filename]) if isinstance(entry, Received | Made) else entry
-        for entry in entries
-    ]
-    write_new(path / ".llama" / "journal.jsonl", lines)
+        path = run.path / f"S{number:05d}"
+        (path / ".llama" / "objects").mkdir(parents=True)
+        (path / ".llama" / "lock").touch()
+        (path / ".llama" / "journal.jsonl").write_bytes(journal)
+        for file in made:
+            (path / file.name).hardlink_to(file)
 
 
 def _maker(pipeline: Pipeline) -> Maker:
