@@ -16,6 +16,10 @@ from llama.science.times import mjd_from_gps, utc_from_gps
 
 GPS = 1032434331.5  # 2012-09-23, inside IC86-2012
 EVENTS_OF_SEASON = "IC86-2012-events.txt"
+TABLE = {
+    "name": "opa/bns/o4/H1L1/IC86-2012", "events": 12000, "sky_maps": 21, "rate_hz": 3.67e-3,
+    "search_digest": "34eb40a924aa", "distance_mode": "map", "provenance": "12000 events, 21 sky maps",
+}  # fmt: skip
 
 
 def real_neutrinos(data: Path, count: int, kind: str = "archival", first: int = 500) -> tuple[NeutrinoRow, ...]:
@@ -82,8 +86,9 @@ def significance(rows: tuple[NeutrinoRow, ...], p_values: dict[int, float] | Non
     return {
         "search_type": "opa", "event_id": gw["event_id"], "graceid": gw["graceid"], "event_time": gw["event_time"],
         "gps_time": GPS, "odds_ratio": 1e-4, "log_odds_ratio": -9.21, "p_value": p_event,
-        "p_value_text": f"{p_event:.4f}", "p_value_reason": "table opa-bns-sim-H1L1, 12000 events",
-        "p_value_table": None, "p_h_s1": 1e-20, "p_h_0": 1e-10, "p_h_c": 1e-12,
+        "p_value_text": f"{p_event:.4f}", "p_value_reason": f"background table {TABLE['name']}, 12000 events",
+        "p_value_table": TABLE if changes.get("p_value", p_event) is not None else None,
+        "p_h_s1": 1e-20, "p_h_0": 1e-10, "p_h_c": 1e-12,
         "p_astro": {"before": 0.98, "after": 0.981}, "distance_mode": "map", "notes": [], "single_neutrino": singles,
         "most_probable_direction": {"ra": 197.53, "dec": -23.31} if rows else None,
         "neutrino_flux_sensitivity_range": {

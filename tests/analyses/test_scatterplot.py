@@ -28,8 +28,8 @@ def test_the_figure_names_event_time_result_version_and_every_neutrino(data: Pat
         "S120923ab-2-Preliminary",
         "2012-09-23 11:18:35.500 UTC",
         "5 neutrinos within",
-        "p-value 0.0123",
-        "90 % area 16",
+        "p-value 0.012 (12,000 background events on 21 sky maps)",
+        "90 % credible region, 16",
         "zoom on neutrino 3",
         "90 % radius (2.146 σ), p < 0.1",
         "llama 1.2.3",
@@ -40,10 +40,30 @@ def test_the_figure_names_event_time_result_version_and_every_neutrino(data: Pat
 
 
 @pytest.mark.parametrize("changes", [{"p_value": None, "p_value_text": "n/a"}, {"log_odds_ratio": None}])
-def test_no_neutrinos_zoom_on_the_peak(data: Path, changes: dict[str, Any]) -> None:
+def test_without_neutrinos_the_zoom_shows_the_map(data: Path, changes: dict[str, Any]) -> None:
     skymap = read_skymap(data / "skymaps/events/GW170817_GWTC1.multiorder.fits")
     text = words(scatterplot(read_report(significance((), **changes)), skymap, "1.2.3"))
-    assert "zoom on the peak of the map" in text and "0 neutrinos" in text
+    assert "zoom on the 90 % region" in text and "No neutrino within ±500 s" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [({}, "nothing coincides with p < 0.1"), ({"p_value": None, "p_value_text": "n/a"}, "there is no p-value")],
+)
+def test_without_a_coincidence_the_zoom_shows_the_map_and_says_why(
+    data: Path, changes: dict[str, Any], why: str
+) -> None:
+    skymap = read_skymap(data / "skymaps/events/GW170817_GWTC1.multiorder.fits")
+    text = words(scatterplot(read_report(significance(real_neutrinos(data, 5), **changes)), skymap, "1.2.3"))
+    assert "zoom on the 90 % region" in text and why in text and "zoom on neutrino" not in text
+
+
+def test_the_axes_are_named_with_their_units(data: Path) -> None:
+    skymap = read_skymap(data / "skymaps/events/GW170817_GWTC1.multiorder.fits")
+    figure = scatterplot(read_report(significance(())), skymap, "1.2.3")
+    text = words(figure)
+    assert text.count("RA (deg)") == 2 and text.count("Dec (deg)") == 2
+    assert figure.axes[-1].get_xlabel() == "probability density of the source's direction (per deg²)"
 
 
 def test_what_must_not_be_overlooked_is_in_the_warning(data: Path) -> None:

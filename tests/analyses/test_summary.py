@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from report_examples import real_neutrinos, significance
 
+from llama.analyses.parameters import in_words
 from llama.analyses.report import Report, read_report
 from llama.analyses.scatterplot import scatterplot
 from llama.analyses.summary import MAX_ROWS, page, summary
 from llama.formats.figures import PdfFigure
 from llama.formats.skymap import read_skymap
+from llama.science.search import Search, as_parameters
 
 DISTANCE = {"distmean": 40.1, "diststd": 7.2}
 CLASSES = {"BNS": 0.95, "NSBH": 0.01, "BBH": 0.0, "Terrestrial": 0.04}
@@ -64,26 +66,62 @@ def test_it_says_what_a_person_on_shift_asks(data: Path) -> None:
     report = read_report(significance(real_neutrinos(data, 30), {4: 0.0123}, notes=["a note"]))
     content = page(report, "1.2.3", DISTANCE, CLASSES)
     assert content["rows"][0][0] == "4" and len(content["rows"]) == MAX_ROWS
-    assert content["table_title"].endswith("(20 shown, and 10 more)")
+    assert content["table_title"].startswith("The 20 most significant of 30 neutrinos (10 left out;")
     result, given = dict(content["result"]), dict(content["input"])
-    assert result["p-value"] == "0.0123 (table opa-bns-sim-H1L1, 12000 events)"
-    assert result["p_astro"] == "before 0.980, after 0.981"
-    assert given["distance"] == "40 ± 7 Mpc" and given["coverage"] == "complete, 1000.0 s of 1000 s"
+    assert result["p-value"].startswith("0.012, from 12,000 background events on 21 sky maps, table opa/bns/o4/H1L1/")
+    assert result["p_astro"].endswith("0.980 from the alert, 0.981 with the neutrinos")
+    assert (result["coincident"], result["direction"]) == (
+        "number 4 (p < 0.1)",
+        "most probable RA 197.53°, Dec -23.31°",
+    )
+    assert "0.028 to 0.65 GeV cm⁻²" in result["sensitivity"] and "540 GeV to 23 PeV" in result["sensitivity"]
+    assert (
+        given["distance"].startswith("40 ± 7 Mpc; used: map") and given["coverage"] == "complete, 1000.0 s of 1000 s"
+    )
     assert "BNS 0.950" in given["classification"] and "1.20e-09 Hz" in given["alert"]
-    assert content["notes"] == ["a note"] and content["warning"] == "" and "llama 1.2.3" in content["footer"]
-    assert ("δω", "2.57143") in content["parameters"]
+    assert content["notes"] == ["a note"] and content["warning"] == "" and "version 1.2.3" in content["footer"]
+    assert ("background counted within, declination", "2.57 deg") in content["parameters"]
+    assert "All-sky point-source IceCube data" in content["sources"] and "BAYESTAR" in content["sources"]
 
 
 def test_a_test_is_unmistakable(data: Path) -> None:
     content = page(worst(data, 3), "1.2.3", None, None)
     assert content["warning"].startswith("TEST") and "BLINDED" in content["warning"]
     result = dict(content["result"])
-    assert "not stated" in result["neutrinos"] and "most probable" not in result
+    assert result["neutrinos"] == "3 neutrinos in the ±500 s window, but no good data cover it"
+    assert result["direction"] == "none given: right ascensions are scrambled"
+    assert content["table_note"].startswith("BLINDED")
 
 
 def test_what_is_missing_is_called_missing(data: Path) -> None:
     changes: dict[str, Any] = {"p_astro": {"before": None, "after": None}, "gw": {"far": None, "instruments": []}}
     content = page(read_report(significance((), **changes)), "1.2.3", None, None)
-    assert dict(content["result"])["p_astro"] == "before n/a, after n/a"
-    assert dict(content["input"])["distance"] == "not given"
-    assert content["table_title"] == "No neutrino in the window"
+    assert dict(content["result"])["p_astro"] == "the alert gives none"
+    assert dict(content["input"])["distance"].startswith("not given; used: map")
+    assert content["table_title"] == "No neutrino within ±500 s"
+
+
+def test_a_direction_is_given_only_where_something_coincides(data: Path) -> None:
+    result = dict(page(read_report(significance(real_neutrinos(data, 5))), "1.2.3", None, None)["result"])
+    assert result["direction"] == "none given: nothing coincides with p < 0.1"
+    assert result["coincident"] == "none listed: nothing coincides with p < 0.1"
+
+
+def test_sigma_and_false_alarm_rate_are_shown_when_given(data: Path) -> None:
+    neutrinos = real_neutrinos(data, 5)
+    given: dict[str, Any] = {"significance_sigma": 2.25, "far_joint_hz": 1.2e-9}
+    result = dict(page(read_report(significance(neutrinos, {2: 0.0123}, **given)), "1.2.3", None, None)["result"])
+    assert (
+        result["p-value"].startswith("0.012 (2.2 σ, one-sided), from") and "1 in 26 years" in result["false alarms"]
+    )
+    without = page(read_report(significance(neutrinos)), "1.2.3", None, None)["result"]
+    assert "false alarms" not in dict(without) and "σ" not in dict(without)["p-value"]
+
+
+def test_every_parameter_of_a_search_has_words() -> None:
+    parameters = as_parameters(Search(), 4.7e-3)
+    shown = dict(in_words(parameters | {"new one": 3.0}))
+    assert set(shown) & set(parameters) == set()
+    assert shown["new one"] == "3"
+    assert shown["neutrino after the source's time"] == "−250 to 250 s"
+    assert shown["energy in muon neutrinos, isotropic"] == "9.52e+45 to 9.52e+50 erg"

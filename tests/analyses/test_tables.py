@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_examples import GPS, neutrino_list, real_neutrinos, significance
 
-from llama.analyses.report import format_odds, format_p, read_report, round_p
+from llama.analyses.report import read_report
 from llama.analyses.tables import coincidence_list, escape_latex, latex_table, plain_list
+from llama.analyses.wording import energy_range, format_energy, format_odds, format_p, found, round_p
 
 EVENT = ("S120923ab-2-Preliminary", GPS, "2012-09-23T11:18:35.500000Z")
 
@@ -49,24 +50,61 @@ def test_the_lists_say_what_dt_and_r90_mean_and_what_data_there_are(data: Path) 
 
 
 def test_an_empty_list_says_so(data: Path) -> None:
-    assert "No neutrino in the window." in plain_list(neutrino_list(()), *EVENT)
+    assert "No neutrino within ±500 s." in plain_list(neutrino_list(()), *EVENT)
     report = read_report(significance((), p_value=1.0, p_value_text="1.0000", log_odds_ratio=None))
-    assert "odds 0, p-value 1.0000" in coincidence_list(report)
-    assert "no neutrino in the window" in latex_table(report)
+    assert "odds 0, p-value 1.0 " in coincidence_list(report)
+    assert "no neutrino within ±500 s" in latex_table(report)
+
+
+def test_a_window_without_data_is_not_called_empty(data: Path) -> None:
+    none = neutrino_list((), complete=False, covered_s=0.0, season=None, why="no good run")
+    some = neutrino_list((), complete=False, covered_s=623.2, why="a gap between runs")
+    assert "No data cover the ±500 s window." in plain_list(none, *EVENT)
+    assert "No neutrino within the 623 s of the ±500 s window that good data cover." in plain_list(some, *EVENT)
+    coverage = {"complete": False, "covered_s": 0.0}
+    report = read_report(significance((), p_value=1.0, coverage=coverage))
+    for text in (plain_list(none, *EVENT), coincidence_list(report), latex_table(report)):
+        assert "no neutrino" not in text.lower()
+
+
+@pytest.mark.parametrize(("count", "covered_s", "said"), [
+    (1, 1000.0, "1 neutrino within ±500 s"),
+    (4, 623.4, "4 neutrinos within the 623 s of the ±500 s window that good data cover"),
+    (0, 1000.0, "no neutrino within ±500 s"),
+    (0, 0.0, "no data cover the ±500 s window"),
+])  # fmt: skip
+def test_what_was_found_depends_on_what_was_covered(count: int, covered_s: float, said: str) -> None:
+    assert found(count, covered_s) == said
+
+
+@given(st.floats(1.0, 1e9))
+def test_energies_have_three_digits(gev: float) -> None:
+    assert float(format_energy(gev)) == float(f"{gev:.3g}")
+    assert len(format_energy(gev)) <= 8
+
+
+def test_energy_ranges_are_in_the_unit_that_suits() -> None:
+    assert energy_range(1419.6, 3899076.4) == "1.4 TeV to 3.9 PeV"
+    assert energy_range(119173.8, 31157191.2) == "120 TeV to 31 PeV"
 
 
 def test_blinded_neutrinos_are_called_that(data: Path) -> None:
     neutrinos = real_neutrinos(data, 2, kind="blinded")
     report = read_report(significance(neutrinos))
     for text in (plain_list(neutrino_list(neutrinos), *EVENT), coincidence_list(report), latex_table(report)):
-        assert "BLINDED" in text
+        assert "BLINDED: right ascensions are scrambled. Each is a random number" in text
 
 
 def test_the_coincidence_list_adds_odds_and_p_values(data: Path) -> None:
     report = read_report(significance(real_neutrinos(data, 7), {3: 0.0123}))
     rows = rows_of(coincidence_list(report))
-    assert rows[2][-2:] == ["8.13e-02", "0.0123"]
+    assert rows[2][-2:] == ["8.13e-02", "0.012"]
     assert rows[6][-2] == "0"  # log odds null
+
+
+def test_the_coincidence_list_says_what_the_p_value_rests_on(data: Path) -> None:
+    text = coincidence_list(read_report(significance(real_neutrinos(data, 2), {1: 0.0123})))
+    assert "p-value 0.012 (from 12,000 background events on 21 sky maps, table opa/bns/o4/H1L1/IC86-2012)" in text
 
 
 def test_without_a_p_value_the_reason_is_printed(data: Path) -> None:
@@ -78,7 +116,7 @@ def test_without_a_p_value_the_reason_is_printed(data: Path) -> None:
 
 def test_a_neutrino_beyond_all_background_shares_the_events_limit(data: Path) -> None:
     content = significance(real_neutrinos(data, 2), {1: 0.0}, p_value=0.0, p_value_text="<1/12000")
-    assert [row.p_text for row in read_report(content).rows] == ["<1/12000", "0.3200"]
+    assert [row.p_text for row in read_report(content).rows] == ["<1/12000", "0.32"]
 
 
 def test_the_latex_table_is_a_whole_tabular(data: Path) -> None:
@@ -109,7 +147,7 @@ def test_odds_are_printed_right_where_no_float_reaches(log_odds: float) -> None:
 
 @pytest.mark.parametrize(
     ("p_value", "number", "text"),
-    [(0.01234, 0.0123, "0.0123"), (0.0001, 0.0001, "0.0001"), (4.567e-5, 4.6e-5, "4.6e-05"), (1.0, 1.0, "1.0000")],
+    [(0.01234, 0.0123, "0.012"), (0.0001, 0.0001, "0.00010"), (4.567e-5, 4.6e-5, "4.6e-05"), (1.0, 1.0, "1.0")],
 )
 def test_p_values_are_rounded_as_icecube_rounds_them(p_value: float, number: float, text: str) -> None:
     assert (round_p(p_value), format_p(p_value)) == (number, text)

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import textwrap
 
-from llama.analyses.report import WINDOW_S, Report, Row
+from llama.analyses.report import LISTED_BELOW_P, Report, Row
+from llama.analyses.sources import METHOD, PIPELINE, localisation, neutrino_release
+from llama.analyses.wording import WINDOW_S, capitalised, energy_range, found
 from llama.science.times import utc_from_gps
 
 WIDTH = 78
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_REFERENCES = (
-    "[1] I. Bartos et al. 2019, Phys. Rev. D 100, 083017",
-    "[2] S. Countryman et al. 2019, arXiv:1901.05486",
-)
-_HEADINGS = ("dt(s)", "RA(deg)", "Dec(deg)", "Ang. unc.(deg)", "p-value")
+_HEADINGS = ("dt(s)", "RA(deg)", "Dec(deg)", "Ang. unc.(deg)", "p-value", "event")
+_ASSUMED = {
+    "bns": "a merger of two neutron stars",
+    "nsbh": "a merger of a neutron star and a black hole",
+    "bbh": "a merger of two black holes",
+    "cbc": "a binary merger",
+    "burst": "a burst of gravitational waves",
+}
 
 
 def circular(report: Report) -> str:
@@ -29,15 +34,16 @@ def circular(report: Report) -> str:
         _fill(_coverage(report)),
         *(_fill(text) for text in _result(report)),
         *_table(report),
+        *(_fill(text) for text in _sensitivity(report)),
         _fill(_meaning(report)),
-        "\n".join(_REFERENCES),
+        "\n".join(_fill(f"[{i}] {text}") for i, text in enumerate(_references(report), start=1)),
     ]
     return "\n\n".join(paragraphs) + "\n"
 
 
 def subject(report: Report) -> str:
     """The subject line; candidates are counted only when there is a result."""
-    prefix = "TEST - " if report.test else ""
+    prefix = ("TEST - " if report.test else "") + ("SIMULATED - " if report.made_up else "")
     name = f"{prefix}LIGO/Virgo/KAGRA {report.graceid}"
     if report.blinded:
         return f"{name}: BLINDED neutrino search, not a result"
@@ -74,45 +80,56 @@ def _search(report: Report) -> str:
         f"A search for track-like muon neutrino events in IceCube data consistent with the sky localization of the "
         f"{kind}gravitational-wave candidate {report.graceid}, in a time range of 1000 seconds centered on the alert "
         f"event time ({start} to {stop}), has been performed [1,2]. It uses the sky map of {report.event_id}"
-        f"{_map_name(report)}. One hypothesis test was made: a Bayesian search for a common source, which assumes a "
-        f"binary merger.{distance}"
+        f"{_map_name(report)}. One hypothesis test was made: a Bayesian search for a common source, which assumes "
+        f"{_ASSUMED.get(report.population or 'cbc', report.population)}.{distance}"
     )
 
 
 def _map_name(report: Report) -> str:
-    return f" ({report.skymap_filename})" if report.skymap_filename else ""
+    if not report.skymap_filename:
+        return ""
+    made_by = localisation(report.skymap_filename).partition(",")[0]
+    return f" ({report.skymap_filename}{f', made by {made_by}' if made_by else ''})"
 
 
 def _coverage(report: Report) -> str:
     sample = f"Neutrinos: {report.source or 'source not recorded'}"
-    sample += f", season {report.season}." if report.season else "."
+    sample += f", season {report.season}" if report.season else ""
+    sample += " [3]." if neutrino_release(report.source) else "."
     why = f" Remark: {report.coverage_why}." if report.coverage_why else ""
     if report.complete:
         return f"{sample} Good data cover the whole window.{why}"
+    if report.covered_s <= 0:
+        return f"{sample} No good data cover the window.{why}"
     return f"{sample} The data are not complete: good data cover {report.covered_s:.0f} s of the 1000 s.{why}"
 
 
 def _result(report: Report) -> list[str]:
     if report.blinded:
         return ["The neutrinos are blinded: no coincidence and no p-value can be stated."]
-    found = f"{_count(len(report.rows)).capitalize()} track-like event{'s' * (len(report.rows) != 1)} in the window."
+    seen = f"{capitalised(found(len(report.rows), report.covered_s, 'track-like event'))}."
     if report.p_value is None:
-        return [f"{found} No p-value can be stated: {report.p_reason or 'reason not recorded'}."]
+        return [f"{seen} No p-value can be stated: {report.p_basis}."]
+    return [f"{seen} {_coincidence(report)}"]
+
+
+def _coincidence(report: Report) -> str:
     count, p_text = len(report.coincident), report.p_text
     number = f"below {p_text[1:]}" if p_text.startswith("<") else f"of {p_text}"
     verb = "event is" if count == 1 else "events are"
+    basis = f" ({report.p_basis})" if report.background else ""
     text = (
-        f"{found} {_count(count).capitalize()} track-like {verb} found in coincidence with the candidate "
-        f"(overall p-value and the event's own below 0.1). This represents an overall pre-trial p-value "
-        f"{number} for the Bayesian search."
+        f"{_count(count).capitalize()} track-like {verb} found in coincidence with the candidate "
+        f"(overall p-value and the event's own below {LISTED_BELOW_P:g}). This represents an overall pre-trial "
+        f"p-value {number} for the Bayesian search{basis}."
     )
-    if count and report.direction is not None:
-        ra, dec = report.direction
-        text += (
-            f" The most probable source direction from neutrinos and sky map together is RA {ra:.2f}, "
-            f"Dec {dec:+.2f} degrees."
-        )
-    return [text]
+    if report.direction is None:
+        return text
+    ra, dec = report.direction
+    return (
+        f"{text} The most probable source direction from neutrinos and sky map together is RA {ra:.2f}, "
+        f"Dec {dec:+.2f} degrees. This is no claim of a detection."
+    )
 
 
 def _table(report: Report) -> list[str]:
@@ -120,18 +137,41 @@ def _table(report: Report) -> list[str]:
         return []
     cells = [_HEADINGS, *(_cells(row) for row in report.coincident)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(_HEADINGS))]
-    lines = ["   ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
     table = [lines[0], "-" * len(lines[0]), *lines[1:]]
     legend = (
         "dt = time of the track event minus time of the gravitational-wave trigger",
         "Ang. unc. = radius of a circle with 90% containment by area (2.146 sigma)",
-        "p-value = of this track event in the Bayesian search",
+        "p-value = of this track event in the Bayesian search, the part of background",
+        "          events whose odds, of all their neutrinos together, reach its own",
+        "event = its name in the neutrino sample",
     )
     return ["Properties of the coincident events:", "\n".join(table), "where:\n" + "\n".join(legend)]
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return (f"{row.dt_s:+.2f}", f"{row.ra_deg:.2f}", f"{row.dec_deg:+.2f}", f"{row.r90_deg:.2f}", row.p_text)
+    return (
+        f"{row.dt_s:+.2f}",
+        f"{row.ra_deg:.2f}",
+        f"{row.dec_deg:+.2f}",
+        f"{row.r90_deg:.2f}",
+        row.p_text,
+        row.i3event,
+    )
+
+
+def _sensitivity(report: Report) -> list[str]:
+    """What the search could have seen, whatever it did see."""
+    given = report.flux_sensitivity
+    if not given:
+        return []
+    low, high = given["flux_sensitivity"]
+    energies = energy_range(*given["sensitive_energy_range"])
+    return [
+        f"The sensitivity of IceCube to a point source with an E^-2 spectrum (E^2 dN/dE, muon neutrinos and "
+        f"antineutrinos, 2.3 expected events) ranges from {low:.2g} to {high:.2g} GeV cm^-2 over the 90% region of "
+        f"the sky map. 90% of the neutrinos of such a source that IceCube would detect have energies of {energies}."
+    ]
 
 
 def _meaning(report: Report) -> str:
@@ -139,10 +179,16 @@ def _meaning(report: Report) -> str:
         return "No false alarm rate follows from this search."
     return (
         "The p-values measure the consistency of the track events with background: simulated gravitational-wave sky "
-        "maps of the same population and detectors with scrambled neutrinos. They do not account for any trials "
-        "correction. The false alarm rate of a coincidence is its p-value times the rate of "
-        "gravitational-wave alerts of the same class."
+        "maps of the same population and detectors with scrambled neutrinos. The overall p-value accounts for "
+        "the number of neutrinos in the window. Neither it nor those of single events are corrected for the number "
+        "of alerts and sky maps searched, or for other searches. The false alarm rate of a coincidence is its "
+        "p-value times the rate of gravitational-wave alerts of the same class."
     )
+
+
+def _references(report: Report) -> list[str]:
+    release = neutrino_release(report.source)
+    return [METHOD, PIPELINE, *([release] if release else [])]
 
 
 def _utc(gps_s: float) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.analyses.report import WINDOW_S, Report, Row, round_p, upper_limit
+from llama.analyses.report import Report, Row
+from llama.analyses.wording import WINDOW_S, round_p, upper_limit
 from llama.science.times import utc_from_gps
 
 SCHEMA = "https://gcn.nasa.gov/schema/main/gcn/notices/icecube/lvk_nu_track_search.schema.json"
@@ -39,7 +40,7 @@ def notice(report: Report) -> dict[str, Any]:
         "n_events_coincident": len(listed),
         "coincident_events": listed,
     }
-    if listed and report.direction is not None:
+    if report.direction is not None:
         ra, dec = report.direction
         result["most_probable_direction"] = {"ra": round(ra, 2), "dec": round(dec, 2)}
     if report.flux_sensitivity is not None:

@@ -10,16 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from llama.analyses.wording import NOT_AVAILABLE, counted, p_for_people
+
 R90_PER_SIGMA = math.sqrt(2.0 * math.log(10.0))
 """Radius holding 90 % of a two-dimensional Gaussian, in units of its sigma: 2.145966."""
 
 LISTED_BELOW_P = 0.1
 """A neutrino is reported as coincident when the event's p-value and its own are below this."""
 
-WINDOW_S = 500.0
-"""Half of the search window around the gravitational-wave time, seconds."""
-
-NOT_AVAILABLE = "n/a"
 _NOT_DETECTED = ("injected", "simulated")
 
 
@@ -31,7 +29,7 @@ class Row:
         number: its place in time order from 1, the same in tables and plots.
         log_odds: natural logarithm of its own odds ratio; None when the odds are exactly zero.
         p_value: of its own odds against the event's background; None when there is no background to compare with.
-        p_text: the same for people (`0.0123`, `<1/12000`, `n/a`).
+        p_text: the same for people (`0.012`, `<1/12000`, `n/a`).
     """
 
     number: int
@@ -52,6 +50,22 @@ class Row:
         return R90_PER_SIGMA * self.sigma_deg
 
 
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What the p-values were read from: a table's name, its number of events, and of different sky maps in them.
+
+    `sky_maps` is None when the table does not say.
+    """
+
+    name: str
+    events: int
+    sky_maps: int | None
+
+    def __str__(self) -> str:
+        maps = "an unrecorded number of sky maps" if self.sky_maps is None else counted(self.sky_maps, "sky map")
+        return f"{counted(self.events, 'background event')} on {maps}"
+
+
 @dataclass(frozen=True)
 class Report:
     """What a significance file says, in the terms of the outputs. See `read_report`.
@@ -60,8 +74,13 @@ class Report:
         test: whether this is a test and not an observation.
         rows: the neutrinos in time order.
         log_odds: natural logarithm of the event's odds; None when they are exactly zero.
-        p_text, p_reason: the p-value for people, and which background it rests on or why there is none.
-        direction: most probable direction of the source (RA, Dec in degrees).
+        p_text: the p-value for people.
+        p_reason: which background it rests on or why there is none, as the result says it.
+        background: what all p-values were read from; None when there are none.
+        sigma: the p-value as a one-sided Gaussian significance; None when not given.
+        far_joint_hz: how often a coincidence as significant comes about by chance, per second; None when not given.
+        population: the kind of source the search assumed: `bns`, `nsbh`, `bbh`, `cbc`, `burst`; None when not given.
+        best_direction: most probable direction of the source (RA, Dec in degrees); see `direction`.
         complete: whether the neutrino data cover the whole window and are final; `coverage_why` says why not.
         covered_s: seconds of good data in the 1000 s window.
     """
@@ -83,11 +102,15 @@ class Report:
     p_value: float | None
     p_text: str
     p_reason: str
+    background: Background | None
+    sigma: float | None
+    far_joint_hz: float | None
     p_astro_before: float | None
     p_astro_after: float | None
+    population: str | None
     distance_mode: str
     notes: tuple[str, ...]
-    direction: tuple[float, float] | None
+    best_direction: tuple[float, float] | None
     flux_sensitivity: Mapping[str, Any] | None
     complete: bool
     covered_s: float
@@ -116,6 +139,30 @@ class Report:
         return tuple(listed)
 
     @property
+    def direction(self) -> tuple[float, float] | None:
+        """Most probable direction of a common source; only where something coincides, since without a coincidence
+        it is a property of chance."""
+        return self.best_direction if self.coincident else None
+
+    @property
+    def nothing_coincides(self) -> str:
+        """Why no neutrino is reported as coincident; empty when one is."""
+        if self.coincident:
+            return ""
+        if self.blinded:
+            return "right ascensions are scrambled"
+        if self.p_value is None:
+            return "there is no p-value"
+        return f"nothing coincides with p < {LISTED_BELOW_P:g}"
+
+    @property
+    def p_basis(self) -> str:
+        """What the p-value rests on, or why there is none."""
+        if self.background is not None:
+            return f"from {self.background}, table {self.background.name}"
+        return self.p_reason or "reason not recorded"
+
+    @property
     def by_significance(self) -> tuple[Row, ...]:
         """All neutrinos, the one with the highest odds first; those with odds of zero last, in time order."""
         return tuple(sorted(self.rows, key=lambda row: (-_or_minus_infinity(row.log_odds), row.number)))
@@ -127,7 +174,7 @@ def read_report(significance: Mapping[str, Any], *, role: str = "observation") -
     It is a test when the event's flag `role` or the alert says so, or the id is that of a mock event.
     """
     gw = significance["inputs"]["gw_skymap_info"]
-    p_text = str(significance.get("p_value_text") or NOT_AVAILABLE)
+    p_text = str(significance.get("p_value_text") or "")
     graceid = str(significance["graceid"])
     return Report(
         event_id=str(significance["event_id"]),
@@ -139,8 +186,12 @@ def read_report(significance: Mapping[str, Any], *, role: str = "observation") -
         rows=_rows(significance["single_neutrino"], p_text),
         log_odds=significance.get("log_odds_ratio"),
         p_value=significance.get("p_value"),
-        p_text=p_text,
+        p_text=p_for_people(significance.get("p_value"), p_text),
         p_reason=str(significance.get("p_value_reason") or ""),
+        background=_background(significance.get("p_value_table")),
+        sigma=significance.get("significance_sigma"),
+        far_joint_hz=significance.get("far_joint_hz"),
+        population=significance.get("population"),
         distance_mode=str(significance.get("distance_mode") or NOT_AVAILABLE),
         notes=tuple(significance.get("notes") or ()),
         flux_sensitivity=significance.get("neutrino_flux_sensitivity_range"),
@@ -177,8 +228,14 @@ def _derived(significance: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "p_astro_before": p_astro.get("before"),
         "p_astro_after": p_astro.get("after"),
-        "direction": (direction["ra"], direction["dec"]) if direction else None,
+        "best_direction": (direction["ra"], direction["dec"]) if direction else None,
     }
+
+
+def _background(table: Mapping[str, Any] | None) -> Background | None:
+    if table is None:
+        return None
+    return Background(str(table["name"]), int(table["events"]), table.get("sky_maps"))
 
 
 def _rows(singles: Sequence[Mapping[str, Any]], event_p_text: str) -> tuple[Row, ...]:
@@ -194,52 +251,10 @@ def _rows(singles: Sequence[Mapping[str, Any]], event_p_text: str) -> tuple[Row,
             kind=str(one["type"]),
             log_odds=one.get("log_odds_ratio"),
             p_value=one.get("p_value"),
-            p_text=_single_p_text(one.get("p_value"), event_p_text),
+            p_text=p_for_people(one.get("p_value"), event_p_text),
         )
         for number, one in enumerate(singles, start=1)
     )
-
-
-def _single_p_text(p_value: float | None, event_p_text: str) -> str:
-    """A neutrino no background event reaches shares the event's limit: both are compared with one background."""
-    if p_value is None:
-        return NOT_AVAILABLE
-    if event_p_text.startswith("<") and p_value <= upper_limit(event_p_text):
-        return event_p_text
-    return format_p(p_value)
-
-
-def upper_limit(p_text: str) -> float:
-    """The number in `<1/12000`."""
-    over, _, under = p_text.removeprefix("<").partition("/")
-    return float(over) / float(under or 1)
-
-
-def round_p(p_value: float) -> float:
-    """To four decimals, below 1e-4 to two significant digits, as IceCube reports p-values."""
-    return round(p_value, 4) if p_value >= 1e-4 else float(f"{p_value:.1e}")
-
-
-def format_p(p_value: float) -> str:
-    """`round_p` as text."""
-    return f"{p_value:.4f}" if p_value >= 1e-4 else f"{p_value:.1e}"
-
-
-def format_odds(log_odds: float | None) -> str:
-    """Odds from their natural logarithm as `1.23e-45`, also where no float reaches; `0` for None."""
-    if log_odds is None:
-        return "0"
-    exponent = math.floor(log_odds / math.log(10.0))
-    mantissa = math.exp(log_odds - exponent * math.log(10.0))
-    if round(mantissa, 2) >= 10.0:
-        mantissa, exponent = mantissa / 10.0, exponent + 1
-    return f"{mantissa:.2f}e{exponent:+03d}"
-
-
-def shorten(text: str, length: int) -> str:
-    """At most `length` characters, with an ellipsis where something was left out."""
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _or_minus_infinity(value: float | None) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.analyses.report import LISTED_BELOW_P, Report, format_odds, shorten
+from llama.analyses.report import LISTED_BELOW_P, Report
+from llama.analyses.wording import capitalised, format_odds, found, shorten
 from llama.plots.skymap import Caption, NeutrinoMark, joint_skymap
 from llama.science.skymap import SkyMap
 
@@ -12,13 +13,13 @@ from llama.science.skymap import SkyMap
 def scatterplot(report: Report, skymap: SkyMap, version: str) -> Any:
     """The figure: neutrinos numbered as in the tables, the coincident ones in colour, zoomed on the most significant.
 
-    `version` is the software's. When no neutrino has odds above zero the zoom shows the peak of the map.
+    `version` is the software's. When no neutrino is coincident the zoom shows the map, and says why.
     """
     notable = {row.number for row in report.coincident}
     marks = [
         NeutrinoMark(row.number, row.ra_deg, row.dec_deg, row.r90_deg, row.number in notable) for row in report.rows
     ]
-    focus = next((row.number for row in report.by_significance if row.log_odds is not None), None)
+    focus = report.coincident[0].number if report.coincident else None
     caption = Caption(
         title=shorten(report.event_id, 40),
         time=readable_time(report.event_time),
@@ -26,6 +27,7 @@ def scatterplot(report: Report, skymap: SkyMap, version: str) -> Any:
         version=f"llama {version}",
         warning=warning(report),
         notable=f"p < {LISTED_BELOW_P:g}",
+        zoom_note=report.nothing_coincides,
     )
     return joint_skymap(skymap, marks, caption, focus)
 
@@ -49,6 +51,7 @@ def readable_time(event_time: str) -> str:
 
 
 def _result(report: Report) -> str:
-    count = len(report.rows)
-    found = f"{count} neutrino{'' if count == 1 else 's'} within ±500 s"
-    return f"{found}; odds {format_odds(report.log_odds)}; p-value {report.p_text}"
+    count = capitalised(found(len(report.rows), report.covered_s))
+    basis = f" ({report.background})" if report.background else ""
+    not_a_result = f"; no result, since {report.nothing_coincides}" if report.blinded else ""
+    return f"{count}; odds {format_odds(report.log_odds)}; p-value {report.p_text}{basis}{not_a_result}"

@@ -6,16 +6,22 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from llama.analyses.report import Report, Row, format_odds, shorten
+from llama.analyses.parameters import in_words
+from llama.analyses.report import Report, Row
 from llama.analyses.scatterplot import readable_time, warning
+from llama.analyses.sources import METHOD, localisation, neutrino_release
 from llama.analyses.tables import LIST_COLUMNS, SIGNIFICANCE_COLUMNS
+from llama.analyses.wording import capitalised, energy_range, format_odds, found, shorten
 from llama.formats.pdf import typeset
+from llama.messengers.icecube.blinding import MEANING
+from llama.plots.skymap import HEADER, HEIGHT_IN, WIDTH_IN
 
 MAX_ROWS = 20
 MAX_NOTES = 6
 MAX_NOTE_LENGTH = 300
 MAX_PARAMETERS = 40
-COLUMNS = LIST_COLUMNS + SIGNIFICANCE_COLUMNS
+COLUMNS = (*(column for column in LIST_COLUMNS if column.name != "sigma"), *SIGNIFICANCE_COLUMNS)
+SECONDS_PER_YEAR = 31557600.0
 DISTANCE_MODES = {
     "map": "map (per direction, from the sky map)",
     "pinned": "pinned (the map's mean distance)",
@@ -53,16 +59,19 @@ def page(
         "time": readable_time(report.event_time),
         "warning": warning(report),
         "subtitle": _subtitle(report),
-        "footer": f"llama {version}; ICRS, UTC. dt = t_neutrino − t_gw. Not corrected for trials.",
-        "result": _result(report),
-        "input": _input(report, distance, classification),
+        "plot": {"height": HEIGHT_IN / WIDTH_IN, "header": HEADER},
+        "footer": f"Written by LLAMA version {version}. ICRS, UTC. p-values are not corrected for trials.",
+        "result": [(name, shorten(text, 200)) for name, text in _result(report)],
+        "input": [(name, shorten(text, 150)) for name, text in _input(report, distance, classification)],
         "table_title": _table_title(report, shown),
         "columns": [f"{column.name} ({column.unit})" if column.unit else column.name for column in COLUMNS],
         "rows": [[shorten(column.cell(row), 26) for column in COLUMNS] for row in shown],
-        "table_note": "dt > 0: the neutrino came after the gravitational wave. r90: 90 % radius = 2.146 sigma. "
-        "Odds: common source against everything else. Numbers as in the plot.",
+        "table_note": _table_note(report),
         "notes": _notes(report),
-        "parameters": _parameters(report.parameters),
+        "parameters": [
+            (shorten(words, 45), shorten(value, 30)) for words, value in in_words(report.parameters)[:MAX_PARAMETERS]
+        ],
+        "sources": _sources(report),
     }
 
 
@@ -72,19 +81,61 @@ def _subtitle(report: Report) -> str:
 
 
 def _result(report: Report) -> list[tuple[str, str]]:
-    reason = f" ({shorten(report.p_reason, 160)})" if report.p_reason else ""
-    coincident = str(len(report.coincident)) if report.p_value is not None and not report.blinded else "not stated"
-    pairs = [
-        ("p-value", f"{report.p_text}{reason}"),
-        ("odds", format_odds(report.log_odds)),
-        ("neutrinos", f"{len(report.rows)} in the window; coincident (p < 0.1): {coincident}"),
-        ("p_astro", f"before {_number(report.p_astro_before)}, after {_number(report.p_astro_after)}"),
-        ("distance mode", DISTANCE_MODES.get(report.distance_mode, report.distance_mode)),
+    return [
+        *_significance(report),
+        ("odds", f"{format_odds(report.log_odds)} for a common source, against everything else"),
+        ("neutrinos", capitalised(found(len(report.rows), report.covered_s))),
+        ("coincident", _coincident(report)),
+        ("direction", _direction(report)),
+        ("p_astro", _p_astro(report)),
+        *_limits(report),
     ]
-    if report.direction is not None and not report.blinded:
-        ra, dec = report.direction
-        pairs.append(("most probable", f"RA {ra:.2f}°, Dec {dec:+.2f}°"))
+
+
+def _significance(report: Report) -> list[tuple[str, str]]:
+    if report.p_value is None:
+        return [("p-value", f"none: {report.p_basis}")]
+    not_a_result = f"; no result, since {report.nothing_coincides}" if report.blinded else ""
+    pairs = [("p-value", f"{report.p_text}{_sigma(report)}, {report.p_basis}{not_a_result}")]
+    if report.far_joint_hz is not None:
+        years = f", 1 in {1 / (report.far_joint_hz * SECONDS_PER_YEAR):.2g} years" if report.far_joint_hz > 0 else ""
+        pairs.append(("false alarms", f"{report.far_joint_hz:.1e} Hz{years}, for coincidences as significant"))
     return pairs
+
+
+def _sigma(report: Report) -> str:
+    """One-sided Gaussian significance, where it says anything: not for limits, nor below 0."""
+    return f" ({report.sigma:.1f} σ, one-sided)" if report.sigma is not None and report.sigma > 0 else ""
+
+
+def _coincident(report: Report) -> str:
+    if not report.coincident:
+        return f"none listed: {report.nothing_coincides}"
+    return f"number {', '.join(str(row.number) for row in report.coincident)} (p < 0.1)"
+
+
+def _direction(report: Report) -> str:
+    if report.direction is None:
+        return f"none given: {report.nothing_coincides}"
+    ra, dec = report.direction
+    return f"most probable RA {ra:.2f}°, Dec {dec:+.2f}°"
+
+
+def _p_astro(report: Report) -> str:
+    """What the neutrinos change of the alert's own statement that the trigger is real."""
+    if report.p_astro_before is None:
+        return "the alert gives none"
+    before, after = _number(report.p_astro_before), _number(report.p_astro_after)
+    return f"probability that the trigger is real: {before} from the alert, {after} with the neutrinos"
+
+
+def _limits(report: Report) -> list[tuple[str, str]]:
+    given = report.flux_sensitivity
+    if not given:
+        return []
+    low, high = given["flux_sensitivity"]
+    energies = energy_range(*given["sensitive_energy_range"])
+    return [("sensitivity", f"E² F = {low:.2g} to {high:.2g} GeV cm⁻² over the 90 % region (E⁻², {energies})")]
 
 
 def _input(
@@ -94,14 +145,15 @@ def _input(
     made_by = ", ".join(filter(None, (report.pipeline, "".join(report.instruments)))) or "not given"
     classes = ", ".join(f"{name} {_number(value)}" for name, value in (classification or {}).items())
     state = "complete" if report.complete else "NOT COMPLETE"
-    why = f"; {shorten(report.coverage_why, 140)}" if report.coverage_why else ""
+    why = f"; {report.coverage_why}" if report.coverage_why else ""
     sample = ", ".join(filter(None, (report.source, report.season))) or "not recorded"
+    mode = DISTANCE_MODES.get(report.distance_mode, report.distance_mode)
     return [
-        ("alert", shorten(f"{made_by}; FAR {far}", 90)),
-        ("sky map", shorten(report.skymap_filename or "not named", 60)),
-        ("distance", _distance(distance)),
-        ("classification", shorten(classes, 90) or "not given"),
-        ("neutrinos", shorten(sample, 90)),
+        ("alert", f"{made_by}; FAR {far}"),
+        ("sky map", report.skymap_filename or "not named"),
+        ("distance", f"{_distance(distance)}; used: {mode}"),
+        ("classification", classes or "not given"),
+        ("neutrino data", sample),
         ("coverage", f"{state}, {report.covered_s:.1f} s of 1000 s{why}"),
     ]
 
@@ -115,9 +167,23 @@ def _distance(distance: Mapping[str, float | None] | None) -> str:
 
 def _table_title(report: Report, shown: Sequence[Row]) -> str:
     if not report.rows:
-        return "No neutrino in the window"
-    more = len(report.rows) - len(shown)
-    return "Neutrinos, most significant first" + (f" ({len(shown)} shown, and {more} more)" if more else "")
+        return capitalised(found(0, report.covered_s))
+    if len(shown) == len(report.rows):
+        return "Neutrinos, most significant first"
+    left_out = len(report.rows) - len(shown)
+    return (
+        f"The {len(shown)} most significant of {len(report.rows)} neutrinos "
+        f"({left_out} left out; all are in icecube_neutrino_list_coinc.txt)"
+    )
+
+
+def _table_note(report: Report) -> str:
+    note = (
+        "Numbers as in the plot. dt = t_neutrino − t_gw. r90: radius of 90 % probability = 2.146 sigma. Energy: "
+        "reconstructed, of the muon. Odds: common source against everything else. p-value: part of the background "
+        "events whose odds reach this neutrino's."
+    )
+    return f"{MEANING} {note}" if report.blinded else note
 
 
 def _notes(report: Report) -> list[str]:
@@ -126,13 +192,14 @@ def _notes(report: Report) -> list[str]:
     return [*notes, f"and {more} more in the significance file"] if more else notes
 
 
-def _parameters(parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
-    scalars = [(name, value) for name, value in parameters.items() if isinstance(value, int | float | str)]
-    return [(shorten(name, 24), shorten(_parameter(value), 24)) for name, value in scalars[:MAX_PARAMETERS]]
-
-
-def _parameter(value: float | str) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _sources(report: Report) -> str:
+    map_by = localisation(report.skymap_filename)
+    cited = (
+        f"Neutrinos: {neutrino_release(report.source) or report.source or 'source not recorded'}.",
+        f"Sky map: LIGO/Virgo/KAGRA alert{f' ({map_by})' if map_by else ''}.",
+        f"Method: {METHOD}.",
+    )
+    return " ".join(cited)
 
 
 def _number(value: float | None) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from llama.analyses.report import Report, Row, format_odds
+from llama.analyses.report import Report, Row
+from llama.analyses.wording import capitalised, format_energy, format_odds, found
+from llama.messengers.icecube.blinding import MEANING
 from llama.messengers.icecube.record import NeutrinoList
 
 _LATEX = {
@@ -37,7 +39,7 @@ LIST_COLUMNS = (
     Column("Dec", "deg", lambda row: f"{row.dec_deg:+.2f}"),
     Column("r90", "deg", lambda row: f"{row.r90_deg:.2f}"),
     Column("sigma", "deg", lambda row: f"{row.sigma_deg:.2f}"),
-    Column("energy", "GeV", lambda row: f"{row.energy_gev:.4g}" if row.energy_gev < 1e4 else f"{row.energy_gev:.2e}"),
+    Column("energy", "GeV", lambda row: format_energy(row.energy_gev)),
     Column("type", "", lambda row: row.kind),
 )
 SIGNIFICANCE_COLUMNS = (
@@ -47,7 +49,12 @@ SIGNIFICANCE_COLUMNS = (
 EXPLANATION = (
     "dt = t_neutrino - t_gw: positive when the neutrino came after the gravitational wave.",
     "r90 = radius of the circle with 90 % of the probability = 2.146 sigma; sigma = 1 sigma circular error.",
-    "RA, Dec: ICRS. Energy: reconstructed muon energy.",
+    "RA, Dec: ICRS. Energy: reconstructed muon energy, to three digits.",
+)
+SIGNIFICANCE_EXPLANATION = (
+    "odds = common source against everything else.",
+    "p-value of a neutrino: part of background events whose odds, of all their neutrinos together, reach its own.",
+    "p-values are not corrected for trials: other alerts, other maps of this one, other searches.",
 )
 
 
@@ -80,7 +87,7 @@ def plain_list(neutrinos: NeutrinoList, event_id: str, gps_time: float, event_ti
         coverage(neutrinos.source, neutrinos.season, neutrinos.covered_s, neutrinos.complete, neutrinos.why),
         *_warnings(any(row.kind == "blinded" for row in rows)),
     ]
-    return _document(head, LIST_COLUMNS, rows, EXPLANATION)
+    return _document(head, LIST_COLUMNS, rows, found(len(rows), neutrinos.covered_s), EXPLANATION)
 
 
 def coincidence_list(report: Report) -> str:
@@ -88,12 +95,12 @@ def coincidence_list(report: Report) -> str:
     head = [
         f"IceCube neutrinos around {report.event_id} (t_gw = {report.event_time})",
         coverage(report.source, report.season, report.covered_s, report.complete, report.coverage_why),
-        f"Event: odds {format_odds(report.log_odds)}, p-value {report.p_text} ({report.p_reason or 'no reason'})",
+        f"Event: odds {format_odds(report.log_odds)}, p-value {report.p_text} ({report.p_basis})",
         *(["TEST EVENT: nothing here is an observation."] if report.test else []),
         *_warnings(report.blinded),
     ]
-    explanation = (*EXPLANATION, "odds = signal : everything else; p-values are not corrected for trials.")
-    return _document(head, LIST_COLUMNS + SIGNIFICANCE_COLUMNS, report.rows, explanation)
+    explanation = (*EXPLANATION, *SIGNIFICANCE_EXPLANATION)
+    return _document(head, LIST_COLUMNS + SIGNIFICANCE_COLUMNS, report.rows, _found(report), explanation)
 
 
 def latex_table(report: Report) -> str:
@@ -102,13 +109,14 @@ def latex_table(report: Report) -> str:
     cells = [[_latex_number(escape_latex(column.cell(row))) for column in columns] for row in report.rows]
     header = [escape_latex(f"{column.name} [{column.unit}]" if column.unit else column.name) for column in columns]
     body = [" & ".join(line) + r" \\" for line in cells] or [
-        rf"\multicolumn{{{len(columns)}}}{{c}}{{no neutrino in the window}} \\"
+        rf"\multicolumn{{{len(columns)}}}{{c}}{{{escape_latex(_found(report))}}} \\"
     ]
     comments = [
-        f"{report.event_id}, t_gw = {report.event_time}; event p-value {report.p_text}",
+        f"{report.event_id}, t_gw = {report.event_time}; event p-value {report.p_text} ({report.p_basis})",
         *(["TEST EVENT"] if report.test else []),
         *_warnings(report.blinded),
         *EXPLANATION,
+        *SIGNIFICANCE_EXPLANATION,
     ]
     alignment = "".join("l" if column.name in ("event", "type") else "r" for column in columns)
     lines = [
@@ -126,7 +134,7 @@ def latex_table(report: Report) -> str:
 
 def coverage(source: str, season: str | None, covered_s: float, complete: bool, why: str) -> str:
     """One line on what the neutrino data cover."""
-    text = f"Data: {source or 'unknown source'}, season {season or 'none'}; {covered_s:.1f} s of good data"
+    text = f"Data: {source or 'unknown source'}, season {season or 'none'}; {covered_s:.1f} s of 1000 s are good data"
     text += "" if complete else "; NOT COMPLETE"
     return f"{text} ({why})" if why else text
 
@@ -147,13 +155,19 @@ def aligned(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
     return [*lines[:2], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[2:]]
 
 
-def _document(head: list[str], columns: Sequence[Column], rows: Sequence[Row], foot: Sequence[str]) -> str:
-    table = aligned(columns, rows) if rows else ["No neutrino in the window."]
+def _found(report: Report) -> str:
+    return found(len(report.rows), report.covered_s)
+
+
+def _document(
+    head: Sequence[str], columns: Sequence[Column], rows: Sequence[Row], count: str, foot: Sequence[str]
+) -> str:
+    table = aligned(columns, rows) if rows else [f"{capitalised(count)}."]
     return "\n".join([*head, "", *table, "", *foot]) + "\n"
 
 
 def _warnings(blinded: bool) -> list[str]:
-    return ["BLINDED: right ascensions are scrambled; they are not the neutrinos' own."] if blinded else []
+    return [MEANING] if blinded else []
 
 
 def _latex_number(text: str) -> str:

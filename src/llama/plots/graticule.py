@@ -21,18 +21,24 @@ _LINE: dict[str, Any] = {"color": "#777777", "linewidth": 0.4, "zorder": 1}
 _STEPS_DEG = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)
 
 
-def whole_sky_graticule(axes: Any, view: View) -> None:
-    """Lines every 60° in RA and 30° in Dec; RA along the equator, Dec down the left edge."""
+def whole_sky_graticule(axes: Any, view: View) -> list[tuple[float, float]]:
+    """Lines every 60° in RA and 30° in Dec; RA along the equator, Dec down the left edge.
+
+    Returns where inside the sky the labels are, in pixels.
+    """
+    inside = []
     run = np.linspace(-90.0, 90.0, 91)
     for ra in range(60, 360, 60):
         axes.plot(*view.pixels(np.full_like(run, float(ra)), run), **_LINE)
         x, y = view.pixels(float(ra), 0.0)
         _text(axes, x[0], y[0] - 7, f"{ra}°", ha="center", va="top")
+        inside.append((float(x[0]), float(y[0]) - 16))
     turn = np.linspace(1e-6, 360.0 - 1e-6, 181)
     for dec in range(-60, 90, 30):
         axes.plot(*view.pixels(turn, np.full_like(turn, float(dec))), **_LINE)
         x, y = view.pixels(360.0 - 1e-6, float(dec))
         _text(axes, min(x[0], view.shape[1] - x[0]) - 10, y[0], f"{_degrees(dec)}°", ha="right", va="center")
+    return inside
 
 
 def pole_in_view(centre_deg: tuple[float, float], half_width_deg: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,25 @@ _RINGS = (0.75, 1.3, 1.9)
 _CORNERS = np.array([[0.6, 0.6, -0.6, -0.6], [0.5, -0.5, 0.5, -0.5]])
 
 
-def place_labels(x: Float, y: Float, size: float, inside: Callable[[Any, Any], Any]) -> list[tuple[float, float]]:
+def place_labels(
+    x: Float,
+    y: Float,
+    size: float,
+    inside: Callable[[Any, Any], Any],
+    others: Sequence[tuple[float, float]] = (),
+) -> list[tuple[float, float]]:
     """A place for each marker's label, one after the other: the nearest of 36 candidates that collides least.
 
-    `size` is the height of a label in pixels; `inside` tells whether points lie in the picture, where labels stay.
+    `size` is the height of a label in pixels; `inside` tells whether points lie in the picture, where labels stay;
+    `others` are the centres of words that are there already.
     """
     candidates = [
         (ring * size * math.cos(angle), ring * size * math.sin(angle), ring)
         for ring in _RINGS
         for angle in (2 * math.pi * (side + 1.5) / _SIDES for side in range(_SIDES))
     ]
-    taken = np.stack([x, y], axis=-1)
+    words = [(word_x + shift * size, word_y) for word_x, word_y in others for shift in (-0.6, 0.0, 0.6)]
+    taken = np.vstack([np.stack([x, y], axis=-1), np.reshape(words, (-1, 2))])
     places: list[tuple[float, float]] = []
     for own_x, own_y in zip(x, y, strict=True):
         best = min(candidates, key=lambda c: _cost(own_x + c[0], own_y + c[1], c[2], taken, size, inside))

@@ -35,6 +35,11 @@ class View:
     shape: tuple[int, int]
     whole_sky: bool
 
+    @property
+    def degrees_per_pixel(self) -> float:
+        """At the centre."""
+        return float(abs(self.wcs.wcs.cdelt[1]))
+
     def directions(self, first_row: int, last_row: int) -> tuple[Float, Float]:
         """RA and Dec (degrees) of the pixel centres of these rows (last one excluded), in reading order; NaN outside
         the sky."""

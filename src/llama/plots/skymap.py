@@ -13,18 +13,26 @@ from numpy.typing import NDArray
 from llama.plots.graticule import pole_in_view, whole_sky_graticule, zoom_graticule
 from llama.plots.labels import place_labels
 from llama.plots.projection import View, circle, colour_scale, evaluate, mollweide, square, tangent
-from llama.science.skymap import SkyMap, credible_area_deg2, credible_level, directions
+from llama.plots.zoom import Zoom, zoom_on_map, zoom_on_neutrino
+from llama.science.skymap import SkyMap, credible_area_deg2, credible_level
 
 Float = NDArray[np.float64]
 
 SR_IN_DEG2 = math.degrees(1.0) ** 2
-WIDTH_IN, HEIGHT_IN = 11.0, 5.2
-_MAIN, _ZOOM, _BAR = (0.04, 0.135, 0.635, 0.69), (0.74, 0.285, 0.235, 0.497), (0.138, 0.095, 0.44, 0.022)
+WIDTH_IN, HEIGHT_IN = 11.0, 5.6
+HEADER = 0.16
+"""Part of the height that the words above the panels take."""
+_BANNER = 0.062
+_MAIN, _ZOOM, _BAR = (0.045, 0.17, 0.635, 0.624), (0.74, 0.29, 0.235, 0.4616), (0.142, 0.095, 0.44, 0.02)
 _MAIN_COLUMNS, _ZOOM_COLUMNS = 1300, 520
 _WIDTHS = {0.5: 1.3, 0.9: 0.6}
 _LEVELS = tuple(_WIDTHS)
-# Vermilion and near-black stay apart for every kind of colour vision, also on the blue scale (Okabe and Ito 2008)
-_NOTABLE, _PLAIN, _CONTOUR = "#D55E00", "#222222", "#000000"
+_SMALL_PX = 15.0  # a 90 % region of this radius is hidden by two contours
+_CROSS_PX = 9.0  # rings smaller than the cross at their centre only smear it
+# Vermilion, bluish green and near-black stay apart for every kind of colour vision, also on the blue scale
+# (Okabe and Ito 2008)
+_NOTABLE, _PLAIN, _CONTOUR, _FRAME = "#D55E00", "#222222", "#000000", "#007A5A"
+_RED = "#B00020"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,10 @@ class NeutrinoMark:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """The words around the plot. `warning` is printed large and in red: what must not be overlooked."""
+    """The words around the plot. `warning` is a red band along the top: what must not be overlooked.
+
+    `zoom_note` says why the zoom shows the map when it does; `notable` what the neutrinos in colour have in common.
+    """
 
     title: str
     time: str
@@ -51,15 +62,7 @@ class Caption:
     version: str
     warning: str = ""
     notable: str = "p < 0.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Zoom:
-    """What the right panel shows: a direction (RA, Dec) and how far it reaches to each side, in degrees."""
-
-    centre_deg: tuple[float, float]
-    half_width_deg: float
-    title: str
+    zoom_note: str = ""
 
 
 def joint_skymap(
@@ -67,7 +70,7 @@ def joint_skymap(
 ) -> Any:
     """The figure (a matplotlib `Figure` not known to pyplot).
 
-    Left the whole sky (Mollweide), right a zoom on neutrino number `focus`, or on the peak of the map without one.
+    Left the whole sky (Mollweide), right a zoom on neutrino number `focus`, or on the map without one.
     """
     import matplotlib
 
@@ -82,30 +85,26 @@ def _figure(skymap: SkyMap, neutrinos: Sequence[NeutrinoMark], caption: Caption,
 
     figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), facecolor="white")
     level = credible_level(skymap)
-    zoom = _zoom_on(skymap, neutrinos, focus)
+    chosen = next((mark for mark in neutrinos if mark.number == focus), None)
+    zoom = _zoom(skymap, level, chosen)
     views = (mollweide(_MAIN_COLUMNS), tangent(*zoom.centre_deg, zoom.half_width_deg, _ZOOM_COLUMNS))
-    axes = (_whole_sky_axes(figure, views[0]), _zoom_axes(figure, views[1], zoom))
+    axes = (_bare_axes(figure, _MAIN, views[0]), _zoom_axes(figure, views[1], zoom))
+    labels = whole_sky_graticule(axes[0], views[0])
     scale = _paint(axes, views, skymap, level)
-    for one, view in zip(axes, views, strict=True):
-        _draw_neutrinos(one, view, neutrinos)
+    _draw_neutrinos(axes[0], views[0], neutrinos, labels)
+    _draw_neutrinos(axes[1], views[1], neutrinos)
     box = views[0].line(*square(*zoom.centre_deg, zoom.half_width_deg))
-    axes[0].plot(*box, color=_NOTABLE, linewidth=0.9, linestyle=(0, (3, 2)), zorder=4)
+    axes[0].plot(*box, color=_FRAME, linewidth=1.0, linestyle=(0, (3, 2)), zorder=4)
     _draw_bar(figure, scale)
-    _draw_words(figure, caption, skymap)
-    _draw_legend(figure, neutrinos, caption)
+    _draw_words(figure, caption, zoom)
+    _draw_legend(figure, skymap, neutrinos, caption)
     return figure
 
 
-def _zoom_on(skymap: SkyMap, neutrinos: Sequence[NeutrinoMark], focus: int | None) -> Zoom:
-    """A few error radii, and part of the map's 90 % region when it is not much larger."""
-    region_deg = math.sqrt(credible_area_deg2(skymap, 0.9) / math.pi)
-    chosen = next((mark for mark in neutrinos if mark.number == focus), None)
-    if chosen is not None:
-        half_width = min(max(3.0 * chosen.r90_deg, min(2.0 * region_deg, 12.0), 2.0), 40.0)
-        return Zoom((chosen.ra_deg, chosen.dec_deg), half_width, f"zoom on neutrino {chosen.number}")
-    x, y, z = directions(skymap)[int(np.argmax(skymap.density))]
-    peak = (math.degrees(math.atan2(y, x)) % 360.0, math.degrees(math.atan2(z, math.hypot(x, y))))
-    return Zoom(peak, min(max(2.0 * region_deg, 2.0), 25.0), "zoom on the peak of the map")
+def _zoom(skymap: SkyMap, level: Float, chosen: NeutrinoMark | None) -> Zoom:
+    if chosen is None:
+        return zoom_on_map(skymap, level)
+    return zoom_on_neutrino(skymap, chosen.number, (chosen.ra_deg, chosen.dec_deg), chosen.r90_deg)
 
 
 def _paint(axes: Sequence[Any], views: Sequence[View], skymap: SkyMap, level: Float) -> Any:
@@ -125,18 +124,9 @@ def _paint(axes: Sequence[Any], views: Sequence[View], skymap: SkyMap, level: Fl
     return scale
 
 
-def _whole_sky_axes(figure: Any, view: View) -> Any:
-    from astropy.visualization.wcsaxes.frame import EllipticalFrame
-
-    axes = _bare_axes(figure, _MAIN, view, frame_class=EllipticalFrame)
-    whole_sky_graticule(axes, view)
-    return axes
-
-
 def _zoom_axes(figure: Any, view: View, zoom: Zoom) -> Any:
     axes = _bare_axes(figure, _ZOOM, view)
     zoom_graticule(axes, view, zoom.centre_deg, zoom.half_width_deg)
-    axes.text(0.5, 1.07, zoom.title, transform=axes.transAxes, fontsize=9, color=_NOTABLE, ha="center")
     style: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 8, "ha": "center", "va": "center"}
     if pole_in_view(zoom.centre_deg, zoom.half_width_deg):
         axes.text(0.5, -0.13, "RA (deg) around, Dec (deg) on the circles", **style)
@@ -146,9 +136,11 @@ def _zoom_axes(figure: Any, view: View, zoom: Zoom) -> Any:
     return axes
 
 
-def _bare_axes(figure: Any, place: tuple[float, float, float, float], view: View, **kinds: Any) -> Any:
+def _bare_axes(figure: Any, place: tuple[float, float, float, float], view: View) -> Any:
     from astropy.visualization.wcsaxes import WCSAxes
+    from astropy.visualization.wcsaxes.frame import EllipticalFrame
 
+    kinds = {"frame_class": EllipticalFrame} if view.whole_sky else {}
     axes = WCSAxes(figure, place, wcs=view.wcs, aspect="equal", **kinds)
     figure.add_axes(axes)
     rows, columns = view.shape
@@ -164,6 +156,8 @@ def _bare_axes(figure: Any, place: tuple[float, float, float, float], view: View
 
 def _draw_contours(axes: Any, level: Float) -> None:
     drawn = [value for value in _LEVELS if np.nanmin(level) < value < np.nanmax(level)]
+    if math.sqrt(np.count_nonzero(level <= max(_LEVELS)) / math.pi) < _SMALL_PX:
+        drawn = drawn[-1:]
     if not drawn:
         return
     from matplotlib.collections import PathCollection
@@ -176,8 +170,10 @@ def _draw_contours(axes: Any, level: Float) -> None:
     axes.add_collection(PathCollection(lines, **style), autolim=False)
 
 
-def _draw_neutrinos(axes: Any, view: View, neutrinos: Sequence[NeutrinoMark]) -> None:
-    """Error circles, a cross at each centre and its number; the notable ones last, on top."""
+def _draw_neutrinos(
+    axes: Any, view: View, neutrinos: Sequence[NeutrinoMark], labels: Sequence[tuple[float, float]] = ()
+) -> None:
+    """Error circles, a cross at each centre and its number, clear of other `labels`; the notable ones on top."""
     if not neutrinos:
         return
     from matplotlib.patheffects import withStroke
@@ -185,8 +181,9 @@ def _draw_neutrinos(axes: Any, view: View, neutrinos: Sequence[NeutrinoMark]) ->
     halo = [withStroke(linewidth=2.2, foreground="white")]
     marks = sorted(neutrinos, key=lambda mark: mark.notable)
     for mark in marks:
-        ring = view.line(*circle(mark.ra_deg, mark.dec_deg, mark.r90_deg))
-        axes.plot(*ring, color=_colour(mark), linewidth=1.0, path_effects=halo, zorder=4)
+        if mark.r90_deg > _CROSS_PX * view.degrees_per_pixel:
+            ring = view.line(*circle(mark.ra_deg, mark.dec_deg, mark.r90_deg))
+            axes.plot(*ring, color=_colour(mark), linewidth=1.0, path_effects=halo, zorder=4)
     x, y = view.pixels([mark.ra_deg for mark in marks], [mark.dec_deg for mark in marks])
     seen = np.flatnonzero(view.contains(x, y))
     x, y, marks = x[seen], y[seen], [marks[i] for i in seen]
@@ -194,7 +191,7 @@ def _draw_neutrinos(axes: Any, view: View, neutrinos: Sequence[NeutrinoMark]) ->
     axes.scatter(x, y, marker="+", s=22, c=[_colour(mark) for mark in marks], linewidths=1.1, zorder=5)
     size = view.shape[1] / (60 if view.whole_sky else 26)
     style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8, "path_effects": halo, "zorder": 6}
-    for mark, place in zip(marks, place_labels(x, y, size, view.contains), strict=True):
+    for mark, place in zip(marks, place_labels(x, y, size, view.contains, labels), strict=True):
         weight = "bold" if mark.notable else "normal"
         axes.text(*place, str(mark.number), color=_colour(mark), fontweight=weight, **style)
 
@@ -204,44 +201,63 @@ def _colour(mark: NeutrinoMark) -> str:
 
 
 def _draw_bar(figure: Any, scale: Any) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    power = math.floor(math.log10(scale.norm.vmax))
+    unit = "per deg²" if power in (-1, 0) else f"10{str(power).translate(_SUPERSCRIPTS)} per deg²"
+    factor = 1.0 if power in (-1, 0) else 10.0**power
     bar = figure.colorbar(scale, cax=figure.add_axes(_BAR), orientation="horizontal")
-    bar.set_label("probability per deg²", fontsize=8)
+    bar.set_label(f"probability density of the source's direction ({unit})", fontsize=8)
     bar.ax.tick_params(labelsize=7.5)
-    bar.formatter.set_powerlimits((-2, 3))
-    bar.ax.xaxis.get_offset_text().set_fontsize(7.5)
+    bar.formatter = FuncFormatter(lambda value, _: f"{value / factor:g}")
 
 
-def _draw_words(figure: Any, caption: Caption, skymap: SkyMap) -> None:
-    areas = ", ".join(f"{100 * p:.0f} % area {_area(credible_area_deg2(skymap, p))}" for p in _LEVELS)
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _draw_words(figure: Any, caption: Caption, zoom: Zoom) -> None:
     style: dict[str, Any] = {"va": "center", "parse_math": False}  # names may hold dollar signs
-    figure.text(0.02, 0.95, caption.title, fontsize=13, fontweight="bold", **style)
-    figure.text(0.02, 0.895, f"{caption.time}    {areas}", fontsize=9, **style)
-    figure.text(0.02, 0.85, caption.result, fontsize=9, **style)
-    figure.text(0.985, 0.025, f"ICRS; {caption.version}", fontsize=7, ha="right", color="#555555", **style)
+    figure.text(0.02, 0.905, caption.title, fontsize=13, fontweight="bold", **style)
+    figure.text(0.98, 0.905, caption.time, fontsize=10, ha="right", **style)
+    figure.text(0.02, 0.858, caption.result, fontsize=9, **style)
+    figure.text(0.98, 0.025, f"ICRS; {caption.version}", fontsize=7, ha="right", color="#555555", **style)
+    middle, bottom = _MAIN[0] + _MAIN[2] / 2, _MAIN[1] + _MAIN[3] / 2
+    figure.text(middle, 0.15, "RA (deg) along the equator", fontsize=8, ha="center", **style)
+    figure.text(0.012, bottom, "Dec (deg)", fontsize=8, rotation=90, ha="center", **style)
+    over_zoom = _ZOOM[0] + _ZOOM[2] / 2
+    lines = [zoom.title, caption.zoom_note] if caption.zoom_note else [zoom.title]
+    for i, line in enumerate(reversed(lines)):
+        figure.text(over_zoom, 0.772 + 0.032 * i, line, fontsize=8.5, color=_FRAME, ha="center", **style)
     if caption.warning:
-        style |= {"bbox": {"boxstyle": "round,pad=0.35", "facecolor": "#B00020", "edgecolor": "none"}, "ha": "right"}
-        size = 12 if len(caption.warning) <= 30 else 9
-        figure.text(0.985, 0.945, caption.warning, fontsize=size, fontweight="bold", color="white", **style)
+        _draw_banner(figure, caption.warning, style)
+
+
+def _draw_banner(figure: Any, warning: str, style: dict[str, Any]) -> None:
+    """A band along the whole top edge."""
+    from matplotlib.patches import Rectangle
+
+    figure.add_artist(Rectangle((0, 1 - _BANNER), 1, _BANNER, transform=figure.transFigure, color=_RED))
+    figure.text(0.5, 1 - _BANNER / 2, warning, fontsize=12, fontweight="bold", color="white", ha="center", **style)
 
 
 def _area(deg2: float) -> str:
     return f"{deg2:.1f} deg²" if deg2 < 100 else f"{deg2:,.0f} deg²"
 
 
-def _draw_legend(figure: Any, neutrinos: Sequence[NeutrinoMark], caption: Caption) -> None:
+def _draw_legend(figure: Any, skymap: SkyMap, neutrinos: Sequence[NeutrinoMark], caption: Caption) -> None:
     from matplotlib.lines import Line2D
 
-    def ring(colour: str, text: str) -> Any:
-        style: dict[str, Any] = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": ""}
-        return Line2D([], [], color=colour, label=text, **style)
+    def cross(colour: str, text: str) -> Any:
+        return Line2D([], [], color=colour, label=text, marker="+", markersize=6, linestyle="")
 
+    areas = {value: _area(credible_area_deg2(skymap, value)) for value in _LEVELS}
     entries = [
-        Line2D([], [], color=_CONTOUR, linewidth=width, label=f"{100 * value:.0f} % credible region")
+        Line2D([], [], color=_CONTOUR, linewidth=width, label=f"{100 * value:.0f} % credible region, {areas[value]}")
         for value, width in _WIDTHS.items()
     ]
-    radius = "neutrino, 90 % radius (2.146 σ)"
+    radius = "neutrino; circle: 90 % radius (2.146 σ)"
     if any(not mark.notable for mark in neutrinos):
-        entries.append(ring(_PLAIN, radius))
+        entries.append(cross(_PLAIN, radius))
     if any(mark.notable for mark in neutrinos):
-        entries.append(ring(_NOTABLE, f"{radius}, {caption.notable}"))
-    figure.legend(handles=entries, loc="upper left", bbox_to_anchor=(0.7, 0.19), fontsize=7.5, frameon=False)
+        entries.append(cross(_NOTABLE, f"{radius}, {caption.notable}"))
+    figure.legend(handles=entries, loc="upper left", bbox_to_anchor=(0.7, 0.2), fontsize=7.5, frameon=False)

@@ -13,6 +13,12 @@ import hashlib
 
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 
+MEANING = (
+    "BLINDED: right ascensions are scrambled. Each is a random number and not the neutrino's own; declination, "
+    "energy, error and time are real. Whether a neutrino coincides with anything cannot be told from this list."
+)
+"""What a list for people says when its neutrinos are blinded."""
+
 
 def blind(neutrinos: NeutrinoList, seed: str) -> NeutrinoList:
     """The same list with every right ascension scrambled and type `blinded`."""
