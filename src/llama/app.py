@@ -6,6 +6,7 @@ import functools
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from llama.engine.event import Event
     from llama.engine.pipeline import Pipeline
     from llama.engine.product import ServiceKey, Shared
-    from llama.ports import GraceDB, NeutrinoSource
+    from llama.messengers import Messenger
+    from llama.ports import GraceDB, GRBSource, NeutrinoSource
     from llama.science.search import Search
     from llama.science.searches import Searches
     from llama.studies.review import Verdict
@@ -117,6 +119,12 @@ def pipelines() -> Mapping[str, Pipeline]:
     return PIPELINES
 
 
+def messengers() -> Mapping[str, Messenger]:
+    """Every messenger that is installed, ours and others', by name: the entry points `llama.messengers`."""
+    found = {entry.name: entry.load() for entry in entry_points(group="llama.messengers")}
+    return {name: found[name] for name in sorted(found)}
+
+
 def neutrino_source() -> NeutrinoSource:
     """Where neutrinos come from, by the settings."""
     return _neutrino_source(read_settings())
@@ -145,8 +153,32 @@ def _source(kind: str, archives: Path, cache: Path, season: str) -> NeutrinoSour
     return IceCubeSimulated(archive, season) if kind == "simulated" else archive
 
 
+def grb_source() -> GRBSource:
+    """Where gamma-ray bursts come from, by the settings."""
+    return _grb_source(read_settings())
+
+
+def _grb_source(settings: Settings) -> GRBSource:
+    """The catalogue when one is named, else the archived notices."""
+    if settings.grb_catalogue is not None:
+        return _catalogue(settings.grb_catalogue)
+    from llama.messengers.fermi.notices import parse
+    from llama.services.fermi_archive import NoticeFolder
+
+    return NoticeFolder(settings.grb_notices or settings.notices, parse)
+
+
+@functools.lru_cache(maxsize=4)
+def _catalogue(path: Path) -> GRBSource:
+    """One per process and file: it is read once."""
+    from llama.services.fermi_catalogue import read_catalogue
+
+    return read_catalogue(path)
+
+
 _SERVICES: Mapping[str, Callable[[Settings], object]] = {
     "neutrino_source": _neutrino_source,
+    "grb_source": _grb_source,
 }
 
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
+_FOLDERS = ("data_dir", "cache_dir", "grb_notices")
+_FILES = ("search", "populations", "grb_catalogue", "grb")
+
 
 class SettingsError(Exception):
     """A setting that cannot be used; the message says which, where it was set, and what it may be."""
@@ -36,6 +39,9 @@ class Settings:
     simulated_season: Annotated[str, About("whose events the simulated source draws from")] = "IC86-2011"
     search: Annotated[Path | None, About("search records (JSON) in place of the packaged ones")] = None
     populations: Annotated[Path | None, About("p-value tables in place of the packaged populations.hdf5")] = None
+    grb_notices: Annotated[Path | None, About("archived notices with gamma-ray bursts, else gcn in data_dir")] = None
+    grb_catalogue: Annotated[Path | None, About("a GBM burst catalogue (CSV) in place of the notices")] = None
+    grb: Annotated[Path | None, About("a gamma-ray burst model (JSON) in place of the packaged one")] = None
     workers: Annotated[int, About("how many steps run at once, 0 for one per core")] = 0
 
     @property
@@ -47,6 +53,11 @@ class Settings:
     def logs(self) -> Path:
         """One log file per program."""
         return self.data_dir / "logs"
+
+    @property
+    def notices(self) -> Path:
+        """Every notice heard, by day."""
+        return self.data_dir / "gcn"
 
     @property
     def archives(self) -> Path:
@@ -117,6 +128,17 @@ def _value(name: str, value: object, where: str) -> object:
         return count
     if not isinstance(value, str):
         raise SettingsError(f"{where}: {name} is {value!r}; it must be text")
-    if name in ("data_dir", "cache_dir", "search", "populations"):
-        return Path(value).expanduser()
-    return value
+    if name in _FILES:
+        return _readable(name, Path(value).expanduser(), where)
+    return Path(value).expanduser() if name in _FOLDERS else value
+
+
+def _readable(name: str, path: Path, where: str) -> Path:
+    try:
+        with open(path, "rb"):
+            return path
+    except OSError as error:
+        raise SettingsError(
+            f"{where}: {name} is {path}, which cannot be read ({error.strerror}); name a file, or leave it unset for "
+            "the packaged one"
+        ) from error

@@ -19,6 +19,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("skymap_info",): ("skymap_info", "start an event by hand (also: llama files skymap_info)"),
     ("files", "skymap_info"): ("skymap_info", "start an event by hand"),
     ("files", "i3"): ("files_i3", "list neutrinos by hand"),
+    ("files", "fermi"): ("files_fermi", "list gamma-ray bursts by hand"),
     ("install",): ("install", "fetch large data files and check their digests"),
     ("search", "list"): ("search_list", "the search of each population"),
     ("search", "show"): ("search_show", "every number of a search with its source"),

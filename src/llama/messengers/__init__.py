@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from llama.engine.product import Product
+from llama.engine.product import Product, Selection, Shared
+from llama.engine.step import Step
+from llama.science.companion import Listening
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates(Generic[T]):
+    """What a messenger adds to the joint statistic.
+
+    Attributes:
+        product: the file of an event that holds its candidates.
+        read: the value of that file, and of the shared ones, as the statistic takes it.
+        shared: tables and models that `read` needs besides.
+    """
+
+    product: Product[T]
+    read: Callable[..., Listening]
+    shared: tuple[Shared[Any], ...] = ()
+
+    def listen(self, step: Step) -> Listening | None:
+        """What the messenger says in a step that declares `product` and `shared`; None when the file is absent."""
+        found = step.get(self.product)
+        return None if found is None else self.read(found, *(step[table] for table in self.shared))
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,8 +41,11 @@ class Messenger:
         name: one word, `gw`.
         help: one line for people.
         products: its products, in the order in which they should be made where the graph leaves a choice.
+        candidates: of a messenger with candidates around a trigger: what it adds to the joint statistic, given what
+            tells the trigger's `gps_time`. Its product belongs in the pipelines that use it.
     """
 
     name: str
     help: str
     products: tuple[Product[Any], ...]
+    candidates: Callable[[Selection[Any]], Candidates[Any]] | None = None

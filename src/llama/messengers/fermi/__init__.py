@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from llama.messengers import Messenger
-from llama.messengers.fermi.products import burst_list
+from typing import Any
 
-MESSENGER = Messenger("fermi", "gamma-ray bursts of Fermi's GBM within 500 s of a trigger", ())
-"""Its one product needs a trigger, so `burst_list(trigger)` makes it where messengers are joined."""
+from llama.engine.product import Selection
+from llama.messengers import Candidates, Messenger
+from llama.messengers.fermi.likelihood import listening
+from llama.messengers.fermi.products import GRB_MODEL, burst_list
+from llama.messengers.fermi.record import BurstList
 
-__all__ = ["MESSENGER", "burst_list"]
+
+def candidates(trigger: Selection[Any]) -> Candidates[BurstList]:
+    """Bursts around whatever gives the trigger's `gps_time`, for the joint statistic."""
+    return Candidates(burst_list(trigger), listening, shared=(GRB_MODEL,))
+
+
+MESSENGER = Messenger("fermi", "gamma-ray bursts of Fermi's GBM within 500 s of a trigger", (), candidates)
+"""Its one product needs a trigger, so `candidates(trigger)` makes it where messengers are joined."""
+
+__all__ = ["MESSENGER", "candidates"]

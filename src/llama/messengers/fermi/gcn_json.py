@@ -13,7 +13,9 @@ from llama.messengers.fermi import fields
 from llama.ports import Burst
 from llama.science.times import gps_from_utc
 
-MAX_JSON_BYTES = 4 * 1024 * 1024
+MAX_JSON_BYTES = 64 * 1024 * 1024
+"""Of any notice in the archive: those of gravitational waves carry maps of a few MB."""
+
 SUBTYPES = {
     "INITIAL_ALERT": "alert", "FLIGHT_POSITION": "flight", "GROUND_POSITION": "ground", "FINAL_POSITION": "final",
 }  # fmt: skip
@@ -55,7 +57,7 @@ def from_json(data: bytes) -> Burst:
 
 def _object(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_JSON_BYTES:
-        raise NoticeError(f"JSON of {len(data)} bytes; a GBM notice has at most {MAX_JSON_BYTES}")
+        raise NoticeError(f"JSON of {len(data)} bytes; a notice has at most {MAX_JSON_BYTES}")
     try:
         notice = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,0 +1,67 @@
+"""Time windows as people type them, for the commands that list what a messenger saw."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+
+def add_window(parser: argparse.ArgumentParser, half_width_s: float) -> None:
+    """-t, -i and --mjd, and where to write the answer."""
+    when = parser.add_mutually_exclusive_group(required=True)
+    when.add_argument("-t", "--time", metavar="TIME", help=f"list TIME ± {half_width_s:g} s")
+    when.add_argument("-i", "--interval", nargs=2, metavar=("START", "STOP"), help="list START <= time < STOP")
+    parser.add_argument("--mjd", action="store_true", help="times are Modified Julian Dates (UTC)")
+
+
+def add_outputs(parser: argparse.ArgumentParser, filename: str) -> None:
+    """--json and --txt."""
+    for kind, what in (("json", f"JSON, as in {filename}"), ("txt", "text")):
+        parser.add_argument(f"--{kind}", nargs="?", const="-", metavar="FILE", help=f"write {what} (default: stdout)")
+
+
+def window(args: argparse.Namespace, half_width_s: float) -> tuple[float, float]:
+    """Start and stop in GPS seconds; ValueError says what is wrong with a time."""
+    if args.time is not None:
+        moment = _gps(args.time, mjd=args.mjd)
+        return moment - half_width_s, moment + half_width_s
+    start, stop = (_gps(text, mjd=args.mjd) for text in args.interval)
+    if start >= stop:
+        raise ValueError(f"START {args.interval[0]} is not before STOP {args.interval[1]}")
+    return start, stop
+
+
+def put(where: str, text: str) -> None:
+    """To standard output for `-`, else to a file, whose name is printed."""
+    if where == "-":
+        sys.stdout.write(text)
+    else:
+        Path(where).write_text(text, encoding="utf-8")
+        print(where)
+
+
+def _gps(text: str, *, mjd: bool) -> float:
+    from llama.science.times import gps_from_mjd
+
+    try:
+        number = float(text)
+    except ValueError:
+        if mjd:
+            raise ValueError(f"{text!r} is not a Modified Julian Date; without --mjd it may be UTC") from None
+        return _utc(text)
+    if not math.isfinite(number) or not (0 <= number < (100_000 if mjd else 1e10)):
+        raise ValueError(f"{text} is not a {'Modified Julian Date' if mjd else 'GPS time'}")
+    if not mjd and number < 100_000:
+        raise ValueError(f"{text} as GPS seconds is in January 1980; for a Modified Julian Date add --mjd")
+    return float(gps_from_mjd(number)) if mjd else number
+
+
+def _utc(text: str) -> float:
+    from llama.science.times import gps_from_utc
+
+    try:
+        return gps_from_utc(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a time; write UTC like 2011-12-05T07:12:00, or GPS seconds") from error

@@ -1,0 +1,225 @@
+"""The burst list of an event, and what it says to the statistic."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llama.app import packaged
+from llama.cli.files_fermi import HALF_WIDTH_S
+from llama.engine.flags import Flags
+from llama.engine.product import Product
+from llama.engine.step import Step, read
+from llama.formats.records import JsonObject, Record, to_json
+from llama.formats.skymap_multiorder import to_bytes
+from llama.messengers.fermi import MESSENGER, candidates
+from llama.messengers.fermi.likelihood import companion, listening, localisation, widths
+from llama.messengers.fermi.notices import parse
+from llama.messengers.fermi.products import WINDOW_S, due
+from llama.messengers.fermi.record import BurstList, from_window
+from llama.messengers.fermi.text import as_text
+from llama.science.companion import log_strength
+from llama.science.grb import GRBModel
+from llama.science.skymap import credible_area_deg2, density_at
+from llama.science.times import gps_from_utc
+from llama.services.fermi_catalogue import read_catalogue
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+GW170817 = gps_from_utc("2017-08-17T12:41:04.4")
+TRIGGER: Product[dict[str, Any]] = Product("TRIGGER", "trigger.json", JsonObject())
+SELECTION = TRIGGER.select("gps_time")
+CANDIDATES = candidates(SELECTION)
+GRBS = CANDIDATES.product
+MODEL = GRBModel()
+
+
+@pytest.fixture(scope="module")
+def catalogue(data: Path):
+    return read_catalogue(data / "catalogs" / "grb" / "fermigbrst_heasarc.csv")
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The environment of a step with one service and the packaged files."""
+
+    source: Any
+
+    def service(self, key: Any) -> Any:
+        assert key.name == "grb_source"
+        return self.source
+
+    def pipeline(self, name: str) -> Any:
+        raise KeyError(name)
+
+    def shared_path(self, shared: Any) -> Path:
+        return packaged(shared.name)
+
+
+def make(source: Any, scratch: Path, gps: float = GW170817, now: datetime = NOW) -> BurstList:
+    step = Step(GRBS, "S1", Flags(), now, scratch, Outside(source), {}, {SELECTION.key: {"gps_time": gps}})
+    assert GRBS.make is not None
+    return GRBS.make(step)
+
+
+def notice(data: Path, name: str):
+    return parse((data / "notices" / "fermi" / f"{name}.xml").read_bytes())
+
+
+def test_the_product_is_what_operators_know():
+    assert (GRBS.name, GRBS.filename, GRBS.inputs) == ("FERMI_GRBS", "fermi_grbs.json", (SELECTION,))
+    assert MESSENGER.name == "fermi" and MESSENGER.candidates is candidates
+    assert HALF_WIDTH_S == WINDOW_S
+
+
+def test_grb170817a_from_the_catalogue_to_the_statistic(catalogue, tmp_path: Path):
+    found = make(catalogue, tmp_path)
+    path = tmp_path / GRBS.filename
+    GRBS.codec.write(found, path)
+    assert GRBS.codec.read(path) == found
+    assert to_json(make(catalogue, tmp_path)) == path.read_bytes()
+    heard = listening(found, MODEL)
+    (grb,) = heard.companions
+    assert grb.name == "GRB170817529" and grb.gps_s - GW170817 == pytest.approx(2.07, abs=0.01)
+    assert (grb.minus_s, grb.plus_s) == (-1.0, 5.0)
+    strength = np.exp(log_strength(grb, np.array([20.0, 40.0, 100.0])))
+    np.testing.assert_allclose(strength, strength[0])  # a measured fluence takes any distance the prior allows
+    assert strength[0] == pytest.approx(925, rel=0.01)
+    ngc4993 = density_at(grb.skymap, math.radians(197.4504), math.radians(-23.3815))
+    assert 4 * math.pi * ngc4993 > 50
+    silence = np.exp(heard.log_silence(np.array([40.0, 1e5])))
+    assert silence[0] == pytest.approx(1 - 0.059, abs=1e-3) and silence[1] > silence[0]
+    assert heard.parameters["beaming"]["source"].startswith("assumption")
+
+
+def test_an_uncovered_window_says_nothing(catalogue, tmp_path: Path):
+    found = make(catalogue, tmp_path, gps=700_000_000.0)
+    assert found.bursts == () and not found.complete and found.why
+    heard = listening(found, MODEL)
+    np.testing.assert_array_equal(heard.log_silence(np.array([1.0, 40.0])), 0.0)
+    assert any("incomplete" in note for note in heard.notes)
+
+
+def test_silence_counts_by_the_time_that_was_covered(catalogue, tmp_path: Path):
+    whole = make(catalogue, tmp_path)
+    half = dataclasses.replace(whole, complete=False, covered_s=500.0, why="half of it")
+    heard = [1 - np.exp(listening(one, MODEL).log_silence(np.array([40.0])))[0] for one in (whole, half)]
+    assert heard[1] == pytest.approx(heard[0] / 2)
+
+
+def test_what_is_no_burst_is_no_candidate_and_is_named(data: Path):
+    bursts = (notice(data, "fermi_noise_gcn"),)
+    found = BurstList(True, 1000.0, bursts[0].gps - 500, bursts[0].gps + 500, "notices", "", bursts)
+    heard = listening(found, MODEL)
+    assert heard.companions == ()
+    assert heard.notes == ("bn191214677 is left out: most likely TGF (100%)",)
+
+
+def test_subthreshold_candidates_have_their_own_rate(data: Path):
+    grb = companion(notice(data, "fermi_subthresh_grb_gcn"), MODEL)
+    assert grb.rate_hz == MODEL.subthreshold_rate_hz and grb.log_noise == 0.0
+    r = np.array([40.0])
+    assert log_strength(grb, r)[0] < log_strength(companion(notice(data, "fermi_grb_gcn"), MODEL), r)[0]
+
+
+def test_positions_become_maps(data: Path):
+    flight, ground = (notice(data, f"GRB180116A_Fermi_GBM_{kind}_Pos") for kind in ("Flt", "Gnd"))
+    assert list(widths(flight, MODEL).values()) == [1.0], "a flight position's radius holds the systematic error"
+    core, tail = widths(ground, MODEL)
+    assert widths(ground, MODEL)[core] == 0.9
+    assert math.degrees(core) == pytest.approx(math.hypot(11.19, 3.7) / 1.5096, rel=1e-4)
+    assert math.degrees(tail) == pytest.approx(math.hypot(11.19, 14) / 1.5096, rel=1e-4)
+    alert = localisation(notice(data, "GRB180116A_Fermi_GBM_Alert"), MODEL)
+    assert credible_area_deg2(alert, 1.0) == pytest.approx(41253, rel=1e-4)
+
+
+def test_the_whole_files_are_deterministic(data: Path):
+    burst = notice(data, "GRB180116A_Fermi_GBM_Fin_Pos")
+    assert to_bytes(localisation(burst, MODEL)) == to_bytes(localisation(burst, MODEL))
+
+
+def test_asking_again(catalogue, tmp_path: Path):
+    @dataclass(frozen=True)
+    class Live:
+        name: str = "live"
+
+        def window(self, start_gps: float, stop_gps: float):
+            return dataclasses.replace(catalogue.window(start_gps, stop_gps), again_gps=stop_gps)
+
+    closes = datetime(2017, 8, 17, 12, 49, 24, 400000, tzinfo=UTC)
+    early = make(Live(), tmp_path, now=closes - timedelta(minutes=15))
+    first = due(early, closes - timedelta(minutes=15))
+    assert first == closes + timedelta(minutes=5)
+    assert due(early, closes + timedelta(hours=4)) == closes + timedelta(hours=5)
+    assert due(make(Live(), tmp_path), NOW) is None, "a day later nothing more comes"
+    assert due(make(catalogue, tmp_path), NOW) is None
+
+
+def test_the_packaged_model_is_the_default():
+    assert Record(GRBModel, whole=True).read(packaged("grb.json")) == MODEL
+    assert packaged("grb.json").read_bytes() == to_json(MODEL)
+
+
+def test_a_step_listens_through_the_messenger(catalogue, tmp_path: Path):
+    path = tmp_path / GRBS.filename
+    GRBS.codec.write(make(catalogue, tmp_path), path)
+    result: Product[Any] = Product("R", "r.json", JsonObject(), optional=(GRBS,), shared=CANDIDATES.shared)
+    inputs = {GRBS.key: path, CANDIDATES.shared[0].key: packaged("grb.json")}
+    heard = CANDIDATES.listen(Step(result, "S1", Flags(), NOW, tmp_path, Outside(catalogue), inputs, {}))
+    assert heard is not None and [grb.name for grb in heard.companions] == ["GRB170817529"]
+    assert CANDIDATES.listen(Step(result, "S1", Flags(), NOW, tmp_path, Outside(catalogue), {}, {})) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"gps": 1.0}, "not its gps"),
+        ({"dec": 95.0}, "not on the sky"),
+        ({"ra": None}, "part of a position"),
+        ({"fluence": 0.0}, "fluence 0.0"),
+        ({"sigma": -1.0}, "sigma -1.0"),
+    ],
+)
+def test_an_edited_burst_that_cannot_be_is_refused(catalogue, tmp_path: Path, change, said):
+    found = make(catalogue, tmp_path)
+    bad = dataclasses.replace(found.bursts[0], **change)
+    with pytest.raises(ValueError, match=said):
+        dataclasses.replace(found, bursts=(bad,))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"covered_s": 2000.0}, "covered_s"),
+        ({"covered_s": 10.0}, "complete"),
+        ({"complete": False}, "not why"),
+        ({"stop_gps": 1.0}, "stops"),
+    ],
+)
+def test_a_list_that_contradicts_itself_is_refused(catalogue, tmp_path: Path, change, said):
+    found = make(catalogue, tmp_path)
+    with pytest.raises(ValueError, match=said):
+        dataclasses.replace(found, **change)
+    with pytest.raises(ValueError, match="twice"):
+        dataclasses.replace(found, bursts=found.bursts * 2)
+
+
+def test_the_list_as_text(catalogue, data: Path):
+    text = as_text(from_window(catalogue.window(GW170817 - 500, GW170817 + 500), catalogue.name))
+    assert "complete: yes, 1000.0 of 1000.0 s" in text and "GRB170817529" in text and "2.048" in text
+    alert = notice(data, "GRB180116A_Fermi_GBM_Alert")
+    listed = BurstList(False, 0.0, alert.gps - 500, alert.gps + 500, "notices", "a gap", (alert,))
+    assert "# a gap" in as_text(listed) and as_text(listed).splitlines()[-1].endswith("bn180116026")
+
+
+def test_a_damaged_file_names_itself(tmp_path: Path):
+    path = tmp_path / "fermi_grbs.json"
+    path.write_text('{"complete": true}')
+    with pytest.raises(Exception, match=r"fermi_grbs\.json"):
+        read(GRBS.codec, path)
