@@ -1,0 +1,96 @@
+"""The how-to page on adding a messenger does what it says: its package is installed and run."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+import tomllib
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llama.app import messengers
+from llama.engine.flags import Flags
+from llama.engine.pipeline import Pipeline
+from llama.engine.product import Product
+from llama.engine.run import Delivery, Run
+from llama.engine.step import Step
+from llama.formats.records import JsonObject
+from llama.messengers import Messenger
+from llama.messengers.ztf import ZTF_TRIGGERS
+from llama.science.companion import log_strength
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "guides" / "add-a-messenger.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The page's files where Python finds them, with the metadata that pip would write."""
+    site = tmp_path / "site"
+    for _, text in BLOCKS:
+        if named := re.match(r"# (\S+)\n", text):
+            (site / named[1]).parent.mkdir(parents=True, exist_ok=True)
+            (site / named[1]).write_text(text, encoding="utf-8")
+    project = tomllib.loads((site / "pyproject.toml").read_text())["project"]
+    info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    entries = project["entry-points"]["llama.messengers"]
+    lines = "".join(f"{name} = {where}\n" for name, where in entries.items())
+    (info / "entry_points.txt").write_text(f"[llama.messengers]\n{lines}")
+    monkeypatch.syspath_prepend(str(site))
+    return site
+
+
+def test_the_page_s_messenger_is_found_and_heard(installed: Path, tmp_path: Path):
+    radio = messengers()["radio"]
+    assert isinstance(radio, Messenger) and radio.candidates is not None
+    trigger: Product[dict[str, Any]] = Product("TRIGGER", "trigger.json", JsonObject())
+    candidates = radio.candidates(trigger.select("gps_time"))
+    result: Product[Any] = Product("RESULT", "result.json", JsonObject(), optional=(candidates.product,))
+    pipeline = Pipeline("WITH_RADIO", (*radio.products, result))
+    assert pipeline.find("radio_bursts.json") is candidates.product
+
+    burst = {"name": "FRB1", "gps": 1187008890.0, "ra": 197.4, "dec": -23.4, "radius90": 0.5}
+    delivery = Delivery("G1", {"radio_bursts.json": json.dumps({"bursts": [burst]}).encode()}, Flags(), "by hand")
+    event = Run(tmp_path / "run").accept(delivery)
+    files = {candidates.product.key: event.path / "radio_bursts.json"}
+    step = Step(result, "G1", Flags(), datetime(2026, 1, 1, tzinfo=UTC), tmp_path, None, files)  # type: ignore[arg-type]
+    heard = candidates.listen(step)
+    assert heard is not None and heard.messenger == "radio"
+    (frb,) = heard.companions
+    strength = np.exp(log_strength(frb, np.array([40.0, 400.0])))
+    np.testing.assert_allclose(strength, [0.1 / (100 * 3 / 86400), 0])
+    np.testing.assert_allclose(np.exp(heard.log_silence(np.array([40.0, 400.0]))), [0.9, 1.0])
+    sys.modules.pop("radio_messenger")
+
+
+def test_the_page_s_ztf_list_is_one(tmp_path: Path):
+    (text,) = [text for kind, text in BLOCKS if kind == "json"]
+    path = tmp_path / ZTF_TRIGGERS.filename
+    path.write_text(text)
+    found = ZTF_TRIGGERS.codec.read(path)
+    assert [one.name for one in found.triggers] == ["AT2017gfo", "ZTF17aaa"]
+    assert math.isclose(found.searched, 0.4)
+
+
+def test_every_messenger_of_ours_has_its_entry_point_and_its_contract():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    entries = project["project"]["entry-points"]["llama.messengers"]
+    folders = {path.parent.name for path in (ROOT / "src/llama/messengers").glob("*/__init__.py")}
+    assert set(entries) == folders
+    for name, where in entries.items():
+        module, _, attribute = where.partition(":")
+        messenger = getattr(import_module(module), attribute)
+        assert isinstance(messenger, Messenger) and messenger.name == name
+    contracts = {one["name"]: one for one in project["tool"]["importlinter"]["contracts"]}
+    apart = contracts["messengers do not know each other"]["modules"]
+    assert {module.rsplit(".", 1)[1] for module in apart} == folders
