@@ -12,8 +12,10 @@ from bench.figure import Figure, median_ms
 from bench.inputs import DATA
 from llama.formats.skymap import read_skymap
 from llama.formats.tables import IceCubeTablesFile
-from llama.science.coincidence import GWTrigger, Neutrinos, coincidence, prepare
+from llama.science.coincidence import coincidence
+from llama.science.observed import GWTrigger, Neutrinos
 from llama.science.overlap import overlap_nodes
+from llama.science.prepared import prepare
 from llama.science.psf import unit_vectors
 from llama.science.quadtree import vectors
 from llama.science.search import Search

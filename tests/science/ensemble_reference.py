@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import healpy
 import numpy as np
+from statistic_reference import alpha, cell_of, radial_grid, signal_density
 
-from llama.science.coincidence import Neutrinos
+from llama.science.observed import Neutrinos
 from llama.science.response import SeasonTable
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
-from statistic_reference import alpha, cell_of, radial_grid, signal_density
 
+POINTS = 80
 GRID = np.polynomial.legendre.leggauss(32)
 
 
@@ -71,7 +74,7 @@ def pieces(search: Search, delay_s: np.ndarray):
             if -search.t_gw_plus_s < edge < -search.t_gw_minus_s:
                 edges.add(edge)
     ordered = sorted(edges)
-    for a, b in zip(ordered[:-1], ordered[1:], strict=True):
+    for a, b in itertools.pairwise(ordered):
         t = (a + b) / 2
         yield b - a, (search.t_nu_minus_s <= delay_s - t) & (delay_s - t <= search.t_nu_plus_s)
 
@@ -85,7 +88,7 @@ def bracket(skymap, search, cell, scale, w, distance):
     result = np.zeros(cell.size)
     for one in np.unique(cell):
         at = np.flatnonzero(cell == one)
-        r, p = (np.array([distance]), np.ones(1)) if distance else radial_grid(*distances(skymap, one), points=80)
+        r, p = (np.array([distance]), np.ones(1)) if distance else radial_grid(*distances(skymap, one), points=POINTS)
         n = (search.n_51_100 * erg51 * (r[:, None] / 100) ** -2).ravel()[:, None]
         chance = (p[:, None] * weight / 2).ravel()
         for here in np.array_split(at, at.size // 400 + 1):

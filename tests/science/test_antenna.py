@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama.science.antenna import DETECTORS, AntennaPattern, gmst_rad
-from llama.science.coincidence import GWTrigger, Neutrinos, coincidence, prepare
+from llama.science.coincidence import coincidence
 from llama.science.directional import Directional, by_bands
+from llama.science.observed import GWTrigger, Neutrinos
+from llama.science.prepared import prepare
 from llama.science.radial import Likely, Marginal
 from llama.science.search import Search
 from llama.science.skymap import SkyMap

@@ -12,76 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.background import energy_cap_gev, log_background_density
-from llama.science.directional import heard_anywhere
-from llama.science.distance import conditional_moments
+from llama.science.ensemble import Candidates, Host, joint_terms
+from llama.science.events import EventStatistic, Strangers, p_astro_after
 from llama.science.fit import along_log_alpha
+from llama.science.hypotheses import LogWeights, Prior, log_weights
+from llama.science.observed import GWTrigger, Neutrinos, check_neutrinos
 from llama.science.overlap import Nodes, overlap_nodes
 from llama.science.poisson import log_j1
+from llama.science.prepared import Prepared, prepare
 from llama.science.psf import log_density, rings, unit_vectors
-from llama.science.quadtree import SkyTree, log_sum_by
-from llama.science.radial import Likely, PerCell, Pinned, Radial
+from llama.science.quadtree import log_sum_by
+from llama.science.radial import Radial
 from llama.science.response import SeasonTable, alpha, interpolate_sin_dec, signal_rows
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
-from llama.science.snr import log_noise_snr_density, noise_snr_source
-from llama.science.window import log_time_density
+from llama.science.snr import noise_snr_source
+from llama.science.window import gw_window_s, log_time_density
 
 Float = NDArray[np.float64]
 
 _COUNT_TOLERANCE = 1.25
-
-
-@dataclass(frozen=True, eq=False)
-class Neutrinos:
-    """Neutrino candidates as arrays of one length: GPS seconds, ICRS radians, 1σ radians, reconstructed GeV."""
-
-    gps_s: Float
-    ra_rad: Float
-    dec_rad: Float
-    sigma_rad: Float
-    energy_gev: Float
-
-    def __len__(self) -> int:
-        return int(self.gps_s.size)
-
-
-@dataclass(frozen=True)
-class GWTrigger:
-    """A trigger: GPS seconds, network SNR and the pipeline's p_astro, None when unknown, who saw it."""
-
-    gps_s: float
-    snr: float | None = None
-    p_astro: float | None = None
-    instruments: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class LogWeights:
-    """ln of each hypothesis' weight, up to one common constant: arrays per neutrino, or scalars for the event.
-
-    The odds are signal/(chance_gw + chance_neutrino + noise), to all digits.
-    """
-
-    signal: Float
-    chance_gw: Float
-    chance_neutrino: Float
-    noise: Float
-
-    def log_odds(self) -> Float:
-        """ln of the odds; −inf for odds of exactly 0."""
-        return np.asarray(self.signal - np.logaddexp(np.logaddexp(self.chance_gw, self.chance_neutrino), self.noise))
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """What does not depend on the neutrinos: made once per trigger, however many lists it is compared with."""
-
-    tree: SkyTree
-    mode: str
-    radial: Radial
-    log_complement: float
-    log_gw_odds: float
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +45,10 @@ class CoincidenceResult:
         log_odds: (n,) ln of each neutrino's odds, −inf for 0.
         weights: ln weights of the hypotheses per neutrino.
         log_complement: ln c, how much less likely a real merger is to leave no neutrino (0 with complement off).
-        log_odds_event: ln of the event's statistic, the sum of the single odds; −inf for an empty list.
-        event_weights: the same four for the event, scaled to the event's odds.
+        log_background: (n,) ln of the density R_ν P_emp that each stands against, s⁻¹ sr⁻¹ GeV⁻¹.
+        log_odds_pairs: (n, n) ln of the odds of each pair, above the diagonal; −inf for pairs that do not matter.
+        event: the public-alert statistic, single neutrinos and pairs.
+        ensemble: the exact statistic of the whole list, pairs and all higher sets of neutrinos included.
         p_astro_before, p_astro_after: None when the trigger had none.
         log_gw_odds: ln of the prior odds merger : noise that were used, from p_astro or from the model's rates.
         neutrino_rate_hz: R_ν that was used.
@@ -112,8 +64,10 @@ class CoincidenceResult:
     log_odds: Float
     weights: LogWeights
     log_complement: float
-    log_odds_event: float
-    event_weights: LogWeights
+    log_background: Float
+    log_odds_pairs: Float
+    event: EventStatistic
+    ensemble: EventStatistic
     p_astro_before: float | None
     p_astro_after: float | None
     log_gw_odds: float
@@ -123,19 +77,6 @@ class CoincidenceResult:
     nodes: Nodes
     log_integrand: Float
     notes: tuple[str, ...]
-
-
-def prepare(skymap: SkyMap, trigger: GWTrigger, season: SeasonTable, search: Search) -> Prepared:
-    """The sky map as a tree, its distances averaged, and ln c (0 with `complement` off)."""
-    _check_trigger(trigger)
-    tree = SkyTree.of(skymap)
-    node_alpha = alpha(season, tree.direction[:, 2])
-    likely = Likely.of(tree, node_alpha)
-    anywhere, heard = heard_anywhere(search, trigger.snr, trigger.instruments, trigger.gps_s, tree, likely)
-    mode, radial, notes = choose_distance(skymap, tree, trigger, search, node_alpha, anywhere)
-    log_c = log_complement(search, radial) if search.complement else 0.0
-    log_odds = _log_gw_odds(trigger, search, anywhere.log_volume())
-    return Prepared(tree, mode, radial, log_c, log_odds, notes + (heard if mode == "marginal" else ()))
 
 
 def coincidence(
@@ -160,7 +101,7 @@ def coincidence(
         ValueError: a neutrino or trigger that cannot be analysed; the message says which and why.
     """
     ready = prepared or prepare(skymap, trigger, season, search)
-    _check_neutrinos(neutrinos, search)
+    check_neutrinos(neutrinos, search)
     rate = season.rate_hz if search.neutrino_rate_hz is None else search.neutrino_rate_hz
     energy = np.minimum(neutrinos.energy_gev, energy_cap_gev(season, search, neutrinos.dec_rad))
     background = np.log(rate) + log_background_density(season, search, neutrinos.dec_rad, energy)
@@ -173,25 +114,30 @@ def coincidence(
     log_b = time - np.log(search.beaming) + nodes.log_integral(integrand) - background
     log_lambda = _log_stranger_rate(season, search, rows, neutrinos) - background
 
-    log_c = ready.log_complement
-    log_odds_gw = ready.log_gw_odds
-    weights = _weights(search, log_odds_gw, log_b, log_lambda, log_c)
-    log_odds = weights.log_odds()
-    event = _log_sum(log_odds)
+    prior = Prior.of(ready.log_gw_odds, ready.log_complement)
+    groups = {frozenset({"gw", "icecube"}): log_b, frozenset({"icecube"}): log_lambda}
+    weights = log_weights(groups, ("gw", "icecube"), prior, search.strangers)
+    against = background + (np.logaddexp(0.0, log_lambda) if search.strangers else 0.0)
+    single = log_b - (against - background)
+    candidates = Candidates.of(neutrinos, direction, trigger.gps_s, against, rows, search)
+    joint = joint_terms(_merger(ready, search), candidates, season, _log_sum(single))
+    strangers = Strangers.of(search, season, candidates, log_lambda)
+    pairs, everything = (np.logaddexp(_log_sum(single), more) for more in (joint.log_all_pairs, joint.log_b))
+    ensemble = strangers.statistic(prior, float(everything))
     return CoincidenceResult(
         mode=ready.mode,
         log_b=log_b,
         log_lambda=log_lambda,
-        log_odds=log_odds,
+        log_odds=weights.log_odds(),
         weights=weights,
-        log_complement=log_c,
-        log_odds_event=event,
-        event_weights=_event_weights(search, log_odds_gw, log_lambda, log_c, event),
+        log_complement=ready.log_complement,
+        log_background=background,
+        log_odds_pairs=strangers.log_odds(prior, joint.log_pairs),
+        event=strangers.statistic(prior, float(pairs)),
+        ensemble=ensemble,
         p_astro_before=trigger.p_astro,
-        p_astro_after=None
-        if trigger.p_astro is None
-        else _updated_p_astro(search, log_odds_gw, log_b, log_lambda, log_c),
-        log_gw_odds=log_odds_gw,
+        p_astro_after=None if trigger.p_astro is None else p_astro_after(ensemble.weights),
+        log_gw_odds=ready.log_gw_odds,
         neutrino_rate_hz=rate,
         energy_used_gev=energy,
         nodes=nodes,
@@ -201,6 +147,12 @@ def coincidence(
     )
 
 
+def _merger(ready: Prepared, search: Search) -> Host:
+    """The merger as the host of several neutrinos."""
+    log_rate = -np.log(gw_window_s(search) * search.beaming)
+    return Host(ready.tree, ready.radial, -search.t_gw_plus_s, -search.t_gw_minus_s, float(log_rate))
+
+
 def signal_integrand(nodes: Nodes, season: SeasonTable, rows: Float, radial: Radial) -> Float:
     """ln of (a/α)(ε, Ω) ⟨Q_1(αn)⟩ at each node, GeV⁻¹; −inf where the detector sees no such neutrino."""
     sin_dec = nodes.direction[:, 2]
@@ -208,51 +160,6 @@ def signal_integrand(nodes: Nodes, season: SeasonTable, rows: Float, radial: Rad
     density = interpolate_sin_dec(season, rows, nodes.neutrino, sin_dec)
     with np.errstate(divide="ignore"):
         return np.log(density / count_scale) + radial.log_q1(nodes, count_scale)
-
-
-def log_complement(search: Search, radial: Radial) -> float:
-    """ln c, c = 1 − (1 − Q̄_0)/f_b: the chance that a real merger's neutrinos escape us, over its posterior."""
-    return float(np.log(max(1 - radial.mean_q_some() / search.beaming, 1e-300)))
-
-
-def choose_distance(
-    skymap: SkyMap, tree: SkyTree, trigger: GWTrigger, search: Search, node_alpha: Float, marginal: Radial
-) -> tuple[str, Radial, tuple[str, ...]]:
-    """The distance mode to use, its averages, and notes on why it is not the one asked for."""
-    asked = "map" if search.distance_mode == "auto" else search.distance_mode
-    if asked == "marginal":
-        return "marginal", marginal, ()
-    if trigger.p_astro is None:
-        note = f"no p_astro: distance mode marginal with the model's rates instead of {asked}"
-        return "marginal", marginal, (note,)
-    if asked == "pinned":
-        distance = skymap.distmean_mpc or mean_distance_mpc(skymap)
-        if distance is not None:
-            return "pinned", Pinned(search, distance, Likely.of(tree, node_alpha)), ()
-        return "marginal", marginal, ("the sky map has no distances: distance mode marginal instead of pinned",)
-    try:
-        cells = PerCell.of(search, skymap, tree, node_alpha)
-    except ValueError as error:
-        return "marginal", marginal, (f"{error}: distance mode marginal instead of map",)
-    if cells.without_distance < 1e-6:
-        return "map", cells, ()
-    what = f"cells with {cells.without_distance:.2g} of the probability have no valid distance"
-    return "map", cells, (f"{what} and take the map's mean posterior",)
-
-
-def mean_distance_mpc(skymap: SkyMap) -> float | None:
-    """Mean of r over the map's posterior; None for a map without distances."""
-    if skymap.distmu is None or skymap.distsigma is None:
-        return None
-    probability = skymap.density * np.pi / 3 / 4.0 ** skymap.order.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        valid = (
-            np.isfinite(skymap.distmu) & np.isfinite(skymap.distsigma) & (skymap.distsigma > 0) & (probability > 0)
-        )
-    if not valid.any():
-        return None
-    mean, _ = conditional_moments(skymap.distmu[valid], skymap.distsigma[valid])
-    return float(np.average(mean, weights=probability[valid]))
 
 
 def _log_stranger_rate(season: SeasonTable, search: Search, rows: Float, neutrinos: Neutrinos) -> Float:
@@ -269,61 +176,6 @@ def _log_stranger_rate(season: SeasonTable, search: Search, rows: Float, neutrin
     averages = (weights * per_source * np.exp(log_volume)).sum(axis=-1)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(search.source_rate_mpc3_s / search.beaming) + np.log(averages))
-
-
-def _log_gw_odds(trigger: GWTrigger, search: Search, log_volume: float) -> float:
-    """ln of merger : noise, from p_astro when the pipeline gave one, else ṅ ∫4πP_gw K_gw : R_gw P_emp(ρ)."""
-    with np.errstate(divide="ignore"):
-        if trigger.p_astro is not None:
-            return float(np.log(trigger.p_astro) - np.log1p(-trigger.p_astro))
-    mergers = np.log(4 * np.pi * search.source_rate_mpc3_s) + log_volume
-    noise = np.log(search.gw_background_rate_hz)
-    if trigger.snr is not None:
-        noise += log_noise_snr_density(search, trigger.snr)
-    return float(mergers - noise)
-
-
-def _split_odds(log_odds: float) -> tuple[float, float]:
-    """ln p_astro and ln p_terrestrial."""
-    return -float(np.logaddexp(0.0, -log_odds)), -float(np.logaddexp(0.0, log_odds))
-
-
-def _weights(search: Search, log_odds_gw: float, log_b: Float, log_lambda: Float, log_c: float) -> LogWeights:
-    """Weights whose ratio is O = p_a B/((p_a c + p_t)(1 + λ)); with strangers off p_a B/(p_a c + p_t (1 + λ))."""
-    log_a, log_t = _split_odds(log_odds_gw)
-    beside = np.logaddexp(0.0, log_lambda) if search.strangers else np.zeros_like(log_lambda)
-    return LogWeights(
-        signal=log_a + log_b,
-        chance_gw=log_a + log_c + beside,
-        chance_neutrino=log_t + log_lambda,
-        noise=np.full_like(log_b, log_t),
-    )
-
-
-def _event_weights(
-    search: Search, log_odds_gw: float, log_lambda: Float, log_c: float, log_odds: float
-) -> LogWeights:
-    """Weights for the event: every neutrino background or some astrophysical; the signal is what the odds make it."""
-    log_a, log_t = _split_odds(log_odds_gw)
-    chance_gw, noise = np.float64(log_a + log_c), np.float64(log_t)
-    if search.strangers:  # 1 = Π 1/(1 + λ) + the rest
-        all_background = -float(np.logaddexp(0.0, log_lambda).sum())
-        with np.errstate(divide="ignore"):
-            chance_neutrino = log_t + np.log(-np.expm1(all_background))
-        noise = np.float64(log_t + all_background)
-    else:
-        chance_neutrino = np.float64(log_t + _log_sum(log_lambda))
-    rest = np.logaddexp(np.logaddexp(chance_gw, chance_neutrino), noise)
-    return LogWeights(*(np.asarray(value) for value in (log_odds + rest, chance_gw, chance_neutrino, noise)))
-
-
-def _updated_p_astro(search: Search, log_odds_gw: float, log_b: Float, log_lambda: Float, log_c: float) -> float:
-    """p_a' = p_a Λ_1/(p_a Λ_1 + p_t Λ_0), neutrinos taken one at a time (SCIENCE 2.2 up to pairs)."""
-    if search.strangers:
-        ratio = np.logaddexp(log_c, _log_sum(log_b - np.logaddexp(0.0, log_lambda)))
-    else:
-        ratio = np.logaddexp(log_c, _log_sum(log_b)) - np.logaddexp(0.0, _log_sum(log_lambda))
-    return float(np.exp(_split_odds(log_odds_gw + float(ratio))[0]))
 
 
 def _log_sum(values: Float) -> float:
@@ -345,36 +197,6 @@ def most_probable_direction(result: CoincidenceResult, neutrinos: Neutrinos) -> 
     best = density + result.log_integrand + share[nodes.neutrino]
     x, y, z = nodes.direction[int(np.argmax(best))]
     return float(np.arctan2(y, x) % (2 * np.pi)), float(np.arctan2(z, np.hypot(x, y)))
-
-
-def _check_trigger(trigger: GWTrigger) -> None:
-    if trigger.p_astro is not None and not 0 <= trigger.p_astro <= 1:
-        raise ValueError(f"p_astro is {trigger.p_astro}, it must lie between 0 and 1")
-    if trigger.snr is not None and not 0 < trigger.snr < np.inf:
-        raise ValueError(f"the trigger's SNR is {trigger.snr}; give a positive number or leave it out")
-    if not np.isfinite(trigger.gps_s):
-        raise ValueError(f"the trigger's time is {trigger.gps_s}; give GPS seconds")
-
-
-def _check_neutrinos(neutrinos: Neutrinos, search: Search) -> None:
-    sizes = {np.shape(getattr(neutrinos, name)) for name in Neutrinos.__dataclass_fields__}
-    if len(sizes) != 1 or len(next(iter(sizes))) != 1:
-        raise ValueError(f"the neutrinos' arrays must be one-dimensional and of one length, not {sorted(sizes)}")
-    band = f"{search.energy_min_gev:g} to {search.energy_max_gev:g} GeV"
-    with np.errstate(invalid="ignore"):
-        _refuse(~((neutrinos.energy_gev >= search.energy_min_gev) & (neutrinos.energy_gev <= search.energy_max_gev)),
-                neutrinos.energy_gev, f"energy outside the search's band of {band}", "GeV")  # fmt: skip
-        _refuse(~((neutrinos.sigma_rad > 0) & (neutrinos.sigma_rad < np.inf)),
-                neutrinos.sigma_rad, "no positive angular error", "rad")  # fmt: skip
-        _refuse(~(np.abs(neutrinos.dec_rad) <= np.pi / 2), neutrinos.dec_rad, "no declination between ±π/2", "rad")
-        _refuse(~np.isfinite(neutrinos.ra_rad), neutrinos.ra_rad, "no finite right ascension", "rad")
-        _refuse(~np.isfinite(neutrinos.gps_s), neutrinos.gps_s, "no finite time", "s")
-
-
-def _refuse(bad: NDArray[np.bool_], values: Float, what: str, unit: str) -> None:
-    if bad.any():
-        i = int(np.argmax(bad))
-        raise ValueError(f"neutrino {i} has {what}: {values[i]} {unit}. Correct it or take it off the list")
 
 
 def _notes(

@@ -11,16 +11,19 @@ neutrinos that overlap in the sky and in time have any, so they are gathered int
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.cluster import Members, cluster_nodes, symmetric_polynomials
+from llama.science.observed import Neutrinos
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree
-from llama.science.radial import Radial
-from llama.science.response import SeasonTable, alpha, interpolate_sin_dec, signal_rows
+from llama.science.radial import Counts, Volume
+from llama.science.response import SeasonTable, alpha, interpolate_sin_dec
+from llama.science.search import Search
+from llama.science.skymap import SkyMap
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -41,7 +44,7 @@ class Host:
     """
 
     tree: SkyTree
-    radial: Radial
+    radial: Counts
     start_s: float
     stop_s: float
     log_rate: float
@@ -67,27 +70,33 @@ class Candidates:
     minus_s: float
     plus_s: float
 
+    @classmethod
+    def of(
+        cls, neutrinos: Neutrinos, direction: Float, gps_s: float, log_background: Float, rows: Float, search: Search
+    ) -> Candidates:
+        """Neutrinos of a list around a trigger at `gps_s`."""
+        # Differences first: GPS times near 1e9 s would eat the microseconds of the windows' edges.
+        delay = neutrinos.gps_s - gps_s
+        window = search.t_nu_minus_s, search.t_nu_plus_s
+        return cls(direction, neutrinos.sigma_rad, delay, log_background, rows, *window)
+
+    def only(self, at: Index) -> Candidates:
+        """Some of them."""
+        return replace(
+            self,
+            direction=self.direction[at],
+            sigma_rad=self.sigma_rad[at],
+            delay_s=self.delay_s[at],
+            log_background=self.log_background[at],
+            rows=self.rows[at],
+        )
+
     def log_strength(self, season: SeasonTable) -> Float:
         """(n,) ln of u_i/PSF_i at each neutrino's own direction."""
         sin_dec = self.direction[:, 2]
         own = interpolate_sin_dec(season, self.rows, np.arange(sin_dec.size), sin_dec) / alpha(season, sin_dec)
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(own) - self.log_background - np.log(self.plus_s - self.minus_s))
-
-
-def candidates(
-    direction: Float,
-    sigma_rad: Float,
-    delay_s: Float,
-    log_background: Float,
-    energy_gev: Float,
-    season: SeasonTable,
-    window_s: tuple[float, float],
-) -> Candidates:
-    """The record, with the season's signal density at each energy."""
-    return Candidates(
-        direction, sigma_rad, delay_s, log_background, signal_rows(season, energy_gev), window_s[0], window_s[1]
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +117,16 @@ class Joint:
     def log_all_pairs(self) -> float:
         """ln of the sum over pairs."""
         return float(np.logaddexp.reduce(self.log_pairs, axis=None, initial=-np.inf))
+
+
+def stranger_host(search: Search, neutrinos: Candidates) -> Host:
+    """Any source within r_ν,max, anywhere and at any time, seen in neutrinos alone: λ of several of them."""
+    faces = SkyMap(np.zeros(12, np.uint8), np.arange(12), np.full(12, 0.25 / np.pi))
+    horizon = search.horizon_mpc(search.e_gw_max_eu)
+    log_rate = np.log(4 * np.pi * search.source_rate_mpc3_s / search.beaming)
+    start = float(np.min(neutrinos.delay_s - neutrinos.plus_s, initial=0.0))
+    stop = float(np.max(neutrinos.delay_s - neutrinos.minus_s, initial=1.0))
+    return Host(SkyTree.of(faces), Volume(search, horizon), start, stop, float(log_rate))
 
 
 def joint_terms(host: Host, neutrinos: Candidates, season: SeasonTable, log_single: float) -> Joint:
@@ -143,7 +162,7 @@ def _shared_s(host: Host, neutrinos: Candidates) -> Float:
     """(n, n) seconds of source time that host and both neutrinos of a pair allow."""
     first, last = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
     start = np.maximum(np.maximum(first[:, None], first[None]), host.start_s)
-    return np.maximum(np.minimum(np.minimum(last[:, None], last[None]), host.stop_s) - start, 0.0)
+    return np.asarray(np.maximum(np.minimum(np.minimum(last[:, None], last[None]), host.stop_s) - start, 0.0))
 
 
 def _clusters(bounds: Float, log_single: float) -> tuple[tuple[int, ...], ...]:
@@ -165,15 +184,7 @@ def _cluster_terms(
     host: Host, neutrinos: Candidates, at: Index, season: SeasonTable, log_single: float
 ) -> tuple[Float, float]:
     """ln of each pair's term, above the diagonal, and of all terms from pairs on, for one cluster."""
-    member = Candidates(
-        neutrinos.direction[at],
-        neutrinos.sigma_rad[at],
-        neutrinos.delay_s[at],
-        neutrinos.log_background[at],
-        neutrinos.rows[at],
-        neutrinos.minus_s,
-        neutrinos.plus_s,
-    )
+    member = neutrinos.only(at)
     floor = log_single - host.log_rate - np.log(host.stop_s - host.start_s) - _MARGIN
     nodes = cluster_nodes(
         host.tree,

@@ -21,6 +21,7 @@ _FITTED_V = (-40.0, 12.0)
 _MARGIN = 0.2  # of the fit in ln α: points of a cell may have more or less than its centre
 _SOME_ERROR, _SLOPE_ERROR = 1e-6, 1e-3  # terms below these are left out
 _RADII = 32
+_STEEP_RADII = 48  # for functions as steep as r^-20: ten neutrinos of one source
 _POINTS, _PRODUCT = 1 << 12, 1 << 18
 
 
@@ -107,9 +108,9 @@ def _trimmed(terms: NDArray[np.floating[Any]], error: float) -> Float:
     return np.asarray(terms[: max(rows, 2), : max(columns, 2)], dtype=np.float64)
 
 
-def integrate_over_distance(log_f: LogF, m: Float, log_a: Float, span: float) -> Float:
+def integrate_over_distance(log_f: LogF, m: Float, log_a: Float, span: float, radii: int = _RADII) -> Float:
     """ln ⟨f(n⁺ = A/x²)⟩ over p(x) ∝ x² exp(−(x − m)²/2), x > 0, by Gauss–Legendre quadrature."""
-    nodes, weights = legendre(_RADII)
+    nodes, weights = legendre(radii)
     root = np.sqrt(m * m + 8)
     peak = np.where(m > 0, m + root, 8 / (root - np.minimum(m, 0))) / 2  # of x² exp(…), without cancellation
     width = 1 / np.sqrt(1 + 2 / peak**2)
@@ -132,10 +133,10 @@ def log_means_near(log_f: LogF, m: Float, log_a: Float, span: float) -> Float:
     low, high = (u.min() - 1e-9, v.min() - 1e-9), (u.max() + 1e-9, v.max() + 1e-9)
     orders = int(6 + 4.4 * (high[0] - low[0])), int(7 + 1.3 * (high[1] - low[1]))
     if m.size <= orders[0] * orders[1]:
-        return integrate_over_distance(log_f, m, log_a, span)
+        return integrate_over_distance(log_f, m, log_a, span, _STEEP_RADII)
     grids = [(a + b) / 2 + (b - a) / 2 * chebyshev.chebpts1(n) for a, b, n in zip(low, high, orders, strict=True)]
     mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*grids, indexing="ij"))
-    values = integrate_over_distance(log_f, np.sinh(mesh_u) * np.sqrt(8), mesh_v + 2 * mesh_u, span)
+    values = integrate_over_distance(log_f, np.sinh(mesh_u) * np.sqrt(8), mesh_v + 2 * mesh_u, span, _STEEP_RADII)
     left, right = chebyshev_transform(orders[0]), chebyshev_transform(orders[1]).T
     terms = left @ values.reshape(-1, *orders) @ right
     x, y = ((2 * at - a - b) / (b - a) for at, a, b in zip((u, v), low, high, strict=True))

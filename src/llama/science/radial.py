@@ -56,15 +56,19 @@ class Points(Protocol):
         ...
 
 
-class Radial(Protocol):
+class Counts(Protocol):
+    """How likely several neutrinos are, averaged over distance."""
+
+    def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
+        """(most, m) ln ⟨k! Q_k(αn)⟩ at points whose α is given, k = 1 … most."""
+        ...
+
+
+class Radial(Counts, Protocol):
     """Averages over distance in one mode."""
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         """ln ⟨Q_1(αn)⟩ at nodes of the overlap integrals, whose α is given."""
-        ...
-
-    def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
-        """(most, m) ln ⟨k! Q_k(αn)⟩ at points whose α is given, k = 1 … most."""
         ...
 
     def mean_q_some(self) -> float:
@@ -180,6 +184,25 @@ class Marginal:
         """Radii beyond R₋ and weights r² S(r) dr, S = 2 ln(R₊/r)/L_gw."""
         radii, weights = _log_grid(low, high)
         return radii, weights * 2 * np.log(high / radii) / self.search.log_gw_span
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Integrals over all of space out to a horizon, in Mpc³, instead of averages."""
+
+    search: Search
+    horizon_mpc: float
+
+    def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
+        """(most, m) ln ∫ r² k! Q_k(αn) dr, k = 1 … most."""
+        return along_log_alpha(lambda scale: self._exact_log_counts(scale, most), alpha)
+
+    def _exact_log_counts(self, alpha: Float, most: int) -> Float:
+        # nearer than this even the faintest source gives so many neutrinos that a few are impossible
+        near = np.sqrt(self.search.count_min_mpc2 * alpha.min()) / 50
+        radii, weights = _log_grid(float(min(near, self.horizon_mpc / 10)), self.horizon_mpc)
+        counts = alpha[..., None] * self.search.count_max_mpc2 / radii**2
+        return log_sum(log_counts(most, counts, self.search.log_nu_span) + np.log(weights))
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,9 @@ from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.products import WINDOW_S
 from llama.messengers.icecube.record import from_window
 from llama.ports import NeutrinoSource
-from llama.science.coincidence import GWTrigger, coincidence, prepare
+from llama.science.coincidence import coincidence
+from llama.science.observed import GWTrigger
+from llama.science.prepared import prepare
 from llama.science.response import SeasonTable
 from llama.science.search import Search
 
@@ -73,7 +75,7 @@ def draw_block(study: Study, source: NeutrinoSource, block: range, mode: str) ->
         window = source.window(GPS_S - WINDOW_S, GPS_S + WINDOW_S, seed=seed)
         neutrinos = kernel_arrays(from_window(window, source.name))
         result = coincidence(skymap, _TRIGGER, neutrinos, study.season, study.search, prepared)
-        rows.append(BackgroundRow(_odds(result.log_odds_event), len(neutrinos), seed, path.name))
+        rows.append(BackgroundRow(_odds(result.event.log_odds), len(neutrinos), seed, path.name))
     return rows
 
 
