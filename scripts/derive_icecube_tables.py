@@ -1,9 +1,10 @@
 """Makes src/llama/data/icecube_tables.h5 from IceCube's public releases.
 
-    python scripts/derive_icecube_tables.py DATA [OUT]
+    python scripts/derive_icecube_tables.py DATA [OUT] [--true-energy]
 
 DATA holds neutrinos/icecube_3yr_ps, neutrinos/icecube_10yr_ps and effective_areas as src/llama/data/README.md lists
-them. The same input gives the same bytes. Prints the checks that the numbers must pass.
+them. The same input gives the same bytes. Prints the checks that the numbers must pass. The method and what it rests
+on: docs/science/response.md.
 """
 
 from __future__ import annotations
@@ -27,23 +28,26 @@ Float = NDArray[np.float64]
 SIN_DEC = -0.99 + 0.02 * np.arange(100)
 TRUE_EDGES = np.round(2 + 0.1 * np.arange(61), 10)  # 100 GeV to 1e8 GeV
 DEC_EDGES = np.round(-90 + 0.2 * np.arange(901), 10)
+RECO_EDGES = np.round(2 + 0.1 * np.arange(61), 10)  # of the signal density, up to the search's 1e8 GeV
 ENERGY_EDGES = np.round(0.99 + 0.02 * np.arange(316), 10)  # releases round to 0.01: edges between their values
 BANDS_DEG = {"dec_m50": (-90, -10), "dec_0": (-10, 10), "dec_p50": (10, 90)}  # of the 10-year smearing matrices
 KDE = "effective_areas/plenum_irfs/energy_smearing_2D_step-0.1_KDE.npz"
 THREE_YEARS = "neutrinos/icecube_3yr_ps/3year-data-release.zip"
 ATMOSPHERIC = 3.7  # spectral index that stands for the northern background
+NORTH_DEG = 10.0  # north of here the background is atmospheric neutrinos
+QUANTILES = np.array([0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999])  # where energy scales of seasons are compared
+NARROWEST_DEG = 0.5  # half width of the narrowest declination window for which the peaks are complete
 ERG51_100MPC_GEV_CM2 = 6.241509074460763e53 / (4 * np.pi * 3.0856775814913674e26**2) / np.log(1e7)
 
 
 @dataclass(frozen=True)
 class Source:
-    """One season: where its events, effective area and good runs are, and whether the smearing is its own."""
+    """One season: where its events, effective area and good runs are."""
 
     name: str
     events: str
     uptime: str
     area: str
-    note: str
     read: Callable[[Path, Source], tuple[Float, Float]]
 
 
@@ -71,15 +75,13 @@ def ten_year(data: Path, source: Source) -> tuple[Float, Float]:
     return columns[:, [1, 4]], np.repeat(fine, 2, axis=0)[: TRUE_EDGES.size - 1]
 
 
-OWN = "energy smearing of the 10-year release's IC86_II season (its own detector configuration)"
-BORROWED = "energy smearing borrowed from the 10-year release's IC86_II season"
+OWN = "IC86-2012"  # the season whose own smearing is public
 SOURCES = (
     Source(
         "IC40",
         "neutrinos/icecube_10yr_ps/events/IC40_exp.csv",
         "IC40",
         "effective_areas/icecube_10yr_ps/IC40_effectiveArea.csv",
-        BORROWED,
         ten_year,
     ),
     *(
@@ -88,74 +90,134 @@ SOURCES = (
             f"3year-data-release/{name}-events.txt",
             uptime,
             f"3year-data-release/{name}-TabulatedAeff.txt",
-            note,
             three_year,
         )
-        for name, uptime, note in (
-            ("IC79-2010", "IC79", BORROWED),
-            ("IC86-2011", "IC86_I", BORROWED),
-            ("IC86-2012", "IC86_II", OWN),
-        )
+        for name, uptime in (("IC79-2010", "IC79"), ("IC86-2011", "IC86_I"), ("IC86-2012", "IC86_II"))
     ),
 )
 
 
-def smear(area: Float, kernels: dict[str, Float], index: float) -> Float:
-    """(reco, dec) counts per bin of reconstructed energy for a true spectrum E^−index."""
+@dataclass(frozen=True)
+class Smearing:
+    """P(reconstructed | true energy) of the full detector in three bands of declination, columns that sum to 1."""
+
+    kernels: dict[str, Float]
+    edges: Float
+
+    @staticmethod
+    def read(data: Path) -> Smearing:
+        with np.load(data / KDE) as file:
+            return Smearing({band: file[band] for band in BANDS_DEG}, np.round(file["logE_reco_edges"], 10))
+
+    def folded(self, area: Float, index: float) -> Float:
+        """(reco, dec) counts per bin of reconstructed energy for a true spectrum E^−index."""
+        counts = true_counts(area, index)
+        dec = np.degrees(np.arcsin(SIN_DEC))
+        out = np.zeros((self.edges.size - 1, SIN_DEC.size))
+        for band, (south, north) in BANDS_DEG.items():
+            here = (dec > south) & (dec < north)
+            out[:, here] = self.kernels[band][:, : TRUE_EDGES.size - 1] @ counts[:, here]
+        return out
+
+    def northern_quantiles(self, area: Float) -> Float:
+        """log10 energies that the northern background should have at `QUANTILES` on this smearing's scale."""
+        counts = self.folded(area, ATMOSPHERIC)[:, np.sin(np.radians(NORTH_DEG)) < SIN_DEC].sum(axis=1)
+        return np.interp(QUANTILES, np.concatenate([[0.0], np.cumsum(counts)]) / counts.sum(), self.edges)
+
+
+def true_counts(area: Float, index: float) -> Float:
+    """(true, dec) counts per bin of true energy for a spectrum E^−index."""
     edges = 10**TRUE_EDGES
     spectrum = (edges[:-1] ** (1 - index) - edges[1:] ** (1 - index)) / (index - 1)
-    true_counts = area * spectrum[:, None]
-    dec = np.degrees(np.arcsin(SIN_DEC))
-    out = np.zeros((kernels["dec_0"].shape[0], SIN_DEC.size))
-    for band, (south, north) in BANDS_DEG.items():
-        here = (dec > south) & (dec < north)
-        out[:, here] = kernels[band][:, : TRUE_EDGES.size - 1] @ true_counts[:, here]
-    return out
+    return np.asarray(area * spectrum[:, None])
 
 
-def energy_shift(area: Float, kernels: dict[str, Float], reco: Float, events: Float) -> float:
-    """Median of the observed northern background minus what the smearing predicts for atmospheric neutrinos, dex.
+@dataclass(frozen=True)
+class EnergyScale:
+    """What a season calls the energy that the smearing's own season calls `own_season`, both log10 GeV, ascending."""
 
-    Seasons define the energy proxy differently (IC40 and IC79-2010 read 0.3 to 0.4 dex higher); without the shift
-    signal and background would be compared on two scales.
+    own_season: Float
+    season: Float
+
+    @property
+    def raised_by(self) -> Float:
+        return np.round(self.season - self.own_season, 2)
+
+    def __call__(self, log10_energy: Float) -> Float:
+        return np.asarray(log10_energy + np.interp(log10_energy, self.own_season, self.raised_by))
+
+
+def northern_energies(events: Float) -> Float:
+    """log10 energies of the observed northern background at `QUANTILES`."""
+    return np.quantile(events[events[:, 1] > NORTH_DEG, 0], QUANTILES)
+
+
+def energy_scale(data: Path, smearing: Smearing, area: Float, events: Float) -> EnergyScale:
+    """Compares northern backgrounds, each as the smearing predicts it from its season's effective area.
+
+    How far the smearing's own season lies from its prediction tells how well E^−3.7 fits, not how scales differ: that
+    much is taken off.
     """
-    folded = smear(area, kernels, ATMOSPHERIC)[:, np.sin(np.radians(10)) < SIN_DEC].sum(axis=1)
-    reached = (np.cumsum(folded) - folded / 2) / folded.sum()
-    expected = np.interp(0.5, reached, reco)
-    return float(np.round(np.median(events[events[:, 1] > 10, 0]) - expected, 2))
+    own = next(source for source in SOURCES if source.name == OWN)
+    own_events, own_area = own.read(data, own)
+    misfit = northern_energies(own_events) - smearing.northern_quantiles(own_area)
+    return EnergyScale(smearing.northern_quantiles(area) + misfit, northern_energies(events))
 
 
-def season_table(data: Path, source: Source) -> SeasonTable:
+def rebinned(counts: Float, edges: Float) -> Float:
+    """(reco, dec) counts in the bins of `RECO_EDGES`, spread evenly within the bins they come in."""
+    below = np.concatenate([np.zeros((1, counts.shape[1])), np.cumsum(counts, axis=0)])
+    return np.diff(np.array([np.interp(RECO_EDGES, edges, column) for column in below.T]).T, axis=0)
+
+
+def signal(data: Path, source: Source, area: Float, events: Float) -> tuple[Float, str]:
+    """(reco, dec) counts of an E⁻² source, and how their energies were modelled."""
+    smearing = Smearing.read(data)
+    scale = energy_scale(data, smearing, area, events)
+    counts = rebinned(smearing.folded(area, 2.0), scale(smearing.edges))
+    if source.name == OWN:
+        return counts, "energy smearing of the 10-year release's IC86_II season (its own detector configuration)"
+    low, high = scale.raised_by.min(), scale.raised_by.max()
+    return counts, (
+        f"energy smearing borrowed from the 10-year release's IC86_II season; reconstructed energies raised by "
+        f"{low:+.2f} to {high:+.2f} dex to the season's own scale, as its northern background lies against {OWN}'s"
+    )
+
+
+def true_energy_signal(area: Float) -> tuple[Float, str]:
+    """The same without smearing, for comparison only."""
+    return true_counts(area, 2.0), "no energy smearing: true energies of the signal against reconstructed background"
+
+
+def season_table(data: Path, source: Source, true_energy: bool) -> SeasonTable:
     """Everything of one season."""
     events, area = source.read(data, source)
-    with np.load(data / KDE) as file:
-        kernels = {band: file[band] for band in BANDS_DEG}
-        reco = (file["logE_reco_edges"][1:] + file["logE_reco_edges"][:-1]) / 2
-    shift = energy_shift(area, kernels, reco, events)
-    counts = smear(area, kernels, 2.0)
+    counts, how = true_energy_signal(area) if true_energy else signal(data, source, area, events)
     scale = counts.sum(axis=0).mean()  # the sky mean of α becomes 1: sin δ bins have equal solid angle
     uptime = np.loadtxt(data / f"neutrinos/icecube_10yr_ps/uptime/{source.uptime}_exp.csv", skiprows=1)
     livetime = float(np.diff(uptime, axis=1).sum() * 86400)
     histogram = np.histogram2d(events[:, 1], events[:, 0], bins=(DEC_EDGES, ENERGY_EDGES))[0]
     if int(histogram.sum()) != len(events):
         raise SystemExit(f"{source.name}: {len(events) - int(histogram.sum())} events outside the background's bins")
+    highest = peaks(events)
     return SeasonTable(
         name=source.name,
         rate_hz=len(events) / livetime,
         n_observed=len(events),
         livetime_s=livetime,
         sin_dec=SIN_DEC,
-        log10_energy=np.round(reco + shift, 10),
+        log10_energy=np.round((RECO_EDGES[1:] + RECO_EDGES[:-1]) / 2, 10),
         signal_per_dex=counts / scale / 0.1,
         true_log10_energy=TRUE_EDGES,
         effective_area_cm2=area,
         counts=histogram.astype(np.uint16),
         counts_dec_deg=DEC_EDGES,
         counts_log10_energy=ENERGY_EDGES,
-        highest_log10_energy=highest(events),
+        peaks_dec_deg=highest[:, 1],
+        peaks_log10_energy=highest[:, 0],
+        peaks_window_deg=NARROWEST_DEG,
         n_51_100=sky_mean_count(area),
-        smearing=f"{source.note}; reconstructed energies shifted by {shift:+.2f} dex "
-        "to the season's northern background",
+        smearing=how,
         source=provenance(data, source),
     )
 
@@ -166,10 +228,29 @@ def sky_mean_count(area: Float) -> float:
     return float(ERG51_100MPC_GEV_CM2 * (area * weight[:, None]).sum(axis=0).mean())
 
 
-def highest(events: Float) -> Float:
-    """(b,) highest log10 energy per declination bin."""
-    out = np.full(DEC_EDGES.size - 1, -np.inf)
-    np.maximum.at(out, np.clip(np.searchsorted(DEC_EDGES, events[:, 1], "right") - 1, 0, out.size - 1), events[:, 0])
+def peaks(events: Float) -> Float:
+    """Events that are the highest of some declination band of half width `NARROWEST_DEG` or more, by declination.
+
+    A band holds an event and none higher when the nearest higher one to the south and the nearest to the north lie
+    farther apart than its width. Of equal energies the northernmost counts as the highest.
+    """
+    ordered = events[np.argsort(events[:, 1], kind="stable")]
+    dec = ordered[:, 1]
+    rank = np.argsort(np.argsort(ordered[:, 0], kind="stable"))
+    gap = nearest_higher(rank, dec) + nearest_higher(rank[::-1], -dec[::-1])[::-1]
+    return ordered[gap > 2 * NARROWEST_DEG]
+
+
+def nearest_higher(rank: NDArray[np.int64], dec_deg: Float) -> Float:
+    """Degrees from each event to the nearest before it of higher rank; infinite where there is none."""
+    out = np.full(rank.size, np.inf)
+    higher: list[int] = []  # descending in rank
+    for i in range(rank.size):
+        while higher and rank[higher[-1]] < rank[i]:
+            higher.pop()
+        if higher:
+            out[i] = dec_deg[i] - dec_deg[higher[-1]]
+        higher.append(i)
     return out
 
 
@@ -188,8 +269,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path, nargs="?", default=Path("src/llama/data/icecube_tables.h5"))
+    parser.add_argument("--true-energy", action="store_true", help="leave out the energy smearing, for comparison")
     args = parser.parse_args()
-    tables = IceCubeTables({source.name: season_table(args.data, source) for source in SOURCES})
+    tables = IceCubeTables({source.name: season_table(args.data, source, args.true_energy) for source in SOURCES})
     IceCubeTablesFile().write(tables, args.out)
     for name, season in tables.seasons.items():
         counts = np.interp(np.sin(np.radians([-60, -30, 0, 30, 60])), SIN_DEC, fluence_counts(season))

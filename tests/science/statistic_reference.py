@@ -25,7 +25,8 @@ def uniform_season(counts_per_dex: float = 50.0) -> SeasonTable:
         name="uniform", rate_hz=4e-3, n_observed=int(counts.sum()), livetime_s=1e7, sin_dec=grid, log10_energy=dex,
         signal_per_dex=np.full((dex.size, 100), 1 / 7), true_log10_energy=np.linspace(2, 8, 61),
         effective_area_cm2=np.full((60, 100), 1e5), counts=counts, counts_dec_deg=edges, counts_log10_energy=energies,
-        highest_log10_energy=np.full(180, 8.0), n_51_100=1.1, smearing="none", source="made up for a test",
+        peaks_dec_deg=(edges[1:] + edges[:-1]) / 2, peaks_log10_energy=np.full(180, 8.0), peaks_window_deg=0.5,
+        n_51_100=1.1, smearing="none", source="made up for a test",
     )  # fmt: skip
 
 
@@ -78,18 +79,38 @@ def radial_grid(mu: float, sigma: float, points: int = 240) -> tuple[np.ndarray,
 
 
 def background_density(season: SeasonTable, search: Search, dec: float, energy: float) -> float:
-    """P_emp from the bins, each counted by the part of it inside the window; at least one event."""
-    delta, width = search.declination_window_deg, search.energy_window_dex
+    """P_emp from the bins, each counted by the part of it inside the window; at least one event; times the bias."""
+    delta = search.declination_window_deg
     low, high = max(np.degrees(dec) - delta, -90), min(np.degrees(dec) + delta, 90)
-
-    def share(edges: np.ndarray, a: float, b: float) -> np.ndarray:
-        return np.clip(np.minimum(edges[1:], b) - np.maximum(edges[:-1], a), 0, None) / np.diff(edges)
-
-    in_dec = share(season.counts_dec_deg, low, high)
-    in_energy = share(season.counts_log10_energy, np.log10(energy) - width, np.log10(energy) + width)
-    inside = max(float(in_dec @ season.counts.astype(float) @ in_energy), 1.0)
     solid_angle = 2 * np.pi * (np.sin(np.radians(high)) - np.sin(np.radians(low)))
-    return inside / (season.n_observed * solid_angle * 2 * width * energy * np.log(10))
+    band = share(season.counts_dec_deg, low, high) @ season.counts.astype(float)
+    inside = max(in_window(season, search, band, np.log10(energy)), 1.0)
+    width = 2 * search.energy_window_dex * energy * np.log(10)
+    return smoothing_bias(season, search, dec, band) * inside / (season.n_observed * solid_angle * width)
+
+
+def share(edges: np.ndarray, a: float, b: float) -> np.ndarray:
+    """Part of each bin between a and b."""
+    return np.clip(np.minimum(edges[1:], b) - np.maximum(edges[:-1], a), 0, None) / np.diff(edges)
+
+
+def in_window(season: SeasonTable, search: Search, band: np.ndarray, log_energy: float) -> float:
+    width = search.energy_window_dex
+    return float(band @ share(season.counts_log10_energy, log_energy - width, log_energy + width))
+
+
+def smoothing_bias(season: SeasonTable, search: Search, dec: float, band: np.ndarray) -> float:
+    """Mean over the band's events of a/P_emp, over the same mean for events spread as P_emp says, floor left out."""
+    edges = season.counts_log10_energy
+    centre = (edges[1:] + edges[:-1]) / 2
+    step = season.log10_energy[1] - season.log10_energy[0]
+    grid = np.concatenate([[season.log10_energy[0] - step], season.log10_energy, [season.log10_energy[-1] + step]])
+    column = [linear(season.sin_dec, row, np.sin(dec)) for row in season.signal_per_dex]
+    signal = np.interp(centre, grid, [0, *column, 0])
+    counts = np.array([in_window(season, search, band, x) for x in centre]) / (2 * search.energy_window_dex)
+    floor = np.maximum(counts, 1 / (2 * search.energy_window_dex))
+    found, expected = (signal * band / np.diff(edges) / floor).sum(), (signal * counts / floor).sum()
+    return float(found / expected) if found > 0 and expected > 0 else 1.0
 
 
 def cell_of(skymap: SkyMap, theta: np.ndarray, phi: np.ndarray) -> np.ndarray:

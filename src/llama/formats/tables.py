@@ -12,7 +12,7 @@ from llama.formats.errors import FormatError
 from llama.science.response import IceCubeTables, SeasonTable
 
 FORMAT = "llama-icecube-tables"
-VERSION = 1
+VERSION = 2
 
 
 class TableError(FormatError):

@@ -35,7 +35,9 @@ class SeasonTable:
         effective_area_cm2: (t, d) for ν_μ + ν̄_μ, in true energy.
         counts: (b, c) background events in bins of declination and log10 energy.
         counts_dec_deg: (b + 1,) uniform bin edges. counts_log10_energy: (c + 1,) uniform bin edges.
-        highest_log10_energy: (b,) highest event of each declination bin, −inf where there is none.
+        peaks_dec_deg, peaks_log10_energy: (p,) events, by ascending declination, among which are the highest of every
+            declination band with a half width of at least peaks_window_deg.
+        peaks_window_deg: see there.
         n_51_100: neutrinos this season would see on average of 1e51 erg (10 to 1e8 GeV) at 100 Mpc.
         smearing: how the reconstructed energy was modelled, for people; results quote it.
         source: where the numbers come from, for people.
@@ -53,7 +55,9 @@ class SeasonTable:
     counts: NDArray[np.uint16]
     counts_dec_deg: Float
     counts_log10_energy: Float
-    highest_log10_energy: Float
+    peaks_dec_deg: Float
+    peaks_log10_energy: Float
+    peaks_window_deg: float
     n_51_100: float
     smearing: str
     source: str
