@@ -1,0 +1,194 @@
+"""Pairs and larger sets of neutrinos: against the unexpanded equation, closed forms, and what must not matter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import factorial
+
+import mpmath
+import numpy as np
+import pytest
+from ensemble_reference import ensemble_b
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_coincidence import CBC, GPS, SEASON, TRIGGER, UNIFORM, isotropic, rough_map, take
+
+from llama.science.cluster import log_symmetric_polynomials
+from llama.science.coincidence import coincidence
+from llama.science.observed import GWTrigger, Neutrinos
+from llama.science.poisson import log_counts, log_q1
+from llama.science.psf import unit_vectors
+from llama.science.skymap import SkyMap
+
+
+def bunch(n: int, apart_deg: float, sigma_deg: float, seed: int = 0, dec: float = 0.3) -> Neutrinos:
+    """Neutrinos around one direction within 100 s of the merger."""
+    rng = np.random.default_rng(seed)
+    return Neutrinos(
+        GPS + rng.uniform(-100, 100, n),
+        1.0 + rng.normal(0, np.radians(apart_deg), n) / np.cos(dec),
+        dec + rng.normal(0, np.radians(apart_deg), n),
+        np.radians(sigma_deg) * rng.uniform(0.7, 1.5, n),
+        3e3 * rng.uniform(0.5, 2, n),
+    )
+
+
+@pytest.mark.parametrize(
+    ("skymap", "neutrinos", "order", "mpc"),
+    [
+        (isotropic(200.0, 50.0), bunch(2, 1, 2.0), 7, None),
+        (isotropic(40.0, 10.0), bunch(6, 1, 2.0), 8, None),
+        (rough_map(mu=60.0), bunch(3, 0.6, 0.5), 10, None),
+        (rough_map(mu=60.0), bunch(2, 2, 3.0), 10, 60.0),
+        (rough_map(mu=60.0), bunch(4, 6, 4.0), 9, 40.0),
+    ],
+)
+def test_against_the_unexpanded_equation(skymap, neutrinos, order, mpc):
+    search = CBC if mpc is None else replace(CBC, distance_mode="pinned")
+    skymap = replace(skymap, distmean_mpc=mpc)
+    result = coincidence(skymap, TRIGGER, neutrinos, SEASON, search)
+    against = result.log_background + np.logaddexp(0, result.log_lambda)
+    slow = np.log(ensemble_b(skymap, SEASON, search, GPS, neutrinos, against, order, mpc))
+    assert result.ensemble.log_b == pytest.approx(slow, abs=1e-3)
+    assert result.ensemble.log_b > np.logaddexp.reduce(result.log_b - np.logaddexp(0, result.log_lambda))
+
+
+def test_a_pair_on_an_isotropic_map_and_response_is_a_closed_form():
+    pair, mpc = bunch(2, 1, 2.0, seed=4), 50.0
+    search = replace(CBC, distance_mode="pinned")
+    sky = replace(isotropic(mpc, 5.0), distmean_mpc=mpc)
+    result = coincidence(sky, TRIGGER, pair, UNIFORM, search)
+    overlap = np.log(shared_density(pair)) - np.log(4 * np.pi)
+    counts = log_counts(2, np.array(search.count_max_mpc2 / mpc**2), search.log_nu_span)[1]
+    signal = -np.log(7 * np.log(10) * pair.energy_gev)  # the uniform season's a, 7 decades wide
+    against = result.log_background + np.logaddexp(0, result.log_lambda) + np.log(500)
+    delays = pair.gps_s - GPS
+    shared = 500 - (max(*delays, 0) - min(*delays, 0))
+    log_b = np.log(shared / 500 / search.beaming) + overlap + counts + (signal - against).sum()
+    expected = _log_odds(result, log_b)
+    assert result.log_odds_pairs[0, 1] == pytest.approx(expected, abs=2e-4)
+
+
+def _log_odds(result, log_b: float) -> float:
+    return float(np.log(0.3) + log_b - np.log(0.3 * np.exp(result.log_complement) + 0.7))
+
+
+def shared_density(pair: Neutrinos) -> float:
+    """∫ PSF_1 PSF_2 dΩ = C_1 C_2 4π sinh K/K e^{−κ_1−κ_2}, K = |κ_1 μ_1 + κ_2 μ_2|."""
+    kappa = 1 / pair.sigma_rad**2
+    k = mpmath.mpf(float(np.linalg.norm(kappa @ unit_vectors(pair.ra_rad, pair.dec_rad))))
+    norm = [mpmath.mpf(float(x)) / (2 * mpmath.pi * (1 - mpmath.exp(-2 * mpmath.mpf(float(x))))) for x in kappa]
+    return float(norm[0] * norm[1] * 4 * mpmath.pi * mpmath.sinh(k) / k * mpmath.exp(-mpmath.mpf(float(kappa.sum()))))
+
+
+@pytest.mark.parametrize("n", [1e-20, 1e-6, 0.3, 1.0, 7.0, 200.0])
+def test_counts_are_poisson_averaged_over_the_energy_prior(n):
+    span = CBC.log_nu_span
+    found = log_counts(5, np.array(n), span)
+    assert found[0] == pytest.approx(float(log_q1(n, span)), abs=1e-12)
+    mpmath.mp.dps = 40
+    for k in range(1, 6):
+        low = mpmath.mpf(n) * mpmath.exp(-mpmath.mpf(span))
+        exact = mpmath.gammainc(k, low, mpmath.mpf(n)) / mpmath.mpf(span)
+        assert found[k - 1] == pytest.approx(float(mpmath.log(exact)), abs=1e-10 * factorial(k))
+
+
+@given(st.lists(st.floats(-600, 50), min_size=1, max_size=8))
+def test_symmetric_polynomials_are_the_coefficients_of_the_product(logs):
+    found = log_symmetric_polynomials(np.array(logs)[:, None])[:, 0]
+    product = [mpmath.mpf(1)]
+    for value in logs:
+        u = mpmath.exp(mpmath.mpf(value))
+        product = [a + b * u for a, b in zip([*product, mpmath.mpf(0)], [mpmath.mpf(0), *product], strict=True)]
+    for one, exact in zip(found, product, strict=True):
+        if np.isfinite(one):
+            assert one == pytest.approx(float(mpmath.log(exact)), abs=1e-8)
+
+
+def test_no_neutrinos_no_pairs():
+    empty = Neutrinos(*[np.empty(0)] * 5)
+    for search in (CBC, replace(CBC, strangers=False)):
+        result = coincidence(rough_map(), TRIGGER, empty, SEASON, search)
+        assert result.ensemble.log_b == -np.inf and result.ensemble.log_odds == -np.inf
+        assert result.log_odds_pairs.shape == (0, 0)
+        assert result.p_astro_after is not None and result.p_astro_after <= 0.3
+
+
+def test_a_pair_says_more_than_its_members():
+    one = bunch(1, 0, 2.0)
+    twice = Neutrinos(*(np.repeat(getattr(one, name), 2) for name in Neutrinos.__dataclass_fields__))
+    alone, both = (coincidence(rough_map(mu=60.0), TRIGGER, each, SEASON, CBC) for each in (one, twice))
+    assert both.ensemble.log_b > np.log(2) + alone.ensemble.log_b
+    assert both.event.log_odds == pytest.approx(both.ensemble.log_odds, abs=1e-12)  # two have no triple
+    assert both.p_astro_after > alone.p_astro_after
+
+
+@pytest.mark.parametrize("strangers", [True, False])
+def test_an_unrelated_neutrino_changes_no_joint_term(strangers):
+    search = replace(CBC, strangers=strangers)
+    near = bunch(3, 1, 2.0)
+    far = Neutrinos(np.array([GPS]), np.array([1.0 + np.pi]), np.array([-0.3]), np.radians([0.5]), np.array([3e3]))
+    more = Neutrinos(*(np.concatenate([getattr(near, n), getattr(far, n)]) for n in Neutrinos.__dataclass_fields__))
+    alone, beside = (coincidence(hemisphere(), TRIGGER, each, SEASON, search) for each in (near, more))
+    assert beside.ensemble.log_b == pytest.approx(alone.ensemble.log_b, abs=1e-9)
+    if strangers:
+        assert beside.ensemble.log_odds == pytest.approx(alone.ensemble.log_odds, abs=1e-9)
+        assert beside.p_astro_after == pytest.approx(alone.p_astro_after, abs=1e-12)
+
+
+def hemisphere() -> SkyMap:
+    """A map that is all but zero on one side of the sky."""
+    density = np.where(np.isin(np.arange(12) % 4, (0, 1)), 1.0, 1e-9)
+    return SkyMap(
+        np.zeros(12, np.uint8),
+        np.arange(12),
+        density / density.sum() / (np.pi / 3),
+        distmu=np.full(12, 60.0),
+        distsigma=np.full(12, 15.0),
+        distnorm=np.full(12, 1e-5),
+    )
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.permutations(range(5)), st.integers(0, 5))
+def test_the_order_of_neutrinos_does_not_matter(order, seed):
+    neutrinos = bunch(5, 2, 2.0, seed=seed)
+    first = coincidence(rough_map(mu=60.0), TRIGGER, neutrinos, SEASON, CBC)
+    second = coincidence(rough_map(mu=60.0), TRIGGER, take(neutrinos, list(order)), SEASON, CBC)
+    assert second.ensemble.log_b == pytest.approx(first.ensemble.log_b, abs=1e-9)
+    assert second.event.log_odds == pytest.approx(first.event.log_odds, abs=1e-9)
+
+
+def test_pairs_too_far_apart_in_time_share_no_source():
+    pair = replace(bunch(2, 0.1, 2.0), gps_s=GPS + np.array([-251.0, 251.0]))
+    result = coincidence(rough_map(mu=60.0), TRIGGER, pair, SEASON, CBC)
+    assert np.all(result.log_odds_pairs == -np.inf)
+    assert np.isfinite(result.log_odds).all()
+
+
+def test_every_distance_mode_has_pairs_of_the_same_size():
+    pair = bunch(2, 1, 2.0)
+    sky = isotropic(100.0, 5.0)
+    by_mode = {
+        mode: coincidence(sky, TRIGGER, pair, SEASON, replace(CBC, distance_mode=mode)).ensemble.log_b
+        for mode in ("map", "pinned")
+    }
+    assert by_mode["map"] == pytest.approx(by_mode["pinned"], abs=0.1)
+    marginal = coincidence(sky, GWTrigger(GPS, 9.0, None), pair, SEASON, replace(CBC, distance_mode="marginal"))
+    assert np.isfinite(marginal.log_odds_pairs[0, 1])
+
+
+def test_stranger_pairs_of_the_published_form_against_a_sum_over_shells():
+    pair, search = bunch(2, 1, 2.0), replace(CBC, strangers=False, source_rate_mpc3_s=1e-9)
+    result = coincidence(isotropic(500.0, 50.0), TRIGGER, pair, UNIFORM, search)
+    r = np.geomspace(1e-3, search.horizon_mpc(search.e_gw_max_eu), 20001)
+    counts = np.exp(log_counts(2, search.count_max_mpc2 / r**2, search.log_nu_span)[1])
+    volume = np.trapezoid(r**3 * counts, np.log(r))
+    signal = -np.log(7 * np.log(10) * pair.energy_gev)
+    shared = 500 - abs(pair.gps_s[1] - pair.gps_s[0])
+    log_pair = np.log(1e-9 / search.beaming * shared * shared_density(pair) * volume)
+    log_pair += (signal - result.log_background - np.log(500)).sum()
+    expected = np.logaddexp.reduce([*result.log_lambda, log_pair])
+    weights = result.ensemble.weights
+    assert float(weights.chance_neutrino - weights.noise) == pytest.approx(expected, abs=1e-3)
+    assert log_pair > result.log_lambda.max() - 5  # or the test would say nothing
