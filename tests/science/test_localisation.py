@@ -37,17 +37,21 @@ def test_a_circle_has_the_areas_of_its_density(where, sigma_rad):
         assert credible_area_deg2(m, p) == pytest.approx(cap_deg2(sigma_rad, p), rel=0.04)
 
 
-@pytest.mark.parametrize("other_deg", [2.0, 5.0, 20.0])
-def test_a_circle_overlaps_others_as_the_closed_form_says(other_deg):
+@pytest.mark.parametrize("sigma_deg", [0.01, 0.5, 4.0, 20.0])
+@pytest.mark.parametrize("ratio", [0.5, 1.25, 5.0])
+@pytest.mark.parametrize("distance", [0.0, 1.5, 3.0])
+def test_a_circle_overlaps_others_as_the_closed_form_says(sigma_deg, ratio, distance):
     """∫ vMF₁ vMF₂ = C₁C₂ 4π sinh K/K, K = |κ₁μ₁ + κ₂μ₂| (SCIENCE 8)."""
-    sigma, second, psi = math.radians(4.0), math.radians(other_deg), math.radians(6.0)
+    sigma = math.radians(sigma_deg)
+    second, psi = ratio * sigma, distance * sigma
     m = circle(1.0, 0.3, {sigma: 1.0}, {})
     found = overlap_nodes(SkyTree.of(m), unit_vectors([1.0], [0.3 + psi]), np.array([second])).log_integral()[0]
     k1, k2 = 1 / sigma**2, 1 / second**2
-    joint = math.sqrt(k1**2 + k2**2 + 2 * k1 * k2 * math.cos(psi))
-    log_c = [math.log(k / (4 * math.pi)) - k - math.log(-math.expm1(-2 * k) / 2) for k in (k1, k2)]
-    log_sinh = joint + math.log(-math.expm1(-2 * joint) / 2)
-    assert found == pytest.approx(sum(log_c) + math.log(4 * math.pi / joint) + log_sinh, abs=4e-3)
+    joint = math.sqrt((k1 - k2) ** 2 + 4 * k1 * k2 * math.cos(psi / 2) ** 2)
+    log_c = sum(math.log(k / (4 * math.pi)) - math.log(-math.expm1(-2 * k) / 2) for k in (k1, k2))
+    lost = -4 * k1 * k2 * math.sin(psi / 2) ** 2 / (joint + k1 + k2)  # joint − κ₁ − κ₂, without cancellation
+    expected = log_c + math.log(4 * math.pi / joint) + lost + math.log(-math.expm1(-2 * joint) / 2)
+    assert found == pytest.approx(expected, abs=0.02)
 
 
 @settings(max_examples=30, deadline=None)

@@ -22,7 +22,7 @@ from llama.science.skymap_cells import from_cells, merge_siblings
 Index = NDArray[np.int64]
 
 START_ORDER = 2
-_STEP = 0.4  # a cell's side over the scale on which the density changes there
+_STEP = 0.4  # a cell's side over the scale on which the density changes; ln of overlaps is then good to 0.02
 _SHARE = 1e-7  # cells that can hold no more than this are fine enough
 _MAX_SIGMA_RAD = math.pi
 
@@ -128,8 +128,8 @@ def _too_coarse(order: int, ipix: Index, centre: Float, sigma: Float, weight: Fl
 
 
 def _mean_density(order: NDArray[np.uint8], ipix: Index, centre: Float, sigma: Float, weight: Float) -> Float:
-    """Mean over each cell, from the centres of its sixteen grandchildren (of fewer at the finest orders)."""
-    deeper = np.minimum(MAX_ORDER - order.astype(np.int64), 2)
+    """Mean over each cell, from the centres of its four children; at the finest order, its own."""
+    deeper = np.minimum(MAX_ORDER - order.astype(np.int64), 1)
     density = np.empty(order.size)
     for levels in np.unique(deeper):
         cells = np.flatnonzero(deeper == levels)
