@@ -20,7 +20,7 @@ from llama.science.antenna import AntennaPattern
 from llama.science.healpix import directions_of
 from llama.science.overlap import Nodes
 from llama.science.quadtree import SkyTree
-from llama.science.radial import Likely, Marginal, Points
+from llama.science.radial import Likely, Marginal, OfCountAndDistance, Points
 from llama.science.search import Search
 
 Float = NDArray[np.float64]
@@ -76,6 +76,15 @@ class Directional:
     def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
         """(most, m) the same for k! Q_k, k = 1 … most."""
         return self._scaled(points.direction, alpha, lambda scale: self.best.log_counts(points, scale, most))
+
+    def log_average(self, log_f: OfCountAndDistance, points: Points, alpha: Float) -> Float:
+        """(k, m) ln ⟨f⟩ of any functions: distances are f_A times those of the best direction."""
+        amplitude = self.pattern.amplitude(points.direction)
+        heard = np.flatnonzero(amplitude > _NULL)
+        values = self.best.exact_log_average(log_f, alpha[heard], amplitude[heard])
+        result = np.full((values.shape[0], alpha.size), -np.inf)
+        result[:, heard] = values + 3 * np.log(amplitude[heard]) - self.log_mean_cube
+        return result
 
     def mean_q_some(self) -> float:
         """⟨Q_{≥1}⟩ over the map, weighted with where mergers are heard."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from llama.science.directional import heard_anywhere
 from llama.science.distance import conditional_moments
 from llama.science.observed import GWTrigger, check_trigger
+from llama.science.percell import PerCell
 from llama.science.quadtree import SkyTree
-from llama.science.radial import Likely, PerCell, Pinned, Radial
+from llama.science.radial import Likely, Pinned, Radial
 from llama.science.response import SeasonTable, alpha
 from llama.science.search import Search
 from llama.science.skymap import SkyMap

@@ -66,6 +66,25 @@ class SkyTree:
         """(m,) ln of each node's mean density, sr⁻¹."""
         return np.asarray(self.log_probability - np.log(_AREA_SR[self.order()]))
 
+    def covering(self, order: int) -> Index:
+        """Nodes of one order and the cells that are coarser: together they hold all of the map."""
+        if order + 1 >= self.level.size:
+            return np.flatnonzero(self.cell >= 0)
+        coarse = np.flatnonzero(self.cell[: self.level[order]] >= 0)
+        return np.concatenate([coarse, np.arange(self.level[order], self.level[order + 1])])
+
+    def ancestors(self, nodes: Index, order: int) -> Index:
+        """For each node the one of this order that holds it; a node that is no finer is its own."""
+        result = nodes.copy()
+        if order + 1 >= self.level.size:
+            return result
+        first, last = self.level[order], self.level[order + 1]
+        fine = np.flatnonzero(nodes >= last)
+        steps = np.searchsorted(self.level, nodes[fine], side="right") - 1 - order
+        parent = self.ipix[nodes[fine]] >> (2 * steps)
+        result[fine] = first + np.searchsorted(self.ipix[first:last], parent)
+        return result
+
     def cells_below(self, nodes: Index) -> Index:
         """Nodes that are cells and lie in any of the given ones, or are one of them."""
         inside = np.zeros(self.cell.size, np.bool_)
