@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
-from typed import EVENT_ID, LLAMA, contents, copied, environment, fresh_event, loads, typed
+from typed import EVENT_ID, LLAMA, contents, copied, environment, fresh_event, journal, loads, typed
 
 from llama.app import DEMO_ALERT, packaged
 
@@ -129,7 +130,7 @@ NOTICES: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "retraction": (
         "--alert",
         lambda data: (data / JSON / "igwn_gwalert_retraction.json").read_bytes(),
-        "to stop work on the event: llama event veto",
+        " veto --why retracted",
     ),
     "another observatory": (
         "--alert",
@@ -219,6 +220,23 @@ LISTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 }
 
 
+def test_what_the_search_cannot_use_is_named(home: Path, made: Path, tmp_path: Path) -> None:
+    lists: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+        "band": (
+            lambda found: found["neutrinos"][1].update(energy=1e12),
+            "neutrino {} has energy 1e+12 GeV, outside the search's band of ",
+        ),
+        "season": (lambda found: found.update(season="IC99"), "no response table for season 'IC99'; there are "),
+    }
+    for name, (change, _) in lists.items():
+        edit(copied(made, tmp_path, name), change, home)
+    said = typed("run", "-o", f"{tmp_path}/", "-f", "SIGNIFICANCE", home=home, status=1)
+    i3event = loads(made / LIST)["neutrinos"][1]["i3event"]
+    for name, (_, message) in lists.items():
+        line = next(line for line in said.splitlines() if f" {name}: {RESULT} failed" in line)
+        assert message.format(i3event) in line
+
+
 def test_adopted_lists_that_cannot_be_change_no_number(home: Path, made: Path, tmp_path: Path) -> None:
     """Each is refused by name; what was made before stays."""
     for name, (change, _) in LISTS.items():
@@ -252,6 +270,58 @@ def test_shared_files_that_contradict(
     assert (event / RESULT).read_bytes() == (made / RESULT).read_bytes()
 
 
+@pytest.mark.parametrize("setting", ["LLAMA_SEARCH", "LLAMA_POPULATIONS"])
+def test_a_setting_that_names_no_file_is_named_at_once(home: Path, made: Path, tmp_path: Path, setting: str) -> None:
+    before = journal(made)
+    said = typed("run", "-o", made, home=home, status=1, **{setting: str(tmp_path / "nothing")})
+    name = setting.removeprefix("LLAMA_").lower()
+    assert f"${setting}: {name} is {tmp_path}/nothing, which cannot be read (No such file or directory)" in said
+    assert said.count("\n") == 1
+    assert journal(made) == before
+
+
+RETRACTED = {
+    "igwn_retraction.json": lambda data: (data / JSON / "igwn_gwalert_retraction.json").read_bytes(),
+    "lvc_gcn_retraction.xml": lambda data: (data / "notices/lvk_voevent/MS181101ab-4-Retraction.xml").read_bytes(),
+}
+
+
+def test_a_retraction_says_how_to_stop_work_on_its_event(home: Path, data: Path, tmp_path: Path) -> None:
+    event = fresh_event(tmp_path / "current_run", home)
+    notice = tmp_path / "retraction.json"
+    record = json.loads((data / JSON / "igwn_gwalert_retraction.json").read_bytes())
+    notice.write_text(json.dumps(record | {"superevent_id": EVENT_ID}))
+    said = typed("skymap_info", "--alert", notice, home=home, status=1)
+    command = said.strip().rpartition("llama ")[2]
+    assert command == f"event {EVENT_ID} veto --why retracted"
+    shutil.copy(notice, event / "igwn_retraction.json")
+    home_of_event = tmp_path
+    said = typed("event", EVENT_ID, home=home_of_event)
+    assert f"RETRACTED: igwn_retraction.json of {record['time_created'][:10]}" in said
+    assert f"to stop it: llama event {event} veto --why retracted" in said
+    typed(*command.split(), home=home_of_event)
+    said = typed("event", EVENT_ID, home=home_of_event)
+    assert "VETOED: retracted; nothing more is made until" in said
+    assert "work on it goes on" not in said
+    typed("run", "-o", event, home=home_of_event)
+    assert not (event / LIST).exists()
+
+
+@pytest.mark.parametrize("name", RETRACTED)
+def test_a_retraction_of_another_event_is_named_as_that(
+    home: Path, made: Path, data: Path, tmp_path: Path, name: str
+) -> None:
+    event = copied(made, tmp_path)
+    (event / name).write_bytes(RETRACTED[name](data))
+    typed("event", event, "adopt", name, home=home)
+    said = typed("event", event, home=home)
+    assert f"{name} takes back " in said
+    assert f"not this event ({EVENT_ID})" in said
+    assert "RETRACTED" not in said
+    (event / name).write_text("hello")
+    assert f"{name} cannot be read: " in typed("event", event, home=home)
+
+
 def test_a_journal_with_garbage_and_a_torn_line_reads(home: Path, made: Path, tmp_path: Path) -> None:
     event = copied(made, tmp_path)
     path = event / ".llama" / "journal.jsonl"
@@ -260,6 +330,34 @@ def test_a_journal_with_garbage_and_a_torn_line_reads(home: Path, made: Path, tm
     assert "journal line 4 is not JSON" in typed("event", event, "check", home=home, status=1)
     typed("run", "-o", event, home=home)
     assert contents(event) == contents(made)
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def test_a_journal_that_is_lost_is_named_and_the_event_can_start_again(
+    home: Path, made: Path, tmp_path: Path, how: str
+) -> None:
+    event = copied(made, tmp_path / "run")
+    path = event / ".llama" / "journal.jsonl"
+    path.unlink() if how == "deleted" else path.write_bytes(b"")
+    for action in (["check"], ["repair"], [], ["veto"]):
+        said = typed("event", event, *action, home=home, status=1)
+        assert f"the journal of {event} is {'gone' if how == 'deleted' else 'empty'}" in said
+        assert said.count("\n") == 1
+    assert "the journal of" in typed("run", "-o", event, home=home, status=1)
+    assert contents(event) == contents(made)
+    aside = event.rename(tmp_path / "aside")
+    words = ["--alert", aside / "igwn_alert.json", "-d", event.parent, "--flags", "DEFAULT"]
+    typed("skymap_info", *words, home=home)
+    typed("run", "-o", event, home=home)
+    assert contents(event) == contents(made)
+
+
+def test_objects_that_were_deleted_are_restored(home: Path, made: Path, tmp_path: Path) -> None:
+    event = copied(made, tmp_path)
+    shutil.rmtree(event / ".llama" / "objects")
+    assert f"{RESULT}: the kept copy is missing" in typed("event", event, "check", home=home, status=1)
+    assert f"{RESULT}: kept copy restored from the file in view" in typed("event", event, "repair", home=home)
+    assert "every byte is as recorded" in typed("event", event, "check", home=home)
 
 
 @pytest.fixture
@@ -325,6 +423,9 @@ def test_a_locale_without_unicode(home: Path, made: Path, tmp_path: Path) -> Non
     ("words", "message"),
     [
         (["event", "nosuch"], "there is no event nosuch"),
+        (["event", "chekc"], "if you meant the action: llama event check"),
+        (["event", "veto", "{made}"], "the event comes first: llama event {made} veto"),
+        (["event", "{made}", "get", "P_ASTRO", "--into", "{made}"], "is the event's own folder; say where"),
         (["event", "{made}", "frob"], "no action 'frob'"),
         (["event", "{made}", "adopt", "../../x"], "it must not be empty, start with a dot or hold a slash"),
         (["event", "{made}", "remake", "igwn_alert.json"], "comes from outside and cannot be made again"),
@@ -336,6 +437,6 @@ def test_a_locale_without_unicode(home: Path, made: Path, tmp_path: Path) -> Non
 def test_words_that_make_no_sense(home: Path, made: Path, words: list[str], message: str) -> None:
     before = contents(made)
     said = typed(*(word.format(made=made) for word in words), home=home, status=1)
-    assert message in said
+    assert message.format(made=made) in said
     assert said.count("\n") == 1
     assert contents(made) == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from toys import BOTH, CHAIN, COUNT, SOURCE, TABLE, TEXT, UPPER
 
 from llama.engine import care
 from llama.engine.claim import Owner
-from llama.engine.errors import NotYet, StorageError
+from llama.engine.errors import JournalLost, NotYet, StorageError
 from llama.engine.event import Event
 from llama.engine.flags import Flags
 from llama.engine.journal import Claimed
@@ -88,6 +89,54 @@ def test_receiving_again_restores_a_lost_object(bench: Bench) -> None:
     care.repair(bench.event, now=bench.now)
     assert bench.read(SOURCE) == "hello"
     assert care.check(bench.event) == []
+
+
+def test_objects_that_were_deleted_come_back_from_the_files_in_view(bench: Bench) -> None:
+    bench.make(UPPER, COUNT, BOTH)
+    bench.receive(source="more")
+    bench.edit(COUNT, "mine")
+    (bench.event.path / "both.txt").unlink()
+    shutil.rmtree(bench.event.store.folder)
+    found = care.check(bench.event)
+    assert sum("the kept copy is missing" in line for line in found) == 4
+    assert care.repair(bench.event, now=bench.now) == [
+        "source.txt: kept copy restored from the file in view",
+        "upper.txt: kept copy restored from the file in view",
+        "count.txt: could not be restored: no kept copy is left, only an edit by hand is; "
+        "`llama event adopt` the edit, or receive it again, or `llama event remake` it",
+        "both.txt: could not be restored: no kept copy is left, and no intact file in view is; "
+        "receive it again, or `llama event remake` it",
+        "1 earlier versions have no kept copy (pruned, or lost); nothing present needs them",
+    ]
+    assert bench.read(COUNT) == "mine"
+    for product in (COUNT, BOTH):
+        bench.event.remake(product, why="", now=bench.now)
+    bench.make(UPPER, COUNT, BOTH)
+    assert care.check(bench.event) == []
+
+
+def test_an_event_without_its_objects_goes_on(bench: Bench) -> None:
+    bench.make(UPPER)
+    shutil.rmtree(bench.event.store.folder)
+    bench.receive(source="more")
+    bench.make(UPPER)
+    assert care.check(bench.event) == []
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"kind":"Flag'])
+def test_an_emptied_journal_is_named_and_stops_no_other_event(bench: Bench, torn: bytes) -> None:
+    emptied = Event.create(bench.event.path.with_name("S9"), {"source.txt": b"x"}, Flags(), why="", now=bench.now)
+    emptied.journal.path.write_bytes(torn)
+    run = Run(bench.event.path.parent)
+    events = select(run.events(), Downselection(), CHAIN, now=bench.now)
+    runner = Runner(bench.maker, Here(bench.maker))
+    runner.once(events)
+    assert bench.read(BOTH) == "HELLO: 5 letters"
+    (said,) = runner.troubles
+    assert f"S9: the journal of {emptied.path} is empty" in said
+    with pytest.raises(JournalLost, match="start the event again"):
+        emptied.veto(None, why="", now=bench.now)
+    assert emptied.journal.path.read_bytes() == torn
 
 
 def test_shared_files_of_one_basename_are_not_mixed_up(bench: Bench, tmp_path: Path) -> None:

@@ -106,6 +106,40 @@ def test_remake_says_when_it_will_not_happen(event: Event, capsys: Capture) -> N
     assert "p_astro.json: asked for, but held: vetoed: wrong" in capsys.readouterr().out
 
 
+def test_remake_of_what_is_locked_promises_nothing(event: Event, capsys: Capture) -> None:
+    assert main(["event", "lock"]) == 0
+    assert main(["event", "remake", "SKYMAP_INFO"]) == 0
+    assert "skymap_info.json: asked for, but held: event locked" in capsys.readouterr().out
+    assert main(["event"]) == 0
+    assert "LOCKED: no reason given; all stays as it is until" in capsys.readouterr().out
+
+
+def test_prune_says_what_it_dropped(event: Event, capsys: Capture) -> None:
+    for text in ("{}", '{"BNS": 1.0}'):
+        (event.path / "p_astro.json").write_text(text)
+        assert main(["event", "adopt", "P_ASTRO"]) == 0
+    capsys.readouterr()
+    assert main(["event", "prune"]) == 0
+    assert capsys.readouterr().out == "dropped p_astro.json version 1 (2 bytes)\n"
+    assert main(["event", "prune"]) == 0
+    assert "nothing to drop" in capsys.readouterr().out
+    assert main(["event", "versions", "P_ASTRO"]) == 0
+    assert "p_astro.json  (no copy kept)" in capsys.readouterr().out
+
+
+def test_the_status_tells_a_missing_view_and_an_older_one(event: Event, capsys: Capture) -> None:
+    view = event.path / "p_astro.json"
+    for text in ("{}", '{"BNS": 1.0}'):
+        view.write_text(text)
+        assert main(["event", "adopt", "P_ASTRO"]) == 0
+    view.write_text("{}")
+    assert main(["event"]) == 0
+    assert "an older version is in view: `llama run` or `llama event repair` puts" in capsys.readouterr().out
+    view.unlink()
+    assert main(["event"]) == 0
+    assert "its file is missing: `llama run` or `llama event repair` puts it back" in capsys.readouterr().out
+
+
 def test_flags_are_shown_and_set(event: Event, capsys: Capture) -> None:
     assert main(["flags"]) == 0
     assert "role=test" in capsys.readouterr().out
@@ -154,6 +188,12 @@ def test_run_says_what_it_does_not_understand(event: Event, capsys: Capture) -> 
     assert main(["run", "-o", "nowhere/S1"]) == 1
     assert main(["run", "-o", "--downselect", "colour=blue"]) == 1
     assert "colour" in capsys.readouterr().err
+    for words in (["-n", "-1"], ["-n", "0"], ["-n", "x"], ["-j", "-3"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(["run", "-o", *words])
+        assert f"{words[1]!r} is not a whole number from 1 up" in capsys.readouterr().err
+    assert main(["run", "-o", "--downselect", "limit=-1"]) == 1
+    assert "write a whole number from 1 up" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         main(["run", "-o", "-v", "loudly"])
     assert "DEBUG" in capsys.readouterr().err
@@ -163,6 +203,9 @@ def test_run_once_makes_what_is_asked_for(event: Event) -> None:
     said = typed("run", "-o", ".", "+f", "P_ASTRO", home=event.path.parents[1])
     assert (event.path / "p_astro.json").exists()
     assert "could not be preloaded" not in said
+    history = typed("event", ".", "history", home=event.path.parents[1])
+    assert "Claimed" not in history  # something came of each
+    assert "Made      p_astro.json" in history
     assert not (event.path / "icecube_neutrino_list.json").exists()
 
 
@@ -171,6 +214,13 @@ def test_run_in_the_foreground_until_stopped(event: Event, tmp_path: Path) -> No
     child = subprocess.Popen(
         [sys.executable, "-m", "llama", "run", "-F", "-l", str(log), "+f", "P_ASTRO"],
         env={**os.environ, "TZ": "Asia/Tokyo"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert (
+        child.stdout.readline()
+        == f"llama run: keeping events * in {event.path.parent} up to date; stop with Ctrl-C\n"
     )
     for _ in range(600):
         if (event.path / "p_astro.json").exists():

@@ -157,7 +157,7 @@ def test_an_object_lost_for_good_is_said_so(bench: Bench) -> None:
     bench.event.store.drop(list(bench.event.store))
     (bench.event.path / "source.txt").unlink()
     assert care.check(bench.event)
-    assert "neither" in care.repair(bench.event, now=bench.now)[0]
+    assert "could not be restored" in care.repair(bench.event, now=bench.now)[0]
     bench.make(UPPER)
     assert "is missing" in bench.status(UPPER).why
     with pytest.raises(DamagedObject):

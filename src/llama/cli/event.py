@@ -21,20 +21,25 @@ Actions:
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.cli.arguments import count
+
 if TYPE_CHECKING:
     from llama.engine.event import Event
     from llama.engine.journal import Item
     from llama.engine.pipeline import Pipeline
+    from llama.engine.state import State
     from llama.engine.status import Status
 
 _RECENT = 12
 _MARKS = {"done": "✓", "ready": "▶", "waiting": "…", "running": "⟳", "cooling": "✗", "held": "■"}
+_UNTIL = {"done": "due again", "waiting": "looks again", "cooling": "tries again", "running": "gives up"}
 _PLAIN = {"done": "+", "ready": ">", "waiting": ".", "running": "*", "cooling": "x", "held": "#"}
 
 
@@ -46,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--why", default="", help="the reason, for the event's history")
     add("--cruft", action="store_true", help="list files that neither journal nor pipeline knows, and stop")
     add("--ascii", action="store_true", help="no characters beyond ASCII")
-    add("--version-number", "-N", type=int, metavar="N", help="with get: which version")
+    add("--version-number", "-N", type=count, metavar="N", help="with get: which version (default: the present one)")
     add("--into", type=Path, default=Path(), metavar="DIR", help="with get: where to (default: here)")
 
 
@@ -57,6 +62,7 @@ def main(args: argparse.Namespace) -> int:
 
     args.ascii = args.ascii or not _shows_unicode()
     word, action, names = _split(args.words)
+    _refuse_swapped(word, action, names)
     pipeline = app.environment().pipeline(args.pipeline or app.DEFAULT_PIPELINE_NAME)
     event = _event(word)
     if args.cruft:
@@ -94,16 +100,35 @@ def _split(words: list[str]) -> tuple[str, str, list[str]]:
     return event, action, rest
 
 
+def _refuse_swapped(word: str, action: str, names: list[str]) -> None:
+    """`llama event veto S190425z` would look for a file of that name in this folder."""
+    from llama import app
+    from llama.engine.errors import EventError
+
+    if word == "." and names and any((at / names[0] / ".llama").is_dir() for at in (Path(), app.default_run())):
+        files = "".join(f" {name}" for name in names[1:])
+        raise EventError(f"the event comes first: llama event {names[0]} {action}{files}")
+
+
 def _event(word: str) -> Event:
     """The one event meant."""
     from llama import app
-    from llama.engine.errors import EventError
+    from llama.engine.errors import EventError, NotAnEvent
     from llama.engine.event import Event
     from llama.engine.selection import target
 
     if word == ".":
-        return Event.open(Path.cwd())
-    found = target(word.rstrip("/") or word, app.default_run()).events()
+        try:
+            return Event.open(Path.cwd())
+        except NotAnEvent as error:
+            raise NotAnEvent(f"{error}; go to one, or name it: llama event EVENT") from None
+    try:
+        found = target(word.rstrip("/") or word, app.default_run()).events()
+    except EventError as error:
+        close = difflib.get_close_matches(word, _ACTIONS, n=1)
+        if not close:
+            raise
+        raise EventError(f"{error} (if you meant the action: llama event {close[0]})") from None
     if len(found) != 1:
         raise EventError(f"{word} means {len(found)} events: {', '.join(event.id for event in found) or 'none'}")
     return Event.open(found[0].path)
@@ -132,16 +157,13 @@ def _refuse_unknown(event: Event, pipeline: Pipeline, files: list[str]) -> None:
 
 
 def _status(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
-    from llama.engine.journal import Claimed
-
     found = _judged(event, pipeline)
     state = event.refresh()
     flags = " ".join(f"{name}={str(value).lower()}" for name, value in state.flags.as_dict().items())
-    print(f"{event.id}  {event.path}\nflags: {flags}\n")
+    print("\n".join([f"{event.id}  {event.path}", f"flags: {flags}", *header_lines(event, state)]), end="\n\n")
     print("\n".join(status_lines(found, args.ascii)), end="\n\n")
     print("\n".join(graph_lines(pipeline, found, args.ascii)), end="\n\n")
-    entries = [entry for entry in event.entries() if not isinstance(entry, Claimed)]
-    lines = [line for entry in entries if (line := history_line(entry))]
+    lines = [line for entry in telling(event.entries()) if (line := history_line(entry))]
     if len(lines) > _RECENT:
         print(f"({len(lines) - _RECENT} earlier entries: llama event {event.id} history)")
     print("\n".join(lines[-_RECENT:]))
@@ -154,7 +176,7 @@ def _graph(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
 
 
 def _history(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
-    for entry in event.entries():
+    for entry in telling(event.entries()):
         if line := history_line(entry):
             print(line)
         if details := getattr(entry, "traceback", ""):
@@ -181,7 +203,10 @@ def _check(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
 def _prune(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
     from llama.engine.care import prune
 
-    print(f"dropped {len(prune(event, pipeline))} contents")
+    print(
+        "\n".join(prune(event, pipeline))
+        or "nothing to drop: every content kept is that of a present file or receipt"
+    )
     return 0
 
 
@@ -194,13 +219,30 @@ def _judged(event: Event, pipeline: Pipeline) -> dict[str, Status]:
     return statuses(pipeline, state, datetime.now(UTC))
 
 
+def header_lines(event: Event, state: State) -> list[str]:
+    """What holds for the event as a whole: taken back, vetoed, locked."""
+    from llama.messengers.gw.retraction import retractions
+
+    lines = retractions(event.path)
+    vetoed = state.flags.vetoed or None in state.vetoes
+    if any(line.startswith("RETRACTED") for line in lines) and not vetoed:
+        lines.append(f"work on it goes on; to stop it: llama event {event.path} veto --why retracted")
+    if vetoed:
+        why = state.vetoes.get(None) or "no reason given"
+        lines.append(f"VETOED: {why}; nothing more is made until `llama event {event.path} unveto`")
+    if None in state.locks:
+        why = state.locks[None] or "no reason given"
+        lines.append(f"LOCKED: {why}; all stays as it is until `llama event {event.path} unlock`")
+    return lines
+
+
 def status_lines(found: dict[str, Status], ascii_only: bool) -> list[str]:
     """One line per product: mark, kind, file, why, until when."""
     marks = _PLAIN if ascii_only else _MARKS
     width = max(map(len, found), default=0)
     return [
         f"{marks[status.kind]} {status.kind:<8} {filename:<{width}}  {status.why}"
-        + (f" (until {status.until:%Y-%m-%d %H:%M:%S}Z)" if status.until else "")
+        + (f" ({_UNTIL[status.kind]} {status.until:%Y-%m-%d %H:%M:%S}Z)" if status.until else "")
         for filename, status in found.items()
     ]
 
@@ -225,6 +267,16 @@ def graph_lines(pipeline: Pipeline, found: dict[str, Status], ascii_only: bool) 
 
     roots = [product.filename for product in pipeline if not product.all_inputs]
     return [line for root in roots for line in lines(root, "", "")]
+
+
+def telling(entries: list[Item]) -> list[Item]:
+    """Without the claims of which something came, or which were handed on."""
+    from llama.engine.journal import Claimed
+
+    last = {entry.claim: place for place, entry in enumerate(entries) if hasattr(entry, "claim")}
+    return [
+        entry for place, entry in enumerate(entries) if not isinstance(entry, Claimed) or last[entry.claim] == place
+    ]
 
 
 def history_line(entry: Item) -> str:
@@ -264,8 +316,8 @@ def _adopt(event: Event, pipeline: Pipeline, filename: str, args: argparse.Names
 def _remake(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:
     event.remake(pipeline.find(filename), why=args.why, now=datetime.now(UTC))
     status = _judged(event, pipeline)[filename]
-    if status.kind == "held":
-        return f"{filename}: asked for, but held: {status.why}"
+    if status.kind != "ready":
+        return f"{filename}: asked for, but {status.kind}: {status.why}"
     return f"{filename}: will be made again by the next `llama run`"
 
 
@@ -274,7 +326,7 @@ def _versions(event: Event, pipeline: Pipeline, filename: str, args: argparse.Na
 
     return "\n".join(
         f"{version.at:%Y-%m-%d %H:%M:%S}Z {version.kind:<8} {version_name(event, filename, version)}"
-        + ("" if version.digest in event.store else "  (pruned)")
+        + ("" if version.digest in event.store else "  (no copy kept)")
         for version in versions(event, filename)
     )
 

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.cli.arguments import count
+
 if TYPE_CHECKING:
     from llama.engine.event import Event
     from llama.engine.pipeline import Pipeline
@@ -37,17 +39,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("-F", "--foreground", action="store_true", help="watch the folder and stay in the foreground")
     how.add_argument("-o", "--once", action="store_true", help="make what is ready, then end")
-    add("-n", "--newest", type=int, default=_NEWEST, metavar="N", help="the newest N events only (%(default)s)")
+    add("-n", "--newest", type=count, default=_NEWEST, metavar="N", help="the newest N events only (%(default)s)")
     only = parser.add_mutually_exclusive_group()
     only.add_argument("-f", nargs="+", metavar="PRODUCT", dest="only", help="make these products only")
     only.add_argument("+f", nargs="+", metavar="PRODUCT", dest="upto", help="these and what they are made from")
     add("-p", "--pipeline", metavar="PIPELINE", help="which pipeline (default: see --print-default-pipeline)")
     add("--downselect", metavar="KEY=VALUE,…", default="", help="which events, see --print-downselections")
-    add("-j", "--workers", type=int, metavar="N", help="processes at a time (default: one per core)")
-    add("--dry-run-dirs", action="store_true", help="print the event folders that would be run, and stop")
-    add("--dry-run-pipeline", action="store_true", help="print the products that would be made, and stop")
-    add("--print-downselections", action="store_true", help="print the keys of --downselect, and stop")
-    add("--print-default-pipeline", action="store_true", help="print the default pipeline, and stop")
+    add(
+        "-j",
+        "--workers",
+        type=count,
+        metavar="N",
+        help="processes at a time (default: see LLAMA_WORKERS)",
+    )
+    add("--dry-run-dirs", action="store_true", help="print the folders of the events meant, one a line, and stop")
+    add(
+        "--dry-run-pipeline",
+        action="store_true",
+        help="print the products that -p, -f or +f choose, in the order of making, and stop",
+    )
+    add(
+        "--print-downselections",
+        action="store_true",
+        help="print each KEY=DEFAULT of --downselect and what it means",
+    )
+    add("--print-default-pipeline", action="store_true", help="print the products of the default pipeline, and stop")
     levels = ("DEBUG", "INFO", "WARNING", "ERROR")
     add("-v", "--verbosity", metavar="LEVEL", default="INFO", type=str.upper, choices=levels, help=", ".join(levels))
     add("-l", "--logfile", type=Path, metavar="LOGFILE", help="write a log there too, always at level debug")
@@ -68,7 +84,8 @@ def main(args: argparse.Namespace) -> int:
     where = target(args.target, app.default_run())
     wanted = parse_downselection(args.downselect)
     if args.dry_run_dirs:
-        print("\n".join(str(event.path) for event in _find(where, wanted, pipeline, args.newest)))
+        for event in _find(where, wanted, pipeline, args.newest):
+            print(event.path)
         return 0
     if not (args.foreground or args.once):
         print(
@@ -105,6 +122,8 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
             return 1 if runner.troubles or runner.failures or cooling else 0
         where.run.mkdir(parents=True, exist_ok=True)
         alone = where.exact
+        what = where.pattern if alone else f"events {where.pattern}"
+        print(f"llama run: keeping {what} in {where.run} up to date; stop with Ctrl-C", flush=True)
         changes = FolderChanges(where.run / where.pattern if alone else where.run, depth=0 if alone else 1)
         runner.watch(lambda: _find(where, wanted, pipeline, args.newest), changes)
     return 1 if runner.troubles or runner.failures else 0
@@ -161,7 +180,8 @@ def _print_downselections() -> int:
     from llama.engine.selection import Downselection
 
     for field in dataclasses.fields(Downselection):
-        print(f"{field.name}={field.default if field.default is not None else 'any'}")
+        default = "any" if field.default is None else field.default
+        print(f"{f'{field.name}={default}':<20} {field.metadata['help']}")
     return 0
 
 

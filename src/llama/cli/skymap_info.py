@@ -1,4 +1,4 @@
-"""Start an event by hand: from a JSON alert, a VOEvent or GraceDB, with the sky map it carries or one of yours.
+"""Start an event by hand: from a JSON alert or a VOEvent, with the sky map it carries or one of yours.
 
 Without --flags it asks whether the event is real or a test; the answer decides what goes out to collaborators.
 An event that exists is left alone unless -c is given; what it held before is then kept as earlier versions.
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 ANSWERS = {"real": "TRIGGERED_PUBLIC", "test": "TRIGGERED_TEST"}
 QUESTION = """\
-Is this event real or a test? The answer decides what goes out to collaborators:
-  real   results may be uploaded, sent to IceCube and told to collaborators (flags TRIGGERED_PUBLIC);
-         this version sends nothing by itself, later ones act on the flags that the event has
-  test   nothing is uploaded or sent, and neutrino directions are scrambled (flags TRIGGERED_TEST)
+Is this event real or a test? The answer sets flags that decide what goes out to collaborators:
+  real   results may be uploaded, sent to IceCube and told to collaborators (flags TRIGGERED_PUBLIC)
+  test   nothing may be uploaded or sent, and neutrino directions are scrambled (flags TRIGGERED_TEST)
+This version sends nothing in either case; later ones do as the event's flags say (`llama flags` changes them).
 real or test? """
 
 
@@ -29,9 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     parser.add_argument("--alert", metavar="FILE", type=Path, help="an igwn.gwalert JSON notice, sky map embedded")
     parser.add_argument("--voevent", metavar="FILE", type=Path, help="a VOEvent of LIGO, Virgo and KAGRA (XML)")
-    parser.add_argument("--graceid", metavar="ID", help="the event's name in GraceDB, where the rest is looked up")
     parser.add_argument(
-        "--skymap", metavar="NAME", help="a sky map: a file that exists, or else the name of a file in GraceDB"
+        "--graceid",
+        metavar="ID",
+        help="the event's name; alone it needs GraceDB, to which this version has no connection",
+    )
+    parser.add_argument(
+        "--skymap",
+        metavar="NAME",
+        help="a sky map: a file that exists (a name in GraceDB needs a connection, see --graceid)",
     )
     parser.add_argument("-d", "--rundir", metavar="FOLDER", type=Path, help="where the event goes (the current run)")
     parser.add_argument(

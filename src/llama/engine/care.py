@@ -13,6 +13,8 @@ from llama.engine.pipeline import Pipeline
 from llama.engine.state import State, Version
 from llama.engine.store import digest_of, settle
 
+_AGAIN = "receive it again, or `llama event remake` it"
+
 
 def needs_repair(event: Event, state: State) -> bool:
     """Whether a view is missing or old, or had to be hashed because the journal does not know its looks.
@@ -37,6 +39,7 @@ def repair(event: Event, *, now: datetime) -> list[str]:
     """
     done: list[str] = []
     with event.writing() as state:
+        missing = any(file.digest and file.digest not in event.store for file in state.files.values())
         event.append([])  # cuts a torn line
         event.clear_scratch(state)
         with event.scratch() as scratch:
@@ -46,7 +49,19 @@ def repair(event: Event, *, now: datetime) -> list[str]:
                 _repair_file(event, filename, scratch, now, views, entries, done)
             event.append(entries)
             event.show(views)
+        if missing and (lost := _lost_versions(event, state)):
+            done.append(f"{lost} earlier versions have no kept copy (pruned, or lost); nothing present needs them")
     return done
+
+
+def _lost_versions(event: Event, state: State) -> int:
+    """How many contents that files had before are not kept (any more)."""
+    return sum(
+        version.digest not in event.store
+        for file in state.files.values()
+        for version in file.versions
+        if version.digest != file.digest
+    )
 
 
 def _repair_file(
@@ -60,14 +75,19 @@ def _repair_file(
 ) -> None:
     file = event.refresh().file(filename)
     present = event.view_digest(filename)
-    if file.digest is None or (present is not None and not file.knows(present)):
+    if file.digest is None:
         return
     if file.digest not in event.store:
         if present != file.digest:
-            done.append(f"{filename}: neither its content nor an intact copy is left; remake or receive it again")
+            edited = present is not None and not file.knows(present)
+            left = "only an edit by hand is" if edited else "and no intact file in view is"
+            advice = f"`llama event adopt` the edit, or {_AGAIN}" if edited else _AGAIN
+            done.append(f"{filename}: could not be restored: no kept copy is left, {left}; {advice}")
             return
         event.store.copy_in(event.path / filename, scratch)
         done.append(f"{filename}: kept copy restored from the file in view")
+    if present is not None and not file.knows(present):
+        return
     try:
         view = event.prepare_view(filename, file.digest, scratch)
     except DamagedObject as error:
@@ -155,6 +175,8 @@ def get_version(event: Event, filename: str, number: int | None, into: Path) -> 
     if not chosen:
         raise EventError(f"{filename} has no version {number}; there are 1 to {len(every)}")
     target = into / version_name(event, filename, chosen[0])
+    if into.resolve() == event.path.resolve():
+        raise EventError(f"{into.resolve()} is the event's own folder; say where to put the copy: --into DIR")
     if target.exists():
         raise EventError(f"{target} exists already and is left as it is")
     if chosen[0].digest not in event.store:
@@ -164,7 +186,7 @@ def get_version(event: Event, filename: str, number: int | None, into: Path) -> 
 
 
 def prune(event: Event, pipeline: Pipeline) -> list[str]:
-    """Remove contents that no present file, receipt or running maker needs; returns their digests.
+    """Remove contents that no present file, receipt or running maker needs; says, one line each, what went.
 
     A receipt is the product of a step that writes to the outside; what it was made from was published, and is kept.
     """
@@ -176,5 +198,15 @@ def prune(event: Event, pipeline: Pipeline) -> list[str]:
                 file = state.file(product.filename)
                 needed |= file.given | {version.digest for version in file.versions}
         dropped = sorted(digest for digest in event.store if digest not in needed)
+        names = {
+            version.digest: f"{filename} version {version.number}"
+            for filename, file in state.files.items()
+            for version in file.versions
+        }
+        said = [
+            f"dropped {names.get(digest, f'content {digest[:7]}, which no file ever had')}"
+            f" ({event.store.path(digest).stat().st_size} bytes)"
+            for digest in dropped
+        ]
         event.store.drop(dropped)
-        return dropped
+        return said

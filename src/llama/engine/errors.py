@@ -6,6 +6,7 @@ EngineError
 ├── DecodeError            a file does not hold what its codec expects
 ├── EventError             an event folder that cannot be used
 │   ├── NotAnEvent         no journal there
+│   ├── JournalLost        an event's journal was deleted or emptied
 │   ├── EventExists        refusing to overwrite
 │   ├── UnsupportedFileSystem
 │   ├── DamagedObject      an object whose bytes no longer match its digest
@@ -17,6 +18,7 @@ EngineError
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 
 class EngineError(Exception):
@@ -41,6 +43,17 @@ class EventError(EngineError):
 
 class NotAnEvent(EventError):
     """The folder has no journal."""
+
+
+class JournalLost(EventError):
+    """What was an event lost its journal, which is the truth: nothing here can say what was done."""
+
+    def __init__(self, event: Path, what: str) -> None:
+        super().__init__(
+            f"the journal of {event} {what}: its history, flags, vetoes and locks are lost, the files in view are "
+            "untouched. Put .llama/journal.jsonl back from a backup, or move the folder away and start the event "
+            "again from the alert file in it (`llama skymap_info`)"
+        )
 
 
 class EventExists(EventError):

@@ -19,7 +19,7 @@ from typing import Any
 
 from llama.engine.claim import Owner, is_dead
 from llama.engine.creation import build, new_folder_name, rename_new
-from llama.engine.errors import DamagedObject, EventError, NotAnEvent
+from llama.engine.errors import DamagedObject, EventError, JournalLost, NotAnEvent
 from llama.engine.filesystem import require_local, storage_errors
 from llama.engine.flags import Flags
 from llama.engine.journal import (
@@ -75,11 +75,14 @@ class Event:
 
     @classmethod
     def open(cls, path: Path) -> Event:
-        """An existing event. Raises NotAnEvent, or UnsupportedFileSystem where locks do not work."""
+        """An existing event. Raises NotAnEvent, JournalLost, or UnsupportedFileSystem where locks do not work."""
         event = cls(path)
         if not event.journal.path.is_file():
+            if event.folder.is_dir():
+                raise JournalLost(event.path, "is gone")
             raise NotAnEvent(f"{path} is not an event folder: it has no .llama/journal.jsonl")
         require_local(event.path)
+        event.refresh()
         return event
 
     @classmethod
@@ -103,7 +106,10 @@ class Event:
     # ------------------------------------------------------------------ looking
 
     def refresh(self) -> State:
-        """What the journal adds up to now. The same object each time; it goes on by itself at the next call."""
+        """What the journal adds up to now. The same object each time; it goes on by itself at the next call.
+
+        Raises NotAnEvent without a journal, JournalLost when it is empty: an event is never without an entry.
+        """
         try:
             again, items = self.journal.news()
         except FileNotFoundError:
@@ -111,6 +117,8 @@ class Event:
         if again:
             self._state = State()
         self._state.add(items)
+        if not self._state.length:
+            raise JournalLost(self.path, "is empty")
         return self._state
 
     def look(self, pipeline: Pipeline, shared: SharedDigest) -> State:

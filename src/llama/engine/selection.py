@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import fnmatch
 import glob
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from llama.engine.errors import EventError, NotAnEvent
+from llama.engine.errors import EventError, JournalLost, NotAnEvent
 from llama.engine.event import Event
 from llama.engine.pipeline import Pipeline
 from llama.engine.run import Run
 
+_NAMED = 5  # a message names so many events
 _TRUE, _FALSE, _ANY = {"true", "yes", "1"}, {"false", "no", "0"}, {"any", "none", ""}
 
 
@@ -32,10 +34,19 @@ class Target:
 
     def events(self) -> list[Event]:
         """The events there are; none is no error. Raises EventError when one is named that does not exist."""
+        if self.exact and (self.run / self.pattern).is_dir():
+            return [Event.open(self.run / self.pattern)]
         found = [event for event in Run(self.run).events() if fnmatch.fnmatchcase(event.id, self.pattern)]
         if self.exact and not found:
-            raise EventError(f"there is no event {self.pattern} in {self.run}")
+            raise EventError(f"there is no event {self.pattern} in {self.run}; {self._hint()}")
         return found
+
+    def _hint(self) -> str:
+        names = [event.id for event in Run(self.run).events()]
+        if close := difflib.get_close_matches(self.pattern, names, n=1):
+            return f"did you mean {close[0]}?"
+        more = ", …" if len(names) > _NAMED else ""
+        return f"there are {', '.join(names[:_NAMED])}{more}" if names else "there are no events yet"
 
 
 def target(word: str | None, default_run: Path) -> Target:
@@ -60,39 +71,39 @@ def target(word: str | None, default_run: Path) -> Target:
 
 @dataclass(frozen=True)
 class Downselection:
-    """What an event must be to be run; None does not matter.
+    """What an event must be to be run; None (written `any`) does not matter."""
 
-    Attributes:
-        manual, vetoed: the event's flag (a veto of the whole event counts as vetoed).
-        fileexists: file names that must be there, joined by `+`.
-        fhnameexists: products (by any of their names) that must be there, joined by `+`.
-        eventid_filter: a pattern for the event id.
-        sec_since_v0_gt, sec_since_v0_lt: seconds since the event was made are more, less than this.
-        sec_since_mod_gt, sec_since_mod_lt: the same since anything happened to it.
-        modbefore, modafter: something last happened to it before, after this time (UTC).
-        invert: take those that do not match instead.
-        limit: at most so many, newest first.
-    """
-
-    manual: bool | None = False
-    vetoed: bool | None = None
-    fileexists: str | None = None
-    fhnameexists: str | None = None
-    eventid_filter: str | None = None
-    sec_since_v0_gt: float | None = None
-    sec_since_v0_lt: float | None = None
-    sec_since_mod_gt: float | None = None
-    sec_since_mod_lt: float | None = None
-    modbefore: datetime | None = None
-    modafter: datetime | None = None
-    invert: bool = False
-    limit: int | None = None
+    manual: bool | None = field(default=False, metadata={"help": "true, false: the event's flag manual"})
+    vetoed: bool | None = field(
+        default=None, metadata={"help": "true, false: the event is vetoed, by its flag or as a whole"}
+    )
+    fileexists: str | None = field(default=None, metadata={"help": "names of files that must be there, joined by +"})
+    fhnameexists: str | None = field(
+        default=None, metadata={"help": "products, by any of their names, that must be there, joined by +"}
+    )
+    eventid_filter: str | None = field(default=None, metadata={"help": "a pattern for the event id, such as S19*"})
+    sec_since_v0_gt: float | None = field(default=None, metadata={"help": "made more than so many seconds ago"})
+    sec_since_v0_lt: float | None = field(default=None, metadata={"help": "made less than so many seconds ago"})
+    sec_since_mod_gt: float | None = field(
+        default=None, metadata={"help": "nothing has happened to it for so many seconds"}
+    )
+    sec_since_mod_lt: float | None = field(
+        default=None, metadata={"help": "something happened to it in the last so many seconds"}
+    )
+    modbefore: datetime | None = field(
+        default=None, metadata={"help": "something last happened to it before this time (UTC, 2026-01-02T03:04)"}
+    )
+    modafter: datetime | None = field(
+        default=None, metadata={"help": "something last happened to it after this time"}
+    )
+    invert: bool = field(default=False, metadata={"help": "true: take those that do not match instead"})
+    limit: int | None = field(default=None, metadata={"help": "at most so many, newest first"})
 
 
 def parse_downselection(text: str, base: Downselection | None = None) -> Downselection:
     """Read `key=value,key=value`; raises EventError that names the keys there are."""
     chosen: dict[str, object] = {}
-    kinds = {field.name: str(field.type) for field in dataclasses.fields(Downselection)}
+    kinds = {item.name: str(item.type) for item in dataclasses.fields(Downselection)}
     for word in filter(None, text.split(",")):
         key, equals, value = word.partition("=")
         if key not in kinds or not equals:
@@ -114,7 +125,11 @@ def _value(kind: str, text: str) -> object:
     if "datetime" in kind:
         at = datetime.fromisoformat(text)
         return at if at.tzinfo else at.replace(tzinfo=UTC)
-    return float(text) if "float" in kind else int(text) if "int" in kind else text
+    if "int" in kind:
+        if not text.isdecimal() or int(text) == 0:
+            raise ValueError("write a whole number from 1 up")
+        return int(text)
+    return float(text) if "float" in kind else text
 
 
 def select(
@@ -142,7 +157,7 @@ def _matching(events: Iterable[Event], wanted: Downselection, pipeline: Pipeline
             matches = all(_tests(event, wanted, pipeline, now)) is not wanted.invert
         except NotAnEvent:  # moved away this moment
             continue
-        except OSError:  # it may not be read: whoever works on it will say so
+        except (OSError, JournalLost):  # it cannot be read: whoever works on it will say so
             matches = True
         if matches:
             yield event

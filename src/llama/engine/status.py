@@ -70,11 +70,11 @@ def _status(product: Product[Any], pipeline: Pipeline, state: State, now: dateti
     if status := _running(file, state, now) or _held(product, file, state):
         return status
     if not pipeline.makes(product):
-        return _from_elsewhere(product, file)
+        return _from_elsewhere(product, file, state)
     inputs = current_inputs(product, state)
     reason = _reason(product, file, inputs, now)
     if reason is None and (waits_for is None or file.outside):
-        return Status(Kind.DONE, _origin(file), file.due)
+        return Status(Kind.DONE, _origin(file) + _oddity(product, state), file.due)
     if reason is not None and (status := _offline(product, state)):
         return status
     if why := _waits(product, state, waits_for):
@@ -132,9 +132,9 @@ def _held(product: Product[Any], file: FileState, state: State) -> Status | None
     return None
 
 
-def _from_elsewhere(product: Product[Any], file: FileState) -> Status:
+def _from_elsewhere(product: Product[Any], file: FileState, state: State) -> Status:
     if file.digest is not None:
-        return Status(Kind.DONE, _origin(file))
+        return Status(Kind.DONE, _origin(file) + _oddity(product, state))
     return Status(Kind.WAITING, "comes from outside" if product.make is None else "not asked for in this run")
 
 
@@ -143,6 +143,20 @@ def _origin(file: FileState) -> str:
         return ""
     latest = file.versions[-1]
     return f"{'made' if not file.outside else latest.kind.lower()} {_clock(latest.at)}, version {latest.number}"
+
+
+def _oddity(product: Product[Any], state: State) -> str:
+    """What is to be known of the file in view when it is not the present content; the runner mends that."""
+    file = state.file(product.filename)
+    present = state.observed.views.get(product.filename, file.digest)
+    if present == file.digest:
+        return ""
+    if present is None:
+        return "; its file is missing: `llama run` or `llama event repair` puts it back"
+    return (
+        "; an older version is in view: `llama run` or `llama event repair` puts this one back, "
+        "`llama event adopt` makes the older one count"
+    )
 
 
 def _reason(product: Product[Any], file: FileState, inputs: Mapping[str, str], now: datetime) -> str | None:

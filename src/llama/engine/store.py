@@ -36,7 +36,7 @@ class Store:
         return self.path(digest).exists()
 
     def __iter__(self) -> Iterator[str]:
-        return (entry.name for entry in os.scandir(self.folder))
+        return (entry.name for entry in (os.scandir(self.folder) if self.folder.is_dir() else ()))
 
     def take(self, source: Path, digest: str) -> Path:
         """Move a finished, fsynced file in; when this returns it is there to stay. A damaged one is replaced."""
@@ -45,6 +45,7 @@ class Store:
             source.unlink()
         else:
             source.chmod(0o444)
+            self.folder.mkdir(exist_ok=True)  # somebody may have deleted it
             source.rename(target)
             fsync_folder(self.folder)
         return target

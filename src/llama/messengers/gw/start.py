@@ -115,7 +115,7 @@ def _agree(graceid: str | None, alerts: list[Alert]) -> None:
         if alert.is_retraction:
             raise StartError(
                 f"this is a retraction of {alert.graceid}, from which no event is made; "
-                "to stop work on the event: llama event veto"
+                f"to stop work on the event: llama event {alert.graceid} veto --why retracted"
             )
     named = {alert.graceid for alert in alerts} | ({graceid} if graceid else set())
     if len(named) > 1:
