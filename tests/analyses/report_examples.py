@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
-from llama.science.search import Search
+from llama.science.search import Search, as_parameters
 from llama.science.times import mjd_from_gps, utc_from_gps
 
 GPS = 1032434331.5  # 2012-09-23, inside IC86-2012
@@ -82,7 +82,6 @@ def significance(rows: tuple[NeutrinoRow, ...], p_values: dict[int, float] | Non
     coverage = {"complete": True, "covered_s": 1000.0, "season": "IC86-2012", "source": "icecube-3yr", "why": ""}
     gw |= changes.pop("gw", {})
     coverage |= changes.pop("coverage", {})
-    search = {name: value for name, value in vars(Search()).items() if value is not None}
     return {
         "search_type": "opa", "event_id": gw["event_id"], "graceid": gw["graceid"], "event_time": gw["event_time"],
         "gps_time": GPS, "odds_ratio": 1e-4, "log_odds_ratio": -9.21, "p_value": p_event,
@@ -96,6 +95,6 @@ def significance(rows: tuple[NeutrinoRow, ...], p_values: dict[int, float] | Non
         },
         "inputs": {
             "gw_skymap_info": gw, "neutrino_info": [], "neutrino_list": coverage,
-            "search_parameters": search | {"ΔE": 0.29162115354365997, "δω": 2.5714285714285716, "εmin": 10.0},
+            "search_parameters": as_parameters(Search(), 3.67e-3),
         },
     } | changes  # fmt: skip

@@ -66,6 +66,14 @@ def test_the_distance_is_mentioned_as_it_was_used(data: Path, mode: str, words: 
     assert words in one_line(circular(report))
 
 
+def test_background_of_other_detectors_is_called_that(data: Path) -> None:
+    content = significance(real_neutrinos(data, 2), {1: 0.01})
+    assert "same population and detectors" in one_line(circular(read_report(content)))
+    content["p_value_table"] = content["p_value_table"] | {"name": "opa/bns/o4/any/IC86-2012"}
+    text = one_line(circular(read_report(content)))
+    assert "table opa/bns/o4/any/IC86-2012 (all detectors together)" in text and "and detectors" not in text
+
+
 def test_a_limit_is_called_a_limit(data: Path) -> None:
     content = significance(real_neutrinos(data, 2), {1: 0.0}, p_value=0.0, p_value_text="<1/12000")
     assert "p-value below 1/12000 for" in one_line(circular(read_report(content)))

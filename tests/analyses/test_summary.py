@@ -109,13 +109,23 @@ def test_a_direction_is_given_only_where_something_coincides(data: Path) -> None
 
 def test_sigma_and_false_alarm_rate_are_shown_when_given(data: Path) -> None:
     neutrinos = real_neutrinos(data, 5)
-    given: dict[str, Any] = {"significance_sigma": 2.25, "far_joint_hz": 1.2e-9}
+    given: dict[str, Any] = {
+        "significance_sigma": 2.25,
+        "far_joint_hz": 1.2e-9,
+        "far_joint": {"alerts": "significant alerts, bns", "rate_hz": 1e-7, "source": "", "upper_limit": False},
+    }
     result = dict(page(read_report(significance(neutrinos, {2: 0.0123}, **given)), "1.2.3", None, None)["result"])
-    assert (
-        result["p-value"].startswith("0.012 (2.2 σ, one-sided), from") and "1 in 26 years" in result["false alarms"]
-    )
+    assert result["p-value"].startswith("0.012 (2.2 σ, one-sided), from")
+    assert result["false alarms"] == "1.2e-09 Hz, once in 26 years (significant alerts, bns)"
     without = page(read_report(significance(neutrinos)), "1.2.3", None, None)["result"]
     assert "false alarms" not in dict(without) and "σ" not in dict(without)["p-value"]
+
+
+def test_the_energy_limit_is_shown_with_its_distance(data: Path) -> None:
+    given = {"energy_erg": [1.2e51, 3e52], "distance_mpc": 40.0, "distance_std_mpc": 7.0, "counts": 2.3}
+    report = read_report(significance(real_neutrinos(data, 1), isotropic_energy_limit_range=given))
+    result = dict(page(report, "1.2.3", None, None)["result"])
+    assert result["E_iso for 2.3 events"] == "1.2e+51 to 3.0e+52 erg at 40 ± 7 Mpc, in muon neutrinos"
 
 
 def test_every_parameter_of_a_search_has_words() -> None:

@@ -167,22 +167,31 @@ def _sensitivity(report: Report) -> list[str]:
         return []
     low, high = given["flux_sensitivity"]
     energies = energy_range(*given["sensitive_energy_range"])
+    energy = (
+        f" At the distance of the sky map, 2.3 events correspond to an isotropic energy in muon neutrinos of "
+        f"{report.energy_limit}."
+        if report.energy_limit is not None
+        else ""
+    )
     return [
         f"The sensitivity of IceCube to a point source with an E^-2 spectrum (E^2 dN/dE, muon neutrinos and "
         f"antineutrinos, 2.3 expected events) ranges from {low:.2g} to {high:.2g} GeV cm^-2 over the 90% region of "
         f"the sky map. 90% of the neutrinos of such a source that IceCube would detect have energies of {energies}."
+        f"{energy}"
     ]
 
 
 def _meaning(report: Report) -> str:
     if report.blinded or report.p_value is None:
         return "No false alarm rate follows from this search."
+    detectors = "" if report.background is not None and report.background.pooled else " and detectors"
+    rate = f": {report.false_alarms}" if report.false_alarms is not None else ""
     return (
         "The p-values measure the consistency of the track events with background: simulated gravitational-wave sky "
-        "maps of the same population and detectors with scrambled neutrinos. The overall p-value accounts for "
+        f"maps of the same population{detectors} with scrambled neutrinos. The overall p-value accounts for "
         "the number of neutrinos in the window. Neither it nor those of single events are corrected for the number "
         "of alerts and sky maps searched, or for other searches. The false alarm rate of a coincidence is its "
-        "p-value times the rate of gravitational-wave alerts of the same class."
+        f"p-value times the rate of gravitational-wave alerts of the same class{rate}."
     )
 
 

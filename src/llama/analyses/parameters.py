@@ -52,6 +52,8 @@ PHRASES = (
     Phrase("SNR scale of noise triggers", ("bggw_snr_scale",), _number("")),
     Phrase("detectors' antenna pattern used", ("antenna_pattern",), _yes),
     Phrase("rate of background neutrinos", ("ratebgnu",), _number("Hz")),
+    Phrase("rate of significant alerts of this kind", ("ratealert",), _number("Hz")),
+    Phrase("rate of low-significance alerts", ("ratealertlow",), _number("Hz")),
     Phrase("neutrino energies accepted", ("εmin", "εmax"), _range("GeV")),
     Phrase("background counted within, energy", ("ΔE",), _number("dex")),
     Phrase("background counted within, declination", ("δω",), _number("deg")),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llama.analyses.wording import NOT_AVAILABLE, counted, p_for_people
+from llama.analyses.wording import NOT_AVAILABLE, counted, p_for_people, per_second
 
 R90_PER_SIGMA = math.sqrt(2.0 * math.log(10.0))
 """Radius holding 90 % of a two-dimensional Gaussian, in units of its sigma: 2.145966."""
@@ -61,9 +61,42 @@ class Background:
     events: int
     sky_maps: int | None
 
+    @property
+    def pooled(self) -> bool:
+        """Whether events of all sets of detectors stand in for a table of the alert's own."""
+        return "any" in self.name.split("/")
+
     def __str__(self) -> str:
         maps = "an unrecorded number of sky maps" if self.sky_maps is None else counted(self.sky_maps, "sky map")
         return f"{counted(self.events, 'background event')} on {maps}"
+
+
+@dataclass(frozen=True, slots=True)
+class FalseAlarms:
+    """How often a coincidence as significant comes about by chance, per second, among which alerts; with
+    `upper_limit` it is less often than that."""
+
+    rate_hz: float
+    alerts: str
+    upper_limit: bool
+
+    def __str__(self) -> str:
+        return f"{'below ' if self.upper_limit else ''}{per_second(self.rate_hz)} ({self.alerts})"
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyLimit:
+    """Isotropic energy in muon neutrinos that would have given 2.3 of them: least and greatest over the map's 90 %
+    region, at the map's mean distance."""
+
+    low_erg: float
+    high_erg: float
+    distance_mpc: float
+    distance_std_mpc: float
+
+    def __str__(self) -> str:
+        distance = f"{self.distance_mpc:.0f} ± {self.distance_std_mpc:.0f} Mpc"
+        return f"{self.low_erg:.1e} to {self.high_erg:.1e} erg at {distance}"
 
 
 @dataclass(frozen=True)
@@ -77,8 +110,8 @@ class Report:
         p_text: the p-value for people.
         p_reason: which background it rests on or why there is none, as the result says it.
         background: what all p-values were read from; None when there are none.
-        sigma: the p-value as a one-sided Gaussian significance; None when not given.
-        far_joint_hz: how often a coincidence as significant comes about by chance, per second; None when not given.
+        sigma: the p-value as a one-sided Gaussian significance; None when there is none.
+        false_alarms, energy_limit: None when the result has none.
         population: the kind of source the search assumed: `bns`, `nsbh`, `bbh`, `cbc`, `burst`; None when not given.
         best_direction: most probable direction of the source (RA, Dec in degrees); see `direction`.
         complete: whether the neutrino data cover the whole window and are final; `coverage_why` says why not.
@@ -104,7 +137,7 @@ class Report:
     p_reason: str
     background: Background | None
     sigma: float | None
-    far_joint_hz: float | None
+    false_alarms: FalseAlarms | None
     p_astro_before: float | None
     p_astro_after: float | None
     population: str | None
@@ -112,6 +145,7 @@ class Report:
     notes: tuple[str, ...]
     best_direction: tuple[float, float] | None
     flux_sensitivity: Mapping[str, Any] | None
+    energy_limit: EnergyLimit | None
     complete: bool
     covered_s: float
     season: str | None
@@ -159,7 +193,8 @@ class Report:
     def p_basis(self) -> str:
         """What the p-value rests on, or why there is none."""
         if self.background is not None:
-            return f"from {self.background}, table {self.background.name}"
+            pooled = " (all detectors together)" if self.background.pooled else ""
+            return f"from {self.background}, table {self.background.name}{pooled}"
         return self.p_reason or "reason not recorded"
 
     @property
@@ -190,11 +225,12 @@ def read_report(significance: Mapping[str, Any], *, role: str = "observation") -
         p_reason=str(significance.get("p_value_reason") or ""),
         background=_background(significance.get("p_value_table")),
         sigma=significance.get("significance_sigma"),
-        far_joint_hz=significance.get("far_joint_hz"),
+        false_alarms=_false_alarms(significance),
         population=significance.get("population"),
         distance_mode=str(significance.get("distance_mode") or NOT_AVAILABLE),
         notes=tuple(significance.get("notes") or ()),
         flux_sensitivity=significance.get("neutrino_flux_sensitivity_range"),
+        energy_limit=_energy_limit(significance.get("isotropic_energy_limit_range")),
         parameters=significance["inputs"].get("search_parameters") or {},
         **_alert(gw),
         **_data(significance["inputs"].get("neutrino_list") or {}),
@@ -236,6 +272,20 @@ def _background(table: Mapping[str, Any] | None) -> Background | None:
     if table is None:
         return None
     return Background(str(table["name"]), int(table["events"]), table.get("sky_maps"))
+
+
+def _false_alarms(significance: Mapping[str, Any]) -> FalseAlarms | None:
+    rate_hz, among = significance.get("far_joint_hz"), significance.get("far_joint")
+    if rate_hz is None or among is None:
+        return None
+    return FalseAlarms(float(rate_hz), str(among["alerts"]), bool(among["upper_limit"]))
+
+
+def _energy_limit(given: Mapping[str, Any] | None) -> EnergyLimit | None:
+    if given is None:
+        return None
+    low, high = given["energy_erg"]
+    return EnergyLimit(low, high, given["distance_mpc"], given["distance_std_mpc"])
 
 
 def _rows(singles: Sequence[Mapping[str, Any]], event_p_text: str) -> tuple[Row, ...]:

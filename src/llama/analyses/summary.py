@@ -21,7 +21,6 @@ MAX_NOTES = 6
 MAX_NOTE_LENGTH = 300
 MAX_PARAMETERS = 40
 COLUMNS = (*(column for column in LIST_COLUMNS if column.name != "sigma"), *SIGNIFICANCE_COLUMNS)
-SECONDS_PER_YEAR = 31557600.0
 DISTANCE_MODES = {
     "map": "map (per direction, from the sky map)",
     "pinned": "pinned (the map's mean distance)",
@@ -97,15 +96,17 @@ def _significance(report: Report) -> list[tuple[str, str]]:
         return [("p-value", f"none: {report.p_basis}")]
     not_a_result = f"; no result, since {report.nothing_coincides}" if report.blinded else ""
     pairs = [("p-value", f"{report.p_text}{_sigma(report)}, {report.p_basis}{not_a_result}")]
-    if report.far_joint_hz is not None:
-        years = f", 1 in {1 / (report.far_joint_hz * SECONDS_PER_YEAR):.2g} years" if report.far_joint_hz > 0 else ""
-        pairs.append(("false alarms", f"{report.far_joint_hz:.1e} Hz{years}, for coincidences as significant"))
+    if report.false_alarms is not None:
+        pairs.append(("false alarms", str(report.false_alarms)))
     return pairs
 
 
 def _sigma(report: Report) -> str:
-    """One-sided Gaussian significance, where it says anything: not for limits, nor below 0."""
-    return f" ({report.sigma:.1f} σ, one-sided)" if report.sigma is not None and report.sigma > 0 else ""
+    """One-sided Gaussian significance, where it says anything: not below 0."""
+    if report.sigma is None or report.sigma <= 0:
+        return ""
+    more_than = "> " if report.p_text.startswith("<") else ""
+    return f" ({more_than}{report.sigma:.1f} σ, one-sided)"
 
 
 def _coincident(report: Report) -> str:
@@ -135,7 +136,10 @@ def _limits(report: Report) -> list[tuple[str, str]]:
         return []
     low, high = given["flux_sensitivity"]
     energies = energy_range(*given["sensitive_energy_range"])
-    return [("sensitivity", f"E² F = {low:.2g} to {high:.2g} GeV cm⁻² over the 90 % region (E⁻², {energies})")]
+    shown = [("sensitivity", f"E² F = {low:.2g} to {high:.2g} GeV cm⁻² over the 90 % region (E⁻², {energies})")]
+    if report.energy_limit is not None:
+        shown.append(("E_iso for 2.3 events", f"{report.energy_limit}, in muon neutrinos"))
+    return shown
 
 
 def _input(

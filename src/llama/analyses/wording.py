@@ -8,6 +8,7 @@ WINDOW_S = 500.0
 """Half of the search window around the gravitational-wave time, seconds."""
 
 NOT_AVAILABLE = "n/a"
+_SECONDS_PER_YEAR = 31557600.0
 _FULLY_COVERED_S = 2.0 * WINDOW_S - 0.05
 
 
@@ -87,6 +88,13 @@ def found(count: int, covered_s: float, noun: str = "neutrino") -> str:
             f"{counted(count, noun)} in {window}, but no good data cover it" if count else f"no data cover {window}"
         )
     return f"{counted(count, noun) if count else f'no {noun}'} {within(covered_s)}"
+
+
+def per_second(rate_hz: float) -> str:
+    """A rate, and for a rare thing how many years it takes: `1.2e-09 Hz, once in 26 years`."""
+    text = f"{rate_hz:.1e} Hz"
+    years = 1.0 / (rate_hz * _SECONDS_PER_YEAR) if rate_hz > 0 else 0.0
+    return f"{text}, once in {float(f'{years:.2g}'):,.0f} years" if years >= 2 else text
 
 
 def capitalised(text: str) -> str:

@@ -15,6 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Make the event and say where it is, what it says, and how to look at it."""
     from llama.analyses.gw_neutrino import SIGNIFICANCE
+    from llama.analyses.report import read_report
+    from llama.analyses.wording import format_odds, found
     from llama.app import demo
 
     event = demo()
@@ -22,10 +24,10 @@ def main(args: argparse.Namespace) -> int:
     if not path.exists():
         print(f"the demo event is in {event.path}, but has no {path.name}: `llama event {event.path}` says why")
         return 1
-    result = SIGNIFICANCE.codec.read(path)
+    report = read_report(SIGNIFICANCE.codec.read(path))
     print(f"event     {event.path}")
-    print(f"p-value   {result['p_value_text']}   ({result['p_value_reason']})")
-    print(f"odds      {result['odds_ratio']:.3g}, from {len(result['single_neutrino'])} neutrinos within 500 s")
+    print(f"p-value   {report.p_text}   ({report.p_basis})")
+    print(f"odds      {format_odds(report.log_odds)}, from {found(len(report.rows), report.covered_s)}")
     print("\nTo look at it:")
     print(f"  llama event {event.path}")
     print(f"  {event.path}/summary_lvc-I3.pdf          one page")

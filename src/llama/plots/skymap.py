@@ -217,9 +217,10 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def _draw_words(figure: Any, caption: Caption, zoom: Zoom) -> None:
     style: dict[str, Any] = {"va": "center", "parse_math": False}  # names may hold dollar signs
-    figure.text(0.02, 0.905, caption.title, fontsize=13, fontweight="bold", **style)
-    figure.text(0.98, 0.905, caption.time, fontsize=10, ha="right", **style)
-    figure.text(0.02, 0.858, caption.result, fontsize=9, **style)
+    title, result = (0.905, 0.858) if caption.warning else (0.945, 0.89)
+    figure.text(0.02, title, caption.title, fontsize=13, fontweight="bold", **style)
+    figure.text(0.98, title, caption.time, fontsize=10, ha="right", **style)
+    figure.text(0.02, result, caption.result, fontsize=9, **style)
     figure.text(0.98, 0.025, f"ICRS; {caption.version}", fontsize=7, ha="right", color="#555555", **style)
     middle, bottom = _MAIN[0] + _MAIN[2] / 2, _MAIN[1] + _MAIN[3] / 2
     figure.text(middle, 0.15, "RA (deg) along the equator", fontsize=8, ha="center", **style)
