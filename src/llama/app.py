@@ -259,7 +259,7 @@ def draw_background(maps: Path, out: Path, *, season: str, events: int, workers:
     from tqdm import tqdm
 
     from llama.analyses.gw_neutrino import ICECUBE_TABLES
-    from llama.analyses.significance import search_digest
+    from llama.analyses.pvalues import response_digest, search_digest
     from llama.engine.step import read
     from llama.formats.errors import FormatError
     from llama.formats.populations import write_table
@@ -288,6 +288,7 @@ def draw_background(maps: Path, out: Path, *, season: str, events: int, workers:
         "season": season,
         "rate_hz": repr(table.rate_hz),
         "search_digest": search_digest(search),
+        "response_digest": response_digest(table),
         "distance_mode": study.distance_mode,
         "provenance": f"{events} events, {len(paths)} sky maps, scrambled neutrinos of {season}, p_astro 1",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,11 @@ import pytest
 
 from llama.formats.errors import FormatError
 from llama.formats.populations import BackgroundRow, PopulationsFile, read_table, table_name, write_table
-from llama.science.populations import BackgroundTable, Populations, most_likely_population
+from llama.science.populations import BackgroundTable, Conditions, Populations, TableKind, most_likely_population
 
 
 def _table(name: str = "opa/bns/o4/H1L1V1/IC86-2011", digest: str = "abc") -> BackgroundTable:
-    return BackgroundTable(name, np.array([0.0, 1e-36, 2.0]), 4.74e-3, digest, "map", "three events", 2)
+    return BackgroundTable(name, np.array([0.0, 1e-36, 2.0]), 4.74e-3, digest, "map", "three events", "def", 2)
 
 
 def test_hdf5_round_trip_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -25,7 +26,7 @@ def test_hdf5_round_trip_gives_the_same_bytes(tmp_path: Path) -> None:
     table = again.tables["opa/bns/o4/H1L1V1/IC86-2011"]
     np.testing.assert_array_equal(table.statistics, [0.0, 1e-36, 2.0])
     assert (table.rate_hz, table.search_digest, table.provenance) == (4.74e-3, "abc", "three events")
-    assert table.sky_maps == 2
+    assert (table.sky_maps, table.response_digest) == (2, "def")
 
 
 def test_a_file_that_is_no_hdf5_is_named(tmp_path: Path) -> None:
@@ -74,29 +75,58 @@ def test_a_table_with_nan_or_out_of_order_is_refused() -> None:
             BackgroundTable("x", np.array(values), 1.0, "", "map", "")
 
 
-def test_choice_needs_everything_to_fit() -> None:
+FIT = Conditions("abc", "def", "map")
+KIND = TableKind.named("opa/bns/o4/H1L1V1/IC86-2011")
+
+
+def test_the_table_of_its_own_kind_comes_first() -> None:
+    populations = Populations(
+        {_table().name: _table(), (other := _table(name="opa/bns/o4/H1L1/IC86-2011")).name: other}
+    )
+    choice = populations.choose(KIND, FIT)
+    assert choice.table is populations.tables[KIND.name]
+    assert choice.reason == "background table opa/bns/o4/H1L1V1/IC86-2011, 3 events"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"population": "bbh"}, "no background table opa/bbh/o4/H1L1V1/IC86-2011; there are: opa/bns"),
+        ({"season": "IC79-2010"}, "no background table opa/bns/o4/H1L1V1/IC79-2010"),
+        ({"search_type": "subthreshold"}, "no background table subthreshold/bns"),
+        ({"run": "o3"}, "no background table opa/bns/o3"),
+        ({"search_digest": "xyz"}, "made with other search parameters"),
+        ({"response_digest": "xyz"}, "made with another detector response"),
+        ({"distance_mode": "marginal"}, "is for distance mode map"),
+    ],
+)
+def test_choice_needs_everything_but_the_detectors_to_fit(change: dict[str, str], says: str) -> None:
     populations = Populations({_table().name: _table()})
-    fit = {
-        "search_type": "opa",
-        "population": "bns",
-        "run": "o4",
-        "instruments": ("V1", "H1", "L1"),
-        "season": "IC86-2011",
-        "search_digest": "abc",
-        "distance_mode": "map",
-    }
-    assert populations.choose(**fit).table is populations.tables[_table().name]  # type: ignore[arg-type]
-    for name, value, says in [
-        ("population", "bbh", "no background table opa/bbh/o4/H1L1V1/IC86-2011"),
-        ("instruments", (), "no instruments"),
-        ("instruments", ("H1",), "no background table opa/bns/o4/H1/IC86-2011"),
-        ("season", "IC79-2010", "no background table"),
-        ("search_digest", "xyz", "other search parameters"),
-        ("distance_mode", "marginal", "is for distance mode map"),
-    ]:
-        choice = populations.choose(**(fit | {name: value}))  # type: ignore[arg-type]
-        assert choice.table is None
-        assert says in choice.reason
+    kind = replace(KIND, **{name: value for name, value in change.items() if hasattr(KIND, name)})
+    fit = replace(FIT, **{name: value for name, value in change.items() if hasattr(FIT, name)})
+    choice = populations.choose(kind, fit)
+    assert choice.table is None
+    assert says in choice.reason
+
+
+@pytest.mark.parametrize("detectors", ["H1", "H1K1L1", "unknown"])
+def test_other_detectors_fall_back_to_all_together_and_say_so(detectors: str) -> None:
+    one, two = (
+        _table(),
+        replace(_table(name="opa/bns/o4/H1L1/IC86-2011"), statistics=np.array([0.0, 1.0]), sky_maps=4),
+    )
+    odd = _table(name="opa/bns/o4/L1V1/IC86-2011", digest="xyz")
+    far = _table(name="opa/bbh/o4/H1L1/IC86-2011")
+    populations = Populations({table.name: table for table in (one, two, odd, far)})
+    choice = populations.choose(replace(KIND, detectors=detectors), FIT)
+    assert choice.table is not None
+    assert choice.table.name == "opa/bns/o4/any/IC86-2011"
+    np.testing.assert_array_equal(choice.table.statistics, [0.0, 0.0, 1e-36, 1.0, 2.0])
+    assert choice.table.sky_maps == (None if one.sky_maps is None else one.sky_maps + 4)
+    assert (
+        choice.reason
+        == f"all detectors together (H1L1, H1L1V1), 5 events, for want of opa/bns/o4/{detectors}/IC86-2011"
+    )
 
 
 @pytest.mark.parametrize(

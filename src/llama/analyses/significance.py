@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,29 +10,33 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from llama.analyses.pvalues import LARGEST_LOG, AlertClass, conditions, event_p_value, p_of, table_kind
 from llama.engine.errors import NotYet
-from llama.formats.records import to_json
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
-from llama.science.coincidence import (
-    CoincidenceResult,
-    GWTrigger,
-    LogWeights,
-    Neutrinos,
-    coincidence,
-    most_probable_direction,
+from llama.science.coincidence import CoincidenceResult, coincidence, most_probable_direction
+from llama.science.hypotheses import LogWeights
+from llama.science.limits import energy_limit_erg
+from llama.science.observed import GWTrigger, Neutrinos
+from llama.science.populations import BackgroundTable, Populations, most_likely_population
+from llama.science.response import (
+    UPPER_LIMIT_COUNTS,
+    IceCubeTables,
+    SeasonTable,
+    flux_sensitivity,
+    sensitive_energies_gev,
 )
-from llama.science.populations import BackgroundTable, Populations, TableChoice, most_likely_population
-from llama.science.pvalue import PValue, p_value
-from llama.science.response import IceCubeTables, SeasonTable, flux_sensitivity, sensitive_energies_gev
 from llama.science.search import Search, as_parameters
 from llama.science.searches import Searches
-from llama.science.skymap import SkyMap, centres, credible_level
+from llama.science.skymap import SkyMap, centres, credible_level, mean_distance
+from llama.science.window import search_window_s
 
 SEARCH_TYPE = "opa"
 _LOOK_AGAIN = timedelta(days=30)
+_SLACK_S = 1e-3
 
 
 def significance(
@@ -55,40 +58,35 @@ def significance(
         # A new list ends the wait at once; this is only how often to say so again
         raise NotYet(f"no neutrino data for this event: {neutrinos.why}", now + _LOOK_AGAIN)
     season = tables.season(neutrinos.season)
-    arrays = kernel_arrays(neutrinos)
     population = most_likely_population(p_astro, info.group)
     chosen = searches.choose(population)
     search = chosen.search
-    trigger = GWTrigger(info.gps_time, None, _astrophysical(p_astro))
+    uncovered = _uncovered(search, info, neutrinos)
+    arrays = kernel_arrays(neutrinos, (search.energy_min_gev, search.energy_max_gev))
+    trigger = GWTrigger(info.gps_time, None, _astrophysical(p_astro), info.instruments)
     result = coincidence(skymap, trigger, arrays, season, search)
-    choice = populations.choose(
-        search_type=SEARCH_TYPE,
-        population=population,
-        run=search.run,
-        instruments=info.instruments,
-        season=season.name,
-        search_digest=search_digest(search),
-        distance_mode=result.mode,
-    )
+    kind = table_kind(SEARCH_TYPE, population, search.run, info.instruments, season.name)
+    choice = populations.choose(kind, conditions(search, season, result.mode))
     return {
         "search_type": SEARCH_TYPE,
         "event_id": info.event_id,
         "graceid": info.graceid,
         "event_time": info.event_time,
         "gps_time": info.gps_time,
-        **_odds(result.log_odds_event),
-        **_event_p(choice, result.log_odds_event),
-        **_original_weights(result.event_weights),
+        **_odds(result.event.log_odds),
+        **event_p_value(choice, result.event.log_odds, AlertClass.of(info, chosen.record)),
+        **_original_weights(result.event.weights),
         "p_astro": {"before": result.p_astro_before, "after": result.p_astro_after},
         "population": population,
         "search": {"name": search.name, "why": chosen.why},
         "distance_mode": result.mode,
-        "notes": list(result.notes),
+        "notes": [*uncovered, *result.notes],
         "single_neutrino": [
             _single(row, info.gps_time, result, i, choice.table) for i, row in enumerate(neutrinos.neutrinos)
         ],
         "most_probable_direction": _direction(result, arrays),
         "neutrino_flux_sensitivity_range": _sensitivity(skymap, season),
+        **_energy_limit(skymap, season),
         "inputs": _inputs(info, neutrinos, search, season),
     }
 
@@ -103,9 +101,17 @@ def _inputs(info: SkymapInfo, neutrinos: NeutrinoList, search: Search, season: S
     }
 
 
-def search_digest(search: Search) -> str:
-    """Short digest of every parameter: a background table fits only the search that made it."""
-    return hashlib.sha256(to_json(search)).hexdigest()[:12]
+def _uncovered(search: Search, info: SkymapInfo, neutrinos: NeutrinoList) -> list[str]:
+    """A note when the list does not reach as far as the search looks; ValueError when they have no time in common."""
+    first, last = (info.gps_time + reach for reach in search_window_s(search))
+    windows = (
+        f"the search looks at GPS {first:.2f} to {last:.2f}, the neutrino list covers {neutrinos.start_gps:.2f} to "
+        f"{neutrinos.stop_gps:.2f}"
+    )
+    if not max(first, neutrinos.start_gps) < min(last, neutrinos.stop_gps):
+        raise ValueError(f"{windows}: no time in common. Get a list for this event, or change the search's windows")
+    reaches = neutrinos.start_gps <= first + _SLACK_S and neutrinos.stop_gps >= last - _SLACK_S
+    return [] if reaches else [f"{windows}; neutrinos of the rest are not known"]
 
 
 def _astrophysical(p_astro: Mapping[str, float | None]) -> float | None:
@@ -122,36 +128,9 @@ def _finite(log: float) -> float | None:
 def _odds(log_odds: float) -> dict[str, float | None]:
     # A coincidence may be so clear that its odds overflow a double; the logarithm beside them never does
     return {
-        "odds_ratio": float(np.exp(min(log_odds, _LARGEST_LOG))),
+        "odds_ratio": float(np.exp(min(log_odds, LARGEST_LOG))),
         "log_odds_ratio": _finite(log_odds),
     }
-
-
-_LARGEST_LOG = math.log(np.finfo(float).max)
-
-
-def _event_p(choice: TableChoice, log_odds: float) -> dict[str, Any]:
-    if choice.table is None:
-        return {"p_value": None, "p_value_text": "n/a", "p_value_reason": choice.reason, "p_value_table": None}
-    found = _p(choice.table, log_odds)
-    return {
-        "p_value": found.p,
-        "p_value_text": found.text,
-        "p_value_reason": choice.reason,
-        "p_value_table": {
-            "name": choice.table.name,
-            "events": int(choice.table.statistics.size),
-            "sky_maps": choice.table.sky_maps,
-            "rate_hz": choice.table.rate_hz,
-            "search_digest": choice.table.search_digest,
-            "distance_mode": choice.table.distance_mode,
-            "provenance": choice.table.provenance,
-        },
-    }
-
-
-def _p(table: BackgroundTable, log_odds: float) -> PValue:
-    return p_value(table.statistics, float(np.exp(min(log_odds, _LARGEST_LOG))))
 
 
 def _original_weights(weights: LogWeights) -> dict[str, float]:
@@ -176,7 +155,7 @@ def _single(
         "energy": row.energy,
         "type": row.type,
         **_odds(float(result.log_odds[i])),
-        "p_value": None if table is None else _p(table, float(result.log_odds[i])).p,
+        "p_value": None if table is None else p_of(table, float(result.log_odds[i])).p,
         "log_b": _finite(float(result.log_b[i])),
         "log_lambda": _finite(float(result.log_lambda[i])),
         "log_weights": {name: _finite(float(getattr(result.weights, name)[i])) for name in names},
@@ -190,11 +169,37 @@ def _direction(result: CoincidenceResult, arrays: Neutrinos) -> dict[str, float]
 
 def _sensitivity(skymap: SkyMap, season: SeasonTable) -> dict[str, list[float]]:
     """Least and largest sensitivity over the 90 % region, and the energies it stands for."""
+    dec = _likely_declinations(skymap)
+    return {
+        "flux_sensitivity": list(flux_sensitivity(season, dec)),
+        "sensitive_energy_range": list(sensitive_energies_gev(season, dec)),
+    }
+
+
+def _energy_limit(skymap: SkyMap, season: SeasonTable) -> dict[str, Any]:
+    """Isotropic energy in muon neutrinos that would have given 2.3, over the 90 % region; null without a distance."""
+    found = mean_distance(skymap)
+    if found is None or not 0 < found[0] < math.inf:
+        reason = "the sky map has no distances" if found is None else f"the sky map's distance is {found[0]} Mpc"
+        return {"isotropic_energy_limit_range": None, "isotropic_energy_limit_reason": reason}
+    mean, std = found
+    at_mean = energy_limit_erg(season, _likely_declinations(skymap), mean)
+    low, high = float(at_mean.min()), float(at_mean.max())
+    return {
+        "isotropic_energy_limit_range": {
+            "energy_erg": [low, high],
+            "energy_erg_one_sigma": [low * (max(mean - std, 0.0) / mean) ** 2, high * ((mean + std) / mean) ** 2],
+            "distance_mpc": mean,
+            "distance_std_mpc": std,
+            "counts": UPPER_LIMIT_COUNTS,
+        },
+        "isotropic_energy_limit_reason": "",
+    }
+
+
+def _likely_declinations(skymap: SkyMap) -> NDArray[np.float64]:
+    """(n,) rad, of the cells of the 90 % region."""
     inside = credible_level(skymap) <= 0.9
     if not inside.any():  # one cell holds more than that
         inside = skymap.density == skymap.density.max()
-    _, dec = centres(skymap)
-    return {
-        "flux_sensitivity": list(flux_sensitivity(season, dec[inside])),
-        "sensitive_energy_range": list(sensitive_energies_gev(season, dec[inside])),
-    }
+    return centres(skymap)[1][inside]

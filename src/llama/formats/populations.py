@@ -26,6 +26,7 @@ class PopulationsFile:
                 leaf = file.create_dataset(name, data=table.statistics, compression="gzip", track_times=False)
                 leaf.attrs["rate_hz"] = table.rate_hz
                 leaf.attrs["search_digest"] = table.search_digest
+                leaf.attrs["response_digest"] = table.response_digest
                 leaf.attrs["distance_mode"] = table.distance_mode
                 leaf.attrs["provenance"] = table.provenance
                 if table.sky_maps is not None:
@@ -49,6 +50,7 @@ def _leaves(file: h5py.File) -> Iterator[BackgroundTable]:
             statistics=np.asarray(leaf[()], dtype=np.float64),
             rate_hz=float(leaf.attrs["rate_hz"]),
             search_digest=str(leaf.attrs["search_digest"]),
+            response_digest=str(leaf.attrs.get("response_digest", "")),
             distance_mode=str(leaf.attrs["distance_mode"]),
             provenance=str(leaf.attrs["provenance"]),
             sky_maps=int(leaf.attrs["sky_maps"]) if "sky_maps" in leaf.attrs else None,
@@ -134,6 +136,7 @@ def _background(path: Path) -> BackgroundTable:
             statistics=np.sort([row.odds_ratio for row in rows]),
             rate_hz=float(comments["rate_hz"]),
             search_digest=comments["search_digest"],
+            response_digest=comments.get("response_digest", ""),
             distance_mode=comments["distance_mode"],
             provenance=comments["provenance"],
             sky_maps=len({row.skymap for row in rows}),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ class BackgroundTable:
         statistics: (n,) odds ratios in ascending order, no NaN.
         rate_hz: background rate of the neutrino sample.
         search_digest: which search parameters it was made with.
+        response_digest: which detector response and neutrino background; empty when the table does not say.
         distance_mode: how its odds used the distance: `map`, `pinned` or `marginal`.
         provenance: how it was made, for people.
         sky_maps: how many different sky maps the events are made of; None when the table does not say.
@@ -60,6 +61,7 @@ class BackgroundTable:
     search_digest: str
     distance_mode: str
     provenance: str
+    response_digest: str = ""
     sky_maps: int | None = None
 
     def __post_init__(self) -> None:
@@ -68,6 +70,25 @@ class BackgroundTable:
         # not (a <= b) also catches NaN, which sorts last and would turn into p = 0
         if not np.all(self.statistics[:-1] <= self.statistics[1:]) or np.isnan(self.statistics[-1]):
             raise ValueError(f"background table {self.name} is not ascending, or holds NaN")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a table must have been made with to fit an event, beside its kind; names as in `BackgroundTable`."""
+
+    search_digest: str
+    response_digest: str
+    distance_mode: str
+
+    def misfit(self, table: BackgroundTable) -> str:
+        """Why the table does not fit; empty when it does."""
+        if table.search_digest != self.search_digest:
+            return f"was made with other search parameters ({table.search_digest})"
+        if table.response_digest != self.response_digest:
+            return f"was made with another detector response ({table.response_digest or 'not recorded'})"
+        if table.distance_mode != self.distance_mode:
+            return f"is for distance mode {table.distance_mode}, the event's is {self.distance_mode}"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -84,35 +105,40 @@ class Populations:
 
     tables: Mapping[str, BackgroundTable]
 
-    def choose(
-        self,
-        *,
-        search_type: str,
-        population: str,
-        run: str,
-        instruments: tuple[str, ...],
-        season: str,
-        search_digest: str,
-        distance_mode: str,
-    ) -> TableChoice:
-        """The table for events of this kind; see docs/decisions/pvalue-tables.md for the rule."""
-        if not instruments:
-            return TableChoice(None, "the alert names no instruments, so no background table fits")
-        name = "/".join((search_type, population, run, "".join(sorted(instruments)), season))
-        table = self.tables.get(name)
+    def choose(self, kind: TableKind, conditions: Conditions) -> TableChoice:
+        """The table for events of this kind, else that of all detectors together; docs/decisions/pvalue-tables.md."""
+        table = self.tables.get(kind.name)
         if table is None:
             there = ", ".join(sorted(self.tables)) or "none"
-            return TableChoice(None, f"no background table {name}; there are: {there}")
-        if table.search_digest != search_digest:
-            return TableChoice(
-                None, f"background table {name} was made with other search parameters ({table.search_digest})"
-            )
-        if table.distance_mode != distance_mode:
-            return TableChoice(
-                None,
-                f"background table {name} is for distance mode {table.distance_mode}, the event's is {distance_mode}",
-            )
-        return TableChoice(table, f"background table {name}, {table.statistics.size} events")
+            missing = f"no background table {kind.name}; there are: {there}"
+        elif why := conditions.misfit(table):
+            missing = f"background table {kind.name} {why}"
+        else:
+            return TableChoice(table, f"background table {kind.name}, {table.statistics.size} events")
+        pool = [other for other in self._of_other_detectors(kind) if not conditions.misfit(other)]
+        if not pool:
+            return TableChoice(None, missing)
+        pooled = _pooled(replace(kind, detectors="any"), pool)
+        sets = ", ".join(TableKind.named(other.name).detectors for other in pool)
+        reason = f"all detectors together ({sets}), {pooled.statistics.size} events, for want of {kind.name}"
+        return TableChoice(pooled, reason)
+
+    def _of_other_detectors(self, kind: TableKind) -> list[BackgroundTable]:
+        """Tables like it but for the detectors, by name."""
+        named = ((TableKind.named(name), table) for name, table in sorted(self.tables.items()))
+        return [table for other, table in named if replace(other, detectors=kind.detectors) == kind]
+
+
+def _pooled(kind: TableKind, tables: Sequence[BackgroundTable]) -> BackgroundTable:
+    """Background events of several tables as one: each event counts alike."""
+    maps = [table.sky_maps for table in tables]
+    return replace(
+        tables[0],
+        name=kind.name,
+        statistics=np.sort(np.concatenate([table.statistics for table in tables])),
+        provenance="; ".join(f"{table.name}: {table.provenance}" for table in tables),
+        sky_maps=None if None in maps else sum(count for count in maps if count),
+    )
 
 
 def most_likely_population(p_astro: Mapping[str, float | None], group: str = "") -> str:

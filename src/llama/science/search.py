@@ -49,6 +49,8 @@ class Search:
             `auto` is `map` when the sky map has distances and the trigger a p_astro, else `marginal`.
         complement: count real mergers whose neutrinos were not seen a little lower (factor c).
         strangers: let an unrelated astrophysical neutrino stand beside a real merger too.
+        alert_rate_hz: rate of significant alerts of this population; joint false alarm rates are p-values times it.
+        low_significance_rate_hz: the same for alerts of low significance.
     """
 
     name: str = "cbc"
@@ -78,6 +80,8 @@ class Search:
     distance_mode: DistanceMode = "auto"
     complement: bool = True
     strangers: bool = True
+    alert_rate_hz: float = 249 / (753 * 86400)
+    low_significance_rate_hz: float = 2 / 86400
 
     def __post_init__(self) -> None:
         _check_ranges(self)
@@ -141,6 +145,8 @@ _POSITIVE = (
     "snr_min",
     "gw_background_rate_hz",
     "gw_background_snr_scale",
+    "alert_rate_hz",
+    "low_significance_rate_hz",
     "energy_min_gev",
     "energy_window_dex",
     "declination_window_deg",
@@ -207,4 +213,6 @@ def as_parameters(search: Search, season_rate_hz: float | None = None) -> dict[s
         "distance_mode": search.distance_mode,
         "complement": search.complement,
         "strangers": search.strangers,
+        "ratealert": search.alert_rate_hz,
+        "ratealertlow": search.low_significance_rate_hz,
     }

@@ -21,6 +21,8 @@ UNITS: Mapping[str, str] = {
     "k0_mpc": "Mpc eu^−½",
     "gw_background_rate_hz": "Hz",
     "neutrino_rate_hz": "Hz",
+    "alert_rate_hz": "Hz",
+    "low_significance_rate_hz": "Hz",
     "energy_min_gev": "GeV",
     "energy_max_gev": "GeV",
     "energy_window_dex": "dex",
@@ -62,8 +64,12 @@ class SearchRecord:
 class SearchChoice:
     """The search an event is analysed with, and why that one."""
 
-    search: Search
+    record: SearchRecord
     why: str
+
+    @property
+    def search(self) -> Search:
+        return self.record.search
 
 
 @dataclass(frozen=True)
@@ -92,12 +98,10 @@ class Searches:
         worth nothing.
         """
         if population in self.records:
-            return SearchChoice(self.records[population].search, f"population {population}")
+            return SearchChoice(self.records[population], f"population {population}")
         for name in ("cbc", *self.records):
             if name in self.records and (name == "cbc" or len(self.records) == 1):
-                return SearchChoice(
-                    self.records[name].search, f"no search for population {population}: {name} instead"
-                )
+                return SearchChoice(self.records[name], f"no search for population {population}: {name} instead")
         raise ValueError(
             f"no search for population {population}, nor cbc to stand in; there are {_listed(self.records)}"
         )

@@ -29,6 +29,11 @@ def neutrino_window_s(search: Search) -> float:
     return search.t_nu_plus_s - search.t_nu_minus_s
 
 
+def search_window_s(search: Search) -> tuple[float, float]:
+    """First and last t_ν − t_gw that a common source allows."""
+    return search.t_nu_minus_s - search.t_gw_plus_s, search.t_nu_plus_s - search.t_gw_minus_s
+
+
 def log_time_density(search: Search, gw_gps_s: float, neutrino_gps_s: ArrayLike) -> Float:
     """ln t_ov/(T_gw T_ν) in s⁻¹: density of Δt for a common source, −inf where the windows do not meet.
 

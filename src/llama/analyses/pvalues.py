@@ -1,0 +1,120 @@
+"""From odds to a p-value, a significance and a false alarm rate, as results state them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from llama.formats.records import to_json
+from llama.messengers.gw.record import SkymapInfo
+from llama.science.populations import BackgroundTable, Conditions, TableChoice, TableKind
+from llama.science.pvalue import PValue, joint_far_hz, p_value, sigma_one_sided
+from llama.science.response import SeasonTable
+from llama.science.search import Search
+from llama.science.searches import SearchRecord
+
+LARGEST_LOG = math.log(np.finfo(float).max)
+
+_AFTER_THE_ODDS = ("alert_rate_hz", "low_significance_rate_hz")
+
+
+def search_digest(search: Search) -> str:
+    """Short digest of every parameter that odds depend on: a background table fits only the search that made it."""
+    numbers = {name: value for name, value in asdict(search).items() if name not in _AFTER_THE_ODDS}
+    return hashlib.sha256(to_json(numbers)).hexdigest()[:12]
+
+
+def response_digest(season: SeasonTable) -> str:
+    """Short digest of a season's response and background, numbers and not words."""
+    digest = hashlib.sha256()
+    for field in fields(season):
+        value = getattr(season, field.name)
+        if isinstance(value, np.ndarray):
+            digest.update(value.astype("<f8").tobytes())
+        elif not isinstance(value, str):
+            digest.update(repr(value).encode())
+    return digest.hexdigest()[:12]
+
+
+def conditions(search: Search, season: SeasonTable, distance_mode: str) -> Conditions:
+    """What a background table must have been made with."""
+    return Conditions(search_digest(search), response_digest(season), distance_mode)
+
+
+def table_kind(search_type: str, population: str, run: str, instruments: tuple[str, ...], season: str) -> TableKind:
+    """Of an event; one whose alert names no instruments has none of its own."""
+    return TableKind(search_type, population, run, "".join(sorted(instruments)) or "unknown", season)
+
+
+@dataclass(frozen=True)
+class AlertClass:
+    """Alerts that a p-value's false alarms are counted among: their rate and where it is from."""
+
+    name: str
+    rate_hz: float
+    source: str
+
+    @classmethod
+    def of(cls, info: SkymapInfo, record: SearchRecord) -> AlertClass:
+        """Significant alerts of the search's population, or all of low significance."""
+        if info.significant is False:  # None before O4, when alerts of low significance were not sent
+            rate, source = record.search.low_significance_rate_hz, record.sources["low_significance_rate_hz"]
+            return cls("alerts of low significance", rate, source)
+        rate, source = record.search.alert_rate_hz, record.sources["alert_rate_hz"]
+        return cls(f"significant alerts, {record.search.name}", rate, source)
+
+
+def event_p_value(choice: TableChoice, log_odds: float, alerts: AlertClass) -> dict[str, Any]:
+    """The event's p-value, significance and false alarm rate; null where there is no table.
+
+    Where no background event is as extreme, p is 0: significance and rate are then those of one in all events, a
+    lower and an upper limit, and `far_joint` says so.
+    """
+    if choice.table is None:
+        return {
+            "p_value": None,
+            "p_value_text": "n/a",
+            "p_value_reason": choice.reason,
+            "p_value_table": None,
+            "significance_sigma": None,
+            "far_joint_hz": None,
+            "far_joint": None,
+        }
+    found = p_of(choice.table, log_odds)
+    p = found.p or 1 / found.n
+    return {
+        "p_value": found.p,
+        "p_value_text": found.text,
+        "p_value_reason": choice.reason,
+        "p_value_table": _table(choice.table),
+        "significance_sigma": sigma_one_sided(p) if p < 1 else None,
+        "far_joint_hz": joint_far_hz(p, alerts.rate_hz),
+        "far_joint": {
+            "alerts": alerts.name,
+            "rate_hz": alerts.rate_hz,
+            "source": alerts.source,
+            "upper_limit": found.p == 0,
+        },
+    }
+
+
+def p_of(table: BackgroundTable, log_odds: float) -> PValue:
+    """p-value of an event's or a neutrino's odds among background events."""
+    return p_value(table.statistics, float(np.exp(min(log_odds, LARGEST_LOG))))
+
+
+def _table(table: BackgroundTable) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "events": int(table.statistics.size),
+        "sky_maps": table.sky_maps,
+        "rate_hz": table.rate_hz,
+        "search_digest": table.search_digest,
+        "response_digest": table.response_digest,
+        "distance_mode": table.distance_mode,
+        "provenance": table.provenance,
+    }
