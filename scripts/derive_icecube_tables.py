@@ -36,6 +36,8 @@ THREE_YEARS = "neutrinos/icecube_3yr_ps/3year-data-release.zip"
 ATMOSPHERIC = 3.7  # spectral index that stands for the northern background
 NORTH_DEG = 10.0  # north of here the background is atmospheric neutrinos
 QUANTILES = np.array([0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999])  # where energy scales of seasons are compared
+SOUTH_DEG = -20.0  # south of here it is muons from above, at energies that all selections keep
+SOUTH_RATES_HZ = np.array([1e-4, 3e-5, 1e-5, 3e-6, 1e-6])  # of more energetic events, where scales are compared
 NARROWEST_DEG = 0.5  # half width of the narrowest declination window for which the peaks are complete
 ERG51_100MPC_GEV_CM2 = 6.241509074460763e53 / (4 * np.pi * 3.0856775814913674e26**2) / np.log(1e7)
 
@@ -152,16 +154,40 @@ def northern_energies(events: Float) -> Float:
     return np.quantile(events[events[:, 1] > NORTH_DEG, 0], QUANTILES)
 
 
-def energy_scale(data: Path, smearing: Smearing, area: Float, events: Float) -> EnergyScale:
-    """Compares northern backgrounds, each as the smearing predicts it from its season's effective area.
+def energies_at_rates(events: Float, rates: Float) -> Float:
+    """log10 energies which so many southern events (a number, fractions allowed) exceed."""
+    energy = np.sort(events[events[:, 1] < SOUTH_DEG, 0])[::-1]
+    return np.interp(rates, np.arange(energy.size) + 0.5, energy)
 
-    How far the smearing's own season lies from its prediction tells how well E^−3.7 fits, not how scales differ: that
-    much is taken off.
+
+def muon_area(area: Float) -> float:
+    """Southern effective area at 1e6 to 1e7 GeV, arbitrary scale: what share of energetic muons a season keeps."""
+    energetic = (TRUE_EDGES[:-1] >= 6) & (TRUE_EDGES[:-1] < 7)
+    return float(area[np.ix_(energetic, np.sin(np.radians(SOUTH_DEG)) > SIN_DEC)].mean())
+
+
+def energy_scale(data: Path, smearing: Smearing, source: Source) -> EnergyScale:
+    """Compares backgrounds with those of the smearing's own season, northern ones below and southern ones above.
+
+    In the north each is compared with what the smearing predicts from the effective area; how far the own season lies
+    from its prediction tells how well E^−3.7 fits, not how scales differ, and is taken off. In the south the energies
+    that muons exceed at the same rate per effective area are the same.
     """
-    own = next(source for source in SOURCES if source.name == OWN)
-    own_events, own_area = own.read(data, own)
+    own_source = next(own for own in SOURCES if own.name == OWN)
+    (events, area), (own_events, own_area) = source.read(data, source), own_source.read(data, own_source)
     misfit = northern_energies(own_events) - smearing.northern_quantiles(own_area)
-    return EnergyScale(smearing.northern_quantiles(area) + misfit, northern_energies(events))
+    own_rates = SOUTH_RATES_HZ * livetime_s(data, own_source)
+    rates = SOUTH_RATES_HZ * livetime_s(data, source) * muon_area(area) / muon_area(own_area)
+    return EnergyScale(
+        np.concatenate([smearing.northern_quantiles(area) + misfit, energies_at_rates(own_events, own_rates)]),
+        np.concatenate([northern_energies(events), energies_at_rates(events, rates)]),
+    )
+
+
+def livetime_s(data: Path, source: Source) -> float:
+    """Seconds of good runs."""
+    uptime = np.loadtxt(data / f"neutrinos/icecube_10yr_ps/uptime/{source.uptime}_exp.csv", skiprows=1)
+    return float(np.diff(uptime, axis=1).sum() * 86400)
 
 
 def rebinned(counts: Float, edges: Float) -> Float:
@@ -170,17 +196,17 @@ def rebinned(counts: Float, edges: Float) -> Float:
     return np.diff(np.array([np.interp(RECO_EDGES, edges, column) for column in below.T]).T, axis=0)
 
 
-def signal(data: Path, source: Source, area: Float, events: Float) -> tuple[Float, str]:
+def signal(data: Path, source: Source, area: Float) -> tuple[Float, str]:
     """(reco, dec) counts of an E⁻² source, and how their energies were modelled."""
     smearing = Smearing.read(data)
-    scale = energy_scale(data, smearing, area, events)
+    scale = energy_scale(data, smearing, source)
     counts = rebinned(smearing.folded(area, 2.0), scale(smearing.edges))
     if source.name == OWN:
         return counts, "energy smearing of the 10-year release's IC86_II season (its own detector configuration)"
     low, high = scale.raised_by.min(), scale.raised_by.max()
     return counts, (
         f"energy smearing borrowed from the 10-year release's IC86_II season; reconstructed energies raised by "
-        f"{low:+.2f} to {high:+.2f} dex to the season's own scale, as its northern background lies against {OWN}'s"
+        f"{low:+.2f} to {high:+.2f} dex to the season's own scale, as its background lies against {OWN}'s"
     )
 
 
@@ -192,10 +218,9 @@ def true_energy_signal(area: Float) -> tuple[Float, str]:
 def season_table(data: Path, source: Source, true_energy: bool) -> SeasonTable:
     """Everything of one season."""
     events, area = source.read(data, source)
-    counts, how = true_energy_signal(area) if true_energy else signal(data, source, area, events)
+    counts, how = true_energy_signal(area) if true_energy else signal(data, source, area)
     scale = counts.sum(axis=0).mean()  # the sky mean of α becomes 1: sin δ bins have equal solid angle
-    uptime = np.loadtxt(data / f"neutrinos/icecube_10yr_ps/uptime/{source.uptime}_exp.csv", skiprows=1)
-    livetime = float(np.diff(uptime, axis=1).sum() * 86400)
+    livetime = livetime_s(data, source)
     histogram = np.histogram2d(events[:, 1], events[:, 0], bins=(DEC_EDGES, ENERGY_EDGES))[0]
     if int(histogram.sum()) != len(events):
         raise SystemExit(f"{source.name}: {len(events) - int(histogram.sum())} events outside the background's bins")
