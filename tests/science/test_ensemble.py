@@ -47,7 +47,7 @@ def test_against_the_unexpanded_equation(skymap, neutrinos, order, mpc):
     search = CBC if mpc is None else replace(CBC, distance_mode="pinned")
     skymap = replace(skymap, distmean_mpc=mpc)
     result = coincidence(skymap, TRIGGER, neutrinos, SEASON, search)
-    against = result.log_background + np.logaddexp(0, result.log_lambda)
+    against = result.candidates.log_background + np.logaddexp(0, result.log_lambda)
     slow = np.log(ensemble_b(skymap, SEASON, search, GPS, neutrinos, against, order, mpc))
     assert result.ensemble.log_b == pytest.approx(slow, abs=1e-3)
     assert result.ensemble.log_b > np.logaddexp.reduce(result.log_b - np.logaddexp(0, result.log_lambda))
@@ -61,7 +61,7 @@ def test_a_pair_on_an_isotropic_map_and_response_is_a_closed_form():
     overlap = np.log(shared_density(pair)) - np.log(4 * np.pi)
     counts = log_counts(2, np.array(search.count_max_mpc2 / mpc**2), search.log_nu_span)[1]
     signal = -np.log(7 * np.log(10) * pair.energy_gev)  # the uniform season's a, 7 decades wide
-    against = result.log_background + np.logaddexp(0, result.log_lambda) + np.log(500)
+    against = result.candidates.log_background + np.logaddexp(0, result.log_lambda) + np.log(500)
     delays = pair.gps_s - GPS
     shared = 500 - (max(*delays, 0) - min(*delays, 0))
     log_b = np.log(shared / 500 / search.beaming) + overlap + counts + (signal - against).sum()
@@ -187,7 +187,7 @@ def test_stranger_pairs_of_the_published_form_against_a_sum_over_shells():
     signal = -np.log(7 * np.log(10) * pair.energy_gev)
     shared = 500 - abs(pair.gps_s[1] - pair.gps_s[0])
     log_pair = np.log(1e-9 / search.beaming * shared * shared_density(pair) * volume)
-    log_pair += (signal - result.log_background - np.log(500)).sum()
+    log_pair += (signal - result.candidates.log_background - np.log(500)).sum()
     expected = np.logaddexp.reduce([*result.log_lambda, log_pair])
     weights = result.ensemble.weights
     assert float(weights.chance_neutrino - weights.noise) == pytest.approx(expected, abs=1e-3)

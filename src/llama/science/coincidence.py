@@ -6,28 +6,26 @@ an astrophysical neutrino beside GW noise (`chance_neutrino`), and noise in both
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.background import energy_cap_gev, log_background_density
-from llama.science.ensemble import Candidates, Host, joint_terms
+from llama.science.ensemble import Candidates, Host, joint_terms, single_terms
 from llama.science.events import EventStatistic, Strangers, p_astro_after
 from llama.science.fit import along_log_alpha
 from llama.science.hypotheses import LogWeights, Prior, log_weights
 from llama.science.observed import GWTrigger, Neutrinos, check_neutrinos
-from llama.science.overlap import Nodes, overlap_nodes
+from llama.science.overlap import Nodes
 from llama.science.poisson import log_j1
 from llama.science.prepared import Prepared, prepare
 from llama.science.psf import log_density, rings, unit_vectors
-from llama.science.quadtree import log_sum_by
-from llama.science.radial import Radial
 from llama.science.response import SeasonTable, alpha, interpolate_sin_dec, signal_rows
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
 from llama.science.snr import noise_snr_source
-from llama.science.window import gw_window_s, log_time_density
+from llama.science.window import gw_window_s
 
 Float = NDArray[np.float64]
 
@@ -45,7 +43,7 @@ class CoincidenceResult:
         log_odds: (n,) ln of each neutrino's odds, −inf for 0.
         weights: ln weights of the hypotheses per neutrino.
         log_complement: ln c, how much less likely a real merger is to leave no neutrino (0 with complement off).
-        log_background: (n,) ln of the density R_ν P_emp that each stands against, s⁻¹ sr⁻¹ GeV⁻¹.
+        candidates: the neutrinos as the kernel takes them, each against its background R_ν P_emp.
         log_odds_pairs: (n, n) ln of the odds of each pair, above the diagonal; −inf for pairs that do not matter.
         event: the public-alert statistic, single neutrinos and pairs.
         ensemble: the exact statistic of the whole list, pairs and all higher sets of neutrinos included.
@@ -64,7 +62,7 @@ class CoincidenceResult:
     log_odds: Float
     weights: LogWeights
     log_complement: float
-    log_background: Float
+    candidates: Candidates
     log_odds_pairs: Float
     event: EventStatistic
     ensemble: EventStatistic
@@ -102,73 +100,74 @@ def coincidence(
     """
     ready = prepared or prepare(skymap, trigger, season, search)
     check_neutrinos(neutrinos, search)
-    rate = season.rate_hz if search.neutrino_rate_hz is None else search.neutrino_rate_hz
     energy = np.minimum(neutrinos.energy_gev, energy_cap_gev(season, search, neutrinos.dec_rad))
-    background = np.log(rate) + log_background_density(season, search, neutrinos.dec_rad, energy)
-    rows = signal_rows(season, energy)
-
-    direction = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad).reshape(-1, 3)
-    nodes = overlap_nodes(ready.tree, direction, neutrinos.sigma_rad)
-    integrand = signal_integrand(nodes, season, rows, ready.radial)
-    time = log_time_density(search, trigger.gps_s, neutrinos.gps_s)
-    log_b = time - np.log(search.beaming) + nodes.log_integral(integrand) - background
-    log_lambda = _log_stranger_rate(season, search, rows, neutrinos) - background
+    candidates = _candidates(neutrinos, trigger, energy, season, search)
+    host = merger_host(ready, search)
+    single = single_terms(host, candidates, season)
+    log_lambda = _log_stranger_rate(season, search, candidates, neutrinos) - candidates.log_background
 
     prior = Prior.of(ready.log_gw_odds, ready.log_complement)
-    groups = {frozenset({"gw", "icecube"}): log_b, frozenset({"icecube"}): log_lambda}
+    groups = {frozenset({"gw", "icecube"}): single.log_b, frozenset({"icecube"}): log_lambda}
     weights = log_weights(groups, ("gw", "icecube"), prior, search.strangers)
-    against = background + (np.logaddexp(0.0, log_lambda) if search.strangers else 0.0)
-    single = log_b - (against - background)
-    candidates = Candidates.of(neutrinos, direction, trigger.gps_s, against, rows, search)
-    joint = joint_terms(_merger(ready, search), candidates, season, _log_sum(single))
-    strangers = Strangers.of(search, season, candidates, log_lambda)
-    pairs, everything = (np.logaddexp(_log_sum(single), more) for more in (joint.log_all_pairs, joint.log_b))
+    beside = np.logaddexp(0.0, log_lambda) if search.strangers else np.zeros_like(log_lambda)
+    against = replace(candidates, log_background=candidates.log_background + beside)
+    log_single = float(np.logaddexp.reduce(single.log_b - beside, initial=-np.inf))
+    joint = joint_terms(host, against, season, log_single)
+    strangers = Strangers.of(search, season, against, log_lambda)
+    pairs, everything = (np.logaddexp(log_single, more) for more in (joint.log_all_pairs, joint.log_b))
     ensemble = strangers.statistic(prior, float(everything))
     return CoincidenceResult(
         mode=ready.mode,
-        log_b=log_b,
+        log_b=single.log_b,
         log_lambda=log_lambda,
         log_odds=weights.log_odds(),
         weights=weights,
         log_complement=ready.log_complement,
-        log_background=background,
+        candidates=candidates,
         log_odds_pairs=strangers.log_odds(prior, joint.log_pairs),
         event=strangers.statistic(prior, float(pairs)),
         ensemble=ensemble,
         p_astro_before=trigger.p_astro,
         p_astro_after=None if trigger.p_astro is None else p_astro_after(ensemble.weights),
         log_gw_odds=ready.log_gw_odds,
-        neutrino_rate_hz=rate,
+        neutrino_rate_hz=rate_hz(season, search),
         energy_used_gev=energy,
-        nodes=nodes,
-        log_integrand=integrand,
+        nodes=single.nodes,
+        log_integrand=single.log_integrand,
         notes=ready.notes + _notes(season, search, neutrinos, energy, trigger),
         prepared=ready,
     )
 
 
-def _merger(ready: Prepared, search: Search) -> Host:
-    """The merger as the host of several neutrinos."""
+def rate_hz(season: SeasonTable, search: Search) -> float:
+    """R_ν: the search's own number, else that of the season."""
+    return season.rate_hz if search.neutrino_rate_hz is None else search.neutrino_rate_hz
+
+
+def _candidates(
+    neutrinos: Neutrinos, trigger: GWTrigger, energy: Float, season: SeasonTable, search: Search
+) -> Candidates:
+    """Neutrinos against their background R_ν P_emp."""
+    background = np.log(rate_hz(season, search)) + log_background_density(season, search, neutrinos.dec_rad, energy)
+    direction = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad).reshape(-1, 3)
+    return Candidates.of(neutrinos, direction, trigger.gps_s, background, signal_rows(season, energy), search)
+
+
+def merger_host(ready: Prepared, search: Search) -> Host:
+    """The merger as the host of neutrinos."""
     log_rate = -np.log(gw_window_s(search) * search.beaming)
     return Host(ready.tree, ready.radial, -search.t_gw_plus_s, -search.t_gw_minus_s, float(log_rate))
 
 
-def signal_integrand(nodes: Nodes, season: SeasonTable, rows: Float, radial: Radial) -> Float:
-    """ln of (a/α)(ε, Ω) ⟨Q_1(αn)⟩ at each node, GeV⁻¹; −inf where the detector sees no such neutrino."""
-    sin_dec = nodes.direction[:, 2]
-    count_scale = alpha(season, sin_dec)
-    density = interpolate_sin_dec(season, rows, nodes.neutrino, sin_dec)
-    with np.errstate(divide="ignore"):
-        return np.log(density / count_scale) + radial.log_q1(nodes, count_scale)
-
-
-def _log_stranger_rate(season: SeasonTable, search: Search, rows: Float, neutrinos: Neutrinos) -> Float:
+def _log_stranger_rate(season: SeasonTable, search: Search, candidates: Candidates, neutrinos: Neutrinos) -> Float:
     """ln of (ṅ/f_b) ∫(a/α) PSF J_1(0, r_ν,max; α) dΩ: astrophysical neutrinos like this one, s⁻¹ sr⁻¹ GeV⁻¹."""
     offsets, weights = rings(neutrinos.sigma_rad, 16, 16)
     psi, azimuth, dec = offsets[..., 0], offsets[..., 1], neutrinos.dec_rad[:, None]
     sin_dec = np.sin(dec) * np.cos(psi) + np.cos(dec) * np.sin(psi) * np.cos(azimuth)
     count_scale = alpha(season, sin_dec)
-    per_source = interpolate_sin_dec(season, rows, np.arange(len(neutrinos))[:, None], sin_dec) / count_scale
+    per_source = (
+        interpolate_sin_dec(season, candidates.rows, np.arange(len(neutrinos))[:, None], sin_dec) / count_scale
+    )
     horizon = search.horizon_mpc(search.e_gw_max_eu)
     log_volume = along_log_alpha(
         lambda scale: log_j1(horizon, scale * search.count_max_mpc2, search.log_nu_span), count_scale
@@ -176,10 +175,6 @@ def _log_stranger_rate(season: SeasonTable, search: Search, rows: Float, neutrin
     averages = (weights * per_source * np.exp(log_volume)).sum(axis=-1)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(search.source_rate_mpc3_s / search.beaming) + np.log(averages))
-
-
-def _log_sum(values: Float) -> float:
-    return float(log_sum_by(values, np.array([0, values.size]))[0])
 
 
 def most_probable_direction(result: CoincidenceResult, neutrinos: Neutrinos) -> tuple[float, float] | None:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from llama.science.cluster import Members, cluster_nodes, symmetric_polynomials
 from llama.science.observed import Neutrinos
+from llama.science.overlap import Nodes, overlap_nodes
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree
-from llama.science.radial import Counts, Volume
+from llama.science.radial import Distances, Volume
 from llama.science.response import SeasonTable, alpha, interpolate_sin_dec
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
@@ -44,7 +45,7 @@ class Host:
     """
 
     tree: SkyTree
-    radial: Counts
+    radial: Distances
     start_s: float
     stop_s: float
     log_rate: float
@@ -97,6 +98,46 @@ class Candidates:
         own = interpolate_sin_dec(season, self.rows, np.arange(sin_dec.size), sin_dec) / alpha(season, sin_dec)
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(own) - self.log_background - np.log(self.plus_s - self.minus_s))
+
+
+@dataclass(frozen=True, eq=False)
+class Singles:
+    """Terms of one neutrino each.
+
+    Attributes:
+        log_b: (n,) ln of each neutrino's term.
+        nodes, log_integrand: quadrature nodes of the overlap integrals and ln of what they are to be multiplied with.
+    """
+
+    log_b: Float
+    nodes: Nodes
+    log_integrand: Float
+
+    @property
+    def log_all(self) -> float:
+        """ln of their sum; −inf for none."""
+        return float(np.logaddexp.reduce(self.log_b, initial=-np.inf))
+
+
+def single_terms(host: Host, neutrinos: Candidates, season: SeasonTable) -> Singles:
+    """Every neutrino's term by itself: ∫dt_s/T_ν ∫dΩ P (a/α) PSF ⟨Q_1(αn)⟩ against its background."""
+    nodes = overlap_nodes(host.tree, neutrinos.direction, neutrinos.sigma_rad)
+    integrand = signal_integrand(nodes, season, neutrinos.rows, host.radial)
+    opens, closes = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
+    shared = np.minimum(closes, host.stop_s) - np.maximum(opens, host.start_s)
+    with np.errstate(divide="ignore"):
+        time = np.log(np.maximum(shared, 0.0)) - np.log(neutrinos.plus_s - neutrinos.minus_s)
+    log_b = host.log_rate + time + nodes.log_integral(integrand) - neutrinos.log_background
+    return Singles(log_b, nodes, integrand)
+
+
+def signal_integrand(nodes: Nodes, season: SeasonTable, rows: Float, radial: Distances) -> Float:
+    """ln of (a/α)(ε, Ω) ⟨Q_1(αn)⟩ at each node, GeV⁻¹; −inf where the detector sees no such neutrino."""
+    sin_dec = nodes.direction[:, 2]
+    count_scale = alpha(season, sin_dec)
+    density = interpolate_sin_dec(season, rows, nodes.neutrino, sin_dec)
+    with np.errstate(divide="ignore"):
+        return np.log(density / count_scale) + radial.log_q1(nodes, count_scale)
 
 
 @dataclass(frozen=True, eq=False)
