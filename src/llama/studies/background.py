@@ -80,8 +80,14 @@ def draw_block(study: Study, source: NeutrinoSource, block: range, mode: str) ->
 
 
 def draw(study: Study, connect: Callable[[], NeutrinoSource], workers: int) -> Iterator[list[BackgroundRow]]:
-    """Blocks of events as they come, in order of their maps; `connect` gives each worker process its source."""
+    """Blocks of events as they come, in order of their maps; `connect` gives each worker process its source.
+
+    Raises ValueError for maps of different distance modes, and where an antenna pattern would be needed: the maps do
+    not say at which sidereal time they are.
+    """
     mode = study.distance_mode
+    if mode == "marginal" and study.search.antenna_pattern:
+        raise ValueError("no background can be drawn in distance mode marginal with an antenna pattern; turn it off")
     if workers <= 1:
         source = connect()
         yield from (draw_block(study, source, block, mode) for block in study.blocks)
