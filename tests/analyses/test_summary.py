@@ -125,7 +125,7 @@ def test_the_energy_limit_is_shown_with_its_distance(data: Path) -> None:
     given = {"energy_erg": [1.2e51, 3e52], "distance_mpc": 40.0, "distance_std_mpc": 7.0, "counts": 2.3}
     report = read_report(significance(real_neutrinos(data, 1), isotropic_energy_limit_range=given))
     result = dict(page(report, "1.2.3", None, None)["result"])
-    assert result["E_iso for 2.3 events"] == "1.2e+51 to 3.0e+52 erg at 40 ± 7 Mpc, in muon neutrinos"
+    assert result["energy limit"] == "1.2e+51 to 3.0e+52 erg at 40 ± 7 Mpc (isotropic, muon neutrinos, 2.3 events)"
 
 
 def test_every_parameter_of_a_search_has_words() -> None:

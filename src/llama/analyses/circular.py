@@ -175,7 +175,7 @@ def _sensitivity(report: Report) -> list[str]:
     )
     return [
         f"The sensitivity of IceCube to a point source with an E^-2 spectrum (E^2 dN/dE, muon neutrinos and "
-        f"antineutrinos, 2.3 expected events) ranges from {low:.2g} to {high:.2g} GeV cm^-2 over the 90% region of "
+        f"antineutrinos, 2.3 expected events) ranges from {low:#.2g} to {high:#.2g} GeV cm^-2 over the 90% region of "
         f"the sky map. 90% of the neutrinos of such a source that IceCube would detect have energies of {energies}."
         f"{energy}"
     ]

@@ -136,9 +136,9 @@ def _limits(report: Report) -> list[tuple[str, str]]:
         return []
     low, high = given["flux_sensitivity"]
     energies = energy_range(*given["sensitive_energy_range"])
-    shown = [("sensitivity", f"E² F = {low:.2g} to {high:.2g} GeV cm⁻² over the 90 % region (E⁻², {energies})")]
+    shown = [("sensitivity", f"E² F = {low:#.2g} to {high:#.2g} GeV cm⁻² over the 90 % region (E⁻², {energies})")]
     if report.energy_limit is not None:
-        shown.append(("E_iso for 2.3 events", f"{report.energy_limit}, in muon neutrinos"))
+        shown.append(("energy limit", f"{report.energy_limit} (isotropic, muon neutrinos, 2.3 events)"))
     return shown
 
 

@@ -1,0 +1,115 @@
+"""The guide to the JSON files names every key that real results have, and no other."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llama.analyses.gw_neutrino import ICECUBE_TABLES, SEARCHES
+from llama.analyses.notice import notice
+from llama.analyses.pvalues import conditions
+from llama.analyses.report import read_report
+from llama.app import DEMO_ALERT, bring_up_to_date, default_run, environment, packaged
+from llama.engine.flags import Flags
+from llama.engine.run import Delivery, Run
+from llama.formats.populations import PopulationsFile
+from llama.messengers.gw.start import Given, start
+from llama.science.populations import BackgroundTable, Populations
+
+GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "guides" / "files.md").read_text(encoding="utf-8")
+SIGNIFICANCE, NOTICE = "significance_opa_lvc-i3.json", "lvk_nu_track_search.json"
+COPIES = {"inputs.gw_skymap_info", "inputs.neutrino_info"}
+NAMED_BY_OTHERS = {"reference"}
+"""Its one key holds dots, which are no levels."""
+
+
+def documented(filename: str) -> set[str]:
+    section = re.search(rf"^## `{re.escape(filename)}`\n(.*?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL)
+    assert section, filename
+    rows = re.findall(r"^\| `([^`]+)` \|(.*)\|$", section[1], re.MULTILINE)
+    assert all(len(rest.split(" | ")) == 3 and rest.split(" | ")[1].strip() for _, rest in rows), "empty cells"
+    return {key for key, _ in rows}
+
+
+def keys(value: Any, where: str = "") -> Iterator[str]:
+    """Every key with its level, as the guide writes it; objects are named by their keys alone."""
+    if isinstance(value, dict) and where not in COPIES | NAMED_BY_OTHERS:
+        for name, child in value.items():
+            yield from keys(child, f"{where}.{name}" if where else name)
+    elif isinstance(value, list) and value and isinstance(value[0], dict) and where not in COPIES:
+        for child in value:
+            yield from keys(child, f"{where}[]")
+    else:
+        yield where
+
+
+def is_group(key: str, all_keys: set[str]) -> bool:
+    """Whether the guide also names the object or list whose keys follow; they say when all of it is null."""
+    return any(other.startswith((f"{key}.", f"{key}[]")) for other in all_keys)
+
+
+@pytest.fixture(scope="module")
+def event(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The demo event, with a background table that fits it whatever the search's parameters are today."""
+    folder = tmp_path_factory.mktemp("guide")
+    search = SEARCHES.codec.read(packaged("search.json")).choose("bns").search
+    season = ICECUBE_TABLES.codec.read(packaged("icecube_tables.h5")).season("IC86-2011")
+    name = f"opa/bns/{search.run}/H1L1V1/{season.name}"
+    fitting = asdict(conditions(search, season, "map"))
+    table = BackgroundTable(
+        name, np.linspace(0.0, 1.0, 11), rate_hz=season.rate_hz, provenance="a test", sky_maps=2, **fitting
+    )
+    PopulationsFile().write(Populations({name: table}), folder / "populations.hdf5")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLAMA_DATA_DIR", str(folder))
+        patch.setenv("LLAMA_POPULATIONS", str(folder / "populations.hdf5"))
+        yield made(packaged(DEMO_ALERT).read_bytes())
+
+
+def made(alert: bytes) -> Path:
+    begun = start(Given(alert=alert), environment().gracedb)
+    made = Run(default_run()).accept(Delivery(begun.event_id, begun.files, Flags(), "a test"))
+    bring_up_to_date([made], only=["NOTICE", "SKYMAP_DISTANCES"], isolated=False)
+    return made.path
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def check(filename: str, written: set[str], optional: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+    told = documented(filename)
+    groups = {key for key in told if is_group(key, told)}
+    assert sorted(written - told) == [], f"{filename}: not in docs/guides/files.md"
+    assert sorted(told - groups - optional - written) == [], f"{filename}: in docs/guides/files.md, but not written"
+
+
+def test_the_significance_file_is_as_described(event: Path) -> None:
+    result = read(event / SIGNIFICANCE)
+    check(SIGNIFICANCE, set(keys(result)))
+    assert result["inputs"]["gw_skymap_info"] == read(event / "skymap_info.json")
+    assert result["inputs"]["neutrino_info"] == read(event / "icecube_neutrino_list.json")["neutrinos"]
+
+
+@pytest.mark.parametrize("filename", ["icecube_neutrino_list.json", "skymap_info.json", "lvc_skymap_distances.json"])
+def test_the_other_records_are_as_described(event: Path, filename: str) -> None:
+    check(filename, set(keys(read(event / filename))))
+
+
+def test_the_classification_is_as_described(event: Path) -> None:
+    check("p_astro.json", set(keys(read(event / "p_astro.json"))), optional={"MassGap"})
+
+
+def test_the_notice_is_as_described(event: Path) -> None:
+    """The demo's own, and one where a neutrino of it is significant."""
+    result = read(event / SIGNIFICANCE)
+    significant = result | {"p_value": 0.01, "single_neutrino": [result["single_neutrino"][0] | {"p_value": 0.01}]}
+    written = set(keys(read(event / NOTICE))) | set(keys(notice(read_report(significant))))
+    check(NOTICE, written - {"coincident_events"})
