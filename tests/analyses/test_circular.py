@@ -53,7 +53,8 @@ def test_nothing_found_is_said_plainly(data: Path) -> None:
 
 
 def test_no_p_value_means_no_claim(data: Path) -> None:
-    changes = {"p_value": None, "p_value_text": "n/a", "p_value_reason": "no background table fits"}
+    reason = "no background table fits; there are: opa/bns/o4/H1L1/IC86-2011"
+    changes = {"p_value": None, "p_value_text": "n/a", "p_value_reason": reason}
     report = read_report(significance(real_neutrinos(data, 3), **changes))
     text = one_line(circular(report))
     assert "No p-value can be stated: no background table fits." in text

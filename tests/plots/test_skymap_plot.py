@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from llama.formats.skymap import read_skymap
 from llama.plots.labels import place_labels
 from llama.plots.projection import circle, colour_scale, evaluate, mollweide, square, tangent
 from llama.plots.skymap import Caption, NeutrinoMark, joint_skymap
+from llama.plots.zoom import zoom_on_map
+from llama.science.skymap import centres, credible_level
 
 CAPTION = Caption("S1-1-Test", "2012-09-23 11:18:35.500 UTC", "1 neutrino; p-value 0.5", "llama 0")
 RA, DEC = st.floats(0, 360), st.floats(-90, 90)
@@ -120,6 +123,36 @@ def test_labels_stay_inside_and_apart() -> None:
     assert view.contains(places[:, 0], places[:, 1]).all()
     distance = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
     assert distance[~np.eye(60, dtype=bool)].min() > 10
+
+
+def test_labels_keep_clear_of_words_that_are_there_already() -> None:
+    view = mollweide(1300)
+    x, y = np.array([650.0]), np.array([340.0])
+    (free,) = place_labels(x, y, 22.0, view.contains)
+    (moved,) = place_labels(x, y, 22.0, view.contains, [free])
+    assert math.dist(moved, free) > 22.0
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_the_zoom_on_a_map_shows_its_densest_part(data: Path, name: str) -> None:
+    skymap = read_skymap(data / "skymaps" / MAPS[name])
+    zoom = zoom_on_map(skymap, credible_level(skymap))
+    ra, dec = np.degrees([angle[np.argmax(skymap.density)] for angle in centres(skymap)])
+    view = tangent(*zoom.centre_deg, zoom.half_width_deg, 520)
+    x, y = view.pixels(ra, dec)
+    assert view.contains(x, y).all()
+    assert 3.0 <= zoom.half_width_deg <= 30.0
+
+
+def test_the_zoom_on_a_small_map_shows_its_whole_90_percent_region(data: Path) -> None:
+    skymap = read_skymap(data / "skymaps" / MAPS["16 deg²"])
+    level = credible_level(skymap)
+    zoom = zoom_on_map(skymap, level)
+    view = tangent(*zoom.centre_deg, zoom.half_width_deg, 520)
+    ra, dec = np.degrees(centres(skymap))
+    x, y = view.pixels(ra[level <= 0.9], dec[level <= 0.9])
+    assert zoom.title == "zoom on the 90 % region"
+    assert view.contains(x, y).all()
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def _additional_info(report: Report) -> list[str]:
     if report.blinded:
         lines.append("The neutrinos are blinded (right ascensions scrambled), so no result is given.")
     elif report.p_value is None:
-        lines.append(f"No p-value: {report.p_reason or 'reason not recorded'}.")
+        lines.append(f"No p-value: {report.p_basis}.")
     elif report.p_text.startswith("<"):
         lines.append(f"The p-value is an upper limit (p {report.p_text}).")
     if not report.complete:

@@ -195,7 +195,8 @@ class Report:
         if self.background is not None:
             pooled = " (all detectors together)" if self.background.pooled else ""
             return f"from {self.background}, table {self.background.name}{pooled}"
-        return self.p_reason or "reason not recorded"
+        # The list of the tables that there are is for the file
+        return self.p_reason.partition("; there are:")[0] or "reason not recorded"
 
     @property
     def by_significance(self) -> tuple[Row, ...]:
