@@ -21,7 +21,7 @@ from llama.science.observed import Neutrinos
 from llama.science.overlap import Nodes, overlap_nodes
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree
-from llama.science.radial import Distances, Volume
+from llama.science.radial import At, Distances, Volume
 from llama.science.response import SeasonTable, alpha, interpolate_sin_dec
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
@@ -80,6 +80,11 @@ class Candidates:
         delay = neutrinos.gps_s - gps_s
         window = search.t_nu_minus_s, search.t_nu_plus_s
         return cls(direction, neutrinos.sigma_rad, delay, log_background, rows, *window)
+
+    def source_times(self) -> tuple[float, float]:
+        """First and last time at which a source of any of them may have been."""
+        first = np.min(self.delay_s - self.plus_s, initial=0.0)
+        return float(first), float(np.max(self.delay_s - self.minus_s, initial=1.0))
 
     def only(self, at: Index) -> Candidates:
         """Some of them."""
@@ -160,14 +165,12 @@ class Joint:
         return float(np.logaddexp.reduce(self.log_pairs, axis=None, initial=-np.inf))
 
 
-def stranger_host(search: Search, neutrinos: Candidates) -> Host:
-    """Any source within r_ν,max, anywhere and at any time, seen in neutrinos alone: λ of several of them."""
+def stranger_host(search: Search, times: tuple[float, float]) -> Host:
+    """Any source within r_ν,max, anywhere and between two times after the trigger, without gravitational waves."""
     faces = SkyMap(np.zeros(12, np.uint8), np.arange(12), np.full(12, 0.25 / np.pi))
     horizon = search.horizon_mpc(search.e_gw_max_eu)
     log_rate = np.log(4 * np.pi * search.source_rate_mpc3_s / search.beaming)
-    start = float(np.min(neutrinos.delay_s - neutrinos.plus_s, initial=0.0))
-    stop = float(np.max(neutrinos.delay_s - neutrinos.minus_s, initial=1.0))
-    return Host(SkyTree.of(faces), Volume(search, horizon), start, stop, float(log_rate))
+    return Host(SkyTree.of(faces), Volume(search, horizon), *times, float(log_rate))
 
 
 def joint_terms(host: Host, neutrinos: Candidates, season: SeasonTable, log_single: float) -> Joint:
@@ -255,16 +258,8 @@ def _cluster_terms(
 def _typical_counts(host: Host, season: SeasonTable, most: int) -> Float:
     """(most + 1,) ln of the largest k! Q_k over the tree's faces: what each multiplicity weighs, by order of size."""
     top = np.arange(int(host.tree.level[1]))
-    faces = _Faces(host.tree.direction[top], top, np.zeros(top.size, np.bool_))
-    counts = host.radial.log_counts(faces, alpha(season, host.tree.direction[top, 2]), most)
+    counts = host.radial.log_counts(At.of(host.tree, top), alpha(season, host.tree.direction[top, 2]), most)
     return np.concatenate([[0.0], counts.max(axis=1)])
-
-
-@dataclass(frozen=True, eq=False)
-class _Faces:
-    direction: Float
-    node: Index
-    part: NDArray[np.bool_]
 
 
 def _log_pair_integrals(log_u: Float, log_weight: Float) -> Float:

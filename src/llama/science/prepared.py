@@ -33,15 +33,23 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def prepare(skymap: SkyMap, trigger: GWTrigger, season: SeasonTable, search: Search) -> Prepared:
-    """The sky map as a tree, its distances averaged, and ln c (0 with `complement` off)."""
+def node_alphas(tree: SkyTree, season: SeasonTable | None) -> Float:
+    """α at every node of a tree; one where no neutrino detector listens."""
+    return np.ones(tree.cell.size) if season is None else alpha(season, tree.direction[:, 2])
+
+
+def prepare(skymap: SkyMap, trigger: GWTrigger, season: SeasonTable | None, search: Search) -> Prepared:
+    """The sky map as a tree, its distances averaged, and ln c (0 with `complement` off).
+
+    Without a season no neutrino detector listens, and c is 1.
+    """
     check_trigger(trigger)
     tree = SkyTree.of(skymap)
-    node_alpha = alpha(season, tree.direction[:, 2])
+    node_alpha = node_alphas(tree, season)
     likely = Likely.of(tree, node_alpha)
     anywhere, heard = heard_anywhere(search, trigger.snr, trigger.instruments, trigger.gps_s, tree, likely)
     mode, radial, notes = choose_distance(skymap, tree, trigger, search, node_alpha, anywhere)
-    log_c = log_complement(search, radial) if search.complement else 0.0
+    log_c = log_complement(search, radial) if search.complement and season is not None else 0.0
     log_odds = _log_gw_odds(trigger, search, anywhere.log_volume())
     return Prepared(tree, mode, radial, log_c, log_odds, notes + (heard if mode == "marginal" else ()))
 

@@ -46,6 +46,19 @@ class Points(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class At:
+    """Whole nodes of a tree, as `Points`."""
+
+    direction: Float
+    node: NDArray[np.int64]
+    part: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, tree: SkyTree, node: NDArray[np.int64]) -> At:
+        return cls(tree.direction[node], node, np.zeros(node.size, np.bool_))
+
+
 class Counts(Protocol):
     """How likely several neutrinos are, averaged over distance."""
 
