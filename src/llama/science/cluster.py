@@ -1,8 +1,8 @@
 """Where several neutrinos may share a source: nodes that resolve every product of their point spreads on a sky map.
 
 With u_i(Ω) = exp(log_strength_i) PSF_i(Ω), source over background, the integrals wanted are ∫ P_gw e_k(u) f dΩ, e_k
-the elementary symmetric polynomials: e_2 sums over pairs, e_3 over triples. One walk down the quadtree resolves all
-of them: each to its own relative accuracy, or to that of `floor` when that is larger.
+the elementary symmetric polynomials: e_2 sums over pairs, e_3 over triples. One walk down the quadtree resolves the
+pairs and the weighted sum of all: each to its own relative accuracy, or to that of `floor` when that is larger.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from llama.science.skymap import MAX_ORDER
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
-
-_ACTIVE = 1e-4  # a neutrino's point spread must be resolved where its u is this large beside the largest or 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +88,15 @@ def cluster_nodes(tree: SkyTree, members: Members) -> ClusterNodes:
 
 
 class _Walk:
-    """State of one walk: what has been emitted, and what is known of each product's integral, k from 2."""
+    """State of one walk: what has been emitted, and what is known of the integrals of the pairs and of everything."""
 
     def __init__(self, tree: SkyTree, members: Members) -> None:
         self.tree, self.members = tree, members
         self.kappa, self.peak = 1 / np.square(members.sigma_rad), log_peak(members.sigma_rad)
-        terms = members.direction.shape[0] - 1
-        self.found = np.full(terms, -np.inf)  # ln of a lower bound of what was emitted
-        self.largest = np.full(terms, -np.inf)  # ln of the largest patch that was emitted
+        weights = members.log_multiplicity
+        self.log_more = float(weights[3] - weights[2]) if weights.size > 3 else -np.inf  # of one more in a pair
+        self.found = np.full(2, -np.inf)  # ln of a lower bound of what was emitted: pairs, and everything
+        self.largest = np.full(2, -np.inf)  # ln of the largest patch that was emitted
         self.emitted = [Emitted.none()]
 
     def descend(self, order: int, entries: Entries) -> Entries:
@@ -115,7 +114,7 @@ class _Walk:
         return split(self.tree, entries.take(np.flatnonzero(~done)))
 
     def _bounds(self, order: int, entries: Entries) -> tuple[Float, Float, Float]:
-        """ln of a lower and an upper bound of each product's part, (n − 1, e), and the side in local scales."""
+        """ln of a lower and an upper bound of each product's part, (2, e), and the side in local scales."""
         centre = points(self.tree, order, entries, self.tree.centre)
         sine2 = np.clip(self._quarter(centre), 0.0, 1.0)
         sine, cosine = np.sqrt(sine2), np.sqrt(1 - sine2)  # of ψ/2
@@ -131,13 +130,20 @@ class _Walk:
         return np.asarray((self.members.log_strength + self.peak)[:, None] - 2 * self.kappa[:, None] * quarter)
 
     def _log_terms(self, entries: Entries, log_u: Float) -> Float:
-        log_e = log_symmetric_polynomials(log_u)[2:]
-        return np.asarray(entries.log_probability + log_e + self.members.log_multiplicity[2:, None])
+        """(2, e) ln of the part in the pairs, and in everything."""
+        each = log_symmetric_polynomials(log_u)[2:] + self.members.log_multiplicity[2:, None]
+        return np.asarray(entries.log_probability + np.stack([each[0], np.logaddexp.reduce(each, axis=0)]))
+
+    def _membership(self, log_u: Float) -> Float:
+        """(n, e) how much each neutrino matters there: its chance to be one more of a larger set; two always are."""
+        log_more = log_u + self.log_more
+        share = np.exp(log_more - np.logaddexp(0.0, log_more))
+        second = np.partition(log_u, -2, axis=0)[-2]
+        return np.where(log_u >= second, 1.0, share)
 
     def _side(self, order: int, centre: Float, high: Float) -> Float:
         """Side of a pixel over the scale on which the product of all point spreads that matter there changes."""
-        active = high >= np.log(_ACTIVE) + np.minimum(high.max(axis=0), 0.0)
-        kappa = np.where(active, self.kappa[:, None], 0.0)
+        kappa = self._membership(high) * self.kappa[:, None]
         gradient = kappa.T @ self.members.direction
         along = np.einsum("ij,ij->i", gradient, centre)
         slope2 = np.maximum(np.einsum("ij,ij->i", gradient, gradient) - along * along, 0.0)
