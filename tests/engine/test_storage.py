@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from test_runner import eventually
 from toybench import Bench
 from toys import CHAIN, SOURCE, UPPER
 
@@ -20,6 +23,7 @@ from llama.engine.filesystem import require_local, storage_errors
 from llama.engine.processes import Here
 from llama.engine.run import Delivery, Run
 from llama.engine.runner import Runner
+from llama.engine.watching import FolderChanges
 
 
 @pytest.fixture
@@ -65,6 +69,29 @@ def test_a_full_disk_when_making_and_after_space_was_freed(small_disk: Path) -> 
     Runner(on_small.maker, Here(on_small.maker)).once([Event(on_small.event.path)])
     assert on_small.kinds() == ["done"] * 4
     assert care.check(on_small.event) == []
+
+
+def test_watching_a_full_disk_does_not_spin_and_goes_on_when_space_is_freed(small_disk: Path) -> None:
+    on_small = Bench(small_disk / "run" / "S1", CHAIN, {"source.txt": b"x" * 30_000}, small_disk)
+    filler = small_disk / "filler"
+    filler.write_bytes(b"x" * 150_000)  # leaves room for the journal, not for the result
+    runner = Runner(on_small.maker, Here(on_small.maker))
+    folder = on_small.event.path.parent
+    before = len(on_small.event.entries())
+    thread = threading.Thread(target=lambda: runner.watch(Run(folder).events, FolderChanges(folder)))
+    thread.start()
+    try:
+        eventually(lambda: any("disk is full" in line for line in runner.troubles))
+        time.sleep(1)
+        assert len(Event(on_small.event.path).entries()) - before == 2  # claimed, and given back
+        filler.unlink()
+        on_small.wait(31)
+        (on_small.event.path / "touched").touch()
+        eventually(lambda: on_small.kinds() == ["done"] * 4)
+    finally:
+        runner.stop()
+        thread.join(20)
+    assert runner.troubles == []
 
 
 LIMITED = """

@@ -115,7 +115,7 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
         if args.once:
             events = _find(where, wanted, pipeline, args.newest)
             if not events:
-                print(f"llama run: no event to run in {where.run}", file=sys.stderr)
+                print(f"llama run: no event to run in {where.run}; `llama skymap_info` starts one", file=sys.stderr)
                 return 1
             runner.once(events)
             cooling = _conclude(events, pipeline, SharedDigests(environment))

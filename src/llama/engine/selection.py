@@ -46,7 +46,7 @@ class Target:
         if close := difflib.get_close_matches(self.pattern, names, n=1):
             return f"did you mean {close[0]}?"
         more = ", …" if len(names) > _NAMED else ""
-        return f"there are {', '.join(names[:_NAMED])}{more}" if names else "there are no events yet"
+        return f"events there: {', '.join(names[:_NAMED])}{more}" if names else "there are no events yet"
 
 
 def target(word: str | None, default_run: Path) -> Target:
@@ -62,7 +62,7 @@ def target(word: str | None, default_run: Path) -> Target:
     if word.endswith("/"):
         return Target(Path(word).resolve(), "*")
     path = Path(word)
-    if "/" not in word and not path.is_dir() and (default_run / word).is_dir():
+    if "/" not in word and not path.is_dir() and ((default_run / word).is_dir() or not Run(Path.cwd()).events()):
         return Target(default_run, word)
     if path.name in ("", "..") or word == ".":
         path = path.resolve()
