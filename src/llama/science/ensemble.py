@@ -256,10 +256,11 @@ def _cluster_terms(
 
 
 def _typical_counts(host: Host, season: SeasonTable, most: int) -> Float:
-    """(most + 1,) ln of the largest k! Q_k over the tree's faces: what each multiplicity weighs, by order of size."""
-    top = np.arange(int(host.tree.level[1]))
-    counts = host.radial.log_counts(At.of(host.tree, top), alpha(season, host.tree.direction[top, 2]), most)
-    return np.concatenate([[0.0], counts.max(axis=1)])
+    """(most + 1,) ln k! Q_k in the most probable cell: what each multiplicity weighs, by order of size."""
+    cell = np.flatnonzero(host.tree.cell >= 0)
+    best = cell[[int(np.argmax(host.tree.log_probability[cell]))]]
+    counts = host.radial.log_counts(At.of(host.tree, best), alpha(season, host.tree.direction[best, 2]), most)
+    return np.concatenate([[0.0], counts[:, 0]])
 
 
 def _log_pair_integrals(log_u: Float, log_weight: Float) -> Float:

@@ -140,7 +140,7 @@ def log_means_near(log_f: LogF, m: Float, log_a: Float, span: float) -> Float:
     left, right = chebyshev_transform(orders[0]), chebyshev_transform(orders[1]).T
     terms = left @ values.reshape(-1, *orders) @ right
     x, y = ((2 * at - a - b) / (b - a) for at, a, b in zip((u, v), low, high, strict=True))
-    return np.stack([_bilinear(one, x, y) for one in terms]).reshape(*values.shape[:-1], m.size)
+    return _bilinear(terms, x, y).reshape(*values.shape[:-1], m.size)
 
 
 def along_log_alpha(log_f: Callable[[Float], Float], alpha: Float, order: int = 20) -> Float:
@@ -172,19 +172,21 @@ def polynomials(x: Float, order: int) -> Float:
 
 
 def _bilinear(terms: Float, x: Float, y: Float) -> Float:
-    """(n,) Σ terms[i, j] T_i(x) T_j(y).
+    """(…, n) Σ terms[…, i, j] T_i(x) T_j(y).
 
     In blocks: the polynomials stay in the cache, and the products are too small for the matrix library to start
     threads, which on a busy machine wait for each other longer than the product takes.
     """
-    result = np.empty(x.size)
-    step = max(_PRODUCT // terms.size, 1)
+    result = np.empty((*terms.shape[:-2], x.size))
+    step = max(_PRODUCT // (terms.shape[-2] * terms.shape[-1]), 1)
     for k in range(0, x.size, _POINTS):
         part = slice(k, k + _POINTS)
-        rows, columns, sums = polynomials(x[part], terms.shape[0]), polynomials(y[part], terms.shape[1]), result[part]
-        for j in range(0, sums.size, step):
-            at = slice(j, j + step)
-            np.einsum("jn,jn->n", terms.T @ rows[:, at], columns[:, at], out=sums[at])
+        rows, columns = polynomials(x[part], terms.shape[-2]), polynomials(y[part], terms.shape[-1])
+        for one in np.ndindex(terms.shape[:-2]):
+            across, sums = terms[one].T, result[(*one, part)]
+            for j in range(0, sums.size, step):
+                at = slice(j, j + step)
+                np.einsum("jn,jn->n", across @ rows[:, at], columns[:, at], out=sums[at])
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -120,7 +121,7 @@ class PerCell:
         def family(n_max: Float, span: float) -> Float:
             return log_counts(most, n_max, span)
 
-        m, log_a = (values[points.node] for values in self._at_tree(points.node))
+        m, log_a = (values[points.node] for values in self._at_tree)
         log_n = log_a + np.log(alpha)
         result = np.empty((most, alpha.size))
         known = np.isfinite(log_n)
@@ -131,7 +132,7 @@ class PerCell:
         return result
 
     def log_average(self, log_f: OfCountAndDistance, points: Points, alpha: Float) -> Float:
-        m, log_a = (values[points.node] for values in self._at_tree(points.node))
+        m, log_a = (values[points.node] for values in self._at_tree)
         unknown = np.isnan(m)  # such cells take the map's typical distance here
         m, log_a = (
             np.where(unknown, np.median(values), at) for values, at in zip(self._sample(), (m, log_a), strict=True)
@@ -143,9 +144,10 @@ class PerCell:
 
         return integrate_over_distance(of_count, m, log_a + np.log(alpha), self.fit.span, _FINE_RADII)
 
-    def _at_tree(self, wanted: NDArray[np.int64]) -> tuple[Float, Float]:
-        """(nodes,) mu/sigma and ln(a⁺/sigma²) of wanted nodes, means where the map is finer; NaN where unknown."""
-        leaf = self.tree.cells_below(wanted)
+    @cached_property
+    def _at_tree(self) -> tuple[Float, Float]:
+        """(nodes,) mu/sigma and ln(a⁺/sigma²) of every node, means where the map is finer; NaN where unknown."""
+        leaf = np.flatnonzero(self.tree.cell >= 0)
         found = []
         for values in (self.m, self.log_a):
             at = np.full(self.tree.cell.size, np.nan)
