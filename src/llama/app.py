@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llama.engine.product import ServiceKey, Shared
     from llama.messengers import Messenger
     from llama.ports import GraceDB, GRBSource, NeutrinoSource
+    from llama.science.populations import TableKind
     from llama.science.search import Search
     from llama.science.searches import Searches
     from llama.studies.review import Verdict
@@ -237,13 +238,10 @@ def searches() -> Searches:
     return cast("Searches", read(SEARCHES.codec, environment().shared_path(SEARCHES)))
 
 
-def _search_of_table(out: Path, season: str) -> Search:
+def _search_of_table(out: Path, kind: TableKind, season: str) -> Search:
     """The search of the population in a table's name; FormatError when the name contradicts it or the season."""
     from llama.formats.errors import FormatError
-    from llama.formats.populations import table_name
-    from llama.science.populations import TableKind
 
-    kind = TableKind.named(table_name(out, {"season": season}))
     try:
         search = searches()[kind.population].search
     except ValueError as error:
@@ -254,29 +252,25 @@ def _search_of_table(out: Path, season: str) -> Search:
     return search
 
 
-def draw_background(maps: Path, out: Path, *, season: str, events: int, workers: int, overwrite: bool = False) -> int:
-    """Write a background table from a list of sky maps; returns how many events it has."""
+def draw_background(
+    maps: Path, tables: Sequence[Path], *, season: str, events: int, workers: int, overwrite: bool = False
+) -> int:
+    """Write background tables, one per search type, from a list of sky maps; returns how many events each has."""
     from tqdm import tqdm
 
     from llama.analyses.gw_neutrino import ICECUBE_TABLES
-    from llama.analyses.pvalues import response_digest, search_digest
     from llama.engine.step import read
     from llama.formats.errors import FormatError
-    from llama.formats.populations import write_table
-    from llama.studies.background import Study, draw, in_order
+    from llama.studies.background import Study, draw, in_order, listed_maps, tables_by_type, write_tables
 
-    if out.exists() and not overwrite:
-        raise FormatError(f"{out} exists already and was left as it is; -c overwrites it")
-    paths = tuple(Path(line) for line in maps.read_text(encoding="utf-8").split())
-    missing = [path for path in paths if not path.is_file()]
-    if missing or not paths:
-        raise FormatError(
-            f"{maps} lists {f'a sky map that is not there: {missing[0]}' if missing else 'no sky maps'}"
-        )
+    paths = listed_maps(maps)
+    kind, by_type = tables_by_type(tables, season, overwrite=overwrite)
     application = environment()
-    search = _search_of_table(out, season)
-    table = read(ICECUBE_TABLES.codec, application.shared_path(ICECUBE_TABLES)).season(season)
-    study = Study(paths, events, out.stem, table, search)
+    search = _search_of_table(tables[0], kind, season)
+    response = read(ICECUBE_TABLES.codec, application.shared_path(ICECUBE_TABLES)).season(season)
+    # Not the search type: events are the same for all
+    label = f"{kind.population}-{kind.run}-{kind.detectors}-{season}"
+    study = Study(paths, events, label, response, search)
     connect = functools.partial(
         _source, "simulated", application.settings.archives, application.settings.cache_dir, season
     )
@@ -284,13 +278,5 @@ def draw_background(maps: Path, out: Path, *, season: str, events: int, workers:
         blocks = list(tqdm(draw(study, connect, workers), total=len(study.blocks), unit="map", leave=False))
     except ValueError as error:
         raise FormatError(str(error)) from error
-    comments = {
-        "season": season,
-        "rate_hz": repr(table.rate_hz),
-        "search_digest": search_digest(search),
-        "response_digest": response_digest(table),
-        "distance_mode": study.distance_mode,
-        "provenance": f"{events} events, {len(paths)} sky maps, scrambled neutrinos of {season}, p_astro 1",
-    }
-    write_table(out, in_order(study, blocks), comments=comments)
+    write_tables(study, in_order(study, blocks), by_type)
     return events

@@ -51,6 +51,45 @@ def test_tables_collate_and_serve(home: Path) -> None:
     typed("dev", "background", "pvalue", folder, "-c", home=home)
 
 
+def test_both_searches_come_from_the_same_events(home: Path) -> None:
+    """One pass or one each makes no difference; the exact statistic adds only what three and more neutrinos say."""
+    alone, both = home / "alone", home / "both"
+    names = [f"{kind}-bns-o4-H1L1V1-IC86-2011.txt" for kind in ("opa", "subthreshold")]
+    for folder in (alone, both):
+        folder.mkdir()
+    options = ("-n", "60", "-j", "1")
+    for name in names:
+        typed("dev", "background", "draw", home / "H1L1V1.csv", "-o", alone / name, *options, home=home)
+    outs = [f"--out={both / name}" for name in names]
+    said = typed("dev", "background", "draw", home / "H1L1V1.csv", *outs, *options, home=home)
+    assert all(name in said for name in names)
+    assert all((alone / name).read_bytes() == (both / name).read_bytes() for name in names)
+    (_, single), (_, exact) = (read_table(both / name) for name in names)
+    assert [(row.n, row.source, row.skymap) for row in single] == [(row.n, row.source, row.skymap) for row in exact]
+    assert [row.odds_ratio for row in single] == pytest.approx([row.odds_ratio for row in exact], rel=1e-3)
+    assert typed("dev", "background", "pvalue", both, home=home).count("60 events") == 2
+    populations = PopulationsFile().read(both / "populations.hdf5")
+    assert sorted(populations.tables) == [f"{kind}/bns/o4/H1L1V1/IC86-2011" for kind in ("opa", "subthreshold")]
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        (["opa-bns-o4-H1L1V1-IC86-2011.txt", "subthreshold-bbh-o4-H1L1V1-IC86-2011.txt"], "nothing but the search"),
+        (["opa-bns-o4-H1L1V1-IC86-2011.txt", "bns-o4-H1L1V1.txt"], "two tables of one search type"),
+        (["sub-bns-o4-H1L1V1-IC86-2011.txt"], "search type sub; there are opa, subthreshold"),
+        (["opa-bns-o4-H1L1V1-IC86-2012.txt"], "named for season IC86-2012, but would be of IC86-2011"),
+        (["opa-bns-o3-H1L1V1-IC86-2011.txt"], "named for run o3, but would be of o4"),
+    ],
+)
+def test_names_that_do_not_belong_together_are_refused(
+    home: Path, tmp_path: Path, names: list[str], complaint: str
+) -> None:
+    outs = [f"--out={tmp_path / name}" for name in names]
+    assert complaint in typed("dev", "background", "draw", home / "H1L1V1.csv", *outs, "-n", "3", home=home, status=1)
+    assert not list(tmp_path.glob("*.txt"))
+
+
 def test_a_list_that_names_a_missing_map_is_refused(home: Path, tmp_path: Path) -> None:
     (tmp_path / "maps.csv").write_text("/no/such/map.fits\n")
     said = typed("dev", "background", "draw", tmp_path / "maps.csv", "-o", tmp_path / "t.txt", home=home, status=1)

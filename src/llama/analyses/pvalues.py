@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 
 from llama.formats.records import to_json
 from llama.messengers.gw.record import SkymapInfo
+from llama.science.coincidence import CoincidenceResult
+from llama.science.events import EventStatistic
 from llama.science.populations import BackgroundTable, Conditions, TableChoice, TableKind
 from llama.science.pvalue import PValue, joint_far_hz, p_value, sigma_one_sided
 from llama.science.response import SeasonTable
@@ -18,6 +21,12 @@ from llama.science.search import Search
 from llama.science.searches import SearchRecord
 
 LARGEST_LOG = math.log(np.finfo(float).max)
+
+STATISTICS: Mapping[str, Callable[[CoincidenceResult], EventStatistic]] = {
+    "opa": lambda result: result.event,
+    "subthreshold": lambda result: result.ensemble,
+}
+"""What the p-values of each search type are of: single neutrinos and pairs, or the whole list in the exact form."""
 
 _AFTER_THE_ODDS = ("alert_rate_hz", "low_significance_rate_hz")
 
@@ -104,7 +113,12 @@ def event_p_value(choice: TableChoice, log_odds: float, alerts: AlertClass) -> d
 
 def p_of(table: BackgroundTable, log_odds: float) -> PValue:
     """p-value of an event's or a neutrino's odds among background events."""
-    return p_value(table.statistics, float(np.exp(min(log_odds, LARGEST_LOG))))
+    return p_value(table.statistics, finite_odds(log_odds))
+
+
+def finite_odds(log_odds: float) -> float:
+    """Odds as a double: a coincidence may be so clear that they overflow."""
+    return float(np.exp(min(log_odds, LARGEST_LOG)))
 
 
 def _table(table: BackgroundTable) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.analyses.pvalues import LARGEST_LOG, AlertClass, conditions, event_p_value, p_of, table_kind
+from llama.analyses.pvalues import AlertClass, conditions, event_p_value, finite_odds, p_of, table_kind
 from llama.engine.errors import NotYet
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
@@ -126,11 +126,7 @@ def _finite(log: float) -> float | None:
 
 
 def _odds(log_odds: float) -> dict[str, float | None]:
-    # A coincidence may be so clear that its odds overflow a double; the logarithm beside them never does
-    return {
-        "odds_ratio": float(np.exp(min(log_odds, LARGEST_LOG))),
-        "log_odds_ratio": _finite(log_odds),
-    }
+    return {"odds_ratio": finite_odds(log_odds), "log_odds_ratio": _finite(log_odds)}
 
 
 def _original_weights(weights: LogWeights) -> dict[str, float]:

@@ -1,8 +1,9 @@
-"""Draw background events and write a table, one row per event.
+"""Draw background events and write a table, one row per event, or the tables of both searches at once.
 
 Takes a list of sky maps (one absolute path per line, as FILES of a study are) and pairs them with scrambled real
-neutrinos of one season. The table's name says what is in it: opa-bns-o4-H1L1V1-IC86-2011.txt. Collate the tables of
-a folder with `llama dev background pvalue`.
+neutrinos of one season. The table's name says what is in it: opa-bns-o4-H1L1V1-IC86-2011.txt. Both searches from the
+same events, in one pass: --out={opa,subthreshold}-bns-o4-H1L1V1-IC86-2011.txt. Collate the tables of a folder with
+`llama dev background pvalue`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,19 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     parser.add_argument("maps", type=Path, metavar="LISTFILE", help="sky maps, one path per line: H1L1V1.csv")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="TABLE", help="the table to write")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="TABLE",
+        help="the table to write; once for each search type",
+    )
     parser.add_argument("-s", "--season", default="IC86-2011", help="whose neutrinos (default %(default)s)")
     parser.add_argument("-n", "--events", type=int, default=10_000, help="how many events (default %(default)s)")
     parser.add_argument("-j", "--workers", type=int, default=2, help="processes (default %(default)s)")
-    parser.add_argument("-c", "--clobber", action="store_true", help="overwrite the table")
+    parser.add_argument("-c", "--clobber", action="store_true", help="overwrite tables")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -28,5 +37,5 @@ def main(args: argparse.Namespace) -> int:
     count = draw_background(
         args.maps, args.out, season=args.season, events=args.events, workers=args.workers, overwrite=args.clobber
     )
-    print(f"{count} background events in {args.out}")
+    print(f"{count} background events in {' and in '.join(str(table) for table in args.out)}")
     return 0

@@ -2,22 +2,22 @@
 
 Each event is one sky map and one list from a neutrino source that draws from the observed background (their number
 Poisson, real events with scrambled right ascension, times uniform in the window), through the same statistic as a
-real event. Event i of a study uses map i modulo the number of maps and the list that its own seed gives, so the
-table does not depend on how many workers drew it.
+real event. One pass gives the statistic of every search type. Event i of a study uses map i modulo the number of
+maps and the list that its own seed gives, so a table depends neither on how many workers drew it nor on which other
+tables were drawn along with it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
-
-from llama.formats.populations import BackgroundRow
+from llama.analyses.pvalues import STATISTICS, finite_odds, response_digest, search_digest
+from llama.formats.errors import FormatError
+from llama.formats.populations import BackgroundRow, table_name, write_table
 from llama.formats.skymap import read_skymap
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.products import WINDOW_S
@@ -25,6 +25,7 @@ from llama.messengers.icecube.record import from_window
 from llama.ports import NeutrinoSource
 from llama.science.coincidence import coincidence
 from llama.science.observed import GWTrigger
+from llama.science.populations import TableKind
 from llama.science.prepared import prepare
 from llama.science.response import SeasonTable
 from llama.science.search import Search
@@ -62,24 +63,44 @@ class Study:
         return [range(i, self.events, len(self.maps)) for i in range(min(len(self.maps), self.events))]
 
 
-def draw_block(study: Study, source: NeutrinoSource, block: range, mode: str) -> list[BackgroundRow]:
+@dataclass(frozen=True)
+class Drawn:
+    """One background event.
+
+    Attributes:
+        log_odds: ln of its odds by search type, −inf for 0.
+        n: how many neutrinos it had. seed: where they came from. skymap: the map's file name.
+    """
+
+    log_odds: Mapping[str, float]
+    n: int
+    seed: str
+    skymap: str
+
+    def row(self, search_type: str) -> BackgroundRow:
+        """As a line of the table of one search type."""
+        return BackgroundRow(finite_odds(self.log_odds[search_type]), self.n, self.seed, self.skymap)
+
+
+def draw_block(study: Study, source: NeutrinoSource, block: range, mode: str) -> list[Drawn]:
     """The events of one sky map; ValueError when its distance mode is not the study's."""
     path = study.maps[block.start % len(study.maps)]
     skymap = read_skymap(path)
     prepared = prepare(skymap, _TRIGGER, study.season, study.search)
     if prepared.mode != mode:
         raise ValueError(f"{path} has distance mode {prepared.mode}, other maps of the list {mode}; list them apart")
-    rows = []
+    found = []
     for i in block:
         seed = f"{study.label}/{i}"
         window = source.window(GPS_S - WINDOW_S, GPS_S + WINDOW_S, seed=seed)
         neutrinos = kernel_arrays(from_window(window, source.name))
         result = coincidence(skymap, _TRIGGER, neutrinos, study.season, study.search, prepared)
-        rows.append(BackgroundRow(_odds(result.event.log_odds), len(neutrinos), seed, path.name))
-    return rows
+        log_odds = {search_type: of(result).log_odds for search_type, of in STATISTICS.items()}
+        found.append(Drawn(log_odds, len(neutrinos), seed, path.name))
+    return found
 
 
-def draw(study: Study, connect: Callable[[], NeutrinoSource], workers: int) -> Iterator[list[BackgroundRow]]:
+def draw(study: Study, connect: Callable[[], NeutrinoSource], workers: int) -> Iterator[list[Drawn]]:
     """Blocks of events as they come, in order of their maps; `connect` gives each worker process its source.
 
     Raises ValueError for maps of different distance modes, and where an antenna pattern would be needed: the maps do
@@ -97,7 +118,7 @@ def draw(study: Study, connect: Callable[[], NeutrinoSource], workers: int) -> I
         yield from pool.map(_next, study.blocks)
 
 
-_WORKER: list[Callable[[range], list[BackgroundRow]]] = []  # what the initializer leaves for its process's tasks
+_WORKER: list[Callable[[range], list[Drawn]]] = []  # what the initializer leaves for its process's tasks
 
 
 def _start(study: Study, connect: Callable[[], NeutrinoSource], mode: str) -> None:
@@ -105,15 +126,59 @@ def _start(study: Study, connect: Callable[[], NeutrinoSource], mode: str) -> No
     _WORKER[:] = [lambda block: draw_block(study, source, block, mode)]
 
 
-def _next(block: range) -> list[BackgroundRow]:
+def _next(block: range) -> list[Drawn]:
     return _WORKER[0](block)
 
 
-def _odds(log_odds: float) -> float:
-    return float(np.exp(min(log_odds, math.log(np.finfo(float).max))))
+def in_order(study: Study, blocks: Sequence[list[Drawn]]) -> list[Drawn]:
+    """All events by number."""
+    events = dict(
+        zip((i for block in study.blocks for i in block), (e for block in blocks for e in block), strict=True)
+    )
+    return [events[i] for i in range(study.events)]
 
 
-def in_order(study: Study, blocks: Sequence[list[BackgroundRow]]) -> list[BackgroundRow]:
-    """All rows by event number."""
-    rows = dict(zip((i for block in study.blocks for i in block), (r for rows in blocks for r in rows), strict=True))
-    return [rows[i] for i in range(study.events)]
+def listed_maps(path: Path) -> tuple[Path, ...]:
+    """The sky maps of a list, one path per line; FormatError when there is none or one is not there."""
+    maps = tuple(Path(line) for line in path.read_text(encoding="utf-8").split())
+    missing = [one for one in maps if not one.is_file()]
+    if missing or not maps:
+        what = f"a sky map that is not there: {missing[0]}" if missing else "no sky maps"
+        raise FormatError(f"{path} lists {what}")
+    return maps
+
+
+def tables_by_type(tables: Sequence[Path], season: str, *, overwrite: bool) -> tuple[TableKind, dict[str, Path]]:
+    """What tables of one draw have in common, with the search type of the first, and each table by search type.
+
+    Raises FormatError for one that is there already, and for names that do not belong together.
+    """
+    kinds = [TableKind.named(table_name(table, {"season": season})) for table in tables]
+    for table, kind in zip(tables, kinds, strict=True):
+        if table.exists() and not overwrite:
+            raise FormatError(f"{table} exists already and was left as it is; -c overwrites it")
+        if kind.search_type not in STATISTICS:
+            there = ", ".join(STATISTICS)
+            raise FormatError(f"{table.name} is named for search type {kind.search_type}; there are {there}")
+        if replace(kind, search_type=kinds[0].search_type) != kinds[0]:
+            raise FormatError(f"{table.name} and {tables[0].name} may differ in nothing but the search type")
+    by_type = {kind.search_type: table for kind, table in zip(kinds, tables, strict=True)}
+    if len(by_type) < len(tables):
+        raise FormatError(f"two tables of one search type: {', '.join(table.name for table in tables)}")
+    return kinds[0], by_type
+
+
+def write_tables(study: Study, drawn: Sequence[Drawn], tables: Mapping[str, Path]) -> None:
+    """One table per search type."""
+    season = study.season
+    comments = {
+        "season": season.name,
+        "rate_hz": repr(season.rate_hz),
+        "search_digest": search_digest(study.search),
+        "response_digest": response_digest(season),
+        "distance_mode": study.distance_mode,
+        "provenance": f"{study.events} events, {len(study.maps)} sky maps, scrambled neutrinos of {season.name}, "
+        f"p_astro {P_ASTRO:g}",
+    }
+    for search_type, table in tables.items():
+        write_table(table, [event.row(search_type) for event in drawn], comments=comments)
