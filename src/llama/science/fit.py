@@ -149,7 +149,10 @@ def along_log_alpha(log_f: Callable[[Float], Float], alpha: Float, order: int = 
         return log_f(alpha)
     low, high = float(np.log(alpha.min())) - 1e-9, float(np.log(alpha.max())) + 1e-9
     grid = (low + high) / 2 + (high - low) / 2 * chebyshev.chebpts1(order)
-    coefficients = chebyshev_transform(order) @ log_f(np.exp(grid)).T
+    values = log_f(np.exp(grid))
+    if not np.isfinite(values).all():  # zero somewhere: not smooth
+        return log_f(alpha)
+    coefficients = chebyshev_transform(order) @ values.T
     return np.asarray(chebyshev.chebval((2 * np.log(alpha) - low - high) / (high - low), coefficients))
 
 
@@ -203,6 +206,7 @@ def _mean_q_some(m: Float, log_a: Float, span: float) -> Float:
 
 
 def log_sum(values: Float) -> Float:
-    """ln Σ exp over the last axis."""
-    top = values.max(axis=-1)
-    return np.asarray(top + np.log(np.exp(values - top[..., None]).sum(axis=-1)))
+    """ln Σ exp over the last axis; −inf where all of it is."""
+    top = np.maximum(values.max(axis=-1), -1e300)
+    with np.errstate(divide="ignore"):
+        return np.asarray(top + np.log(np.exp(values - top[..., None]).sum(axis=-1)))
