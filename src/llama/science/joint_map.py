@@ -1,0 +1,142 @@
+"""Where the source is, given a gravitational wave and the neutrinos that may share it: the joint posterior map.
+
+Given that the merger and the neutrinos of a set g share a source, its direction has the density
+
+    p_g(Ω) ∝ P_gw(Ω) ⟨k! Q_k(αn)⟩(Ω) Π_{i∈g} (a_i/α)(ε_i, Ω) PSF_i(Ω),    k neutrinos in g,
+
+the integrand of the statistic itself (SCIENCE 1.6, 2.2). Which neutrinos do is not known, and a trigger that is noise
+has no direction. So the map is, as the gravitational-wave map is, that of a real merger, averaged over g:
+
+    p(Ω) = [c P_gw(Ω) + Σ_g B̃_g p_g(Ω)]/(c + Σ_g B̃_g).
+
+A merger without neutrinos is a little less likely where IceCube would have seen some: that changes the first term by
+less than 1/f_b even for the nearest sources, and is left out.
+Cells are those of the gravitational-wave map, divided wherever a p_g changes within one; nothing is rasterised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama.science.coincidence import CoincidenceResult
+from llama.science.healpix import cell_area_sr
+from llama.science.joint_distance import Reach, carried, reweighted
+from llama.science.joint_grid import Grid, Spread, refined
+from llama.science.observed import Neutrinos
+from llama.science.psf import unit_vectors
+from llama.science.response import SeasonTable, alpha, interpolate_sin_dec, signal_rows
+from llama.science.search import Search
+from llama.science.skymap import SkyMap, marginal_distance
+from llama.science.skymap_cells import from_cells
+
+Float = NDArray[np.float64]
+
+_LEAST = 1e-6  # less probable relations are left out: beside a map of 1000 deg² none shows, however narrow
+_DARK = 40.0  # densities below e^-40 of the greatest are zero
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Which neutrinos share the merger's source (indices, none for unrelated ones), and how probable that is."""
+
+    neutrinos: tuple[int, ...]
+    probability: float
+
+
+def relations(result: CoincidenceResult) -> tuple[Relation, ...]:
+    """Every relation of the public-alert statistic that matters, given that the trigger is a merger.
+
+    Unrelated, single neutrinos and pairs; the unrelated first, the others by falling probability. They sum to one.
+    """
+    event = result.event.weights
+    alone = float(event.chance_gw)
+    rest = float(np.logaddexp(np.logaddexp(alone, event.chance_neutrino), event.noise))
+    singles = _over(result.weights.signal, result.weights.chance_gw)
+    pairs = _over(result.log_odds_pairs + rest, alone)
+    members = [(i,) for i in range(singles.size)] + [(int(i), int(j)) for i, j in np.argwhere(np.isfinite(pairs))]
+    logs = np.concatenate([singles, pairs[np.isfinite(pairs)]])
+    probability = np.exp(logs - np.logaddexp.reduce(logs, initial=0.0))
+    kept = [k for k in np.argsort(-probability, kind="stable") if probability[k] > _LEAST]
+    found = [Relation(members[k], float(probability[k])) for k in kept]
+    return (Relation((), max(1.0 - sum(one.probability for one in found), 0.0)), *found)
+
+
+def _over(signal: Float, alone: Float | float) -> Float:
+    """ln of a ratio of weights; −inf where there is no signal, also when nothing is a merger."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(np.isfinite(signal), signal - alone, -np.inf))
+
+
+def joint_map(
+    skymap: SkyMap,
+    neutrinos: Neutrinos,
+    season: SeasonTable,
+    search: Search,
+    result: CoincidenceResult,
+    mixture: Sequence[Relation],
+) -> SkyMap:
+    """The sky map averaged over relations, whose probabilities sum to one; a single one gives the map given that.
+
+    In distance mode `map` each cell's distance is reweighted with ⟨k! Q_k(αn(r))⟩, as near sources give more
+    neutrinos, and written as the r² N(r; mu, sigma) with the same mean and standard deviation. In other modes the
+    statistic does not use the map's distances, and they are carried over as they are.
+
+    Raises ValueError for a relation that is impossible: nothing of the sky map is where its neutrinos come from.
+    """
+    related = [one for one in mixture if one.neutrinos]
+    if not related:
+        return skymap
+    directions = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad).reshape(-1, 3)
+    members = [list(one.neutrinos) for one in related]
+    spreads = [Spread(directions[which], neutrinos.sigma_rad[which]) for which in members]
+    grid = refined(skymap, result.prepared.tree, spreads)
+    parts = np.zeros((max(map(len, members)) + 1, grid.density.size))  # by number of related neutrinos
+    parts[0] = max(1.0 - sum(one.probability for one in related), 0.0) * grid.density
+    for one, density in zip(related, _densities(grid, spreads, members, season, result), strict=True):
+        parts[len(one.neutrinos)] += one.probability * density
+    distance = carried(skymap, grid.cell)
+    if distance is not None and result.mode == "map":
+        distance = reweighted(distance, parts, grid, Reach(result.prepared.radial, season, search.log_nu_span))
+    made = from_cells(grid.order, grid.ipix, parts.sum(axis=0), distance, origin=skymap.origin)
+    mean, std = marginal_distance(made) or (None, None)
+    return replace(made, distmean_mpc=mean, diststd_mpc=std)
+
+
+def _densities(
+    grid: Grid,
+    spreads: Sequence[Spread],
+    members: Sequence[list[int]],
+    season: SeasonTable,
+    result: CoincidenceResult,
+) -> list[Float]:
+    """(cells,) p_g of each set of neutrinos, normalised: its mean over each cell."""
+    with np.errstate(divide="ignore"):
+        log_p = [np.log(grid.density) + spread.log_at(grid.gauss) for spread in spreads]
+    bright = np.flatnonzero(np.any([one.max(axis=0) > one.max() - _DARK for one in log_p], axis=0))
+    points = grid.inside(bright)
+    sin_dec = points.direction[:, 2]
+    scale = alpha(season, sin_dec)
+    log_counts = result.prepared.radial.log_counts(points, scale, max(map(len, members)))
+    rows = signal_rows(season, result.energy_used_gev)
+    with np.errstate(divide="ignore"):
+        log_a = {
+            i: np.log(interpolate_sin_dec(season, rows[i], None, sin_dec) / scale) for i in set().union(*members)
+        }
+    found = []
+    for which, one in zip(members, log_p, strict=True):
+        log_f = log_counts[len(which) - 1] + sum(log_a[i] for i in which)
+        density = np.zeros(grid.density.size)
+        density[bright] = _scaled(one[:, bright] + log_f.reshape(4, -1))
+        found.append(density / np.sum(density * cell_area_sr(grid.order)))
+    return found
+
+
+def _scaled(log_p: Float) -> Float:
+    """The mean of exp over the first axis, but for a factor."""
+    if not np.isfinite(log_p.max()):
+        raise ValueError("these neutrinos and the merger have no place in common where IceCube could see them")
+    return np.asarray(np.exp(log_p - log_p.max()).mean(axis=0))
