@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ANSWERS = {"real": "TRIGGERED_PUBLIC", "test": "TRIGGERED_TEST"}
 QUESTION = """\
-Is this event real or a test? The answer sets flags that decide what goes out to collaborators:
+Is this event real or a test? The answer decides what goes out to collaborators:
   real   results may be uploaded, sent to IceCube and told to collaborators (flags TRIGGERED_PUBLIC)
   test   nothing may be uploaded or sent, and neutrino directions are scrambled (flags TRIGGERED_TEST)
 This version sends nothing in either case; later ones do as the event's flags say (`llama flags` changes them).

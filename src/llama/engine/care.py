@@ -180,7 +180,7 @@ def get_version(event: Event, filename: str, number: int | None, into: Path) -> 
     if target.exists():
         raise EventError(f"{target} exists already and is left as it is")
     if chosen[0].digest not in event.store:
-        raise EventError(f"version {chosen[0].number} of {filename} was pruned; its digest is {chosen[0].digest}")
+        raise EventError(f"version {chosen[0].number} of {filename} has no kept copy: pruned, or lost")
     shutil.copyfile(event.store.path(chosen[0].digest), target)
     return target
 
