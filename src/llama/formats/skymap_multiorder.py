@@ -74,9 +74,15 @@ def _header(m: SkyMap, dtype: np.dtype[Any], rows: int) -> fits.Header:
     header["INDXSCHM"] = ("EXPLICIT", "Indexing: IMPLICIT or EXPLICIT")
     for key, comment in _ORIGIN_COMMENTS.items():
         if key in m.origin:
-            header[key] = (m.origin[key].encode("ascii", "replace").decode(), comment)
+            header[key] = (_ascii(m.origin[key]), comment)
     if m.distmean_mpc is not None:
         header["DISTMEAN"] = (m.distmean_mpc, "Posterior mean distance (Mpc)")
     if m.diststd_mpc is not None:
         header["DISTSTD"] = (m.diststd_mpc, "Posterior standard deviation of distance (Mpc)")
+    for line in m.origin.get("HISTORY", "").splitlines():
+        header.add_history(_ascii(line))
     return header
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode()

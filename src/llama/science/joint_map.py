@@ -35,7 +35,9 @@ from llama.science.skymap_cells import from_cells
 
 Float = NDArray[np.float64]
 
-_LEAST = 1e-6  # less probable relations are left out: beside a map of 1000 deg² none shows, however narrow
+LEAST_PROBABILITY = 1e-6
+"""Less probable relations are left out: even beside a map of 1000 deg² a neutrino of 0.1° would not show."""
+
 _DARK = 40.0  # densities below e^-40 of the greatest are zero
 
 
@@ -60,7 +62,7 @@ def relations(result: CoincidenceResult) -> tuple[Relation, ...]:
     members = [(i,) for i in range(singles.size)] + [(int(i), int(j)) for i, j in np.argwhere(np.isfinite(pairs))]
     logs = np.concatenate([singles, pairs[np.isfinite(pairs)]])
     probability = np.exp(logs - np.logaddexp.reduce(logs, initial=0.0))
-    kept = [k for k in np.argsort(-probability, kind="stable") if probability[k] > _LEAST]
+    kept = [k for k in np.argsort(-probability, kind="stable") if probability[k] > LEAST_PROBABILITY]
     found = [Relation(members[k], float(probability[k])) for k in kept]
     return (Relation((), max(1.0 - sum(one.probability for one in found), 0.0)), *found)
 

@@ -1,0 +1,174 @@
+"""`skymap_lvc-i3.multiorder.fits`: where the source is, given the gravitational wave and the neutrinos around it.
+
+Two maps: one averaged over which neutrinos come from the source, and one for the case that the most significant
+neutrino does. Both say in HISTORY of their headers what they are, what they rest on and how probable that is.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from llama.analyses.report import Report, Row, read_report
+from llama.analyses.scatterplot import warning
+from llama.analyses.wording import format_energy, format_odds, found
+from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
+from llama.messengers.icecube.record import NeutrinoList
+from llama.science.coincidence import CoincidenceResult, coincidence
+from llama.science.joint_map import LEAST_PROBABILITY, Relation, joint_map, relations
+from llama.science.observed import GWTrigger, Neutrinos
+from llama.science.response import IceCubeTables, SeasonTable
+from llama.science.search import Search
+from llama.science.searches import Searches
+from llama.science.skymap import SkyMap
+
+_CARD = 72  # characters that a HISTORY card holds
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a joint map is made from: the decoded result, the gravitational wave's map, the neutrinos, the tables."""
+
+    significance: dict[str, Any]
+    skymap: SkyMap
+    neutrinos: NeutrinoList
+    tables: IceCubeTables
+    searches: Searches
+
+
+def averaged_skymap(given: Inputs, role: str, version: str) -> SkyMap:
+    """Averaged over which neutrinos come from the source; the gravitational wave's map where none is likely to."""
+    report = read_report(given.significance, role=role)
+    basis = _Basis.of(given, report)
+    return _labelled(basis.map_of(basis.mixture), given, report, version, _about_average(report, basis.mixture))
+
+
+def most_significant_skymap(given: Inputs, role: str, version: str) -> SkyMap:
+    """If the most significant neutrino comes from the source; the gravitational wave's map where none is significant.
+
+    Where there is no p-value that neutrino is the likeliest, if it comes from the source with a probability that the
+    average takes notice of.
+    """
+    report = read_report(given.significance, role=role)
+    basis = _Basis.of(given, report)
+    row = _chosen(report, basis.mixture)
+    if row is None:
+        return _labelled(given.skymap, given, report, version, [_nothing_chosen(report), _UNCHANGED])
+    one = basis.map_of([Relation((row.number - 1,), 1.0)])
+    return _labelled(one, given, report, version, _about_one(report, row))
+
+
+_UNLIKELY = f"with a probability above {LEAST_PROBABILITY:g}"
+_UNCHANGED = "This is the gravitational wave's own map, unchanged."
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """The statistic of the result once more, with all that a map needs of it."""
+
+    skymap: SkyMap
+    neutrinos: Neutrinos
+    season: SeasonTable
+    search: Search
+    result: CoincidenceResult
+    mixture: tuple[Relation, ...]
+
+    @classmethod
+    def of(cls, given: Inputs, report: Report) -> _Basis:
+        season, search = given.tables.season(report.season), given.searches.choose(str(report.population)).search
+        arrays = kernel_arrays(given.neutrinos, (search.energy_min_gev, search.energy_max_gev))
+        trigger = GWTrigger(report.gps_time, None, report.p_astro_before, report.instruments)
+        result = coincidence(given.skymap, trigger, arrays, season, search)
+        return cls(given.skymap, arrays, season, search, result, relations(result))
+
+    def map_of(self, mixture: Sequence[Relation]) -> SkyMap:
+        return joint_map(self.skymap, self.neutrinos, self.season, self.search, self.result, mixture)
+
+
+def _chosen(report: Report, mixture: Sequence[Relation]) -> Row | None:
+    if report.coincident:
+        return report.coincident[0]
+    if report.p_value is not None or report.blinded:
+        return None
+    singles = [one.neutrinos[0] + 1 for one in mixture if len(one.neutrinos) == 1]
+    return next((row for row in report.by_significance if row.number in singles), None)
+
+
+def _about_average(report: Report, mixture: Sequence[Relation]) -> list[str]:
+    lines = [
+        f"Where the source of {report.event_id} is, if it is a merger: given its gravitational-wave map and the "
+        "neutrinos around it, averaged over which of them come from it. Probabilities:"
+    ]
+    lines += [f"{one.probability:.3g} {_named(one)}" for one in mixture]
+    if len(mixture) == 1:
+        lines += [f"No neutrino comes from it {_UNLIKELY}.", _UNCHANGED]
+    return lines
+
+
+def _named(relation: Relation) -> str:
+    if not relation.neutrinos:
+        return "none of them"
+    numbers = [str(i + 1) for i in relation.neutrinos]
+    return f"neutrino{'s' if len(numbers) > 1 else ''} {' and '.join(numbers)}"
+
+
+def _about_one(report: Report, row: Row) -> list[str]:
+    lines = [
+        f"Where the source of {report.event_id} is, if it is a merger and neutrino {row.number} comes from it. "
+        "Whether it does, this map does not say.",
+        f"Odds that it does: {format_odds(row.log_odds)}, p-value {row.p_text}.",
+    ]
+    if row not in report.coincident:
+        lines.append(f"How often chance does as well is not known: {report.nothing_coincides}.")
+    return lines
+
+
+def _nothing_chosen(report: Report) -> str:
+    if not report.rows:
+        return "There is no neutrino that could come from the source."
+    if report.p_value is None and not report.blinded:
+        return f"There is no p-value, and no neutrino comes from the source {_UNLIKELY}."
+    return f"No neutrino is significant: {report.nothing_coincides}."
+
+
+def _labelled(m: SkyMap, given: Inputs, report: Report, version: str, about: Iterable[str]) -> SkyMap:
+    """The map with the header of a file of its own."""
+    of_map = given.skymap.origin  # in tests and replays it may be another event's
+    origin = {
+        "OBJECT": report.graceid,
+        "REFERENC": of_map.get("REFERENC", ""),
+        "INSTRUME": ",".join(report.instruments) or of_map.get("INSTRUME", ""),
+        "DATE-OBS": report.event_time.removesuffix("Z"),
+        "CREATOR": f"llama {version}",
+        "HISTORY": "\n".join(_cards([warning(report), *about, *_inputs(given, report, m is given.skymap)])),
+    }
+    return replace(m, origin={key: text for key, text in origin.items() if text})
+
+
+def _inputs(given: Inputs, report: Report, unchanged: bool) -> list[str]:
+    """What it rests on."""
+    made = " ".join(given.skymap.origin[key] for key in ("CREATOR", "DATE") if key in given.skymap.origin)
+    lines = [f"GW map: {report.skymap_filename or 'lvc_skymap.multiorder.fits'}{f' ({made})' if made else ''}"]
+    lines += [f"IceCube: {found(len(report.rows), report.covered_s)}; {report.source}, season {report.season}"]
+    lines += [_neutrino(row) for row in report.rows]
+    lines += [f"Search: {report.parameters.get('population')}, distance mode {report.distance_mode}"]
+    if given.skymap.distmu is not None and not unchanged:
+        lines.append(
+            "Distances: of the GW map, weighted with how many neutrinos a source gives at each"
+            if report.distance_mode == "map"
+            else "Distances: of the GW map as they are; neutrinos are not weighed against them in this distance mode"
+        )
+    return lines
+
+
+def _neutrino(row: Row) -> str:
+    return (
+        f"Neutrino {row.number}: {row.i3event}, RA {row.ra_deg:.3f}, Dec {row.dec_deg:.3f}, sigma "
+        f"{row.sigma_deg:.3f} deg, {format_energy(row.energy_gev)} GeV, {row.dt_s:+.2f} s"
+    )
+
+
+def _cards(lines: Iterable[str]) -> list[str]:
+    return [card for line in lines for card in textwrap.wrap(line, _CARD, subsequent_indent="  ")]
