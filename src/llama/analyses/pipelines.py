@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llama.analyses.gw_neutrino import GW_NEUTRINO
+from llama.analyses.joint import GW_GRB, GW_NEUTRINO_GRB, GW_NEUTRINO_ZTF
 from llama.engine.pipeline import Pipeline
 
-PIPELINES: Mapping[str, Pipeline] = {pipeline.name: pipeline for pipeline in (GW_NEUTRINO,)}
+PIPELINES: Mapping[str, Pipeline] = {
+    pipeline.name: pipeline for pipeline in (GW_NEUTRINO, GW_GRB, GW_NEUTRINO_GRB, GW_NEUTRINO_ZTF)
+}

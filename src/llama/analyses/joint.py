@@ -1,0 +1,69 @@
+"""Pipelines with further messengers: gamma-ray bursts with and without neutrinos, optical transients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llama.analyses.company import company_significance
+from llama.analyses.gw_neutrino import GW_NEUTRINO, ICECUBE_TABLES, NEUTRINOS, SEARCHES, TRIGGER
+from llama.engine.pipeline import Pipeline
+from llama.engine.product import Product
+from llama.engine.step import Step
+from llama.formats.records import JsonObject
+from llama.messengers import Candidates, fermi, ztf
+from llama.messengers.gw.products import GW_SKYMAP, P_ASTRO, PRODUCTS, SKYMAP_INFO
+from llama.messengers.icecube.record import NeutrinoList
+
+
+def joint_significance(
+    name: str, filename: str, neutrinos: Product[NeutrinoList] | None, *candidates: Candidates[Any]
+) -> Product[dict[str, Any]]:
+    """The product of one combination of messengers beside the merger."""
+
+    def make(step: Step) -> dict[str, Any]:
+        p_astro = step[P_ASTRO]
+        listenings = [listening for one in candidates if (listening := one.listen(step)) is not None]
+        return company_significance(
+            info=step[SKYMAP_INFO],
+            skymap=step[GW_SKYMAP],
+            neutrinos=None if neutrinos is None else step[neutrinos],
+            p_astro=p_astro,
+            tables=step[ICECUBE_TABLES],
+            searches=step[SEARCHES],
+            listenings=listenings,
+        )
+
+    others: tuple[Product[Any], ...] = () if neutrinos is None else (neutrinos,)
+    shared = tuple(table for one in candidates for table in one.shared)
+    return Product(
+        name=name,
+        filename=filename,
+        codec=JsonObject(),
+        make=make,
+        inputs=(SKYMAP_INFO, GW_SKYMAP, P_ASTRO, *others, *(one.product for one in candidates)),
+        shared=(ICECUBE_TABLES, SEARCHES, *shared),
+        help="odds of a common source of " + ", ".join(filename.split("_")[2].removesuffix(".json").split("-")),
+    )
+
+
+FERMI = fermi.candidates(TRIGGER)
+FERMI_GRBS = FERMI.product
+ZTF = ztf.candidates(TRIGGER)
+
+SIGNIFICANCE_GRB = joint_significance("SIGNIFICANCE_GRB", "significance_joint_lvc-fermi.json", None, FERMI)
+SIGNIFICANCE_NEUTRINO_GRB = joint_significance(
+    "SIGNIFICANCE_NEUTRINO_GRB", "significance_joint_lvc-i3-fermi.json", NEUTRINOS, FERMI
+)
+SIGNIFICANCE_NEUTRINO_ZTF = joint_significance(
+    "SIGNIFICANCE_NEUTRINO_ZTF", "significance_joint_lvc-i3-ztf.json", NEUTRINOS, ZTF
+)
+
+GW_GRB = Pipeline("GW_GRB", (*PRODUCTS, FERMI_GRBS, SIGNIFICANCE_GRB), aliases=("LVC_FERMI",))
+GW_NEUTRINO_GRB = Pipeline(
+    "GW_NEUTRINO_GRB",
+    (*GW_NEUTRINO.products, FERMI_GRBS, SIGNIFICANCE_GRB, SIGNIFICANCE_NEUTRINO_GRB),
+    aliases=("LVC_I3_FERMI",),
+)
+GW_NEUTRINO_ZTF = Pipeline(
+    "GW_NEUTRINO_ZTF", (*GW_NEUTRINO.products, ZTF.product, SIGNIFICANCE_NEUTRINO_ZTF), aliases=("LVC_I3_ZTF",)
+)

@@ -1,0 +1,91 @@
+"""Merger and burst, with and without neutrinos, through the pipelines, on the one real case there is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.typed import loads, typed
+
+GW170817 = "G298048"
+
+
+def started(data: Path, home: Path) -> Path:
+    typed(
+        *("skymap_info", "--voevent", data / "notices/lvk_voevent/G298048-1-Initial.xml", "--skymap"),
+        *(data / "skymaps/events/GW170817_GWTC1.multiorder.fits", "--flags", "RERUN"),
+        home=home,
+    )
+    return home / "current_run" / GW170817
+
+
+@pytest.fixture
+def catalogue(data: Path) -> dict[str, str]:
+    return {"LLAMA_GRB_CATALOGUE": str(data / "catalogs/grb/fermigbrst_heasarc.csv")}
+
+
+def test_gw170817_and_its_burst(data, tmp_path, catalogue):
+    event = started(data, tmp_path)
+    typed("run", "-o", "-p", "GW_GRB", event, home=tmp_path, **catalogue)
+    bursts, result = loads(event / "fermi_grbs.json"), loads(event / "significance_joint_lvc-fermi.json")
+    assert [burst["name"] for burst in bursts["bursts"]] == ["GRB170817529"]
+    assert result["messengers"] == ["gw", "fermi"]
+    (candidate,) = result["candidates"]
+    assert candidate["dt"] == pytest.approx(2.03, abs=0.01)  # its trigger; the onset was 1.74 s after the merger
+    (one,) = result["sets"]
+    assert one["candidates"] == {"fermi": "GRB170817529"}
+    assert one["log_b"] > 5
+    # one candidate and no neutrino: the event's odds are that set's
+    assert result["log_odds_ratio"] == pytest.approx(one["log_odds_ratio"], abs=1e-9)
+    assert result["odds_ratio"] == pytest.approx(result["p_h_s1"] / (result["p_h_0"] + result["p_h_c"]), rel=1e-12)
+    assert result["p_value"] is None and "no background tables" in result["p_value_reason"]
+    assert any("no p_astro" in note for note in result["notes"])
+    assert result["inputs"]["companion_parameters"]["fermi"]["beaming"]["source"]
+
+
+def test_minutes_later_the_burst_says_nothing(data, tmp_path, catalogue):
+    event = started(data, tmp_path)
+    info = json.loads((event / "skymap_info.json").read_text())
+    info["gps_time"] += 400.0  # within the burst list's window, far from any common source
+    (event / "skymap_info.json").write_text(json.dumps(info))
+    typed("event", event, "adopt", "skymap_info.json", "--why", "a later trigger", home=tmp_path)
+    typed("run", "-o", "-p", "GW_GRB", event, home=tmp_path, **catalogue)
+    result = loads(event / "significance_joint_lvc-fermi.json")
+    assert len(result["candidates"]) == 1
+    assert result["odds_ratio"] == 0.0 and result["log_odds_ratio"] is None
+
+
+def test_with_neutrinos_the_demo_event_and_a_quiet_sky(data, tmp_path, catalogue):
+    typed("demo", home=tmp_path)
+    event = tmp_path / "current_run" / "MS120130a"
+    typed("run", "-o", "-p", "GW_NEUTRINO_GRB", event, home=tmp_path, **catalogue)
+    result, two = loads(event / "significance_joint_lvc-i3-fermi.json"), loads(event / "significance_opa_lvc-i3.json")
+    assert result["messengers"] == ["gw", "icecube", "fermi"]
+    assert result["sets"] == []
+    assert len(result["inputs"]["neutrino_info"]) == len(two["single_neutrino"]) == 4
+    # a catalogue that heard nothing makes the merger a little less likely, and no more
+    assert result["p_astro"]["after"] == pytest.approx(two["p_astro"]["after"], rel=0.1)
+    assert result["without_candidates"]["log_odds_ratio"] is not None
+
+
+def test_a_transient_added_by_hand(tmp_path):
+    typed("demo", home=tmp_path)
+    event = tmp_path / "current_run" / "MS120130a"
+    gw = loads(event / "skymap_info.json")
+    transient = {"name": "ZTF12x", "ra": 10.0, "dec": 5.0, "mjd": 55956.6, "chance": 0.1}
+    triggers = {
+        "searched": 0.5,
+        "limiting_magnitude": 20.5,
+        "peak_magnitudes": [-17, -13],
+        "window_days": 3,
+        "triggers": [transient],
+    }
+    (event / "ztf_trigger_list.json").write_text(json.dumps(triggers))
+    adopt = ("adopt", "ztf_trigger_list.json", "--why", "seen by hand", "-p", "GW_NEUTRINO_ZTF")
+    typed("event", event, *adopt, home=tmp_path)
+    typed("run", "-o", "-p", "GW_NEUTRINO_ZTF", event, home=tmp_path)
+    result = loads(event / "significance_joint_lvc-i3-ztf.json")
+    assert result["messengers"] == ["gw", "icecube", "ztf"]
+    assert [one["name"] for one in result["candidates"]] == ["ZTF12x"]
+    assert gw["event_id"] == result["event_id"]
