@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,11 @@ from llama.engine.run import Delivery, Run
 from llama.formats.populations import PopulationsFile
 from llama.messengers.gw.start import Given, start
 from llama.science.populations import BackgroundTable, Populations
+from tests.analyses.significance_examples import found, neutrino_list, row
 
 GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "guides" / "files.md").read_text(encoding="utf-8")
 SIGNIFICANCE, NOTICE = "significance_opa_lvc-i3.json", "lvk_nu_track_search.json"
+SUBTHRESHOLD = "significance_subthreshold_lvc-i3.json"
 COPIES = {"inputs.gw_skymap_info", "inputs.neutrino_info"}
 NAMED_BY_OTHERS = {"reference"}
 """Its one key holds dots, which are no levels."""
@@ -40,7 +42,7 @@ def documented(filename: str) -> set[str]:
 
 def keys(value: Any, where: str = "") -> Iterator[str]:
     """Every key with its level, as the guide writes it; objects are named by their keys alone."""
-    if isinstance(value, dict) and where not in COPIES | NAMED_BY_OTHERS:
+    if isinstance(value, dict) and value and where not in COPIES | NAMED_BY_OTHERS:
         for name, child in value.items():
             yield from keys(child, f"{where}.{name}" if where else name)
     elif isinstance(value, list) and value and isinstance(value[0], dict) and where not in COPIES:
@@ -61,12 +63,10 @@ def event(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("guide")
     search = SEARCHES.codec.read(packaged("search.json")).choose("bns").search
     season = ICECUBE_TABLES.codec.read(packaged("icecube_tables.h5")).season("IC86-2011")
-    name = f"opa/bns/{search.run}/H1L1V1/{season.name}"
-    fitting = asdict(conditions(search, season, "map"))
-    table = BackgroundTable(
-        name, np.linspace(0.0, 1.0, 11), rate_hz=season.rate_hz, provenance="a test", sky_maps=2, **fitting
-    )
-    PopulationsFile().write(Populations({name: table}), folder / "populations.hdf5")
+    names = [f"{search_type}/bns/{search.run}/H1L1V1/{season.name}" for search_type in ("opa", "subthreshold")]
+    fitting = asdict(conditions(search, season, "map")) | {"rate_hz": season.rate_hz, "provenance": "a test"}
+    tables = {name: BackgroundTable(name, np.linspace(0.0, 1.0, 11), sky_maps=2, **fitting) for name in names}
+    PopulationsFile().write(Populations(tables), folder / "populations.hdf5")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLAMA_DATA_DIR", str(folder))
         patch.setenv("LLAMA_POPULATIONS", str(folder / "populations.hdf5"))
@@ -84,18 +84,25 @@ def read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def check(filename: str, written: set[str], optional: set[str] = frozenset()) -> None:  # type: ignore[assignment]
-    told = documented(filename)
+def check(filename: str, written: set[str], optional: Collection[str] = (), told: set[str] | None = None) -> None:
+    told = told or documented(filename)
     groups = {key for key in told if is_group(key, told)}
     assert sorted(written - told) == [], f"{filename}: not in docs/guides/files.md"
-    assert sorted(told - groups - optional - written) == [], f"{filename}: in docs/guides/files.md, but not written"
+    assert sorted(told - groups - set(optional) - written) == [], f"{filename}: in docs/guides/files.md, but not written"
 
 
 def test_the_significance_file_is_as_described(event: Path) -> None:
     result = read(event / SIGNIFICANCE)
-    check(SIGNIFICANCE, set(keys(result)))
+    pair = found(neutrinos=neutrino_list(row(1, 30.0), row(2, 60.0)))  # which the demo has not
+    check(SIGNIFICANCE, set(keys(result)) | set(keys(pair)))
     assert result["inputs"]["gw_skymap_info"] == read(event / "skymap_info.json")
     assert result["inputs"]["neutrino_info"] == read(event / "icecube_neutrino_list.json")["neutrinos"]
+
+
+def test_the_subthreshold_file_is_as_described(event: Path) -> None:
+    """The guide tells only what differs, so all that it says of the other file must hold for this one."""
+    common = {key for key in documented(SIGNIFICANCE) if not key.startswith("neutrino_pair")}
+    check(SUBTHRESHOLD, set(keys(read(event / SUBTHRESHOLD))), told=common | documented(SUBTHRESHOLD))
 
 
 @pytest.mark.parametrize("filename", ["icecube_neutrino_list.json", "skymap_info.json", "lvc_skymap_distances.json"])

@@ -1,97 +1,32 @@
-"""The significance file through `significance()`: which search, which p-value, limits, and wanting input."""
+"""The significance file of the public-alert search: which search, which p-value, limits, and wanting input."""
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from significance_examples import (
+    BNS,
+    GPS,
+    INFO,
+    SEARCHES,
+    SEASON,
+    SKYMAP,
+    TABLES,
+    found,
+    neutrino_list,
+    populations,
+    table,
+)
 
-from llama.analyses.pvalues import conditions, response_digest, search_digest
-from llama.analyses.significance import significance
+from llama.analyses.pvalues import response_digest, search_digest
 from llama.app import packaged
-from llama.engine.errors import NotYet
-from llama.formats.records import to_json
-from llama.formats.searches import SearchesFile
-from llama.formats.tables import IceCubeTablesFile
-from llama.messengers.gw.record import SkymapInfo
-from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.limits import energy_limit_erg
-from llama.science.populations import BackgroundTable, Populations
 from llama.science.searches import Searches
-from llama.science.skymap import SkyMap, centres, credible_level
-from llama.science.times import mjd_from_gps
-from llama.studies.synthetic import gaussian_skymap
-
-GPS = 1_011_973_667.0
-NOW = datetime(2024, 1, 1, tzinfo=UTC)
-TABLES = IceCubeTablesFile().read(packaged("icecube_tables.h5"))
-SEASON = TABLES.season("IC86-2011")
-SEARCHES = SearchesFile().read(packaged("search.json"))
-P_ASTRO = {"BNS": 0.9, "NSBH": 0.0, "BBH": 0.0, "Terrestrial": 0.1}
-SKYMAP = gaussian_skymap(2.0, 0.1, math.radians(4), 100.0, 20.0)
-INFO = SkymapInfo(
-    graceid="S120130a", event_id="S120130a", event_time="2012-01-30T15:47:32Z", gps_time=GPS,
-    notice_time="2012-01-30T15:50:00Z", far=1e-9, pipeline="gstlal", group="CBC", search="AllSky",
-    instruments=("H1", "L1"), alert_type="PRELIMINARY", significant=True, skymap_filename=None,
-    gracedb_service_url="", role="test",
-)  # fmt: skip
-
-
-def row(number: int, dt: float, ra_deg: float = 114.0, **change: Any) -> NeutrinoRow:
-    made = NeutrinoRow(
-        mjd=float(mjd_from_gps(GPS + dt)), ra=ra_deg, dec=5.0, zenith=95.0, azimuth=0.0, sigma=1.0, energy=2e3,
-        type="archival", run=1, event=number, season=SEASON.name, i3event=f"event-{number}", gps=GPS + dt,
-    )  # fmt: skip
-    return replace(made, **change)
-
-
-def neutrino_list(*rows: NeutrinoRow, **change: Any) -> NeutrinoList:
-    found = NeutrinoList(
-        complete=True, covered_s=1000.0, start_gps=GPS - 500, stop_gps=GPS + 500, season=SEASON.name,
-        source="test", why="", neutrinos=rows,
-    )  # fmt: skip
-    return replace(found, **change)
-
-
-LIST = neutrino_list(row(1, 30.0), row(2, 100.0, 250.0))
-
-
-def table(population: str, detectors: str, odds: np.ndarray, mode: str = "map") -> BackgroundTable:
-    """A table that fits events of this population, whatever the packaged numbers are."""
-    name = f"opa/{population}/o4/{detectors}/{SEASON.name}"
-    fit = conditions(SEARCHES.choose(population).search, SEASON, mode)
-    return BackgroundTable(
-        name, odds, SEASON.rate_hz, fit.search_digest, mode, "made for a test", fit.response_digest, 7
-    )
-
-
-def populations(*tables: BackgroundTable) -> Populations:
-    return Populations({one.name: one for one in tables})
-
-
-BNS = table("bns", "H1L1", np.sort(10 ** np.random.default_rng(1).uniform(-30, 3, 2000)))
-
-
-def found(
-    info: SkymapInfo = INFO,
-    skymap: SkyMap = SKYMAP,
-    neutrinos: NeutrinoList = LIST,
-    p_astro: Any = P_ASTRO,
-    tables: Populations | None = None,
-    searches: Searches = SEARCHES,
-) -> dict[str, Any]:
-    """The result, which must always be a file that everybody can read."""
-    result = significance(
-        info=info, skymap=skymap, neutrinos=neutrinos, p_astro=p_astro, tables=TABLES, searches=searches,
-        populations=tables or populations(BNS), now=NOW,
-    )  # fmt: skip
-    return dict(json.loads(to_json(result)))  # refuses NaN and infinity
+from llama.science.skymap import centres, credible_level
 
 
 def test_a_result_names_population_search_and_table() -> None:
@@ -174,32 +109,6 @@ def test_other_or_no_instruments_take_all_detectors_together(instruments: tuple[
     assert result["p_value"] == found()["p_value"]
 
 
-@pytest.mark.parametrize("terrestrial", [0.0, 1.0])
-def test_certain_signals_and_certain_noise(terrestrial: float) -> None:
-    result = found(p_astro={"BNS": 1 - terrestrial, "NSBH": 0.0, "BBH": 0.0, "Terrestrial": terrestrial})
-    assert result["p_astro"] == {"before": 1 - terrestrial, "after": 1 - terrestrial}
-    assert (result["odds_ratio"] == 0) == (terrestrial == 1)
-    if terrestrial == 1:
-        assert result["p_value"] == 1.0
-
-
-def test_a_classification_without_terrestrial_has_no_p_astro() -> None:
-    result = found(p_astro={"BNS": 0.9, "NSBH": 0.0, "BBH": 0.0})
-    assert (result["population"], result["distance_mode"]) == ("bns", "marginal")
-    assert any(note.startswith("no p_astro") for note in result["notes"])
-
-
-def test_a_map_without_distances_says_what_stands_in() -> None:
-    bare = replace(SKYMAP, distmu=None, distsigma=None, distnorm=None, distmean_mpc=None, diststd_mpc=None)
-    result = found(skymap=bare)
-    assert result["distance_mode"] == "marginal"
-    assert "the sky map has no distances: distance mode marginal instead of map" in result["notes"]
-    assert result["p_value"] is None
-    assert "is for distance mode map, the event's is marginal" in result["p_value_reason"]
-    assert result["isotropic_energy_limit_range"] is None
-    assert result["isotropic_energy_limit_reason"] == "the sky map has no distances"
-
-
 def test_limits_on_the_energy_span_the_90_percent_region() -> None:
     limit = found()["isotropic_energy_limit_range"]
     dec = centres(SKYMAP)[1][credible_level(SKYMAP) <= 0.9]
@@ -210,34 +119,12 @@ def test_limits_on_the_energy_span_the_90_percent_region() -> None:
     assert 1e50 < limit["energy_erg"][0] < limit["energy_erg"][1] < 1e53
 
 
-def test_lists_of_another_time_are_refused_and_short_ones_noted() -> None:
-    other = neutrino_list(start_gps=GPS + 600, stop_gps=GPS + 1600)
-    with pytest.raises(ValueError, match=r"no time in common\. Get a list for this event"):
-        found(neutrinos=other)
-    short = found(neutrinos=neutrino_list(row(1, 30.0), stop_gps=GPS + 200, covered_s=700.0))
-    assert "neutrinos of the rest are not known" in short["notes"][0]
-    assert not any("not known" in note for note in found()["notes"])
-
-
 def test_a_search_with_wider_windows_than_the_list_says_so() -> None:
     record = SEARCHES["bns"]
     wide = Searches({"bns": replace(record, search=replace(record.search, t_nu_plus_s=1000.0))})
     result = found(searches=wide)
     assert f"the search looks at GPS {GPS - 500:.2f} to {GPS + 1250:.2f}" in result["notes"][0]
     assert "other search parameters" in result["p_value_reason"]
-
-
-@pytest.mark.parametrize("energy", [5.0, 2e8])
-def test_energies_outside_the_band_are_refused_by_name(energy: float) -> None:
-    with pytest.raises(ValueError, match=r"event-1 has energy .* outside the search's band of 10 to 1e"):
-        found(neutrinos=neutrino_list(row(1, 30.0, energy=energy)))
-
-
-def test_a_season_without_a_table_or_no_data_at_all() -> None:
-    with pytest.raises(ValueError, match="no response table for season 'IC99'; there are IC40"):
-        found(neutrinos=neutrino_list(season="IC99"))
-    with pytest.raises(NotYet, match="no neutrino data for this event: detector off"):
-        found(neutrinos=neutrino_list(season=None, complete=False, covered_s=0.0, why="detector off"))
 
 
 def test_one_search_in_the_file_serves_all_and_the_result_says_so() -> None:

@@ -6,10 +6,13 @@ from typing import Any
 
 import llama
 from llama.analyses.circular import circular
+from llama.analyses.event_analysis import Inputs as EventInputs
+from llama.analyses.joint_map import Inputs, averaged_skymap, most_significant_skymap
 from llama.analyses.notice import notice
 from llama.analyses.report import Report, read_report
 from llama.analyses.scatterplot import scatterplot
 from llama.analyses.significance import significance
+from llama.analyses.subthreshold import significance_subthreshold
 from llama.analyses.summary import summary
 from llama.analyses.tables import coincidence_list, latex_table, plain_list
 from llama.engine.pipeline import Pipeline
@@ -20,6 +23,7 @@ from llama.formats.pdf import Pdf
 from llama.formats.populations import PopulationsFile
 from llama.formats.records import JsonObject, Text
 from llama.formats.searches import SearchesFile
+from llama.formats.skymap import MultiOrderFits
 from llama.formats.tables import IceCubeTablesFile
 from llama.messengers.gw.products import GW_SKYMAP, P_ASTRO, PRODUCTS, SKYMAP_DISTANCES, SKYMAP_INFO
 from llama.messengers.icecube.products import neutrino_list
@@ -27,6 +31,7 @@ from llama.messengers.icecube.record import NeutrinoList
 from llama.science.populations import Populations
 from llama.science.response import IceCubeTables
 from llama.science.searches import Searches
+from llama.science.skymap import SkyMap
 
 ICECUBE_TABLES: Shared[IceCubeTables] = Shared("icecube_tables.h5", IceCubeTablesFile())
 SEARCHES: Shared[Searches] = Shared("search.json", SearchesFile())
@@ -36,9 +41,9 @@ TRIGGER = SKYMAP_INFO.select("gps_time")
 NEUTRINOS: Product[NeutrinoList] = neutrino_list(TRIGGER)
 
 
-def _significance(step: Step) -> dict[str, Any]:
+def _event_inputs(step: Step) -> EventInputs:
     p_astro = step[P_ASTRO]
-    return significance(
+    return EventInputs(
         info=step[SKYMAP_INFO],
         skymap=step[GW_SKYMAP],
         neutrinos=step[NEUTRINOS],
@@ -54,7 +59,7 @@ SIGNIFICANCE: Product[dict[str, Any]] = Product(
     name="SIGNIFICANCE",
     filename="significance_opa_lvc-i3.json",
     codec=JsonObject(),
-    make=_significance,
+    make=lambda step: significance(_event_inputs(step)),
     inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO),
     shared=(ICECUBE_TABLES, SEARCHES, POPULATIONS),
     aliases=("CoincSignificanceI3Lvc", "CoincSignificanceOpaI3Lvc"),
@@ -62,9 +67,28 @@ SIGNIFICANCE: Product[dict[str, Any]] = Product(
 )
 
 
+SIGNIFICANCE_SUBTHRESHOLD: Product[dict[str, Any]] = Product(
+    name="SIGNIFICANCE_SUBTHRESHOLD",
+    filename="significance_subthreshold_lvc-i3.json",
+    codec=JsonObject(),
+    make=lambda step: significance_subthreshold(_event_inputs(step)),
+    inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO),
+    shared=(ICECUBE_TABLES, SEARCHES, POPULATIONS),
+    aliases=("CoincSignificanceSubthresholdI3Lvc",),
+    help="odds and p-value of the whole neutrino list in the exact form, for alerts of low significance",
+)
+RESULTS = (SIGNIFICANCE, SIGNIFICANCE_SUBTHRESHOLD)
+"""Every alert has both; what people read is made from the headline."""
+
+
+def headline(step: Step) -> dict[str, Any]:
+    """The result that the alert's significance chooses: the public-alert search's unless the other says it is it."""
+    exact = step[SIGNIFICANCE_SUBTHRESHOLD]
+    return exact if exact["headline"] else step[SIGNIFICANCE]
+
+
 def _report(step: Step) -> Report:
-    result = step[SIGNIFICANCE]
-    return read_report(result, role=str(step.flag("role")))
+    return read_report(headline(step), role=str(step.flag("role")))
 
 
 def _neutrino_text(step: Step) -> str:
@@ -86,7 +110,7 @@ COINCIDENCE_TEXT: Product[str] = Product(
     filename="icecube_neutrino_list_coinc.txt",
     codec=Text(),
     make=lambda step: coincidence_list(_report(step)),
-    inputs=(SIGNIFICANCE,),
+    inputs=RESULTS,
     flags=("role",),
     aliases=("IceCubeNeutrinoListCoincTxt",),
     help="the same with odds and p-values",
@@ -96,7 +120,7 @@ COINCIDENCE_TEX: Product[str] = Product(
     filename="IceCubeNeutrinoList.tex",
     codec=Text(),
     make=lambda step: latex_table(_report(step)),
-    inputs=(SIGNIFICANCE,),
+    inputs=RESULTS,
     flags=("role",),
     aliases=("IceCubeNeutrinoListTex",),
     help="the same as a LaTeX table",
@@ -106,7 +130,7 @@ NOTICE: Product[dict[str, Any]] = Product(
     filename="lvk_nu_track_search.json",
     codec=JsonObject(),
     make=lambda step: notice(_report(step)),
-    inputs=(SIGNIFICANCE,),
+    inputs=RESULTS,
     flags=("role",),
     aliases=("LvkNuTrackSearch",),
     help="the result in the GCN schema of that name",
@@ -116,10 +140,38 @@ CIRCULAR: Product[str] = Product(
     filename="gcn_circular_draft.txt",
     codec=Text(),
     make=lambda step: circular(_report(step)),
-    inputs=(SIGNIFICANCE,),
+    inputs=RESULTS,
     flags=("role",),
     aliases=("GcnCircularDraft", "RctSlkLmaCircular"),
     help="a draft circular; a person sends it",
+)
+
+
+def _joint_inputs(step: Step) -> Inputs:
+    return Inputs(headline(step), step[GW_SKYMAP], step[NEUTRINOS], step[ICECUBE_TABLES], step[SEARCHES])
+
+
+JOINT_SKYMAP: Product[SkyMap] = Product(
+    name="JOINT_SKYMAP",
+    filename="skymap_lvc-i3.multiorder.fits",
+    codec=MultiOrderFits(),
+    make=lambda step: averaged_skymap(_joint_inputs(step), str(step.flag("role")), llama.__version__),
+    inputs=(*RESULTS, GW_SKYMAP, NEUTRINOS),
+    shared=(ICECUBE_TABLES, SEARCHES),
+    flags=("role",),
+    aliases=("JointSkymapI3Lvc",),
+    help="sky map of the source, averaged over which neutrinos come from it",
+)
+JOINT_SKYMAP_MOST_SIGNIFICANT: Product[SkyMap] = Product(
+    name="JOINT_SKYMAP_MOST_SIGNIFICANT",
+    filename="skymap_lvc-i3_most_significant.multiorder.fits",
+    codec=MultiOrderFits(),
+    make=lambda step: most_significant_skymap(_joint_inputs(step), str(step.flag("role")), llama.__version__),
+    inputs=(*RESULTS, GW_SKYMAP, NEUTRINOS),
+    shared=(ICECUBE_TABLES, SEARCHES),
+    flags=("role",),
+    aliases=("JointSkymapMostSignificantI3Lvc",),
+    help="sky map of the source if the most significant neutrino comes from it",
 )
 
 
@@ -132,7 +184,7 @@ PLOT_PNG: Product[Any] = Product(
     filename="scatterplot_lvc-i3.png",
     codec=PngFigure(),
     make=_scatterplot,
-    inputs=(SIGNIFICANCE, GW_SKYMAP),
+    inputs=(*RESULTS, GW_SKYMAP),
     flags=("role",),
     aliases=("ScatterplotI3Lvc", "ScatterplotLvcI3Png"),
     help="the joint sky map",
@@ -142,7 +194,7 @@ PLOT_PDF: Product[Any] = Product(
     filename="scatterplot_lvc-i3.pdf",
     codec=PdfFigure(),
     make=_scatterplot,
-    inputs=(SIGNIFICANCE, GW_SKYMAP),
+    inputs=(*RESULTS, GW_SKYMAP),
     flags=("role",),
     aliases=("ScatterplotLvcI3Pdf",),
     help="the joint sky map, for print",
@@ -159,7 +211,7 @@ SUMMARY: Product[bytes] = Product(
     filename="summary_lvc-I3.pdf",
     codec=Pdf(),
     make=_summary,
-    inputs=(SIGNIFICANCE, PLOT_PDF, SKYMAP_DISTANCES, P_ASTRO),
+    inputs=(*RESULTS, PLOT_PDF, SKYMAP_DISTANCES, P_ASTRO),
     flags=("role",),
     aliases=("CoincSummaryI3LvcPdf",),
     help="one page: plot, table, odds, p-value, parameters",
@@ -171,11 +223,14 @@ GW_NEUTRINO = Pipeline(
         *PRODUCTS,
         NEUTRINOS,
         SIGNIFICANCE,
+        SIGNIFICANCE_SUBTHRESHOLD,
         NOTICE,
         COINCIDENCE_TEXT,
         CIRCULAR,
         NEUTRINO_TEXT,
         COINCIDENCE_TEX,
+        JOINT_SKYMAP,
+        JOINT_SKYMAP_MOST_SIGNIFICANT,
         PLOT_PDF,
         PLOT_PNG,
         SUMMARY,

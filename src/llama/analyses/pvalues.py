@@ -15,7 +15,7 @@ from llama.messengers.gw.record import SkymapInfo
 from llama.science.coincidence import CoincidenceResult
 from llama.science.events import EventStatistic
 from llama.science.populations import BackgroundTable, Conditions, TableChoice, TableKind
-from llama.science.pvalue import PValue, joint_far_hz, p_value, sigma_one_sided
+from llama.science.pvalue import joint_far_hz, p_value, sigma_one_sided
 from llama.science.response import SeasonTable
 from llama.science.search import Search
 from llama.science.searches import SearchRecord
@@ -77,7 +77,7 @@ class AlertClass:
         return cls(f"significant alerts, {record.search.name}", rate, source)
 
 
-def event_p_value(choice: TableChoice, log_odds: float, alerts: AlertClass) -> dict[str, Any]:
+def event_p_value(choice: TableChoice, odds: float, alerts: AlertClass) -> dict[str, Any]:
     """The event's p-value, significance and false alarm rate; null where there is no table.
 
     Where no background event is as extreme, p is 0: significance and rate are then those of one in all events, a
@@ -93,7 +93,7 @@ def event_p_value(choice: TableChoice, log_odds: float, alerts: AlertClass) -> d
             "far_joint_hz": None,
             "far_joint": None,
         }
-    found = p_of(choice.table, log_odds)
+    found = p_value(choice.table.statistics, odds)
     p = found.p or 1 / found.n
     return {
         "p_value": found.p,
@@ -109,11 +109,6 @@ def event_p_value(choice: TableChoice, log_odds: float, alerts: AlertClass) -> d
             "upper_limit": found.p == 0,
         },
     }
-
-
-def p_of(table: BackgroundTable, log_odds: float) -> PValue:
-    """p-value of an event's or a neutrino's odds among background events."""
-    return p_value(table.statistics, finite_odds(log_odds))
 
 
 def finite_odds(log_odds: float) -> float:

@@ -301,10 +301,12 @@ def _rows(singles: Sequence[Mapping[str, Any]], event_p_text: str) -> tuple[Row,
             energy_gev=float(one["energy"]),
             kind=str(one["type"]),
             log_odds=one.get("log_odds_ratio"),
-            p_value=one.get("p_value"),
-            p_text=p_for_people(one.get("p_value"), event_p_text),
+            p_value=p_value,
+            p_text=p_for_people(p_value, event_p_text),
         )
         for number, one in enumerate(singles, start=1)
+        # The sub-threshold file has the event's p-value for all of them, and each one's own beside it
+        for p_value in [one.get("p_value_own", one.get("p_value"))]
     )
 
 

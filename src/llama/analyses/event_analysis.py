@@ -1,0 +1,221 @@
+"""What the files of both searches say in the same words: the statistic of an event, its p-value and its inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from llama.analyses.limits import energy_limit, sensitivity
+from llama.analyses.pvalues import STATISTICS, AlertClass, conditions, event_p_value, finite_odds, table_kind
+from llama.engine.errors import NotYet
+from llama.messengers.gw.record import SkymapInfo
+from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
+from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
+from llama.science.coincidence import CoincidenceResult, coincidence, most_probable_direction
+from llama.science.events import EventStatistic
+from llama.science.hypotheses import LogWeights
+from llama.science.observed import GWTrigger, Neutrinos
+from llama.science.populations import Populations, TableChoice, most_likely_population
+from llama.science.pvalue import p_value
+from llama.science.response import IceCubeTables, SeasonTable
+from llama.science.search import as_parameters
+from llama.science.searches import SearchChoice, Searches
+from llama.science.skymap import SkyMap
+from llama.science.window import search_window_s
+
+_LOOK_AGAIN = timedelta(days=30)
+_SLACK_S = 1e-3
+_LARGEST_WEIGHT_LOG = 700.0  # of exp() in a double
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a result is made from: the alert, its map and classification, the neutrinos, the tables, the time."""
+
+    info: SkymapInfo
+    skymap: SkyMap
+    neutrinos: NeutrinoList
+    p_astro: Mapping[str, float | None]
+    tables: IceCubeTables
+    searches: Searches
+    populations: Populations
+    now: datetime
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """The statistic of an event, before a search type says which part of it is the answer.
+
+    Attributes:
+        given: what it was made from.
+        season: the neutrinos' own. population: what the trigger was taken for. chosen: the search, and why that one.
+        arrays: the neutrinos as the statistic takes them.
+        result: odds of every kind.
+        uncovered: a note when the list does not reach as far as the search looks.
+    """
+
+    given: Inputs
+    season: SeasonTable
+    population: str
+    chosen: SearchChoice
+    arrays: Neutrinos
+    result: CoincidenceResult
+    uncovered: tuple[str, ...]
+
+    def background(self, search_type: str) -> TableChoice:
+        """The background table of this search type that fits the event, or why none does."""
+        search = self.chosen.search
+        instruments = self.given.info.instruments
+        kind = table_kind(search_type, self.population, search.run, instruments, self.season.name)
+        return self.given.populations.choose(kind, conditions(search, self.season, self.result.mode))
+
+
+def analyse(given: Inputs) -> Analysis:
+    """The statistic with the search that the alert's classification chooses.
+
+    Raises NotYet when no neutrino data cover the window: without a season there is no rate, no response, no answer.
+    """
+    neutrinos, info = given.neutrinos, given.info
+    if neutrinos.season is None:
+        # A new list ends the wait at once; this is only how often to say so again
+        raise NotYet(f"no neutrino data for this event: {neutrinos.why}", given.now + _LOOK_AGAIN)
+    season = given.tables.season(neutrinos.season)
+    population = most_likely_population(given.p_astro, info.group)
+    chosen = given.searches.choose(population)
+    search = chosen.search
+    uncovered = _uncovered(search_window_s(search), info, neutrinos)
+    arrays = kernel_arrays(neutrinos, (search.energy_min_gev, search.energy_max_gev))
+    trigger = GWTrigger(info.gps_time, None, _astrophysical(given.p_astro), info.instruments)
+    result = coincidence(given.skymap, trigger, arrays, season, search)
+    return Analysis(given, season, population, chosen, arrays, result, uncovered)
+
+
+def event_result(analysis: Analysis, search_type: str, background: TableChoice) -> dict[str, Any]:
+    """All keys of the file of one search type but those of single neutrinos and pairs."""
+    info, result, chosen = analysis.given.info, analysis.result, analysis.chosen
+    statistic = STATISTICS[search_type](result)
+    ratio = odds_and_weights(statistic)
+    return {
+        "search_type": search_type,
+        "headline": search_type == headline_type(info.significant),
+        "event_id": info.event_id,
+        "graceid": info.graceid,
+        "event_time": info.event_time,
+        "gps_time": info.gps_time,
+        **ratio,
+        **event_p_value(background, ratio["odds_ratio"], AlertClass.of(info, chosen.record)),
+        "p_astro": {"before": result.p_astro_before, "after": result.p_astro_after},
+        "population": analysis.population,
+        "search": {"name": chosen.search.name, "why": chosen.why},
+        "distance_mode": result.mode,
+        "notes": [*analysis.uncovered, *result.notes],
+        "most_probable_direction": _direction(result, analysis.arrays),
+        "neutrino_flux_sensitivity_range": sensitivity(analysis.given.skymap, analysis.season),
+        **energy_limit(analysis.given.skymap, analysis.season),
+        "inputs": _inputs(analysis),
+    }
+
+
+def headline_type(significant: bool | None) -> str:
+    """The search type whose answer is the event's: the exact one for alerts of low significance.
+
+    Alerts before O4 did not say what they are (None): they were significant.
+    """
+    return "subthreshold" if significant is False else "opa"
+
+
+def single(analysis: Analysis, i: int, background: TableChoice) -> dict[str, Any]:
+    """What is said of neutrino i: its own odds, and their p-value."""
+    row, result = analysis.given.neutrinos.neutrinos[i], analysis.result
+    table, log_odds = background.table, float(result.log_odds[i])
+    return {
+        **_observed(row, analysis.given.info.gps_time),
+        **odds(log_odds),
+        "p_value": None if table is None else p_value(table.statistics, finite_odds(log_odds)).p,
+        "log_b": finite(float(result.log_b[i])),
+        "log_lambda": finite(float(result.log_lambda[i])),
+        "log_weights": _log_weights(result.weights, i),
+    }
+
+
+def odds(log_odds: float) -> dict[str, float | None]:
+    """Odds and their logarithm, null for odds of exactly 0: JSON has no infinity."""
+    return {"odds_ratio": finite_odds(log_odds), "log_odds_ratio": finite(log_odds)}
+
+
+def finite(log: float) -> float | None:
+    """A logarithm as JSON can have it: null for that of zero."""
+    return float(log) if math.isfinite(log) else None
+
+
+def odds_and_weights(statistic: EventStatistic) -> dict[str, Any]:
+    """The event's odds, and the hypotheses' weights: as logarithms by name, and under the names that readers know.
+
+    Readers check `odds_ratio` = `p_h_s1` / (`p_h_0` + `p_h_c`), signal over noise and chance coincidence, so it is
+    that quotient to the last digit. Weights share a factor that is left out; one too large for a number is divided
+    out of all of them. Where a weight is too small for one, the odds are those of the logarithms.
+    """
+    weights = statistic.weights
+    common = max(float(weights.signal) - _LARGEST_WEIGHT_LOG, 0.0)
+    signal, noise = (float(np.exp(one - common)) for one in (weights.signal, weights.noise))
+    chance = float(np.exp(np.logaddexp(weights.chance_gw, weights.chance_neutrino) - common))
+    ratio = odds(statistic.log_odds)
+    if min(signal, noise + chance) >= np.finfo(float).tiny:
+        ratio["odds_ratio"] = min(signal / (noise + chance), np.finfo(float).max)
+    return {
+        **ratio,
+        "p_h_s1": signal,
+        "p_h_0": noise,
+        "p_h_c": chance,
+        "log_weights": _log_weights(weights, ()),
+    }
+
+
+def _log_weights(weights: LogWeights, i: int | tuple[()]) -> dict[str, float | None]:
+    return {name: finite(float(getattr(weights, name)[i])) for name in LogWeights.__dataclass_fields__}
+
+
+def _observed(row: NeutrinoRow, gps_time: float) -> dict[str, Any]:
+    same = {name: getattr(row, name) for name in ("ra", "dec", "sigma", "energy", "type")}
+    return {"i3event": row.i3event, "dt": row.gps - gps_time, **same}
+
+
+def _inputs(analysis: Analysis) -> dict[str, Any]:
+    neutrinos = analysis.given.neutrinos
+    coverage = ("complete", "covered_s", "season", "source", "why")
+    return {
+        "gw_skymap_info": msgspec.to_builtins(analysis.given.info),
+        "neutrino_info": [asdict(row) for row in neutrinos.neutrinos],
+        "neutrino_list": {name: getattr(neutrinos, name) for name in coverage},
+        "search_parameters": as_parameters(analysis.chosen.search, analysis.season.rate_hz),
+    }
+
+
+def _uncovered(window_s: tuple[float, float], info: SkymapInfo, neutrinos: NeutrinoList) -> tuple[str, ...]:
+    """A note when the list does not reach as far as the search looks; ValueError when they have no time in common."""
+    first, last = (info.gps_time + reach for reach in window_s)
+    windows = (
+        f"the search looks at GPS {first:.2f} to {last:.2f}, the neutrino list covers {neutrinos.start_gps:.2f} to "
+        f"{neutrinos.stop_gps:.2f}"
+    )
+    if not max(first, neutrinos.start_gps) < min(last, neutrinos.stop_gps):
+        raise ValueError(f"{windows}: no time in common. Get a list for this event, or change the search's windows")
+    reaches = neutrinos.start_gps <= first + _SLACK_S and neutrinos.stop_gps >= last - _SLACK_S
+    return () if reaches else (f"{windows}; neutrinos of the rest are not known",)
+
+
+def _astrophysical(p_astro: Mapping[str, float | None]) -> float | None:
+    """1 - p_terrestrial; None when the alert gives no classification."""
+    terrestrial = p_astro.get("Terrestrial")
+    return None if terrestrial is None else 1.0 - terrestrial
+
+
+def _direction(result: CoincidenceResult, arrays: Neutrinos) -> dict[str, float] | None:
+    found = most_probable_direction(result, arrays)
+    return None if found is None else {"ra": math.degrees(found[0]), "dec": math.degrees(found[1])}

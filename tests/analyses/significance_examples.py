@@ -1,0 +1,101 @@
+"""Events with synthetic maps and tables that fit them, for the tests of both significance files."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from llama.analyses.event_analysis import Inputs
+from llama.analyses.pvalues import conditions
+from llama.analyses.significance import significance
+from llama.analyses.subthreshold import significance_subthreshold
+from llama.app import packaged
+from llama.formats.records import to_json
+from llama.formats.searches import SearchesFile
+from llama.formats.tables import IceCubeTablesFile
+from llama.messengers.gw.record import SkymapInfo
+from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
+from llama.science.populations import BackgroundTable, Populations
+from llama.science.searches import Searches
+from llama.science.skymap import SkyMap
+from llama.science.times import mjd_from_gps
+from llama.studies.synthetic import gaussian_skymap
+
+GPS = 1_011_973_667.0
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+TABLES = IceCubeTablesFile().read(packaged("icecube_tables.h5"))
+SEASON = TABLES.season("IC86-2011")
+SEARCHES = SearchesFile().read(packaged("search.json"))
+P_ASTRO = {"BNS": 0.9, "NSBH": 0.0, "BBH": 0.0, "Terrestrial": 0.1}
+SKYMAP = gaussian_skymap(2.0, 0.1, math.radians(4), 100.0, 20.0)
+INFO = SkymapInfo(
+    graceid="S120130a", event_id="S120130a", event_time="2012-01-30T15:47:32Z", gps_time=GPS,
+    notice_time="2012-01-30T15:50:00Z", far=1e-9, pipeline="gstlal", group="CBC", search="AllSky",
+    instruments=("H1", "L1"), alert_type="PRELIMINARY", significant=True, skymap_filename=None,
+    gracedb_service_url="", role="test",
+)  # fmt: skip
+
+
+def row(number: int, dt: float, ra_deg: float = 114.0, **change: Any) -> NeutrinoRow:
+    made = NeutrinoRow(
+        mjd=float(mjd_from_gps(GPS + dt)), ra=ra_deg, dec=5.0, zenith=95.0, azimuth=0.0, sigma=1.0, energy=2e3,
+        type="archival", run=1, event=number, season=SEASON.name, i3event=f"event-{number}", gps=GPS + dt,
+    )  # fmt: skip
+    return replace(made, **change)
+
+
+def neutrino_list(*rows: NeutrinoRow, **change: Any) -> NeutrinoList:
+    found = NeutrinoList(
+        complete=True, covered_s=1000.0, start_gps=GPS - 500, stop_gps=GPS + 500, season=SEASON.name,
+        source="test", why="", neutrinos=rows,
+    )  # fmt: skip
+    return replace(found, **change)
+
+
+LIST = neutrino_list(row(1, 30.0), row(2, 100.0, 250.0))
+
+
+def table(
+    population: str, detectors: str, odds: np.ndarray, mode: str = "map", search_type: str = "opa"
+) -> BackgroundTable:
+    """A table that fits events of this population, whatever the packaged numbers are."""
+    name = f"{search_type}/{population}/o4/{detectors}/{SEASON.name}"
+    fit = conditions(SEARCHES.choose(population).search, SEASON, mode)
+    return BackgroundTable(
+        name, odds, SEASON.rate_hz, fit.search_digest, mode, "made for a test", fit.response_digest, 7
+    )
+
+
+def populations(*tables: BackgroundTable) -> Populations:
+    return Populations({one.name: one for one in tables})
+
+
+ODDS = np.sort(10 ** np.random.default_rng(1).uniform(-30, 3, 2000))
+BNS = table("bns", "H1L1", ODDS)
+BNS_EXACT = table("bns", "H1L1", ODDS, search_type="subthreshold")
+
+PRODUCTS: dict[str, Callable[[Inputs], dict[str, Any]]] = {
+    "opa": significance,
+    "subthreshold": significance_subthreshold,
+}
+
+
+def found(
+    info: SkymapInfo = INFO,
+    skymap: SkyMap = SKYMAP,
+    neutrinos: NeutrinoList = LIST,
+    p_astro: Any = P_ASTRO,
+    tables: Populations | None = None,
+    searches: Searches = SEARCHES,
+    search_type: str = "opa",
+) -> dict[str, Any]:
+    """The result, which must always be a file that everybody can read."""
+    inputs = Inputs(info, skymap, neutrinos, p_astro, TABLES, searches, tables or populations(BNS, BNS_EXACT), NOW)
+    result = PRODUCTS[search_type](inputs)
+    return dict(json.loads(to_json(result)))  # refuses NaN and infinity
