@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from llama.science.search import Search
     from llama.science.searches import Searches
     from llama.studies.review import Verdict
+    from llama.studies.validation.check import Check
+    from llama.studies.validation.inputs import Inputs, Pool
 
 S = TypeVar("S")
 
@@ -280,3 +282,71 @@ def draw_background(
         raise FormatError(str(error)) from error
     write_tables(study, in_order(study, blocks), by_type)
     return events
+
+
+def validate(
+    out: Path, *, size: str, only: Sequence[str], maps: Path | None, season: str, seed: int, workers: int
+) -> Iterator[Check]:
+    """Checks of the statistic as they are done; when the last is, the report is at `out` and its twin beside it."""
+    import llama
+    from llama.formats.errors import FormatError
+    from llama.formats.records import to_json
+    from llama.studies.validation.campaign import NAMES, SIZES, run
+    from llama.studies.validation.page import Header, as_html, as_json
+
+    if unknown := [name for name in only if name not in NAMES]:
+        raise FormatError(f"no check {unknown[0]!r}; there are {', '.join(NAMES)}")
+    if not out.parent.is_dir():
+        raise FormatError(f"there is no folder {out.parent}")
+    inputs = _validation_inputs(maps, season)
+    done = []
+    for check in run(inputs, SIZES[size], seed, workers, only):
+        done.append(check)
+        yield check
+    command = f"llama dev validate --size {size} --seed {seed} -s {season}" + "".join(f" --check {n}" for n in only)
+    facts = (
+        ("sky maps", "; ".join(f"{p.name}: {p.source}" for p in inputs.populations)),
+        ("neutrinos", f"{len(inputs.pool)} {inputs.pool.source}"),
+        ("search", inputs.search.name),
+        ("season", f"{inputs.season.name}, {1e3 * inputs.season.rate_hz:.2f} mHz"),
+        ("size and seed", f"{size}, {seed}; block k draws from SeedSequence(seed, study, spawn_key=(k,))"),
+    )
+    header = Header(llama.__version__, command, facts)
+    out.write_text(as_html(header, done), encoding="utf-8")
+    out.with_suffix(".json").write_bytes(to_json(as_json(header, done)))
+
+
+def _validation_inputs(maps: Path | None, season: str) -> Inputs:
+    """What checks draw from: what is at hand in the data folder, else synthetic."""
+    from llama.analyses.gw_neutrino import ICECUBE_TABLES
+    from llama.engine.step import read
+    from llama.formats.errors import FormatError
+    from llama.science.search import Search
+    from llama.studies.validation.inputs import Inputs, populations_in, synthetic_pool, synthetic_populations
+
+    application = environment()
+    table = read(ICECUBE_TABLES.codec, application.shared_path(ICECUBE_TABLES)).season(season)
+    search = Search()
+    found = populations_in(maps or application.settings.data_dir / "simulated")
+    if maps and not found:
+        raise FormatError(f"{maps} holds no sky maps (*.fits, *.fits.gz), nor do the folders in it")
+    pool = _neutrino_pool(application.settings, season) or synthetic_pool(table, search)
+    return Inputs(found or synthetic_populations(), pool, table, search)
+
+
+def _neutrino_pool(settings: Settings, season: str) -> Pool | None:
+    """Every neutrino of a season's good runs; None when no archive is installed."""
+    import numpy as np
+
+    from llama.services.errors import ArchiveError
+    from llama.services.icecube_archive import installed_archive, open_archive
+    from llama.studies.validation.inputs import Pool
+
+    try:
+        archive = open_archive(installed_archive(settings.archives), settings.cache_dir)
+    except ArchiveError:
+        return None
+    sample = archive.season(season)
+    good = sample.in_good_run()
+    dec, sigma, energy = (sample.column(name)[good] for name in ("dec_deg", "sigma_deg", "energy_gev"))
+    return Pool(np.radians(dec), np.radians(sigma), energy, f"real events of {archive.name} {season}, scrambled")

@@ -1,0 +1,1 @@
+"""Is the statistic right? Checks by simulation, each a question with a criterion that was set before the answer."""

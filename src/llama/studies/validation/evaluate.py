@@ -1,0 +1,172 @@
+"""Many neutrino lists around one sky map through the kernel at once.
+
+The kernel's terms of single neutrinos take arrays, and few lists have neutrinos that may share a source, so a quarter
+of a million events need an hour, not days. A test compares what comes out with what `coincidence` says of each event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama.science.background import energy_cap_gev, log_background_density
+from llama.science.coincidence import coincidence, merger_host
+from llama.science.ensemble import Candidates, Host, joint_terms, single_terms, stranger_host
+from llama.science.healpix import directions_of
+from llama.science.observed import GWTrigger, Neutrinos
+from llama.science.prepared import Prepared, prepare
+from llama.science.psf import log_peak, unit_vectors
+from llama.science.quadtree import log_sum_by
+from llama.science.response import SeasonTable, alpha, signal_rows
+from llama.science.search import Search
+from llama.science.skymap import SkyMap
+from llama.studies.validation.truth import Lists, take
+
+Float = NDArray[np.float64]
+
+TRIGGER = GWTrigger(0.0, None, 1.0)
+_AT_ONCE = 400
+_COARSE, _COARSE_RADIUS_RAD = 4, np.radians(3.4)
+_REACH = 7.0
+_LARGEST_Q1 = 0.4  # a Poisson probability of exactly one is at most 1/e
+_BESIDE = np.log(10.0)  # pairs are left out when certainly below e^-16 of this: 1e-6 of c, which B̃ stands beside
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """One sky map, ready for lists."""
+
+    skymap: SkyMap
+    prepared: Prepared
+    season: SeasonTable
+    search: Search
+
+    @classmethod
+    def of(cls, skymap: SkyMap, season: SeasonTable, search: Search) -> Analysis:
+        return cls(skymap, prepare(skymap, TRIGGER, season, search), season, search)
+
+    @property
+    def rate_hz(self) -> float:
+        """R_ν."""
+        return self.season.rate_hz if self.search.neutrino_rate_hz is None else self.search.neutrino_rate_hz
+
+    def candidates(self, neutrinos: Neutrinos) -> Candidates:
+        """Neutrinos as the kernel takes them, against the background alone."""
+        energy = np.minimum(neutrinos.energy_gev, energy_cap_gev(self.season, self.search, neutrinos.dec_rad))
+        density = log_background_density(self.season, self.search, neutrinos.dec_rad, energy)
+        direction = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad)
+        rows = signal_rows(self.season, energy)
+        return Candidates.of(neutrinos, direction, 0.0, np.log(self.rate_hz) + density, rows, self.search)
+
+
+def log_statistics(analysis: Analysis, lists: Lists) -> Float:
+    """(events,) ln of the public-alert statistic: each list through `coincidence`, as an event's own run has it."""
+    result = np.full(lists.events, -np.inf)
+    for event in np.flatnonzero(np.diff(lists.start)).tolist():
+        mine = take(lists.neutrinos, slice(*lists.start[event : event + 2]))
+        found = coincidence(analysis.skymap, TRIGGER, mine, analysis.season, analysis.search, analysis.prepared)
+        result[event] = found.event.log_odds
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """What the whole list says, at any p_astro.
+
+    Attributes:
+        log_b: (events,) ln B̃_ens.
+        log_b_with: (n,) ln of those of its terms in which each neutrino takes part.
+        log_lambda: (n,) ln λ of each neutrino.
+    """
+
+    log_b: Float
+    log_b_with: Float
+    log_lambda: Float
+
+
+def ensemble(analysis: Analysis, lists: Lists) -> Ensemble:
+    """The exact form of SCIENCE 2.2: singles, pairs and every larger set."""
+    log_tilde, log_lambda = _singles(analysis, lists.neutrinos)
+    log_b, log_with = log_sum_by(log_tilde, lists.start), log_tilde.copy()
+    host = merger_host(analysis.prepared, analysis.search)
+    for event in np.flatnonzero(np.diff(lists.start) > 1).tolist():
+        part = slice(*lists.start[event : event + 2])
+        mine = _against_strangers(analysis.candidates(take(lists.neutrinos, part)), log_lambda[part])
+        joint = joint_terms(host, mine, analysis.season, max(float(log_b[event]), _BESIDE))
+        if np.isfinite(joint.log_b):
+            with_each = _with_each(host, mine, analysis.season, joint.log_b)
+            log_with[part] = np.logaddexp(log_with[part], with_each)
+            log_b[event] = np.logaddexp(log_b[event], joint.log_b)
+    return Ensemble(log_b, log_with, log_lambda)
+
+
+def _singles(analysis: Analysis, neutrinos: Neutrinos) -> tuple[Float, Float]:
+    """ln B/(1 + λ) and ln λ of every neutrino by itself; λ from the kernel's host of strangers."""
+    host = merger_host(analysis.prepared, analysis.search)
+    parts = [np.empty((2, 0))]
+    for first in range(0, len(neutrinos), _AT_ONCE):
+        mine = analysis.candidates(take(neutrinos, slice(first, first + _AT_ONCE)))
+        log_b = single_terms(host, mine, analysis.season).log_b
+        log_lambda = single_terms(stranger_host(analysis.search, mine.source_times()), mine, analysis.season).log_b
+        parts.append(np.stack([log_b - np.logaddexp(0.0, log_lambda), log_lambda]))
+    log_tilde, log_lambda = np.concatenate(parts, axis=1)
+    return log_tilde, log_lambda
+
+
+def _against_strangers(mine: Candidates, log_lambda: Float) -> Candidates:
+    return replace(mine, log_background=mine.log_background + np.logaddexp(0.0, log_lambda))
+
+
+def _with_each(host: Host, mine: Candidates, season: SeasonTable, log_all: float) -> Float:
+    """ln of the joint terms that need each neutrino: all of them less those of the list without it."""
+    number = np.arange(mine.delay_s.size)
+    result = np.empty(number.size)
+    for i in number.tolist():
+        # what is negligible beside all terms, or beside c, may be left out of the rest too
+        rest = joint_terms(host, mine.only(number[number != i]), season, max(log_all, _BESIDE)).log_b
+        result[i] = log_all + np.log(max(-np.expm1(min(rest - log_all, 0.0)), 1e-12))
+    return result
+
+
+def in_reach(analysis: Analysis, neutrinos: Neutrinos, least: float) -> NDArray[np.bool_]:
+    """(n,) whether B can be as large as `least`, by an upper bound that needs no integral.
+
+    Of P_gw the largest value within 7σ counts, of a/α that of the best declination, and of the rest of the map the
+    point spread at 7σ.
+    """
+    bounds = [np.empty(0)]
+    coarse = directions_of(np.full(12 * 4**_COARSE, _COARSE), np.arange(12 * 4**_COARSE))
+    peak = _coarse_peaks(analysis.skymap)
+    for first in range(0, len(neutrinos), 1000):
+        some = take(neutrinos, slice(first, first + 1000))
+        cosine = unit_vectors(some.ra_rad, some.dec_rad) @ coarse.T
+        reach = np.cos(np.minimum(_REACH * some.sigma_rad + _COARSE_RADIUS_RAD, np.pi))
+        near = np.where(cosine >= reach[:, None], peak, 0.0).max(axis=1)
+        far = np.exp(log_peak(some.sigma_rad) - _REACH**2 / 2 + np.square(_REACH**2 * some.sigma_rad) / 24)
+        bounds.append(_log_bound(analysis, some, near + far))
+    return np.asarray(np.concatenate(bounds) >= np.log(least))
+
+
+def _log_bound(analysis: Analysis, neutrinos: Neutrinos, density: Float) -> Float:
+    season, search = analysis.season, analysis.search
+    energy = np.minimum(neutrinos.energy_gev, energy_cap_gev(season, search, neutrinos.dec_rad))
+    signal = (signal_rows(season, energy) / alpha(season, season.sin_dec)).max(axis=1)
+    background = np.log(analysis.rate_hz) + log_background_density(season, search, neutrinos.dec_rad, energy)
+    time = -np.log(search.t_gw_plus_s - search.t_gw_minus_s)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(density * signal * _LARGEST_Q1 / search.beaming) + time - background)
+
+
+def _coarse_peaks(skymap: SkyMap) -> Float:
+    """(3072,) largest density in or around each pixel of order 4."""
+    peak = np.zeros(12 * 4**_COARSE)
+    order, ipix = skymap.order.astype(np.int64), skymap.ipix.astype(np.int64)
+    fine = order >= _COARSE
+    np.maximum.at(peak, ipix[fine] >> 2 * (order[fine] - _COARSE), skymap.density[fine])
+    for k in np.unique(order[~fine]).tolist():
+        wide = 4 ** (_COARSE - k)
+        here = order == k
+        peak.reshape(-1, wide)[ipix[here]] = skymap.density[here][:, None]
+    return peak

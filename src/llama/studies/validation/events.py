@@ -1,0 +1,110 @@
+"""Background events and injected signals of one population, and what each statistic says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama.science.observed import Neutrinos
+from llama.science.response import SeasonTable
+from llama.science.search import Search
+from llama.science.skymap import SkyMap
+from llama.studies.validation.evaluate import Analysis
+from llama.studies.validation.inputs import Inputs, MapSource, Pool, Population, generator
+from llama.studies.validation.truth import (
+    BACKGROUND,
+    MERGER,
+    Lists,
+    Sources,
+    draw_sources,
+    merged,
+    of_sources,
+    window_s,
+)
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+_CANDIDATES = 20_000
+
+
+@dataclass(frozen=True)
+class MapBlock:
+    """Some events around one sky map of a population."""
+
+    number: int
+    events: int
+    skymap: MapSource
+
+
+def map_blocks(population: Population, events: int, seed: int, study: str) -> tuple[MapBlock, ...]:
+    """Each event takes a map at random; a block is all events of one map."""
+    of_event = generator(seed, f"{study} maps {population.name}", 0).integers(len(population.maps), size=events)
+    counts = np.bincount(of_event, minlength=len(population.maps)).tolist()
+    return tuple(
+        MapBlock(i, count, skymap)
+        for i, (count, skymap) in enumerate(zip(counts, population.maps, strict=True))
+        if count
+    )
+
+
+def scrambled(rng: np.random.Generator, pool: Pool, rate_hz: float, search: Search, events: int) -> Lists:
+    """Neutrinos of the pool at random right ascensions and times, Poisson in number."""
+    low, high = window_s(search)
+    event = np.repeat(np.arange(events), rng.poisson(rate_hz * (high - low), events))
+    row = rng.integers(len(pool), size=event.size)
+    columns = (pool.dec_rad[row], pool.sigma_rad[row], pool.energy_gev[row])
+    time, ra = rng.uniform(low, high, event.size), 2 * np.pi * rng.random(event.size)
+    neutrinos = Neutrinos(time, ra, columns[0], columns[1], columns[2])
+    return Lists(neutrinos, event, np.full(event.size, BACKGROUND), events)
+
+
+def lists_of(rng: np.random.Generator, analysis: Analysis, inputs: Inputs, pool: Pool, events: int) -> Lists:
+    """Background only."""
+    inside = (pool.energy_gev >= inputs.search.energy_min_gev) & (pool.energy_gev <= inputs.search.energy_max_gev)
+    return scrambled(rng, pool.take(np.flatnonzero(inside)), analysis.rate_hz, inputs.search, events)
+
+
+@dataclass(frozen=True, eq=False)
+class Injected:
+    """Background with one detected source per event: its distance, its most energetic neutrino, how many it gave."""
+
+    lists: Lists
+    distance_mpc: Float
+    energy_gev: Float
+    count: Index
+    weight: float
+    """Mean probability that a merger of this map gives a neutrino at all: how often the model has such an event."""
+
+
+def inject(rng: np.random.Generator, analysis: Analysis, inputs: Inputs, events: int) -> Injected:
+    """Mergers of the model, of those that give at least one neutrino, on top of real background."""
+    season, search = inputs.season, inputs.search
+    sources, weight = _detected(rng, analysis.skymap, season, search, events)
+    count = _at_least_one(rng, sources.mean_count)
+    event = np.repeat(np.arange(events), count)
+    signal = of_sources(rng, sources.take(event), event, inputs.pool.sigma_rad, season, search, MERGER)
+    highest = np.zeros(events)
+    np.maximum.at(highest, event, signal.neutrinos.energy_gev)
+    lists = merged((signal, lists_of(rng, analysis, inputs, inputs.pool, events)), events)
+    return Injected(lists, sources.distance_mpc, highest, count, weight)
+
+
+def _detected(
+    rng: np.random.Generator, skymap: SkyMap, season: SeasonTable, search: Search, events: int
+) -> tuple[Sources, float]:
+    """Sources in proportion to the chance that they are seen, from a large draw of the map's posterior."""
+    sources = draw_sources(rng, skymap, season, search, _CANDIDATES)
+    seen = -np.expm1(-sources.mean_count)
+    picked = rng.choice(seen.size, events, p=seen / seen.sum())
+    return sources.take(picked), float(seen.mean())
+
+
+def _at_least_one(rng: np.random.Generator, mean: Float) -> Index:
+    """Poisson counts that are not zero."""
+    from scipy.stats import poisson
+
+    none = np.exp(-mean)
+    return np.asarray(np.maximum(poisson.ppf(none + (1 - none) * rng.random(mean.size), mean), 1), dtype=np.int64)

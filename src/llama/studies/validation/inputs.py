@@ -1,0 +1,164 @@
+"""What the checks draw from: sky maps and neutrinos, real or simulated when they are at hand, else synthetic."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama.formats.skymap import read_skymap
+from llama.science.response import SeasonTable
+from llama.science.search import Search
+from llama.science.skymap import SkyMap
+from llama.studies.synthetic import gaussian_skymap
+
+Float = NDArray[np.float64]
+
+FILES = ("*.multiorder.fits", "*.fits", "*.fits.gz")
+
+
+class MapSource(Protocol):
+    """Somewhere to get one sky map from, small enough to be sent to another process."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self) -> SkyMap: ...
+
+
+@dataclass(frozen=True)
+class FileMap:
+    """A sky map in a file."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def read(self) -> SkyMap:
+        return read_skymap(self.path)
+
+
+@dataclass(frozen=True)
+class GaussianMap:
+    """A synthetic sky map: a Gaussian on the sphere with one distance everywhere; degrees and Mpc."""
+
+    ra_deg: float
+    dec_deg: float
+    sigma_deg: float
+    distance_mpc: float
+    distance_std_mpc: float
+
+    @property
+    def name(self) -> str:
+        return f"Gaussian of {self.sigma_deg:.1f} deg at {self.distance_mpc:.0f} Mpc, Dec {self.dec_deg:+.0f}"
+
+    def read(self) -> SkyMap:
+        ra, dec, sigma = (math.radians(value) for value in (self.ra_deg, self.dec_deg, self.sigma_deg))
+        return gaussian_skymap(ra, dec, sigma, self.distance_mpc, self.distance_std_mpc)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Sky maps of one kind of merger, with their detectors' noise in them or without."""
+
+    name: str
+    maps: tuple[MapSource, ...]
+    source: str
+
+    def first(self, count: int) -> Population:
+        """The same with `count` maps at most."""
+        return replace(self, maps=self.maps[:count])
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Background neutrinos to draw from: declination and error in rad, energy in GeV, all of one length."""
+
+    dec_rad: Float
+    sigma_rad: Float
+    energy_gev: Float
+    source: str
+
+    def __len__(self) -> int:
+        return int(self.dec_rad.size)
+
+    def take(self, rows: NDArray[np.int64]) -> Pool:
+        """Some of them."""
+        return Pool(self.dec_rad[rows], self.sigma_rad[rows], self.energy_gev[rows], self.source)
+
+    def half(self, which: int) -> Pool:
+        """Every second neutrino, from number 0 or 1: two halves that share none."""
+        return self.take(np.arange(which, len(self), 2))
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """All a check may use besides its size and its seed."""
+
+    populations: tuple[Population, ...]
+    pool: Pool
+    season: SeasonTable
+    search: Search
+
+
+def generator(seed: int, study: str, block: int) -> np.random.Generator:
+    """Random numbers of one block of one study: they do not depend on who draws the others, or how many do."""
+    return np.random.default_rng(np.random.SeedSequence((seed, crc32(study.encode())), spawn_key=(block,)))
+
+
+def populations_in(folder: Path) -> tuple[Population, ...]:
+    """A population per folder of sky maps: this one and those below it; none when there are no maps."""
+    candidates = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
+    found = ((path, _maps_in(path)) for path in candidates)
+    return tuple(
+        Population(path.name, tuple(FileMap(file) for file in files), f"{len(files)} files in {path.name}")
+        for path, files in found
+        if files
+    )
+
+
+def _maps_in(folder: Path) -> list[Path]:
+    """Sky maps of a folder, in the order of their numbers."""
+    files = {path for pattern in FILES for path in folder.glob(pattern)}
+    return sorted(files, key=lambda path: (len(path.name), path.name))
+
+
+def synthetic_populations() -> tuple[Population, ...]:
+    """Stand-ins for nearby binary neutron stars and far binary black holes, all over the sky."""
+    near = [(3.0, 120.0), (6.0, 200.0), (12.0, 160.0), (4.0, 250.0), (9.0, 90.0), (20.0, 180.0)]
+    far = [(5.0, 900.0), (8.0, 1500.0), (15.0, 700.0), (6.0, 2200.0), (10.0, 1200.0), (25.0, 1800.0)]
+    kinds = (("bns-synthetic", near), ("bbh-synthetic", far))
+    return tuple(
+        Population(name, tuple(_spread(k, *shape) for k, shape in enumerate(shapes)), "synthetic Gaussian maps")
+        for name, shapes in kinds
+    )
+
+
+def _spread(k: int, sigma_deg: float, distance_mpc: float) -> GaussianMap:
+    """Map k of a set, at golden angles in right ascension and even steps of sin δ."""
+    dec = math.degrees(math.asin((k + 0.5) / 3 - 1))
+    return GaussianMap(k * 137.50776 % 360, dec, sigma_deg, distance_mpc, 0.25 * distance_mpc)
+
+
+def synthetic_pool(season: SeasonTable, search: Search, size: int = 100_000) -> Pool:
+    """Neutrinos drawn from the season's counts in declination and energy, with errors around 0.8°: a stand-in."""
+    rng = generator(0, "synthetic pool", 0)
+    cell = rng.choice(season.counts.size, size, p=season.counts.ravel() / season.counts.sum())
+    row, column = np.divmod(cell, season.counts.shape[1])
+    dec = np.radians(_within(rng, season.counts_dec_deg, row))
+    energy = 10.0 ** _within(rng, season.counts_log10_energy, column)
+    sigma = np.radians(np.clip(0.8 * np.exp(0.6 * rng.standard_normal(size)), 0.2, 10.0))
+    inside = (energy >= search.energy_min_gev) & (energy <= search.energy_max_gev)
+    source = f"drawn from the counts of {season.name} in declination and energy, angular errors assumed"
+    return Pool(dec[inside], sigma[inside], energy[inside], source)
+
+
+def _within(rng: np.random.Generator, edges: Float, at: NDArray[np.int64]) -> Float:
+    return np.asarray(edges[at] + (edges[at + 1] - edges[at]) * rng.random(at.size))

@@ -1,0 +1,60 @@
+"""Other ways to rank the same events: O2's likelihood, counting, the overlap of RAVEN's joint false alarm rate."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama.science import o2
+from llama.science.observed import Neutrinos
+from llama.science.psf import log_density, unit_vectors
+from llama.science.skymap import SkyMap, lookup
+from llama.studies.validation.truth import Lists
+
+Float = NDArray[np.float64]
+
+
+def log_o2(skymap: SkyMap, lists: Lists) -> Float:
+    """(events,) ln of the largest L of the coincident neutrinos of each event, −inf when none is (SCIENCE 6.1)."""
+    result = np.full(lists.events, -np.inf)
+    region = o2.truncated(skymap)
+    n = lists.neutrinos
+    for i, event in enumerate(lists.event.tolist()):
+        found = o2.o2_neutrino(
+            skymap, region, float(n.gps_s[i]), float(n.ra_rad[i]), float(n.dec_rad[i]), float(n.sigma_rad[i])
+        )
+        if found.coincident and found.likelihood > 0:
+            result[event] = max(result[event], np.log(found.likelihood))
+    return result
+
+
+def counts(skymap: SkyMap, lists: Lists) -> Float:
+    """(events,) neutrinos within ±500 s whose best direction lies in the 90 % region."""
+    region = o2.truncated(skymap)
+    cell = lookup(skymap, lists.neutrinos.ra_rad, lists.neutrinos.dec_rad)
+    inside = (cell >= 0) & (region[cell] > 0) & (np.abs(lists.neutrinos.gps_s) <= o2.WINDOW_S)
+    return np.bincount(lists.event[inside], minlength=lists.events).astype(np.float64)
+
+
+def joint_far_hz(far_gw_hz: float, rate_hz: float, window_s: float, overlap: float) -> float:
+    """FAR_gw · R · window / I: RAVEN's space-time coincidence false alarm rate (doi:10.3847/1538-4357/aabfd2)."""
+    return far_gw_hz * rate_hz * window_s / overlap if overlap > 0 else np.inf
+
+
+def overlap_integral(skymap: SkyMap, neutrinos: Neutrinos, i: int) -> float:
+    """I = ∫ P_gw P_ν/(1/4π) dΩ of one neutrino; 1 where either knows nothing."""
+    centre = unit_vectors(neutrinos.ra_rad[i], neutrinos.dec_rad[i])
+    sigma = float(neutrinos.sigma_rad[i])
+    at = o2.points(skymap, skymap.density, centre, sigma)
+    quarter = np.square(at.direction - centre).sum(axis=-1) / 4
+    return float(4 * np.pi * np.sum(at.density * np.exp(log_density(quarter, sigma)) * at.area_sr))
+
+
+def log_raven(skymap: SkyMap, lists: Lists) -> Float:
+    """(events,) ln I of the best neutrino: −ln FAR_joint up to FAR_gw, which all events share here."""
+    result = np.full(lists.events, -np.inf)
+    for i, event in enumerate(lists.event.tolist()):
+        overlap = overlap_integral(skymap, lists.neutrinos, i)
+        if overlap > 0 and abs(lists.neutrinos.gps_s[i]) <= o2.WINDOW_S:
+            result[event] = max(result[event], np.log(overlap))
+    return result

@@ -1,0 +1,244 @@
+"""Events drawn from the model's own hypotheses: what happened is known, and only what is observed goes further.
+
+A merger is real with probability p_astro. It lies where the sky map says, r² N(r; μ, σ) along the line of sight,
+points its neutrinos at us with probability 1/f_b, and then gives Poisson(α n) neutrinos, E_ν log-uniform, their
+energies from a/α, directions from the point spread, times uniform in the windows. Besides, there are background
+neutrinos from P_emp at R_ν, and astrophysical ones from unrelated sources, each counted as one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama.science.observed import Neutrinos
+from llama.science.poisson import log_j1
+from llama.science.psf import unit_vectors
+from llama.science.quadtree import vectors
+from llama.science.response import SeasonTable, alpha, interpolate_sin_dec
+from llama.science.search import Search
+from llama.science.skymap import SkyMap, has_distance, probability
+from llama.science.window import gw_window_s, neutrino_window_s
+from llama.studies.validation.background import Background
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+BACKGROUND, MERGER, STRANGER = 0, 1, 2
+_RADII = 1200
+_AT_ONCE = 1000  # a grid of radii for each takes 10 kB, several times over
+
+
+@dataclass(frozen=True, eq=False)
+class Lists:
+    """Neutrinos of many events around one sky map; times are seconds after the trigger.
+
+    Attributes:
+        neutrinos: all of them, by event.
+        event: (n,) which event, ascending.
+        origin: (n,) BACKGROUND, MERGER or STRANGER.
+        events: how many events, those without neutrinos too.
+    """
+
+    neutrinos: Neutrinos
+    event: Index
+    origin: Index
+    events: int
+
+    @property
+    def start(self) -> Index:
+        """(events + 1,) neutrinos of event i are start[i] … start[i + 1]."""
+        return np.searchsorted(self.event, np.arange(self.events + 1))
+
+    def take(self, keep: NDArray[np.bool_] | Index) -> Lists:
+        """Some of the neutrinos; the events stay."""
+        return Lists(take(self.neutrinos, keep), self.event[keep], self.origin[keep], self.events)
+
+
+def take(neutrinos: Neutrinos, keep: NDArray[np.bool_] | Index | slice) -> Neutrinos:
+    """Some of the neutrinos."""
+    return Neutrinos(**{name: getattr(neutrinos, name)[keep] for name in Neutrinos.__dataclass_fields__})
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """Mergers: unit vectors (n, 3), distances, and α a of each, so that α n = count_mpc2/r²."""
+
+    direction: Float
+    distance_mpc: Float
+    count_mpc2: Float
+
+    @property
+    def mean_count(self) -> Float:
+        """α n, the expected number of neutrinos."""
+        return self.count_mpc2 / self.distance_mpc**2
+
+    def take(self, at: Index) -> Sources:
+        return Sources(self.direction[at], self.distance_mpc[at], self.count_mpc2[at])
+
+
+def draw_sources(
+    rng: np.random.Generator, skymap: SkyMap, season: SeasonTable, search: Search, count: int
+) -> Sources:
+    """Mergers of one sky map. A cell without a distance takes that of another, drawn by probability."""
+    mass = probability(skymap)
+    cell = rng.choice(mass.size, count, p=mass / mass.sum())
+    direction = _inside(rng, skymap, cell)
+    distance = draw_distance(rng, *_distance_parameters(rng, skymap, cell))
+    span = rng.random(count) * search.log_nu_span
+    return Sources(direction, distance, alpha(season, direction[:, 2]) * search.count_min_mpc2 * np.exp(span))
+
+
+def _inside(rng: np.random.Generator, skymap: SkyMap, cell: Index) -> Float:
+    """A direction inside each cell, uniform on the sphere: HEALPix coordinates keep areas."""
+    direction = np.empty((cell.size, 3))
+    x, y = rng.random((2, cell.size))
+    for order in np.unique(skymap.order[cell]).tolist():
+        here = np.flatnonzero(skymap.order[cell] == order)
+        direction[here] = vectors(order, skymap.ipix[cell[here]].astype(np.int64), x[here], y[here])
+    return direction
+
+
+def _distance_parameters(rng: np.random.Generator, skymap: SkyMap, cell: Index) -> tuple[Float, Float]:
+    if skymap.distmu is None or skymap.distsigma is None:
+        raise ValueError("the sky map has no distances; events can be drawn only where it has")
+    known = has_distance(skymap)
+    missing = np.flatnonzero(~known[cell])
+    if missing.size:
+        mass = np.where(known, probability(skymap), 0.0)
+        cell = cell.copy()
+        cell[missing] = rng.choice(mass.size, missing.size, p=mass / mass.sum())
+    return skymap.distmu[cell], skymap.distsigma[cell]
+
+
+def draw_distance(rng: np.random.Generator, mu: Float, sigma: Float) -> Float:
+    """r > 0 from r² N(r; mu, sigma), by the inverse of its cumulative distribution on a grid around the mode."""
+    some = [slice(first, first + _AT_ONCE) for first in range(0, mu.size, _AT_ONCE)]
+    return np.asarray(
+        sigma * np.concatenate([np.empty(0), *(_draw_scaled(rng, mu[part] / sigma[part]) for part in some)])
+    )
+
+
+def _draw_scaled(rng: np.random.Generator, m: Float) -> Float:
+    """t > 0 from t² exp(−(t − m)²/2)."""
+    # (m + √(m² + 8))/2, in the form that keeps its digits for m ≪ 0
+    root = np.sqrt(m * m + 8)
+    mode = np.where(m > 0, (m + root) / 2, 4 / (root - m))
+    width = 1 / np.sqrt(1 + 2 / mode**2)
+    t = np.maximum(mode[:, None] + width[:, None] * np.linspace(-9, 25, _RADII), 0.0)
+    log_density = 2 * np.log(np.maximum(t, 1e-300)) - (t - m[:, None]) ** 2 / 2
+    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    steps = (density[:, 1:] + density[:, :-1]) / 2 * np.diff(t, axis=1)
+    reached = np.concatenate([np.zeros((m.size, 1)), np.cumsum(steps, axis=1)], axis=1)
+    wanted = rng.random(m.size) * reached[:, -1]
+    right = np.clip((reached < wanted[:, None]).sum(axis=1), 1, _RADII - 1)
+    row = np.arange(m.size)
+    low, high = reached[row, right - 1], reached[row, right]
+    part = (wanted - low) / np.maximum(high - low, 1e-300)
+    return np.asarray(t[row, right - 1] + part * (t[row, right] - t[row, right - 1]))
+
+
+def draw_energies(rng: np.random.Generator, season: SeasonTable, search: Search, sin_dec: Float) -> Float:
+    """Reconstructed energies (GeV) of a source's neutrinos, from a/α in its direction."""
+    rows = np.arange(season.log10_energy.size)
+    weight = interpolate_sin_dec(
+        season, season.signal_per_dex, np.tile(rows, (sin_dec.size, 1)), np.tile(sin_dec[:, None], (1, rows.size))
+    )
+    reached = np.cumsum(weight, axis=1)
+    picked = (reached < (rng.random(sin_dec.size) * reached[:, -1])[:, None]).sum(axis=1)
+    step = season.log10_energy[1] - season.log10_energy[0]
+    # linear between grid points: a mixture of triangles, each the sum of two uniform numbers
+    offset = rng.random((2, sin_dec.size)).sum(axis=0) - 1
+    energy = 10 ** (season.log10_energy[picked] + step * offset)
+    return np.asarray(np.clip(energy, search.energy_min_gev, search.energy_max_gev))
+
+
+def scatter(rng: np.random.Generator, direction: Float, sigma_rad: Float) -> tuple[Float, Float]:
+    """Right ascension and declination seen of these directions, von Mises–Fisher with κ = 1/σ²."""
+    kappa = 1 / sigma_rad**2
+    one_minus_cos = -np.log1p(-rng.random(sigma_rad.size) * -np.expm1(-2 * kappa)) / kappa
+    cosine, sine = 1 - one_minus_cos, np.sqrt(one_minus_cos * np.maximum(2 - one_minus_cos, 0.0))
+    turn = 2 * np.pi * rng.random(sigma_rad.size)
+    pole = np.where(np.abs(direction[:, 2:]) < 0.9, [0.0, 0.0, 1.0], [1.0, 0.0, 0.0])
+    east = np.cross(pole, direction)
+    east /= np.linalg.norm(east, axis=1, keepdims=True)
+    north = np.cross(direction, east)
+    across = np.cos(turn)[:, None] * east + np.sin(turn)[:, None] * north
+    x, y, z = (cosine[:, None] * direction + sine[:, None] * across).T
+    return np.arctan2(y, x) % (2 * np.pi), np.arctan2(z, np.hypot(x, y))
+
+
+def of_sources(
+    rng: np.random.Generator,
+    sources: Sources,
+    event: Index,
+    sigmas: Float,
+    season: SeasonTable,
+    search: Search,
+    origin: int,
+) -> Lists:
+    """One neutrino per entry of `event` from the source beside it; those of one event share the source's time."""
+    every = int(event.max(initial=-1)) + 1
+    source_s = -rng.uniform(search.t_gw_minus_s, search.t_gw_plus_s, every)[event]
+    time = source_s + rng.uniform(search.t_nu_minus_s, search.t_nu_plus_s, event.size)
+    sigma = rng.choice(sigmas, event.size)
+    energy = draw_energies(rng, season, search, sources.direction[:, 2])
+    ra, dec = scatter(rng, sources.direction, sigma)
+    return Lists(Neutrinos(time, ra, dec, sigma, energy), event, np.full(event.size, origin), every)
+
+
+def draw_background(
+    rng: np.random.Generator, background: Background, sigmas: Float, rate_hz: float, search: Search, events: int
+) -> Lists:
+    """Background neutrinos of the density the statistic uses, Poisson at the rate it uses."""
+    low, high = window_s(search)
+    event = np.repeat(np.arange(events), rng.poisson(rate_hz * background.total * (high - low), events))
+    dec, energy = background.draw(rng, event.size)
+    ra = 2 * np.pi * rng.random(event.size)
+    time = rng.uniform(low, high, event.size)
+    neutrinos = Neutrinos(time, ra, dec, rng.choice(sigmas, event.size), energy)
+    return Lists(neutrinos, event, np.full(event.size, BACKGROUND), events)
+
+
+def draw_strangers(
+    rng: np.random.Generator, sigmas: Float, season: SeasonTable, search: Search, events: int
+) -> Lists:
+    """Astrophysical neutrinos of sources unrelated to the merger, of those that give exactly one: (ṅ/f_b) J_1."""
+    sin_dec = np.linspace(-1, 1, 2001)
+    horizon = search.horizon_mpc(search.e_gw_max_eu)
+    volume = np.exp(log_j1(horizon, alpha(season, sin_dec) * search.count_max_mpc2, search.log_nu_span))
+    reached = np.concatenate([[0.0], np.cumsum((volume[1:] + volume[:-1]) / 2 * np.diff(sin_dec))])
+    rate_hz = search.source_rate_mpc3_s / search.beaming * 2 * np.pi * reached[-1]
+    low, high = window_s(search)
+    event = np.repeat(np.arange(events), rng.poisson(rate_hz * (high - low), events))
+    z = np.interp(rng.random(event.size) * reached[-1], reached, sin_dec)
+    turn = 2 * np.pi * rng.random(event.size)
+    direction = unit_vectors(turn, np.arcsin(z))
+    time, sigma = rng.uniform(low, high, event.size), rng.choice(sigmas, event.size)
+    energy = draw_energies(rng, season, search, z)
+    ra, dec = scatter(rng, direction, sigma)
+    return Lists(Neutrinos(time, ra, dec, sigma, energy), event, np.full(event.size, STRANGER), events)
+
+
+def window_s(search: Search) -> tuple[float, float]:
+    """First and last time of a neutrino that can share a source with a trigger at 0."""
+    return search.t_nu_minus_s - search.t_gw_plus_s, search.t_nu_plus_s - search.t_gw_minus_s
+
+
+def window_length_s(search: Search) -> float:
+    """T_c = T_gw + T_ν."""
+    return gw_window_s(search) + neutrino_window_s(search)
+
+
+def merged(parts: tuple[Lists, ...], events: int) -> Lists:
+    """Neutrinos of all parts, by event, in order of time within each."""
+    event = np.concatenate([part.event for part in parts])
+    gps = np.concatenate([part.neutrinos.gps_s for part in parts])
+    by = np.lexsort((gps, event))
+    columns = {
+        name: np.concatenate([getattr(part.neutrinos, name) for part in parts])[by]
+        for name in Neutrinos.__dataclass_fields__
+    }
+    return Lists(Neutrinos(**columns), event[by], np.concatenate([part.origin for part in parts])[by], events)

@@ -1,0 +1,66 @@
+"""`llama dev validate` as it is typed: every check at the small size, and the report."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.cli.typed import LLAMA, environment
+
+from llama.studies.validation.campaign import NAMES
+from llama.studies.validation.check import Check, Table
+from llama.studies.validation.page import Header, as_html, as_json
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What the command says at the small size with nothing installed, and the page."""
+    home = tmp_path_factory.mktemp("validate")
+    out = home / "validation.html"
+    words = [LLAMA, "dev", "validate", "-o", out]
+    done = subprocess.run(words, env=environment(home), capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, out
+
+
+def test_every_check_passes(report: tuple[str, Path]) -> None:
+    said, out = report
+    assert said.count("pass  ") == len(NAMES)
+    answer = json.loads(out.with_suffix(".json").read_text())
+    assert answer["passed"] and [check["name"] for check in answer["checks"]] == list(NAMES)
+    for check in answer["checks"]:
+        assert all(check[word] for word in ("question", "criterion", "value", "limits"))
+        assert all(len(row) == len(table["columns"]) for table in check["tables"] for row in table["rows"])
+
+
+def test_the_page_needs_nothing_else(report: tuple[str, Path]) -> None:
+    page = report[1].read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    sources = re.findall(r'(?:src|href)="([^"]{1,40})', page)
+    assert sources and all(source.startswith(("data:image/svg+xml;base64,", "#")) for source in sources)
+    assert not re.search(r"<script|@import|url\(", page)
+    assert all(re.search(r'<img alt="[^"]{10,}"', figure) for figure in re.findall(r"<figure>.*?</figure>", page))
+    assert "synthetic Gaussian maps" in page  # what stood in for data is said
+    for name in NAMES:
+        assert f'id="{name}"' in page
+    assert str(report[1].parent) not in page
+
+
+def test_an_unknown_check_is_named(tmp_path: Path) -> None:
+    words = [LLAMA, "dev", "validate", "--check", "nonsense", "-o", tmp_path / "v.html"]
+    done = subprocess.run(words, env=environment(tmp_path), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "nonsense" in done.stderr and "calibration" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_failure_is_plain_on_the_page() -> None:
+    table = Table("numbers <&>", ("what", "count"), (("a < b", 12345),))
+    check = Check("bad", "A check", "Is it?", "x < 1", "x = 2", False, "Nothing.", tables=(table,))
+    header = Header("0", "llama dev validate", (("seed", "1"),))
+    page = as_html(header, [check])
+    assert "1 of 1 checks fail" in page and ">FAIL<" in page and "a &lt; b" in page and "12,345" in page
+    assert as_json(header, [check])["passed"] is False
+    assert as_html(header, [check]) == page
