@@ -48,7 +48,7 @@ class Members:
     Attributes:
         direction: (n, 3) unit vectors. sigma_rad: (n,) 1σ errors.
         log_strength: (n,) ln of u/PSF, sr.
-        log_multiplicity: (n + 1,) ln of the weight of e_k among the terms, by k; the first two do not matter.
+        log_multiplicity: (k + 1,) ln of the weight of e_k among the terms, by k; the first two do not matter.
         floor: ln of what the terms stand beside: parts far below it need no care. −inf for none.
     """
 
@@ -59,19 +59,25 @@ class Members:
     floor: float
 
 
+MOST = 16
+"""Sets of more neutrinos than this are left out; what they would add only raises odds that are beyond doubt."""
+
+
 def symmetric_polynomials(u: Float) -> Float:
-    """(n + 1, …) elementary symmetric polynomials e_0 … e_n of the values on the first axis."""
-    e = np.zeros((u.shape[0] + 1, *u.shape[1:]))
+    """(k + 1, …) elementary symmetric polynomials e_0 … e_k of the values on the first axis, k at most `MOST`."""
+    most = min(u.shape[0], MOST)
+    e = np.zeros((most + 1, *u.shape[1:]))
     e[0] = 1.0
     for i, value in enumerate(u):
-        e[1 : i + 2] += e[: i + 1] * value
+        top = min(i + 1, most)
+        e[1 : top + 1] += e[:top] * value
     return e
 
 
 def log_symmetric_polynomials(log_u: Float) -> Float:
-    """(n + 1, …) their logarithms, of exp(values)."""
+    """(k + 1, …) their logarithms, of exp(values)."""
     scale = np.maximum(log_u.max(axis=0), -1e300)
-    powers = np.arange(log_u.shape[0] + 1).reshape(-1, *[1] * (log_u.ndim - 1))
+    powers = np.arange(min(log_u.shape[0], MOST) + 1).reshape(-1, *[1] * (log_u.ndim - 1))
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(symmetric_polynomials(np.exp(log_u - scale))) + scale * powers)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.background import energy_cap_gev, log_background_density
-from llama.science.ensemble import Candidates, Host, joint_terms, single_terms
+from llama.science.ensemble import Candidates, Host, Joint, joint_terms, single_terms
 from llama.science.events import EventStatistic, Strangers, p_astro_after
 from llama.science.fit import along_log_alpha
 from llama.science.hypotheses import LogWeights, Prior, log_weights
@@ -134,9 +134,15 @@ def coincidence(
         energy_used_gev=energy,
         nodes=single.nodes,
         log_integrand=single.log_integrand,
-        notes=ready.notes + _notes(season, search, neutrinos, energy, trigger),
+        notes=ready.notes + _notes(season, search, neutrinos, energy, trigger) + _crowd(joint),
         prepared=ready,
     )
+
+
+def _crowd(joint: Joint) -> tuple[str, ...]:
+    if not joint.left_out:
+        return ()
+    return (f"{joint.left_out} neutrinos are so many near others that their pairs and larger sets are left out",)
 
 
 def rate_hz(season: SeasonTable, search: Search) -> float:

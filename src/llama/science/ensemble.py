@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.cluster import Members, cluster_nodes, symmetric_polynomials
+from llama.science.cluster import MOST, Members, cluster_nodes, log_symmetric_polynomials, symmetric_polynomials
 from llama.science.observed import Neutrinos
 from llama.science.overlap import Nodes, overlap_nodes
 from llama.science.psf import log_peak
@@ -31,6 +31,8 @@ Index = NDArray[np.int64]
 
 _NEGLIGIBLE = 16.0  # pairs below e^-16 of the single neutrinos are left out
 _MARGIN = 3.0
+_LARGEST_LOG = 700.0
+_LARGEST = 24  # neutrinos of one cluster; of more, those most likely to be in a pair
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,11 +155,13 @@ class Joint:
         log_pairs: (n, n) ln of each pair's term above the diagonal; −inf elsewhere and for those left out.
         log_b: ln of all terms, pairs and higher.
         clusters: neutrinos that were treated together.
+        left_out: how many neutrinos were not, because there were too many near each other.
     """
 
     log_pairs: Float
     log_b: float
     clusters: tuple[tuple[int, ...], ...]
+    left_out: int
 
     @property
     def log_all_pairs(self) -> float:
@@ -181,20 +185,23 @@ def joint_terms(host: Host, neutrinos: Candidates, season: SeasonTable, log_sing
     """
     n = neutrinos.delay_s.size
     log_pairs, log_b = np.full((n, n), -np.inf), -np.inf
-    clusters = _clusters(_pair_bounds(host, neutrinos, season), log_single)
+    bounds = _pair_bounds(host, neutrinos, season)
+    every = _clusters(bounds, log_single)
+    clusters = tuple(_likeliest(cluster, bounds) for cluster in every)
     for cluster in clusters:
         at = np.array(cluster)
         pairs, total = _cluster_terms(host, neutrinos, at, season, log_single)
         log_pairs[np.ix_(at, at)] = pairs
         log_b = float(np.logaddexp(log_b, total))
-    return Joint(log_pairs, log_b, clusters)
+    return Joint(log_pairs, log_b, clusters, sum(map(len, every)) - sum(map(len, clusters)))
 
 
 def _pair_bounds(host: Host, neutrinos: Candidates, season: SeasonTable) -> Float:
     """(n, n) ln of an upper bound of each pair's term; 2 Q_2 ≤ 1."""
     strength, kappa = neutrinos.log_strength(season), 1 / np.square(neutrinos.sigma_rad)
-    shared = kappa[:, None, None] * neutrinos.direction[:, None] + kappa[None, :, None] * neutrinos.direction[None]
-    length = np.sqrt(np.einsum("ijk,ijk->ij", shared, shared))
+    along = kappa[:, None] * neutrinos.direction
+    squared = np.square(kappa)
+    length = np.sqrt(np.maximum(squared[:, None] + squared[None] + 2 * along @ along.T, 0.0))  # |κ_i μ_i + κ_j μ_j|
     peak = log_peak(neutrinos.sigma_rad)
     # the largest value of the product of two von Mises–Fisher densities; an integral against the map cannot exceed it
     top = peak[:, None] + peak[None] + length - kappa[:, None] - kappa[None]
@@ -224,11 +231,21 @@ def _clusters(bounds: Float, log_single: float) -> tuple[tuple[int, ...], ...]:
     return tuple(found)
 
 
+def _likeliest(cluster: tuple[int, ...], bounds: Float) -> tuple[int, ...]:
+    """The cluster, or of a very large one the members whose best pair may weigh most."""
+    if len(cluster) <= _LARGEST:
+        return cluster
+    at = np.array(cluster)
+    between = bounds[np.ix_(at, at)]
+    np.fill_diagonal(between, -np.inf)
+    return tuple(sorted(int(i) for i in at[np.argsort(-between.max(axis=1), kind="stable")[:_LARGEST]]))
+
+
 def _cluster_terms(
     host: Host, neutrinos: Candidates, at: Index, season: SeasonTable, log_single: float
 ) -> tuple[Float, float]:
     """ln of each pair's term, above the diagonal, and of all terms from pairs on, for one cluster."""
-    member = neutrinos.only(at)
+    member, most = neutrinos.only(at), min(at.size, MOST)
     floor = log_single - host.log_rate - np.log(host.stop_s - host.start_s) - _MARGIN
     nodes = cluster_nodes(
         host.tree,
@@ -236,7 +253,7 @@ def _cluster_terms(
             member.direction,
             member.sigma_rad,
             member.log_strength(season),
-            _typical_counts(host, season, at.size),
+            _typical_counts(host, season, most),
             floor,
         ),
     )
@@ -248,7 +265,7 @@ def _cluster_terms(
     with np.errstate(divide="ignore"):
         log_u = nodes.log_psf + np.log(density) - member.log_background[:, None]
     log_u -= np.log(member.plus_s - member.minus_s)
-    log_counts = host.radial.log_counts(nodes, scale, at.size) + nodes.log_probability
+    log_counts = host.radial.log_counts(nodes, scale, most) + nodes.log_probability
     shared = np.triu(_shared_s(host, member), 1)
     with np.errstate(divide="ignore"):
         pairs = host.log_rate + np.log(shared) + _log_pair_integrals(log_u, log_counts[1])
@@ -277,10 +294,12 @@ def _log_all(log_u: Float, log_counts: Float, host: Host, member: Candidates) ->
     scale = log_u.max(axis=0)
     scale = np.where(np.isfinite(scale), scale, 0.0)
     u = np.exp(log_u - scale)
-    powers = np.arange(1, u.shape[0] + 1)[:, None]
+    powers = np.arange(1, log_counts.shape[0] + 1)[:, None]
     log_weight = log_counts + powers * scale
-    height = float(log_weight[1:].max())
-    weight = np.exp(log_weight - height)
+    height = float((log_counts + log_symmetric_polynomials(log_u)[1:])[1:].max())
+    if not np.isfinite(height):
+        return -np.inf
+    weight = np.exp(np.minimum(log_weight - height, _LARGEST_LOG))  # more than this stands beside an e_k of zero
     total = 0.0
     for length, heard in segments(host, member):
         if heard.sum() > 1:

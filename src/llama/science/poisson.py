@@ -76,7 +76,8 @@ def _log_incomplete_gammas(most: int, n: Float) -> Float:
     for j in range(most + _TERMS, most, -1):
         series = 1 + small / j * series
     log_term = most * log_n - n - gammaln(most + 1)  # n^k e^{−n}/k!
-    top = np.where(n <= 1, log_term + np.log(series), np.log(gammainc(most, np.maximum(n, 1.0))))
+    with np.errstate(divide="ignore"):  # less than the smallest double: what follows adds larger terms
+        top = np.where(n <= 1, log_term + np.log(series), np.log(gammainc(most, np.maximum(n, 1.0))))
     rows = [top]
     for k in range(most, 1, -1):
         log_term = log_term - log_n + np.log(k)
