@@ -34,7 +34,7 @@ _COUNT_TOLERANCE = 1.25
 
 @dataclass(frozen=True, eq=False)
 class CoincidenceResult:
-    """The single-neutrino statistic of one event.
+    """The statistic of one event: single neutrinos, pairs, the whole list.
 
     Attributes:
         mode: distance mode used: "map", "pinned" or "marginal".

@@ -26,7 +26,7 @@ class EventStatistic:
 
     Attributes:
         log_b: ln of their Bayes factor for a common source with the merger; −inf for an empty list.
-        weights: ln weights of the hypotheses, the signal scaled to the odds.
+        weights: ln weights of the hypotheses, of which the odds are a ratio.
     """
 
     log_b: float
