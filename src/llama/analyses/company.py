@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import msgspec
-import numpy as np
 
-from llama.analyses.pvalues import finite_odds
+from llama.analyses.event_analysis import astrophysical, finite, observed, odds, odds_and_weights
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.companion import Listening
 from llama.science.company import CompanyResult, SetResult, company
-from llama.science.hypotheses import LogWeights
 from llama.science.observed import GWTrigger, Neutrinos
 from llama.science.populations import most_likely_population
 from llama.science.response import IceCubeTables, SeasonTable
@@ -42,8 +39,7 @@ def company_significance(
     population = most_likely_population(p_astro, info.group)
     chosen = searches.choose(population)
     heard = _heard(neutrinos, tables, chosen.search)
-    terrestrial = p_astro.get("Terrestrial")
-    trigger = GWTrigger(info.gps_time, None, None if terrestrial is None else 1 - terrestrial, info.instruments)
+    trigger = GWTrigger(info.gps_time, None, astrophysical(p_astro), info.instruments)
     result = company(skymap, trigger, heard, chosen.search, listenings)
     deaf = neutrinos is not None and heard is None
     return {
@@ -53,18 +49,17 @@ def company_significance(
         "graceid": info.graceid,
         "event_time": info.event_time,
         "gps_time": info.gps_time,
-        **_odds(result.event.log_odds),
+        **odds_and_weights(result.event),
         "p_value": None,
         "p_value_text": "n/a",
         "p_value_reason": _NO_TABLE,
-        **_weights(result.event.weights),
         "p_astro": {"before": result.p_astro_before, "after": result.p_astro_after},
         "population": population,
         "search": {"name": chosen.search.name, "why": chosen.why},
         "distance_mode": result.mode,
         "notes": [*([f"no neutrino data: {neutrinos.why}"] if deaf and neutrinos else []), *result.notes],
         "candidates": [_candidate(listening, i, info) for listening in listenings for i in range(_count(listening))],
-        "sets": [_set(one, neutrinos if heard else None) for one in result.sets],
+        "sets": [_set(one, info, neutrinos if heard else None) for one in result.sets],
         "without_candidates": _two(result),
         "inputs": _inputs(info, neutrinos, listenings, chosen.search, None if heard is None else heard[1]),
     }
@@ -78,22 +73,6 @@ def _heard(
         return None
     band = search.energy_min_gev, search.energy_max_gev
     return kernel_arrays(neutrinos, band), tables.season(neutrinos.season)
-
-
-def _odds(log_odds: float) -> dict[str, float | None]:
-    return {"odds_ratio": finite_odds(log_odds), "log_odds_ratio": _finite(log_odds)}
-
-
-def _finite(log: float) -> float | None:
-    """JSON has no infinity: null stands for the logarithm of zero."""
-    return float(log) if math.isfinite(log) else None
-
-
-def _weights(weights: LogWeights) -> dict[str, float]:
-    """The hypotheses' weights under the names of the two-messenger files: odds = s1/(0 + c)."""
-    chance = np.logaddexp(weights.chance_gw, weights.chance_neutrino)
-    values = {"p_h_s1": weights.signal, "p_h_0": weights.noise, "p_h_c": chance}
-    return {name: finite_odds(float(value)) for name, value in values.items()}
 
 
 def _count(listening: Listening) -> int:
@@ -111,31 +90,31 @@ def _candidate(listening: Listening, i: int, info: SkymapInfo) -> dict[str, Any]
     }
 
 
-def _set(one: SetResult, neutrinos: NeutrinoList | None) -> dict[str, Any]:
+def _set(one: SetResult, info: SkymapInfo, neutrinos: NeutrinoList | None) -> dict[str, Any]:
     """One set of candidates: by itself with the merger, and with each neutrino besides."""
     with_neutrino = []
     if neutrinos is not None and one.weights_with_neutrino is not None:
         log_odds = one.weights_with_neutrino.log_odds()
         with_neutrino = [
             {
-                "i3event": row.i3event,
-                **_odds(float(log_odds[i])),
-                "log_b": _finite(float(one.terms.log_b_single[i])),
-                "log_lambda": _finite(float(one.terms.log_lambda_single[i])),
+                **observed(row, info.gps_time),
+                **odds(float(log_odds[i])),
+                "log_b": finite(float(one.terms.log_b_single[i])),
+                "log_lambda": finite(float(one.terms.log_lambda_single[i])),
             }
             for i, row in enumerate(neutrinos.neutrinos)
         ]
     return {
         "candidates": dict(one.names),
-        **_odds(float(one.weights.log_odds())),
-        "log_b": _finite(one.terms.log_b),
+        **odds(float(one.weights.log_odds())),
+        "log_b": finite(one.terms.log_b),
         "with_neutrino": with_neutrino,
     }
 
 
 def _two(result: CompanyResult) -> dict[str, Any] | None:
     """What merger and neutrinos say by themselves."""
-    return None if result.two is None else _odds(result.two.ensemble.log_odds)
+    return None if result.two is None else odds(result.two.ensemble.log_odds)
 
 
 def _inputs(

@@ -91,7 +91,7 @@ def analyse(given: Inputs) -> Analysis:
     search = chosen.search
     uncovered = _uncovered(search_window_s(search), info, neutrinos)
     arrays = kernel_arrays(neutrinos, (search.energy_min_gev, search.energy_max_gev))
-    trigger = GWTrigger(info.gps_time, None, _astrophysical(given.p_astro), info.instruments)
+    trigger = GWTrigger(info.gps_time, None, astrophysical(given.p_astro), info.instruments)
     result = coincidence(given.skymap, trigger, arrays, season, search)
     return Analysis(given, season, population, chosen, arrays, result, uncovered)
 
@@ -135,7 +135,7 @@ def single(analysis: Analysis, i: int, background: TableChoice) -> dict[str, Any
     row, result = analysis.given.neutrinos.neutrinos[i], analysis.result
     table, log_odds = background.table, float(result.log_odds[i])
     return {
-        **_observed(row, analysis.given.info.gps_time),
+        **observed(row, analysis.given.info.gps_time),
         **odds(log_odds),
         "p_value": None if table is None else p_value(table.statistics, finite_odds(log_odds)).p,
         "log_b": finite(float(result.log_b[i])),
@@ -181,7 +181,8 @@ def _log_weights(weights: LogWeights, i: int | tuple[()]) -> dict[str, float | N
     return {name: finite(float(getattr(weights, name)[i])) for name in LogWeights.__dataclass_fields__}
 
 
-def _observed(row: NeutrinoRow, gps_time: float) -> dict[str, Any]:
+def observed(row: NeutrinoRow, gps_time: float) -> dict[str, Any]:
+    """What was seen of one neutrino, `dt` seconds after the trigger."""
     same = {name: getattr(row, name) for name in ("ra", "dec", "sigma", "energy", "type")}
     return {"i3event": row.i3event, "dt": row.gps - gps_time, **same}
 
@@ -210,7 +211,7 @@ def _uncovered(window_s: tuple[float, float], info: SkymapInfo, neutrinos: Neutr
     return () if reaches else (f"{windows}; neutrinos of the rest are not known",)
 
 
-def _astrophysical(p_astro: Mapping[str, float | None]) -> float | None:
+def astrophysical(p_astro: Mapping[str, float | None]) -> float | None:
     """1 - p_terrestrial; None when the alert gives no classification."""
     terrestrial = p_astro.get("Terrestrial")
     return None if terrestrial is None else 1.0 - terrestrial
