@@ -28,7 +28,7 @@ from llama.science.skymap import SkyMap
 
 Float = NDArray[np.float64]
 
-_STRAIGHT = 0.02  # in ln α: the second derivative is 0.3 at most, so a line is good to 1e-4
+_STRAIGHT = 0.005  # in ln α: the second derivative is 0.3 at most, so a line is good to 4e-6
 _SAMPLE = 1000
 _FINE_RADII = 64  # for functions with edges in distance
 
