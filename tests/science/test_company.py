@@ -9,13 +9,15 @@ import pytest
 from statistic_reference import alpha, q_one, radial_grid, signal_density
 from test_coincidence import CBC, GPS, SEASON, TRIGGER, isotropic, rough_map, several
 
+from llama.science.antenna import AntennaPattern
 from llama.science.coincidence import coincidence
 from llama.science.companion import Companion, Listening, log_silence_unless, not_listening
 from llama.science.company import company
 from llama.science.grb import GRBModel, Measured, log_heard, log_heard_at_all, log_noise
 from llama.science.localisation import circle
-from llama.science.observed import GWTrigger
+from llama.science.observed import GWTrigger, Neutrinos
 from llama.science.product_map import product
+from llama.science.psf import unit_vectors
 from llama.science.skymap import directions, probability
 from llama.science.skymap_cells import split
 
@@ -84,6 +86,32 @@ def test_merger_and_burst_on_an_isotropic_sky_at_one_distance_are_a_closed_form(
     expected = heard - np.log(500.0)  # the source time is fixed by the burst: 1/T_gw
     assert found.sets[0].terms.log_b == pytest.approx(expected, abs=1e-9)
     assert found.event.log_odds == pytest.approx(np.log(0.3) + expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(("energy_gev", "sigma_deg"), [(4e3, 3.0), (2e5, 1.0)])
+def test_one_burst_and_one_neutrino_are_the_fifteen_hypotheses(energy_gev, sigma_deg):
+    """The event's odds of everything together are those of the three messengers one by one."""
+    neutrino = Neutrinos(*(np.array([v]) for v in (GPS + 20, 1.02, 0.29, np.radians(sigma_deg), energy_gev)))
+    found = joined(fermi(burst()), neutrinos=neutrino, search=replace(CBC, source_rate_mpc3_s=1e-17))
+    (one,) = found.sets
+    assert found.event.log_odds == pytest.approx(float(one.weights_with_neutrino.log_odds()[0]), abs=1e-9)
+
+
+def test_with_the_antenna_pattern_a_burst_is_weighed_by_how_well_its_direction_is_heard():
+    search = replace(CBC, distance_mode="marginal", antenna_pattern=True)
+    trigger = GWTrigger(GPS, 12.0, None, ("H1", "L1"))
+    pattern = AntennaPattern.of(("H1", "L1"), GPS)
+    sky, listener = isotropic(), Listening("fermi", (), not_listening)
+    cube = (
+        pattern.amplitude(directions(split(split(split(split(sky, range(12)), range(48)), range(192)), range(768))))
+        ** 3
+    )
+    for ra, dec in ((1.0, 0.3), (3.0, -0.2)):
+        one = replace(burst(ra, dec, 1.0), log_heard=lambda r: np.zeros(np.shape(r)))
+        log_b = joined(replace(listener, companions=(one,)), sky=sky, search=search, trigger=trigger, neutrinos=None)
+        own = pattern.amplitude(unit_vectors(np.array([ra]), np.array([dec])))[0] ** 3 / cube.mean()
+        expected = np.log(own) - one.log_noise - np.log(one.rate_hz * 500)
+        assert log_b.sets[0].terms.log_b == pytest.approx(expected, abs=0.02)
 
 
 def test_three_messengers_against_a_sum_over_cells_and_distances():

@@ -22,7 +22,7 @@ from llama.science.ensemble import Candidates, Host, joint_terms, single_terms, 
 from llama.science.events import EventStatistic, Strangers, p_astro_after
 from llama.science.hypotheses import Group, LogWeights, Prior, log_weights
 from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.prepared import Prepared, node_alphas, prepare
+from llama.science.prepared import Prepared, mean_distance_mpc, node_alphas, prepare
 from llama.science.product_map import product as product_of
 from llama.science.quadtree import SkyTree
 from llama.science.response import SeasonTable
@@ -113,6 +113,8 @@ def company(
     if len({*messengers, "gw", "icecube"}) < len(messengers) + 2:
         raise ValueError(f"messengers must have names of their own, not {', '.join(messengers)}")
     season = None if heard is None else heard[1]
+    # the distance of a merger at one distance is its own map's, not that of a product with another
+    skymap = replace(skymap, distmean_mpc=skymap.distmean_mpc or mean_distance_mpc(skymap))
     ready = prepare(skymap, trigger, season, search)
     two = None if heard is None else coincidence(skymap, trigger, *heard, search, ready)
     table = _Table(skymap, trigger, search, listenings, ready, season, None if two is None else two.candidates)
@@ -187,7 +189,8 @@ class _Table:
             return None, -np.inf
         ready = prepare(sky, self.trigger, self.season, self.search) if chosen else self.ready
         host = self._weighted(replace(plain, tree=ready.tree, radial=ready.radial), chosen)
-        host = replace(host, start_s=times[0], stop_s=times[1], log_rate=plain.log_rate + log_z)
+        log_rate = plain.log_rate + log_z + ready.log_volume - self.ready.log_volume
+        host = replace(host, start_s=times[0], stop_s=times[1], log_rate=log_rate)
         if chosen:
             return host, self._alone(host)
         # of the merger alone ln c is known; silences only add their ratio
@@ -293,9 +296,8 @@ def _event(
     each = [np.append(terms.log_lambda_single - beside, terms.log_lambda) for chosen, terms in sets.items() if chosen]
     log_sets = float(np.logaddexp.reduce(np.concatenate(each), initial=-np.inf)) if each else -np.inf
     log_apart = float(np.logaddexp(0.0, log_sets)) if search.strangers else 0.0
-    for row in each if search.strangers else []:
-        beside = beside - np.log1p(-np.exp(np.minimum(row[:-1] - log_apart, -1e-12)))
-    total = _total(sets, table, beside, log_apart)
+    apart = _beside_sets(each, beside, log_apart) if search.strangers else beside
+    total = _total(sets, table, beside, apart, log_apart)
     if search.strangers:
         alone = -float(np.logaddexp(0.0, log_lambda).sum()) - log_apart
         return Strangers(True, alone, -np.inf).statistic(prior, total)
@@ -303,10 +305,24 @@ def _event(
     return Strangers(False, 0.0, float(np.logaddexp(known, log_sets))).statistic(prior, total)
 
 
-def _total(sets: Mapping[Chosen, Terms], table: _Table, beside: Float, log_apart: float) -> float:
-    """ln B̃: the sum over all sets of candidates and of neutrinos but that of neither."""
+def _beside_sets(each: Sequence[Float], beside: Float, log_apart: float) -> Float:
+    """(n,) ln of Z(all)/Z(all but this neutrino), for terms in which no candidate is."""
+    if not each:
+        return beside
+    shares = np.logaddexp.reduce([row[:-1] for row in each], axis=0) - log_apart
+    return np.asarray(beside - np.log1p(-np.exp(np.minimum(shares, -1e-12))))
+
+
+def _total(sets: Mapping[Chosen, Terms], table: _Table, alone: Float, apart: Float, log_apart: float) -> float:
+    """ln B̃: the sum over all sets of candidates and of neutrinos but that of neither.
+
+    Args:
+        alone, apart: (n,) ln of what each neutrino is divided by, in sets with a candidate and without one.
+        log_apart: ln of what sets with a candidate are divided by besides.
+    """
     total = -np.inf
     for chosen, terms in sets.items():
+        beside = alone if chosen else apart  # beside a candidate of the set no set of strangers is left
         singles = float(np.logaddexp.reduce(terms.log_b_single - beside, initial=-np.inf))
         found = np.logaddexp(singles, terms.log_b) if chosen else singles
         if terms.host is not None and table.neutrinos is not None and table.season is not None:

@@ -106,6 +106,15 @@ class Candidates:
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(own) - self.log_background - np.log(self.plus_s - self.minus_s))
 
+    def log_most_strength(self, season: SeasonTable) -> Float:
+        """(n,) the largest of it within 5σ: a/α is steep where the detector's selection changes."""
+        dec, grid = np.arcsin(self.direction[:, 2]), np.arcsin(season.sin_dec)
+        near = np.abs(dec[:, None] - grid) <= 5 * self.sigma_rad[:, None]
+        largest = np.where(near, self.rows / season.alpha, 0.0).max(axis=1, initial=0.0)
+        with np.errstate(divide="ignore"):
+            around = np.log(largest) - self.log_background - np.log(self.plus_s - self.minus_s)
+        return np.asarray(np.maximum(around, self.log_strength(season)))
+
 
 @dataclass(frozen=True, eq=False)
 class Singles:
@@ -197,8 +206,8 @@ def joint_terms(host: Host, neutrinos: Candidates, season: SeasonTable, log_sing
 
 
 def _pair_bounds(host: Host, neutrinos: Candidates, season: SeasonTable) -> Float:
-    """(n, n) ln of an upper bound of each pair's term; 2 Q_2 ≤ 1."""
-    strength, kappa = neutrinos.log_strength(season), 1 / np.square(neutrinos.sigma_rad)
+    """(n, n) ln of an upper bound of each pair's term within 5σ; 2 Q_2 ≤ 1."""
+    strength, kappa = neutrinos.log_most_strength(season), 1 / np.square(neutrinos.sigma_rad)
     along = kappa[:, None] * neutrinos.direction
     squared = np.square(kappa)
     length = np.sqrt(np.maximum(squared[:, None] + squared[None] + 2 * along @ along.T, 0.0))  # |κ_i μ_i + κ_j μ_j|

@@ -23,13 +23,17 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What does not depend on the neutrinos: made once per trigger, however many lists it is compared with."""
+    """What does not depend on the neutrinos: made once per trigger, however many lists it is compared with.
+
+    `log_volume` is ln of the volume that the averages of `radial` are over, where directions are heard unlike: the
+    same map times another's is an average over less of it. 0 in modes that use the map's own distances."""
 
     tree: SkyTree
     mode: str
     radial: Radial
     log_complement: float
     log_gw_odds: float
+    log_volume: float
     notes: tuple[str, ...]
 
 
@@ -51,7 +55,9 @@ def prepare(skymap: SkyMap, trigger: GWTrigger, season: SeasonTable | None, sear
     mode, radial, notes = choose_distance(skymap, tree, trigger, search, node_alpha, anywhere)
     log_c = log_complement(search, radial) if search.complement and season is not None else 0.0
     log_odds = _log_gw_odds(trigger, search, anywhere.log_volume())
-    return Prepared(tree, mode, radial, log_c, log_odds, notes + (heard if mode == "marginal" else ()))
+    if mode != "marginal":
+        return Prepared(tree, mode, radial, log_c, log_odds, 0.0, notes)
+    return Prepared(tree, mode, radial, log_c, log_odds, anywhere.log_volume(), notes + heard)
 
 
 def log_complement(search: Search, radial: Radial) -> float:
