@@ -303,7 +303,8 @@ def validate(
     for check in run(inputs, SIZES[size], seed, workers, only):
         done.append(check)
         yield check
-    command = f"llama dev validate --size {size} --seed {seed} -s {season}" + "".join(f" --check {n}" for n in only)
+    command = f"llama dev validate --size {size} --seed {seed} -s {season}"
+    command += (" --maps DIR" if maps else "") + "".join(f" --check {name}" for name in only)
     facts = (
         ("sky maps", "; ".join(f"{p.name}: {p.source}" for p in inputs.populations)),
         ("neutrinos", f"{len(inputs.pool)} {inputs.pool.source}"),

@@ -56,6 +56,29 @@ class O2Neutrino:
 
 
 @dataclass(frozen=True, eq=False)
+class Cells:
+    """Cells of a sky map that hold density: orders, NESTED indices, densities per sr, unit vectors to the centres."""
+
+    order: NDArray[np.int64]
+    ipix: NDArray[np.int64]
+    density: Float
+    direction: Float
+
+    @classmethod
+    def of(cls, skymap: SkyMap, density: Float) -> Cells:
+        """`density` is `skymap.density` or what `truncated` made of it; cells where it is zero are left out."""
+        keep = np.flatnonzero(density > 0)
+        order, ipix = skymap.order[keep].astype(np.int64), skymap.ipix[keep].astype(np.int64)
+        return cls(order, ipix, density[keep], directions_of(order, ipix))
+
+    def split(self, some: NDArray[np.bool_]) -> Cells:
+        """The four quarters of some of them."""
+        order, density = np.repeat(self.order[some] + 1, 4), np.repeat(self.density[some], 4)
+        ipix = (4 * self.ipix[some][:, None] + np.arange(4)).ravel()
+        return Cells(order, ipix, density, directions_of(order, ipix))
+
+
+@dataclass(frozen=True, eq=False)
 class Points:
     """Where L is sampled: unit vectors (m, 3), solid angles (m,) and the sky map's density per sr (m,)."""
 
@@ -86,25 +109,16 @@ def threshold_radius_rad(sigma_rad: float) -> float | None:
     return float(sigma_rad * np.sqrt(2 * np.log(peak / THRESHOLD_PER_DEG2)))
 
 
-def points(skymap: SkyMap, density: Float, centre: Float, sigma_rad: float) -> Points:
-    """The map's own cells, split where they are coarser than σ/8 and nearer than 6σ to the neutrino.
-
-    Cells of zero density are left out. `density` is `skymap.density` or what `truncated` made of it.
-    """
-    keep = np.flatnonzero(density > 0)
-    order, ipix, value = skymap.order[keep].astype(np.int64), skymap.ipix[keep].astype(np.int64), density[keep]
-    done: list[tuple[Float, Float, Float]] = []
-    while order.size:
-        direction = directions_of(order, ipix)
-        side = np.sqrt(cell_area_sr(order))
-        near = separation_rad(direction, centre) < 6 * sigma_rad + side
-        fine = side < min(_CELL_OVER_SIGMA * sigma_rad, _LARGEST_SIDE_RAD)
-        split = near & ~fine & (order < MAX_ORDER)
-        done.append((direction[~split], side[~split] ** 2, value[~split]))
-        order, value = np.repeat(order[split] + 1, 4), np.repeat(value[split], 4)
-        ipix = (4 * ipix[split][:, None] + np.arange(4)).ravel()
-    if not done:
-        return Points(np.empty((0, 3)), np.empty(0), np.empty(0))
+def points(cells: Cells, centre: Float, sigma_rad: float) -> Points:
+    """The cells, split where they are coarser than σ/8 and nearer than 6σ to the neutrino."""
+    done = [(np.empty((0, 3)), np.empty(0), np.empty(0))]
+    while cells.order.size:
+        side = np.sqrt(cell_area_sr(cells.order))
+        near = separation_rad(cells.direction, centre) < 6 * sigma_rad + side
+        coarse = (side >= min(_CELL_OVER_SIGMA * sigma_rad, _LARGEST_SIDE_RAD)) & (cells.order < MAX_ORDER)
+        whole = ~(near & coarse)
+        done.append((cells.direction[whole], side[whole] ** 2, cells.density[whole]))
+        cells = cells.split(~whole)
     directions, areas, values = (np.concatenate(column) for column in zip(*done, strict=True))
     return Points(directions, areas, values)
 
@@ -120,19 +134,16 @@ def separation_rad(directions: Float, centre: Float) -> Float:
     return np.asarray(2 * np.arcsin(np.minimum(half, 1.0)))
 
 
-def o2_neutrino(
-    skymap: SkyMap, region: Float, delay_s: float, ra_rad: float, dec_rad: float, sigma_rad: float
-) -> O2Neutrino:
+def o2_neutrino(region: Cells, delay_s: float, ra_rad: float, dec_rad: float, sigma_rad: float) -> O2Neutrino:
     """One neutrino against one sky map.
 
     Args:
-        skymap: the merger's.
-        region: `truncated(skymap)`.
+        region: cells of the map, `truncated`.
         delay_s: time of the neutrino after the trigger.
         ra_rad, dec_rad, sigma_rad: direction (ICRS) and error of the neutrino.
     """
     centre = unit_vectors(ra_rad, dec_rad)
-    at = points(skymap, region, centre, sigma_rad)
+    at = points(region, centre, sigma_rad)
     value = likelihood(at, centre, sigma_rad)
     reach = threshold_radius_rad(sigma_rad)
     in_region = reach is not None and bool((separation_rad(at.direction, centre) < reach).any())
@@ -160,9 +171,7 @@ def o2_search(
     bad = ~np.isfinite(columns).all(axis=0) | ~(columns[3] > 0)
     if bad.any():
         raise ValueError(f"neutrino {int(np.argmax(bad))} has no finite time, direction or positive angular error")
-    region = truncated(skymap)
-    found = tuple(
-        o2_neutrino(skymap, region, gps - gw_gps_s, ra, dec, sigma) for gps, ra, dec, sigma in columns.T.tolist()
-    )
+    region = Cells.of(skymap, truncated(skymap))
+    found = tuple(o2_neutrino(region, gps - gw_gps_s, ra, dec, sigma) for gps, ra, dec, sigma in columns.T.tolist())
     passed = [i for i, one in enumerate(found) if one.coincident]
     return found, max(passed, key=lambda i: found[i].likelihood, default=None)

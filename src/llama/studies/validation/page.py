@@ -27,7 +27,7 @@ table { border-collapse: collapse; font: .82rem/1.35 Helvetica, Arial, sans-seri
   font-variant-numeric: tabular-nums; width: 100%; }
 caption { text-align: left; color: #444; padding-bottom: .3rem; }
 th, td { border-bottom: 1px solid #ddd; padding: .2rem .7rem .2rem 0; text-align: left; vertical-align: bottom; }
-td.number, th.number { text-align: right; padding: .2rem 0 .2rem .7rem; }
+td.number, th.number { text-align: right; padding-left: .7rem; }
 figure { margin: 1rem 0; } figure img { width: 100%; height: auto; }
 figcaption, .small { font-size: .88rem; color: #444; }
 code, pre { font: .85rem/1.4 'DejaVu Sans Mono', Menlo, monospace; background: #f4f4f4; }
@@ -161,6 +161,6 @@ def _table(table: Table) -> str:
 
 
 def _cell(tag: str, value: Cell, right: bool) -> str:
-    text = f"{value:,}" if isinstance(value, int) else str(value)
+    text = f"{value:,}" if isinstance(value, int) else f"{value:.6g}" if isinstance(value, float) else value
     kind = ' class="number"' if right else ""
     return f"<{tag}{kind}>{escape(text)}</{tag}>"

@@ -66,8 +66,10 @@ def _calibration_points(top: Any, bottom: Any, bins: Bins, model: str, k: int) -
 
 
 def _calibration_axes(top: Any, bottom: Any, name: str, first: bool) -> None:
-    ticks = [-9.21, -4.6, -2.197, 0, 2.197, 4.6, 9.21]
-    labels = ["1e-4", ".01", ".1", ".5", ".9", ".99", ".9999"]
+    labels = ["1e-6", "1e-4", ".01", ".1", ".3", ".5", ".7", ".9", ".99", ".9999"]
+    ticks = _logit(np.array([float(label) for label in labels])).tolist()
+    if not top.lines:
+        top.text(0.5, 0.5, "too few statements to judge", transform=top.transAxes, ha="center", fontsize=8)
     low, high = top.get_xlim()
     top.plot([low, high], [low, high], color="#555555", linewidth=0.8, zorder=0)
     inside = [(tick, label) for tick, label in zip(ticks, labels, strict=True) if low <= tick <= high]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from llama.science.skymap import credible_area_deg2
 from llama.studies.validation import rivals
 from llama.studies.validation.blocks import run_blocks
-from llama.studies.validation.check import Check, Table
+from llama.studies.validation.check import Cell, Check, Table
 from llama.studies.validation.evaluate import Analysis, log_statistics
 from llama.studies.validation.events import MapBlock, inject, lists_of, map_blocks
 from llama.studies.validation.inputs import Inputs, Population, generator
@@ -221,7 +221,8 @@ def _lead(trials: Trials, rival: str, probability: float) -> tuple[float, float]
 
 def check_comparison(trials: Mapping[str, Trials]) -> Check:
     """This search against the others, on the same events at the same false alarm probability."""
-    rows, behind = [], []
+    rows: list[tuple[Cell, ...]] = []
+    behind: list[str] = []
     for population, some in trials.items():
         usable = [p for p in PROBABILITIES if p * some.background[OURS].size >= 5]
         for probability in usable:
@@ -245,7 +246,7 @@ def check_comparison(trials: Mapping[str, Trials]) -> Check:
         criterion=f"at every false alarm probability with five background events or more above it, no other "
         f"statistic "
         f"is ahead by more than {SIGMAS:g} standard errors of the paired difference",
-        value="none is ahead" if not behind else f"ahead of this search: {', '.join(behind)}",
+        value=("none is ahead" if not behind else f"ahead of this search: {', '.join(behind)}") + _in_words(rows),
         passed=not behind,
         limits="The signals are those of this search's own model, which favours it; on other signals (softer "
         "spectra, "
@@ -254,6 +255,16 @@ def check_comparison(trials: Mapping[str, Trials]) -> Check:
         plots=(roc_plot({n: roc(t) for n, t in trials.items()}),),
         tables=(Table(caption, columns, tuple(rows)),),
     )
+
+
+def _in_words(rows: Sequence[tuple[Cell, ...]]) -> str:
+    """The efficiencies at the lowest false alarm probability of each population."""
+    lowest = {row[0]: row[1] for row in rows}
+    at = {
+        name: ", ".join(f"{row[2]} {row[3]:.2f}" for row in rows if row[:2] == (name, probability))
+        for name, probability in lowest.items()
+    }
+    return "".join(f"; {name} at {lowest[name]:g}: {words}" for name, words in at.items())
 
 
 def roc(trials: Trials) -> tuple[Float, Mapping[str, Float]]:

@@ -17,11 +17,11 @@ Float = NDArray[np.float64]
 def log_o2(skymap: SkyMap, lists: Lists) -> Float:
     """(events,) ln of the largest L of the coincident neutrinos of each event, −inf when none is (SCIENCE 6.1)."""
     result = np.full(lists.events, -np.inf)
-    region = o2.truncated(skymap)
+    region = o2.Cells.of(skymap, o2.truncated(skymap))
     n = lists.neutrinos
     for i, event in enumerate(lists.event.tolist()):
         found = o2.o2_neutrino(
-            skymap, region, float(n.gps_s[i]), float(n.ra_rad[i]), float(n.dec_rad[i]), float(n.sigma_rad[i])
+            region, float(n.gps_s[i]), float(n.ra_rad[i]), float(n.dec_rad[i]), float(n.sigma_rad[i])
         )
         if found.coincident and found.likelihood > 0:
             result[event] = max(result[event], np.log(found.likelihood))
@@ -41,20 +41,20 @@ def joint_far_hz(far_gw_hz: float, rate_hz: float, window_s: float, overlap: flo
     return far_gw_hz * rate_hz * window_s / overlap if overlap > 0 else np.inf
 
 
-def overlap_integral(skymap: SkyMap, neutrinos: Neutrinos, i: int) -> float:
+def overlap_integral(cells: o2.Cells, neutrinos: Neutrinos, i: int) -> float:
     """I = ∫ P_gw P_ν/(1/4π) dΩ of one neutrino; 1 where either knows nothing."""
     centre = unit_vectors(neutrinos.ra_rad[i], neutrinos.dec_rad[i])
     sigma = float(neutrinos.sigma_rad[i])
-    at = o2.points(skymap, skymap.density, centre, sigma)
+    at = o2.points(cells, centre, sigma)
     quarter = np.square(at.direction - centre).sum(axis=-1) / 4
     return float(4 * np.pi * np.sum(at.density * np.exp(log_density(quarter, sigma)) * at.area_sr))
 
 
 def log_raven(skymap: SkyMap, lists: Lists) -> Float:
     """(events,) ln I of the best neutrino: −ln FAR_joint up to FAR_gw, which all events share here."""
-    result = np.full(lists.events, -np.inf)
+    result, cells = np.full(lists.events, -np.inf), o2.Cells.of(skymap, skymap.density)
     for i, event in enumerate(lists.event.tolist()):
-        overlap = overlap_integral(skymap, lists.neutrinos, i)
+        overlap = overlap_integral(cells, lists.neutrinos, i)
         if overlap > 0 and abs(lists.neutrinos.gps_s[i]) <= o2.WINDOW_S:
             result[event] = max(result[event], np.log(overlap))
     return result
