@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,16 +30,22 @@ from llama.science.searches import Searches
 from llama.science.skymap import centres, credible_level
 
 
+def at_p_astro_one(neutrino: dict[str, Any]) -> float:
+    """Odds of a neutrino if the merger is real: against a real merger beside unrelated neutrinos only."""
+    weights = neutrino["log_weights"]
+    return math.exp(weights["signal"] - weights["chance_gw"])
+
+
 def test_a_result_names_population_search_and_table() -> None:
     result = found()
     assert (result["population"], result["search"]) == ("bns", {"name": "bns", "why": "population bns"})
     assert result["inputs"]["search_parameters"]["population"] == "bns"
     assert result["inputs"]["search_parameters"]["k0"] == SEARCHES["bns"].search.k0_mpc
-    assert result["p_value"] == pytest.approx(np.mean(BNS.statistics >= result["odds_ratio"]), rel=1e-12)
+    assert result["p_value"] == pytest.approx(np.mean(BNS.statistics >= result["p_value_odds_ratio"]), rel=1e-12)
     assert result["p_value_reason"] == f"background table opa/bns/o4/H1L1/{SEASON.name}, 2000 events"
     assert (result["p_value_table"]["sky_maps"], result["p_value_table"]["events"]) == (7, 2000)
     for one in result["single_neutrino"]:
-        assert one["p_value"] == pytest.approx(np.mean(BNS.statistics >= one["odds_ratio"]), rel=1e-12)
+        assert one["p_value"] == pytest.approx(np.mean(BNS.statistics >= at_p_astro_one(one)), rel=1e-12)
         assert one["p_value"] >= result["p_value"]
 
 
@@ -64,7 +71,7 @@ def test_the_classification_picks_the_search_and_no_table_means_no_p_value(
 
 
 def test_significance_and_false_alarm_rate_follow_the_p_value() -> None:
-    odds = found()["odds_ratio"]
+    odds = found()["p_value_odds_ratio"]
     below, above = np.linspace(0, odds / 2, 9941), np.linspace(odds, 2 * odds, 59)
     result = found(tables=populations(table("bns", "H1L1", np.concatenate([below, above]))))
     assert result["p_value"] == pytest.approx(0.0059, rel=1e-9)
@@ -91,7 +98,7 @@ def test_more_extreme_than_all_background_is_a_limit() -> None:
 
 
 def test_ties_and_an_empty_list() -> None:
-    odds = found()["odds_ratio"]
+    odds = found()["p_value_odds_ratio"]
     tied = found(tables=populations(table("bns", "H1L1", np.array([0.0, odds, odds, 2 * odds]))))
     assert tied["p_value"] == 0.75
     empty = found(neutrinos=neutrino_list())

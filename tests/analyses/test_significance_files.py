@@ -72,7 +72,7 @@ def test_the_weights_of_a_real_file_give_its_odds_and_p_value() -> None:
     assert real["p_h_c"] == pytest.approx(2.5274066673781897e-08, rel=1e-14)
     background = np.concatenate([np.zeros(1943), np.ones(272)])
     fits = table("bns", "H1L1", background, search_type="subthreshold")
-    odds = found(search_type="subthreshold")["odds_ratio"]
+    odds = found(search_type="subthreshold")["p_value_odds_ratio"]
     result = found(tables=populations(replace(fits, statistics=background * odds)), search_type="subthreshold")
     assert result["p_value"] == 0.12279909706546277
 

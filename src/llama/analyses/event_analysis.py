@@ -109,7 +109,7 @@ def event_result(analysis: Analysis, search_type: str, background: TableChoice) 
         "event_time": info.event_time,
         "gps_time": info.gps_time,
         **ratio,
-        **event_p_value(background, ratio["odds_ratio"], AlertClass.of(info, chosen.record)),
+        **event_p_value(background, statistic.weights, AlertClass.of(info, chosen.record)),
         "p_astro": {"before": result.p_astro_before, "after": result.p_astro_after},
         "population": analysis.population,
         "search": {"name": chosen.search.name, "why": chosen.why},
@@ -133,11 +133,11 @@ def headline_type(significant: bool | None) -> str:
 def single(analysis: Analysis, i: int, background: TableChoice) -> dict[str, Any]:
     """What is said of neutrino i: its own odds, and their p-value."""
     row, result = analysis.given.neutrinos.neutrinos[i], analysis.result
-    table, log_odds = background.table, float(result.log_odds[i])
+    table, if_real = background.table, float(result.weights.log_odds_if_real()[i])
     return {
         **observed(row, analysis.given.info.gps_time),
-        **odds(log_odds),
-        "p_value": None if table is None else p_value(table.statistics, finite_odds(log_odds)).p,
+        **odds(float(result.log_odds[i])),
+        "p_value": None if table is None else p_value(table.statistics, finite_odds(if_real)).p,
         "log_b": finite(float(result.log_b[i])),
         "log_lambda": finite(float(result.log_lambda[i])),
         "log_weights": _log_weights(result.weights, i),

@@ -14,6 +14,7 @@ from llama.formats.records import to_json
 from llama.messengers.gw.record import SkymapInfo
 from llama.science.coincidence import CoincidenceResult
 from llama.science.events import EventStatistic
+from llama.science.hypotheses import LogWeights
 from llama.science.populations import BackgroundTable, Conditions, TableChoice, TableKind
 from llama.science.pvalue import joint_far_hz, p_value, sigma_one_sided
 from llama.science.response import SeasonTable
@@ -77,9 +78,11 @@ class AlertClass:
         return cls(f"significant alerts, {record.search.name}", rate, source)
 
 
-def event_p_value(choice: TableChoice, odds: float, alerts: AlertClass) -> dict[str, Any]:
+def event_p_value(choice: TableChoice, weights: LogWeights, alerts: AlertClass) -> dict[str, Any]:
     """The event's p-value, significance and false alarm rate; null where there is no table.
 
+    Background tables stand for real mergers, so the odds that are compared are those at p_astro 1: the p-value says
+    how often unrelated neutrinos look so related to a trigger, and not also how likely the trigger is real.
     Where no background event is as extreme, p is 0: significance and rate are then those of one in all events, a
     lower and an upper limit, and `far_joint` says so.
     """
@@ -88,17 +91,20 @@ def event_p_value(choice: TableChoice, odds: float, alerts: AlertClass) -> dict[
             "p_value": None,
             "p_value_text": "n/a",
             "p_value_reason": choice.reason,
+            "p_value_odds_ratio": None,
             "p_value_table": None,
             "significance_sigma": None,
             "far_joint_hz": None,
             "far_joint": None,
         }
+    odds = finite_odds(float(weights.log_odds_if_real()))
     found = p_value(choice.table.statistics, odds)
     p = found.p or 1 / found.n
     return {
         "p_value": found.p,
         "p_value_text": found.text,
         "p_value_reason": choice.reason,
+        "p_value_odds_ratio": odds,
         "p_value_table": _table(choice.table),
         "significance_sigma": sigma_one_sided(p) if p < 1 else None,
         "far_joint_hz": joint_far_hz(p, alerts.rate_hz),
