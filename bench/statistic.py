@@ -1,7 +1,8 @@
-"""The single-neutrino statistic: ten neutrinos on a real sky map of 20 000 cells."""
+"""The statistic: ten neutrinos on a real sky map of 20 000 cells, and how its cost grows."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,54 +14,170 @@ from bench.inputs import DATA
 from llama.formats.skymap import read_skymap
 from llama.formats.tables import IceCubeTablesFile
 from llama.science.coincidence import coincidence
+from llama.science.companion import Companion, Listening, log_silence_unless
+from llama.science.company import company
+from llama.science.grb import GRBModel, Measured, log_heard, log_heard_at_all, log_noise
+from llama.science.localisation import circle
 from llama.science.observed import GWTrigger, Neutrinos
 from llama.science.overlap import overlap_nodes
-from llama.science.prepared import prepare
+from llama.science.prepared import Prepared, prepare
 from llama.science.psf import unit_vectors
-from llama.science.quadtree import vectors
+from llama.science.response import SeasonTable
 from llama.science.search import Search
+from llama.science.skymap import SkyMap, directions, probability
+from llama.science.skymap_cells import split
 
 GPS_S = 1e9
 MAPS = ("S231206_G457564_bayestar", "GW190412_PublicationSamples")
+NEUTRINOS = 10
+SCATTERED, ON_THE_MAP = "all over the sky", "all on the map"
+CELLS = (3_072, 19_200, 196_608, 1_200_000)
+TRIGGER, SEARCH = GWTrigger(GPS_S, None, 0.5), Search()
 
 
 def figures() -> list[Figure]:
     """Wall times; "loaded" leaves out what is made once per trigger."""
     season = IceCubeTablesFile().read(Path(llama.data.__file__).parent / "icecube_tables.h5").season("IC86-2012")
-    rows = []
-    trigger, search = GWTrigger(GPS_S, None, 0.5), Search()
-    for name in MAPS:
-        skymap = read_skymap(DATA / "skymaps" / "events" / f"{name}.multiorder.fits")
-        ready = prepare(skymap, trigger, season, search)
-        for what, neutrinos in (("all over the sky", scattered()), ("all on the map", on_the_map(skymap))):
-            label = f"{name[:9]}, {skymap.density.size} cells, 10 neutrinos {what}"
-            loaded = median_ms(partial(coincidence, skymap, trigger, neutrinos, season, search, ready))
-            cold = median_ms(partial(coincidence, skymap, trigger, neutrinos, season, search))
-            where = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad)
-            walk = median_ms(partial(overlap_nodes, ready.tree, where, neutrinos.sigma_rad))
-            rows += [
-                Figure(f"{label}: map loaded", loaded, "ms", 20.0),
-                Figure(f"{label}: with the map's tree", cold, "ms", 20.0),
-                Figure(f"{label}: overlap nodes only", walk, "ms", None),
-            ]
+    maps = [read_skymap(DATA / "skymaps" / "events" / f"{name}.multiorder.fits") for name in MAPS]
+    rows = [figure for name, skymap in zip(MAPS, maps, strict=True) for figure in _ten(name, skymap, season)]
+    return rows + _by_neutrinos(maps[0], season) + _by_cells(season) + _messengers(maps[0], season)
+
+
+def _ten(name: str, skymap: SkyMap, season: SeasonTable) -> list[Figure]:
+    """Single, pair and ensemble odds of ten neutrinos."""
+    ready, rows = prepare(skymap, TRIGGER, season, SEARCH), []
+    for what, neutrinos in _lists(skymap).items():
+        label = f"{name[:9]}, {skymap.density.size} cells, {NEUTRINOS} neutrinos {what}"
+        where = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad)
+        walk = median_ms(partial(overlap_nodes, ready.tree, where, neutrinos.sigma_rad))
+        cold = median_ms(partial(coincidence, skymap, TRIGGER, neutrinos, season, SEARCH))
+        rows += [
+            Figure(
+                f"{label}: map loaded",
+                _loaded_ms(skymap, neutrinos, season, ready),
+                "ms",
+                20.0 if what == SCATTERED else 30.0,
+            ),
+            Figure(f"{label}: with the map's tree", cold, "ms", None),
+            Figure(f"{label}: overlap nodes only", walk, "ms", None),
+        ]
     return rows
 
 
-def scattered() -> Neutrinos:
-    """Ten of them, isotropic, with the errors of the public sample."""
+def _loaded_ms(skymap: SkyMap, neutrinos: Neutrinos, season: SeasonTable, ready: Prepared) -> float:
+    return median_ms(partial(coincidence, skymap, TRIGGER, neutrinos, season, SEARCH, ready))
+
+
+def _lists(skymap: SkyMap) -> dict[str, Neutrinos]:
+    crowds = {f"overlapping, {width}°": overlapping(skymap, width) for width in (0.4, 1.5)}
+    return {SCATTERED: scattered(NEUTRINOS), ON_THE_MAP: on_the_map(skymap), **crowds}
+
+
+def _by_neutrinos(skymap: SkyMap, season: SeasonTable) -> list[Figure]:
+    """Time per neutrino for more and more of them, none near another."""
+    ready = prepare(skymap, TRIGGER, season, SEARCH)
+    each = {n: _loaded_ms(skymap, spread_out(n), season, ready) / n for n in (10, 100, 1000)}
+    rows = [Figure(f"{n} neutrinos far apart: time for each", each[n], "ms", None) for n in each]
+    name = "time for each of 1000 neutrinos far apart over each of 100 (linear: 1)"
+    return [*rows, Figure(name, each[1000] / each[100], "", 1.2)]
+
+
+def _by_cells(season: SeasonTable) -> list[Figure]:
+    """Ten neutrinos on one smooth map drawn with more and more cells."""
+    rows, neutrinos, each = [], scattered(NEUTRINOS), {}
+    for cells in CELLS:
+        skymap = smooth_map(cells)
+        each[cells] = _loaded_ms(skymap, neutrinos, season, prepare(skymap, TRIGGER, season, SEARCH))
+        label = f"a smooth map of {skymap.density.size} cells, {NEUTRINOS} neutrinos: map loaded"
+        rows.append(Figure(label, each[cells], "ms", None))
+    few, many = CELLS[0], CELLS[-1]
+    name = f"time on {many} cells over that on {few} (goal: ratio of the logarithms)"
+    return [*rows, Figure(name, each[many] / each[few], "", round(float(np.log(many) / np.log(few)), 2))]
+
+
+def _messengers(skymap: SkyMap, season: SeasonTable) -> list[Figure]:
+    """A gamma-ray burst besides merger and neutrinos, nothing made before."""
+    rows = []
+    for what, list_ in ((SCATTERED, scattered(NEUTRINOS)), (ON_THE_MAP, on_the_map(skymap))):
+        two = partial(coincidence, skymap, TRIGGER, list_, season, SEARCH)
+        three = partial(company, skymap, TRIGGER, (list_, season), SEARCH, (burst(skymap),))
+        times = median_ms(two), median_ms(three)
+        rows += [
+            Figure(f"two messengers, {NEUTRINOS} neutrinos {what}", times[0], "ms", None),
+            Figure(f"three messengers, the third a burst on the map, ±5°, {what}", times[1], "ms", None),
+            Figure(f"three messengers over two, {what}", times[1] / times[0], "", 3.0),
+        ]
+    return rows
+
+
+def scattered(count: int) -> Neutrinos:
+    """Isotropic, with the errors of the public sample."""
     rng = np.random.default_rng(1)
-    return _neutrinos(rng, rng.uniform(0, 2 * np.pi, 10), np.arcsin(rng.uniform(-1, 1, 10)))
+    return _neutrinos(rng, rng.uniform(0, 2 * np.pi, count), np.arcsin(rng.uniform(-1, 1, count)))
 
 
-def on_the_map(skymap) -> Neutrinos:
+def spread_out(count: int) -> Neutrinos:
+    """Evenly over the sky on a spiral, 6° apart when there are 1000, with errors of 0.2°."""
+    step = np.arange(count)
+    ra, sin_dec = step * np.pi * (3 - np.sqrt(5)) % (2 * np.pi), (2 * step + 1) / count - 1
+    return _neutrinos(np.random.default_rng(4), ra, np.arcsin(sin_dec), 0.2)
+
+
+def on_the_map(skymap: SkyMap) -> Neutrinos:
     """Ten drawn from the map itself."""
     rng = np.random.default_rng(2)
-    probability = skymap.density / 4.0**skymap.order
-    picked = rng.choice(probability.size, 10, p=probability / probability.sum())
-    x, y, z = np.concatenate([vectors(int(skymap.order[i]), skymap.ipix[i : i + 1], 0.5, 0.5) for i in picked]).T
-    return _neutrinos(rng, np.arctan2(y, x), np.arcsin(z))
+    picked = rng.choice(skymap.density.size, NEUTRINOS, p=probability(skymap) / probability(skymap).sum())
+    return _neutrinos(rng, *_ra_dec(directions(skymap)[picked]))
 
 
-def _neutrinos(rng: np.random.Generator, ra, dec) -> Neutrinos:
-    sigma = np.radians(np.clip(rng.lognormal(np.log(0.8), 0.7, 10), 0.2, 6))
-    return Neutrinos(GPS_S + rng.uniform(-500, 500, 10), ra, dec, sigma, 10 ** rng.uniform(2.5, 4, 10))
+def overlapping(skymap: SkyMap, sigma_deg: float) -> Neutrinos:
+    """Ten around the map's peak, each within reach of every other in the sky and in time."""
+    rng = np.random.default_rng(3)
+    ra, dec = _ra_dec(directions(skymap)[int(np.argmax(skymap.density))])
+    around = rng.normal(0, np.radians(0.7 * sigma_deg), (2, NEUTRINOS))
+    found = _neutrinos(rng, ra + around[0] / np.cos(dec), dec + around[1], sigma_deg)
+    return replace(found, gps_s=GPS_S + rng.uniform(-200, 200, NEUTRINOS))
+
+
+def _ra_dec(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    x, y, z = vectors.T
+    return np.arctan2(y, x), np.arcsin(z)
+
+
+def _neutrinos(rng: np.random.Generator, ra, dec, sigma_deg: float | None = None) -> Neutrinos:
+    count = ra.size
+    public = np.clip(rng.lognormal(np.log(0.8), 0.7, count), 0.2, 6)
+    sigma = np.radians(public if sigma_deg is None else np.full(count, sigma_deg))
+    return Neutrinos(GPS_S + rng.uniform(-500, 500, count), ra, dec, sigma, 10 ** rng.uniform(2.5, 4, count))
+
+
+def smooth_map(cells: int) -> SkyMap:
+    """A Gaussian of 11° on a pedestal, distances that vary; the most probable cells are half as wide as others."""
+    order = int(np.log2(cells / 12) // 2)
+    whole = 12 * 4**order
+    base = _drawn(SkyMap(np.full(whole, order, np.uint8), np.arange(whole), np.ones(whole)))
+    return _drawn(split(base, np.sort(np.argsort(-base.density)[: (cells - whole) // 3])))
+
+
+def _drawn(skymap: SkyMap) -> SkyMap:
+    where = directions(skymap)
+    density = np.exp((where @ unit_vectors(2.0, 0.3) - 1) / 0.2**2) + 1e-3
+    drawn = replace(skymap, density=density, distmu=150 + 30 * where[:, 0], distsigma=40 + 5 * where[:, 1])
+    return replace(drawn, density=density / probability(drawn).sum(), distnorm=np.full(density.size, 1e-5))
+
+
+def burst(skymap: SkyMap) -> Listening:
+    """What Fermi says of a short burst 1.7 s after the merger, at the map's peak."""
+    model, measured = GRBModel(), Measured(t90_s=1.0, fluence=None)
+    ra, dec = _ra_dec(directions(skymap)[int(np.argmax(skymap.density))])
+    found = Companion(
+        name="burst",
+        gps_s=GPS_S + 1.7,
+        minus_s=model.minus_s,
+        plus_s=model.plus_s,
+        skymap=circle(float(ra), float(dec), {float(np.radians(5.0)): 1.0}, {}),
+        rate_hz=model.rate_hz,
+        log_noise=log_noise(model, measured),
+        log_heard=log_heard(model, measured),
+    )
+    return Listening("fermi", (found,), log_silence_unless(log_heard_at_all(model, subthreshold=False)))
