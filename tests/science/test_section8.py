@@ -12,6 +12,7 @@ import statistic_reference as slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_coincidence import CBC, GPS, SEASON, TRIGGER, isotropic, one, rough_map, several
+from tests.analyses.significance_examples import found as significance_of
 from tests.skymap_examples import write_flat
 
 from llama.formats.skymap import MultiOrderFits, read_skymap
@@ -348,6 +349,15 @@ def test_two_neutrinos_say_at_least_what_each_says(ra, dec, sigma_deg, apart, dt
     if strangers:
         table = np.sort(np.concatenate([both.log_odds + 1e-3, [-60.0, -30.0, 0.0]]))
         assert p_value(table, both.event.log_odds).p <= min(p_value(table, o).p for o in both.log_odds)
+
+
+def test_only_what_is_left_of_terrestrial_matters_however_classes_share_it():
+    shares = ({"BNS": 0.6, "NSBH": 0.0, "BBH": 0.0}, {"BNS": 0.3, "NSBH": 0.2, "BBH": 0.1})
+    one_class, three = (significance_of(p_astro={**share, "Terrestrial": 0.4}) for share in shares)
+    assert one_class["population"] == three["population"] == "bns"
+    assert three["odds_ratio"] == pytest.approx(one_class["odds_ratio"], rel=1e-12)
+    assert three["p_astro"]["before"] == pytest.approx(0.6)
+    assert three["p_astro"]["after"] == pytest.approx(one_class["p_astro"]["after"], rel=1e-12)
 
 
 # --- bad input ----------------------------------------------------------------------------------------------------
