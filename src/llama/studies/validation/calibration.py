@@ -55,7 +55,7 @@ def models(search: Search) -> tuple[Model, Model]:
     """The search as it is, and one of strong sources, which puts weight on what is rare in the first."""
     strong = replace(
         search,
-        beaming=max(search.beaming / 5, 1.0),
+        beaming=1.0,
         n_51_100=10 * search.n_51_100,
         source_rate_mpc3_s=100 * search.source_rate_mpc3_s,
     )
@@ -64,7 +64,7 @@ def models(search: Search) -> tuple[Model, Model]:
         Model(
             "strong sources",
             strong,
-            "ten times the neutrinos, beaming five times wider, 100 times the sources: doublets, triplets and "
+            "ten times the neutrinos, no beaming, 100 times the sources: doublets, triplets and "
             "strangers become common",
         ),
     )

@@ -29,7 +29,7 @@ class Size:
 SIZES: Mapping[str, Size] = {
     size.name: size
     for size in (
-        Size("small", 2_000, 100, 120, 0.5, 2, 60_000),
+        Size("small", 2_000, 100, 80, 0.5, 2, 60_000),
         Size("medium", 20_000, 2_000, 2_000, 0.5, 24, 100_000),
         Size("full", 250_000, 10_000, 10_000, 0.5, 1_000, 500_000),
     )

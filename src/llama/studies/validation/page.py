@@ -26,7 +26,8 @@ dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; font: .82rem/1.35 Helvetica, Arial, sans-serif; margin: .8rem 0;
   font-variant-numeric: tabular-nums; width: 100%; }
 caption { text-align: left; color: #444; padding-bottom: .3rem; }
-th, td { border-bottom: 1px solid #ddd; padding: .2rem .7rem .2rem 0; text-align: left; vertical-align: bottom; }
+th, td { border-bottom: 1px solid #ddd; padding: .2rem .7rem .2rem 0; text-align: left; vertical-align: top; }
+th { vertical-align: bottom; }
 td.number, th.number { text-align: right; padding-left: .7rem; }
 figure { margin: 1rem 0; } figure img { width: 100%; height: auto; }
 figcaption, .small { font-size: .88rem; color: #444; }
@@ -34,11 +35,12 @@ code, pre { font: .85rem/1.4 'DejaVu Sans Mono', Menlo, monospace; background: #
 pre { padding: .6rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 summary { cursor: pointer; color: #444; font-size: .9rem; margin: .5rem 0; }
 .scroll { overflow-x: auto; }
-@media print { body { font-size: 10.5pt; margin: 0; max-width: none; } section, figure { break-inside: avoid-page; }
-  details > *:not(summary) { display: block; } h2 { break-after: avoid; } }
+@media print { body { font-size: 10.5pt; margin: 0; max-width: none; } figure, tr { break-inside: avoid; }
+  h2, caption { break-after: avoid; } details { display: none; } }
 """.strip()
 
 
+_SHORT = 20  # rows; longer tables are folded away
 _IN_JSON = ("name", "title", "question", "criterion", "value", "passed", "limits")
 
 
@@ -109,19 +111,17 @@ def _badge(check: Check) -> str:
 
 
 def _section(check: Check) -> str:
-    first, *rest = check.tables or (None,)
-    more = (
-        f"<details>\n<summary>More numbers</summary>\n{''.join(map(_table, filter(None, rest)))}</details>"
-        if rest
-        else ""
-    )
+    shown = [table for table in check.tables[:1] if len(table.rows) <= _SHORT]
+    rest = [table for table in check.tables if table not in shown]
+    folded = "".join(map(_table, rest))
+    more = f"<details>\n<summary>More numbers</summary>\n{folded}</details>" if rest else ""
     return "\n".join(
         (
             f'<section id="{check.name}">\n<h2>{_badge(check)} {escape(check.title)}</h2>',
             f"<p>{escape(check.question)}</p>",
             f"<dl><dt>criterion</dt><dd>{escape(check.criterion)}</dd><dt>found</dt><dd>{escape(check.value)}</dd></dl>",
             *map(_figure, check.plots),
-            _table(first) if first else "",
+            *map(_table, shown),
             more,
             f'<p class="small"><strong>What it does not prove.</strong> {escape(check.limits)}</p>\n</section>',
         )

@@ -40,7 +40,8 @@ def calibration_plot(results: Mapping[tuple[str, str], Bins], names: Sequence[st
         top, bottom = axes[:, column]
         for k, model in enumerate(models):
             _calibration_points(top, bottom, results[model, name], model, k)
-        _calibration_axes(top, bottom, name, column == 0)
+        judged = any(results[model, name].judged for model in models)
+        _calibration_axes(top, bottom, name, column == 0, judged)
     axes[0, 0].legend(fontsize=7, loc="upper left", title="model", title_fontsize=7)
     return Plot(
         figure,
@@ -65,10 +66,10 @@ def _calibration_points(top: Any, bottom: Any, bins: Bins, model: str, k: int) -
     bottom.plot(_logit(p), bins.z[judged], **style)
 
 
-def _calibration_axes(top: Any, bottom: Any, name: str, first: bool) -> None:
+def _calibration_axes(top: Any, bottom: Any, name: str, first: bool, judged: bool) -> None:
     labels = ["1e-6", "1e-4", ".01", ".1", ".3", ".5", ".7", ".9", ".99", ".9999"]
     ticks = _logit(np.array([float(label) for label in labels])).tolist()
-    if not top.lines:
+    if not judged:
         top.text(0.5, 0.5, "too few statements to judge", transform=top.transAxes, ha="center", fontsize=8)
     low, high = top.get_xlim()
     top.plot([low, high], [low, high], color="#555555", linewidth=0.8, zorder=0)
