@@ -76,6 +76,7 @@ def test_a_transient_added_by_hand(tmp_path):
     transient = {"name": "ZTF12x", "ra": 10.0, "dec": 5.0, "mjd": 55956.6, "chance": 0.1}
     triggers = {
         "searched": 0.5,
+        "searched_deg2": 4700,
         "limiting_magnitude": 20.5,
         "peak_magnitudes": [-17, -13],
         "window_days": 3,

@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+WHOLE_SKY_DEG2 = 41253  # 41252.96, as people write it
+
 
 @dataclass(frozen=True, slots=True)
 class Transient:
@@ -17,7 +19,7 @@ class Transient:
         error_arcsec: 1σ of the position, as a circle.
         mjd: first detection.
         mjd_last_before: last observation without it, so that the source cannot be older; null when there is none.
-        rate_per_day: unrelated transients per day that would have passed for this one, over the whole search; or
+        rate_per_day: unrelated transients per day that would have passed for this one, over all that was searched; or
         chance: the probability that at least one would have, within its time window. One of the two.
     """
 
@@ -54,6 +56,7 @@ class TransientList:
 
     Attributes:
         searched: the part of the trigger's probability that was observed in time, 0 to 1.
+        searched_deg2: the area that was observed in time, in which rates and chances of unrelated transients hold.
         limiting_magnitude: what was brighter would have been found.
         peak_magnitudes: absolute magnitudes of counterparts, brightest and faintest; uniform in between.
         window_days: a counterpart is first seen at most this long after the merger.
@@ -61,6 +64,7 @@ class TransientList:
     """
 
     searched: float
+    searched_deg2: float
     limiting_magnitude: float
     peak_magnitudes: tuple[float, float]
     window_days: float
@@ -69,6 +73,9 @@ class TransientList:
     def __post_init__(self) -> None:
         if not 0 <= self.searched <= 1:
             raise ValueError(f"searched is {self.searched}; it is a part, from 0 to 1")
+        if not 0 < self.searched_deg2 <= WHOLE_SKY_DEG2:
+            allowed = f"above 0 and at most {WHOLE_SKY_DEG2}, the whole sky"
+            raise ValueError(f"searched_deg2 is {self.searched_deg2}; it must be {allowed}")
         if not 0 < self.window_days <= 365:
             raise ValueError(f"window_days is {self.window_days}; it must be above 0 and at most 365")
         if not -40 < self.peak_magnitudes[0] < self.peak_magnitudes[1] < 40:
