@@ -76,7 +76,8 @@ def test_far_above_its_scale_a_law_falls_as_it_says():
 
 @pytest.mark.parametrize("measured", [Measured(), Measured(t90_s=2.048), Measured(t90_s=30.0)])
 def test_noise_integrates_to_what_it_is_without_fluence(measured):
-    total = per_fluence(lambda s: log_noise(MODEL, replace(measured, fluence=s)))
+    model = replace(MODEL, fluence_min=1e-36, subthreshold_fluence_min=1e-37)  # fluences below it are not used
+    total = per_fluence(lambda s: log_noise(model, replace(measured, fluence=s)))
     assert total == pytest.approx(math.exp(log_noise(MODEL, measured)), rel=1e-9)
 
 
@@ -106,6 +107,18 @@ def test_with_fluence_and_without_are_one_model(r_mpc):
         0
     ]
     assert total == pytest.approx(float(np.exp(log_fraction_above(MODEL, r_mpc, MODEL.fluence_min))), rel=1e-9)
+
+
+@pytest.mark.parametrize("measured", [Measured(), Measured(t90_s=1.0), Measured(duration_class="short")])
+@pytest.mark.parametrize("part", [1e-4, 0.17, 0.999])
+def test_a_fluence_below_the_threshold_says_nothing(measured, part):
+    """A burst fainter than the model's triggers weighs as much as one of unknown fluence, and is as likely short."""
+    faint, r = replace(measured, fluence=part * MODEL.fluence_min), np.array([4.0, 40.0, 400.0, 4e4])
+    ours, theirs = (log_heard(MODEL, one)(r) - log_noise(MODEL, one) for one in (faint, measured))
+    np.testing.assert_array_equal(ours, theirs)
+    assert p_short(MODEL, faint) == p_short(MODEL, measured)
+    bright = replace(measured, fluence=MODEL.fluence_min)
+    assert log_noise(MODEL, bright) != log_noise(MODEL, measured), "at the threshold it is used"
 
 
 @given(st.floats(0.01, 1e5), st.one_of(st.none(), st.floats(0.01, 1000)))

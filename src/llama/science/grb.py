@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -157,7 +157,7 @@ class Measured:
     Attributes:
         t90_s: the time that holds 90 % of the fluence.
         duration_class: a label given before T90 is known; not used with T90.
-        fluence: erg cm⁻², 10 to 1000 keV.
+        fluence: erg cm⁻², 10 to 1000 keV; not used below the model's `fluence_min`.
         subthreshold: found in a search below the trigger's threshold; nothing else about it is used.
     """
 
@@ -175,6 +175,7 @@ class Measured:
 
 def log_heard(model: GRBModel, measured: Measured) -> OfDistance:
     """Of r (Mpc): ln of the chance (density) that a merger at r is heard as a burst that looks like this."""
+    measured = _usable(model, measured)
     shared = math.log(model.coverage / model.beaming)
     if measured.subthreshold:
         return lambda r_mpc: shared + _log_fraction_between(model, r_mpc)
@@ -197,6 +198,7 @@ def log_heard_at_all(model: GRBModel, *, subthreshold: bool) -> OfDistance:
 
 def log_noise(model: GRBModel, measured: Measured) -> float:
     """ln of the density of what was measured among unrelated bursts, in the same units as `log_heard`."""
+    measured = _usable(model, measured)
     if measured.subthreshold:
         return 0.0
     each = np.array(_log_class_density(model, measured)) + np.log([model.short_share, 1 - model.short_share])
@@ -207,10 +209,22 @@ def log_noise(model: GRBModel, measured: Measured) -> float:
 
 def p_short(model: GRBModel, measured: Measured) -> float:
     """Probability that an unrelated burst which looks like this is of the short class."""
+    measured = _usable(model, measured)
     short = math.log(model.short_share) + _log_class_density(model, measured)[0]
     if measured.fluence is not None:
         short += float(_log_fluence_densities(model, measured.fluence)[0])
     return math.exp(short - log_noise(model, measured))
+
+
+def _usable(model: GRBModel, measured: Measured) -> Measured:
+    """Without a fluence below the trigger's threshold: the model has no burst that triggers and is so faint.
+
+    The density of the signal, ∝ 1/S, and that of the catalogue, which falls there, would give it a weight that grows
+    without limit.
+    """
+    if measured.fluence is None or measured.fluence >= model.fluence_min:
+        return measured
+    return replace(measured, fluence=None)
 
 
 def log_fraction_above(model: GRBModel, r_mpc: ArrayLike, fluence: float) -> Float:
