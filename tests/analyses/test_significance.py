@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import healpy
 import numpy as np
 import pytest
 from significance_examples import (
@@ -23,11 +24,14 @@ from significance_examples import (
     table,
 )
 
+from llama.analyses.limits import sensitivity
 from llama.analyses.pvalues import response_digest, search_digest
 from llama.app import packaged
 from llama.science.limits import energy_limit_erg
+from llama.science.response import flux_sensitivity
 from llama.science.searches import Searches
-from llama.science.skymap import centres, credible_level
+from llama.science.skymap import centres, credible_region
+from llama.science.skymap_cells import from_cells
 
 
 def at_p_astro_one(neutrino: dict[str, Any]) -> float:
@@ -116,9 +120,19 @@ def test_other_or_no_instruments_take_all_detectors_together(instruments: tuple[
     assert result["p_value"] == found()["p_value"]
 
 
+def test_limits_are_those_of_both_places_where_the_source_may_be() -> None:
+    """Two cells hold 53 and 47 %: the region of 90 % needs both."""
+    cells = healpy.ang2pix(8, [10.0, 10.0], [19.0, -48.0], nest=True, lonlat=True)
+    skymap = from_cells(np.array([3, 3]), cells, np.array([0.526, 0.474]) * 12 * 4**3 / (4 * np.pi))
+    low, high = sensitivity(skymap, SEASON)["flux_sensitivity"]
+    north, south = (flux_sensitivity(SEASON, np.array([dec]))[0] for dec in sorted(centres(skymap)[1])[::-1])
+    assert sorted((north, south)) == [low, high]
+    assert south > 2 * north
+
+
 def test_limits_on_the_energy_span_the_90_percent_region() -> None:
     limit = found()["isotropic_energy_limit_range"]
-    dec = centres(SKYMAP)[1][credible_level(SKYMAP) <= 0.9]
+    dec = centres(SKYMAP)[1][credible_region(SKYMAP, 0.9)]
     expected = energy_limit_erg(SEASON, dec, 100.0)
     assert limit["energy_erg"] == pytest.approx([expected.min(), expected.max()])
     assert limit["energy_erg_one_sigma"] == pytest.approx([expected.min() * 0.64, expected.max() * 1.44])

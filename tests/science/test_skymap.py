@@ -19,6 +19,7 @@ from llama.science.skymap import (
     centres,
     credible_area_deg2,
     credible_level,
+    credible_region,
     density_at,
     directions,
     has_distance,
@@ -177,6 +178,25 @@ def test_credible_levels_and_areas_fit_together(m: SkyMap) -> None:
     assert (np.diff(areas(m)) >= 0).all()
     assert areas(m)[0] == 0
     assert areas(m)[-1] == pytest.approx(area_sr(m)[m.density > 0].sum() * DEG2_PER_SR)
+
+
+@given(skymaps(), st.sampled_from(LEVELS))
+def test_a_credible_region_is_the_smallest_of_cells_that_holds_enough(m: SkyMap, level: float) -> None:
+    inside = credible_region(m, level)
+    assert inside.any() and m.density[inside].min() > 0
+    assert m.density[inside].min() > m.density[~inside].max(initial=0.0)
+    assert probability(m)[inside].sum() >= level - 1e-12
+    without_last = inside & (m.density > m.density[inside].min())
+    assert probability(m)[without_last].sum() < level or not without_last.any()
+    assert area_sr(m)[inside].sum() * DEG2_PER_SR >= credible_area_deg2(m, level) * (1 - 1e-9)
+
+
+def test_a_credible_region_has_the_cell_that_crosses_the_level() -> None:
+    north, south = healpy.ang2pix(8, [10.0, 10.0], [19.0, -48.0], nest=True, lonlat=True)
+    density = np.array([0.526, 0.474]) / area_sr(isotropic(3))[0]
+    m = from_cells(np.array([3, 3]), np.array([north, south]), density)
+    assert credible_region(m, 0.9).all()
+    assert credible_region(m, 0.5).tolist() == (m.ipix == north).tolist()
 
 
 def test_credible_levels_without_ties_are_those_of_ligo_skymap() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from llama.science.limits import energy_limit_erg
 from llama.science.response import UPPER_LIMIT_COUNTS, SeasonTable, flux_sensitivity, sensitive_energies_gev
-from llama.science.skymap import SkyMap, centres, credible_level, mean_distance
+from llama.science.skymap import SkyMap, centres, credible_region, mean_distance
 
 
 def sensitivity(skymap: SkyMap, season: SeasonTable) -> dict[str, list[float]]:
@@ -45,7 +45,4 @@ def energy_limit(skymap: SkyMap, season: SeasonTable) -> dict[str, Any]:
 
 def _likely_declinations(skymap: SkyMap) -> NDArray[np.float64]:
     """(n,) rad, of the cells of the 90 % region."""
-    inside = credible_level(skymap) <= 0.9
-    if not inside.any():  # one cell holds more than that
-        inside = skymap.density == skymap.density.max()
-    return centres(skymap)[1][inside]
+    return centres(skymap)[1][credible_region(skymap, 0.9)]

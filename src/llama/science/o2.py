@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from llama.science.healpix import MAX_ORDER, cell_area_sr, directions_of
 from llama.science.psf import unit_vectors
-from llama.science.skymap import SkyMap, credible_level
+from llama.science.skymap import SkyMap, credible_region
 
 Float = NDArray[np.float64]
 
@@ -88,11 +88,8 @@ class Points:
 
 
 def truncated(skymap: SkyMap, level: float = LEVEL) -> Float:
-    """(n,) density per sr, zero outside the smallest region that holds `level`, not renormalised (F_GW^90)."""
-    inside = credible_level(skymap) <= level
-    if not inside.any():  # one cell, or cells of one density, hold more than that
-        inside = skymap.density == skymap.density.max()
-    return np.where(inside, skymap.density, 0.0)
+    """(n,) density per sr, zero outside the `credible_region` of `level`, not renormalised (F_GW^90)."""
+    return np.where(credible_region(skymap, level), skymap.density, 0.0)
 
 
 def neutrino_density(separation_rad: ArrayLike, sigma_rad: float) -> Float:

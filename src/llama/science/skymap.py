@@ -18,6 +18,7 @@ __all__ = [
     "centres",
     "credible_area_deg2",
     "credible_level",
+    "credible_region",
     "density_at",
     "directions",
     "has_distance",
@@ -114,6 +115,17 @@ def credible_level(m: SkyMap) -> Float:
     level = np.empty_like(total)
     level[ranked] = np.minimum(total[last_as_dense] / total[-1], 1.0)
     return level
+
+
+def credible_region(m: SkyMap, level: float) -> NDArray[np.bool_]:
+    """(n,) cells of the smallest credible region that holds at least `level` (0 to 1).
+
+    Whole cells from the densest on, and all that are as dense as the last. The one that crosses `level` is among
+    them, so that the region never holds less, however coarse the map.
+    """
+    positive = m.density > 0
+    needed = m.density[positive & (credible_level(m) >= level)].max(initial=0.0)
+    return np.asarray(positive & (m.density >= needed))
 
 
 def credible_area_deg2(m: SkyMap, level: float) -> float:
