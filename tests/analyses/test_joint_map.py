@@ -141,6 +141,20 @@ def test_a_coincident_neutrino_narrows_the_map(nearby: SkyMap, tmp_path: Path) -
     assert conditional.distmean_mpc < nearby.distmean_mpc
 
 
+def test_three_neutrinos_are_not_called_unrelated(nearby: SkyMap, tmp_path: Path) -> None:
+    """The probability of "none" is that of all sets, as in p_astro after; the alert's own odds stop at pairs."""
+    rows = [near_the_peak(nearby, number, 0.3, energy=5e3, dt=20.0 + number) for number in (1, 2, 3)]
+    inputs = given(nearby, *rows)
+    told = history(averaged_skymap(inputs, "observation", "1"), tmp_path)
+    weights = inputs.significance["log_weights"]
+    none = float(told.split("Probabilities: ")[1].split(" none of them")[0])
+    after = inputs.significance["p_astro"]["after"]
+    false = math.exp(weights["noise"]) + math.exp(weights["chance_neutrino"])
+    assert none == pytest.approx(math.exp(weights["chance_gw"]) / (false * after / (1 - after)), rel=0.01)
+    assert none < 0.01 < 1 / (1 + math.exp(weights["signal"] - weights["chance_gw"]))
+    assert "three or more of them, drawn as neutrinos 1 and 2" in told
+
+
 def test_the_average_is_of_the_odds(nearby: SkyMap) -> None:
     """The density far from a single neutrino falls by the probability that it comes from there: B/(c + B)."""
     inputs = given(nearby, near_the_peak(nearby, 1, 0.3, sigma=0.3, energy=5e3))

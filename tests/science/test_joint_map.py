@@ -210,11 +210,25 @@ def test_relations_are_those_of_the_odds():
         result = coincidence(rough_map(), TRIGGER, neutrinos, SEASON, search)
         found = relations(result)
         assert sum(one.probability for one in found) == pytest.approx(1, abs=1e-12)
-        signal, alone = result.event.weights.signal, result.event.weights.chance_gw
+        signal, alone = result.ensemble.weights.signal, result.ensemble.weights.chance_gw
         assert found[0] == Relation((), pytest.approx(1 / (1 + np.exp(signal - alone)), abs=2e-5))
         by = {one.neutrinos: one.probability for one in found}
         assert (0, 1) in by
         assert by[0,] / by[1,] == pytest.approx(np.exp(result.log_odds[0] - result.log_odds[1]), rel=0.05)
+
+
+def test_larger_sets_are_part_of_the_average():
+    """Three alike: together they are far more probable than any pair, and "none" is as improbable as the odds say."""
+    skymap, neutrinos = rough_map(), joined(one(), one(), one())
+    result = coincidence(skymap, TRIGGER, neutrinos, SEASON, CBC)
+    found = relations(result)
+    none = 1 / (1 + np.exp(result.ensemble.log_b - result.log_complement))
+    assert none == pytest.approx(0.132, abs=2e-3)  # with singles and pairs alone it would be 0.98
+    assert found[0] == Relation((), pytest.approx(none, abs=1e-5))
+    assert found[1] == Relation((0, 1), pytest.approx(0.865, abs=5e-3), larger=True)
+    assert sum(each.probability for each in found) == pytest.approx(1, abs=1e-12)
+    area = credible_area_deg2(joint_map(skymap, neutrinos, SEASON, CBC, result, found), 0.5)
+    assert area < 2 * np.pi * np.log(1 / (1 - 0.5 / 0.865))  # within one neutrino's circle of as much
 
 
 @pytest.mark.parametrize("p_astro", [0.0, 1e-9, 0.5, 1.0, None])

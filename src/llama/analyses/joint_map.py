@@ -111,7 +111,8 @@ def _named(relation: Relation) -> str:
     if not relation.neutrinos:
         return "none of them"
     numbers = [str(i + 1) for i in relation.neutrinos]
-    return f"neutrino{'s' if len(numbers) > 1 else ''} {' and '.join(numbers)}"
+    named = f"neutrino{'s' if len(numbers) > 1 else ''} {' and '.join(numbers)}"
+    return f"three or more of them, drawn as {named}" if relation.larger else named
 
 
 def _about_one(report: Report, row: Row) -> list[str]:

@@ -9,6 +9,9 @@ has no direction. So the map is, as the gravitational-wave map is, that of a rea
 
     p(Ω) = [c P_gw(Ω) + Σ_g B̃_g p_g(Ω)]/(c + Σ_g B̃_g).
 
+Σ_g B̃_g is that of the exact statistic, over sets of any size. Of sets of three and more only the sum is at hand; they
+are drawn as the likeliest pair, a region somewhat larger than theirs where they share it.
+
 A merger without neutrinos is a little less likely where IceCube would have seen some: that changes the first term by
 less than 1/f_b even for the nearest sources, and is left out.
 Cells are those of the gravitational-wave map, divided wherever a p_g changes within one; nothing is rasterised.
@@ -43,16 +46,21 @@ _DARK = 40.0  # densities below e^-40 of the greatest are zero
 
 @dataclass(frozen=True)
 class Relation:
-    """Which neutrinos share the merger's source (indices, none for unrelated ones), and how probable that is."""
+    """Which neutrinos share the merger's source (indices, none for unrelated ones), and how probable that is.
+
+    With `larger` it stands for all sets of three and more, drawn as if they were these neutrinos.
+    """
 
     neutrinos: tuple[int, ...]
     probability: float
+    larger: bool = False
 
 
 def relations(result: CoincidenceResult) -> tuple[Relation, ...]:
-    """Every relation of the public-alert statistic that matters, given that the trigger is a merger.
+    """Every relation of neutrinos with the source that matters, given that the trigger is a merger.
 
-    Unrelated, single neutrinos and pairs; the unrelated first, the others by falling probability. They sum to one.
+    Unrelated, single neutrinos, pairs, and all larger sets as one, with the probabilities of the exact statistic; the
+    unrelated first, the others by falling probability. They sum to one.
     """
     event = result.event.weights
     alone = float(event.chance_gw)
@@ -61,10 +69,16 @@ def relations(result: CoincidenceResult) -> tuple[Relation, ...]:
     pairs = _over(result.log_odds_pairs + rest, alone)
     members = [(i,) for i in range(singles.size)] + [(int(i), int(j)) for i, j in np.argwhere(np.isfinite(pairs))]
     logs = np.concatenate([singles, pairs[np.isfinite(pairs)]])
-    probability = np.exp(logs - np.logaddexp.reduce(logs, initial=0.0))
-    kept = [k for k in np.argsort(-probability, kind="stable") if probability[k] > LEAST_PROBABILITY]
-    found = [Relation(members[k], float(probability[k])) for k in kept]
-    return (Relation((), max(1.0 - sum(one.probability for one in found), 0.0)), *found)
+    exact = float(_over(result.ensemble.weights.signal, result.ensemble.weights.chance_gw))
+    log_total = np.logaddexp(0.0, max(exact, float(np.logaddexp.reduce(logs, initial=-np.inf))))
+    probability = np.exp(logs - log_total)
+    found = [Relation(which, float(p)) for which, p in zip(members, probability, strict=True)]
+    if found:
+        likeliest = max(found, key=lambda one: (len(one.neutrinos), one.probability))
+        rest_of_all = float(-np.expm1(-log_total) - probability.sum())
+        found.append(Relation(likeliest.neutrinos, rest_of_all, larger=True))
+    kept = sorted((one for one in found if one.probability > LEAST_PROBABILITY), key=lambda one: -one.probability)
+    return (Relation((), max(1.0 - sum(one.probability for one in kept), 0.0)), *kept)
 
 
 def _over(signal: Float, alone: Float | float) -> Float:
