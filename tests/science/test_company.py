@@ -64,6 +64,14 @@ def test_a_burst_far_away_in_time_or_sky_changes_nothing():
     assert late.p_astro_after == pytest.approx(quiet.p_astro_after, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("delay_s", "heard"), [(-1.1, False), (-0.9, True), (4.9, True), (5.1, False), (200.0, False)]
+)
+def test_a_burst_counts_when_it_comes_when_it_should(delay_s, heard):
+    found = joined(fermi(burst(delay_s=delay_s)))
+    assert (found.sets[0].terms.log_b > -np.inf) == heard
+
+
 def test_a_burst_that_could_not_be_heard_changes_nothing():
     deaf = replace(burst(), log_heard=lambda r: np.full(np.shape(r), -np.inf))
     plain, with_it = joined(fermi(silence=False)), joined(fermi(deaf, silence=False))
@@ -83,7 +91,7 @@ def test_merger_and_burst_on_an_isotropic_sky_at_one_distance_are_a_closed_form(
     found = joined(fermi(burst(), silence=False), sky=sky, search=PINNED, neutrinos=None)
     one = burst()
     heard = float(one.log_heard(np.array([mpc]))[0]) - one.log_noise - np.log(one.rate_hz)
-    expected = heard - np.log(500.0)  # the source time is fixed by the burst: 1/T_gw
+    expected = heard - np.log(6.0)  # the merger's time is known, the burst's window has 6 s
     assert found.sets[0].terms.log_b == pytest.approx(expected, abs=1e-9)
     assert found.event.log_odds == pytest.approx(np.log(0.3) + expected, abs=1e-9)
 
@@ -110,7 +118,7 @@ def test_with_the_antenna_pattern_a_burst_is_weighed_by_how_well_its_direction_i
         one = replace(burst(ra, dec, 1.0), log_heard=lambda r: np.zeros(np.shape(r)))
         log_b = joined(replace(listener, companions=(one,)), sky=sky, search=search, trigger=trigger, neutrinos=None)
         own = pattern.amplitude(unit_vectors(np.array([ra]), np.array([dec])))[0] ** 3 / cube.mean()
-        expected = np.log(own) - one.log_noise - np.log(one.rate_hz * 500)
+        expected = np.log(own) - one.log_noise - np.log(one.rate_hz * 6)
         assert log_b.sets[0].terms.log_b == pytest.approx(expected, abs=0.02)
 
 
@@ -133,7 +141,7 @@ def test_three_messengers_against_a_sum_over_cells_and_distances():
     mean = np.array([(chance * q_one(CBC, np.full(r.size, a), r)).sum() for a in bins])
     signal = signal_density(SEASON, 4e3, where[:, 2]) / scale * np.interp(scale, bins, mean)
     total = (share * psf * signal).sum()  # ∫ P_gw 4πP_γ … with P_gw = 1/4π
-    log_b = np.log(total / 500 / 500 / CBC.beaming) - float(found.two.candidates.log_background[0])
+    log_b = np.log(total / 6 * (500 - 20) / 500 / 500 / CBC.beaming) - float(found.two.candidates.log_background[0])
     assert found.sets[0].terms.log_b_single[0] == pytest.approx(log_b, abs=3e-3)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import factorial
+from math import comb, factorial
 
 import mpmath
 import numpy as np
@@ -192,3 +192,41 @@ def test_stranger_pairs_of_the_published_form_against_a_sum_over_shells():
     weights = result.ensemble.weights
     assert float(weights.chance_neutrino - weights.noise) == pytest.approx(expected, abs=1e-3)
     assert log_pair > result.log_lambda.max() - 5  # or the test would say nothing
+
+
+@pytest.mark.parametrize("n", [17, 24])
+def test_many_identical_neutrinos_on_a_flat_sky_are_one_sum(n):
+    """Isotropic map, one distance: Σ_k k! Q_k C(n, k) u^k ∫PSF^k dΩ/4π with u the same for all."""
+    mpc, sigma = 30.0, np.radians(3.0)
+    one = Neutrinos(*(np.full(n, value) for value in (GPS, 1.0, 0.3, sigma, 3e3)))
+    search = replace(CBC, distance_mode="pinned")
+    result = coincidence(replace(isotropic(mpc, 3.0), distmean_mpc=mpc), TRIGGER, one, UNIFORM, search)
+    counts = log_counts(n, np.array(search.count_max_mpc2 / mpc**2), search.log_nu_span)
+    against = result.candidates.log_background[0] + np.logaddexp(0, result.log_lambda[0]) + np.log(500)
+    log_u = -np.log(7 * np.log(10) * 3e3) - against
+    kappa, terms = 1 / sigma**2, []
+    for k in range(1, n + 1):
+        log_norm = k * np.log(kappa / (2 * np.pi)) + np.log(2 * np.pi / (k * kappa))  # ∫PSF^k, σ ≪ 1
+        terms.append(counts[k - 1] + np.log(comb(n, k)) + k * log_u + log_norm - np.log(4 * np.pi))
+    expected = np.logaddexp.reduce(terms) - np.log(search.beaming)
+    assert result.ensemble.log_b == pytest.approx(expected, abs=2e-2)
+
+
+def test_a_crowd_away_from_the_map_hides_no_coincidence():
+    near = bunch(4, 1, 1.5)
+    rng = np.random.default_rng(1)
+    south = np.concatenate([rng.normal(-0.3, 0.002, 30)])
+    crowd = Neutrinos(
+        np.full(30, GPS), rng.normal(1.0 + np.pi, 0.002, 30), south, np.full(30, 0.004), np.full(30, 3e3)
+    )
+    more = Neutrinos(*(np.concatenate([getattr(near, n), getattr(crowd, n)]) for n in Neutrinos.__dataclass_fields__))
+    sky = hemisphere()
+    sky = replace(sky, density=np.where(sky.density > 1e-3, sky.density, 0.0))
+    alone, beside = (coincidence(sky, TRIGGER, each, SEASON, CBC) for each in (near, more))
+    assert beside.ensemble.log_b == pytest.approx(alone.ensemble.log_b, abs=1e-6)
+
+
+def test_faint_and_far_sources_are_no_error():
+    for count, mpc in ((0.01, 5e3), (1.1, 5e4), (1e-3, 1e3)):
+        result = coincidence(isotropic(mpc, mpc / 5), TRIGGER, bunch(2, 1, 2.0), SEASON, replace(CBC, n_51_100=count))
+        assert np.isfinite(result.log_odds).all()

@@ -22,7 +22,7 @@ from llama.science.searches import Searches
 from llama.science.skymap import SkyMap
 
 SEARCH_TYPE = "joint"
-_NO_TABLE = "there are no background tables for searches with more than two messengers"
+_NO_TABLE = "there are no background tables for searches with messengers besides neutrinos"
 
 
 def company_significance(

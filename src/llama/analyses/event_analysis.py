@@ -109,7 +109,7 @@ def event_result(analysis: Analysis, search_type: str, background: TableChoice) 
         "event_time": info.event_time,
         "gps_time": info.gps_time,
         **ratio,
-        **event_p_value(background, statistic.weights, AlertClass.of(info, chosen.record)),
+        **event_p_value(background, statistic.log_b - result.log_complement, AlertClass.of(info, chosen.record)),
         "p_astro": {"before": result.p_astro_before, "after": result.p_astro_after},
         "population": analysis.population,
         "search": {"name": chosen.search.name, "why": chosen.why},
@@ -133,7 +133,7 @@ def headline_type(significant: bool | None) -> str:
 def single(analysis: Analysis, i: int, background: TableChoice) -> dict[str, Any]:
     """What is said of neutrino i: its own odds, and their p-value."""
     row, result = analysis.given.neutrinos.neutrinos[i], analysis.result
-    table, if_real = background.table, float(result.weights.log_odds_if_real()[i])
+    table, if_real = background.table, float(result.log_b_apart[i]) - result.log_complement
     return {
         **observed(row, analysis.given.info.gps_time),
         **odds(float(result.log_odds[i])),

@@ -14,7 +14,6 @@ from llama.formats.records import to_json
 from llama.messengers.gw.record import SkymapInfo
 from llama.science.coincidence import CoincidenceResult
 from llama.science.events import EventStatistic
-from llama.science.hypotheses import LogWeights
 from llama.science.populations import BackgroundTable, Conditions, TableChoice, TableKind
 from llama.science.pvalue import joint_far_hz, p_value, sigma_one_sided
 from llama.science.response import SeasonTable
@@ -78,7 +77,7 @@ class AlertClass:
         return cls(f"significant alerts, {record.search.name}", rate, source)
 
 
-def event_p_value(choice: TableChoice, weights: LogWeights, alerts: AlertClass) -> dict[str, Any]:
+def event_p_value(choice: TableChoice, log_odds_if_real: float, alerts: AlertClass) -> dict[str, Any]:
     """The event's p-value, significance and false alarm rate; null where there is no table.
 
     Background tables stand for real mergers, so the odds that are compared are those at p_astro 1: the p-value says
@@ -97,7 +96,7 @@ def event_p_value(choice: TableChoice, weights: LogWeights, alerts: AlertClass) 
             "far_joint_hz": None,
             "far_joint": None,
         }
-    odds = finite_odds(float(weights.log_odds_if_real()))
+    odds = finite_odds(log_odds_if_real)
     found = p_value(choice.table.statistics, odds)
     p = found.p or 1 / found.n
     return {

@@ -59,25 +59,23 @@ class Members:
     floor: float
 
 
-MOST = 16
-"""Sets of more neutrinos than this are left out; what they would add only raises odds that are beyond doubt."""
+MOST = 24
+"""Neutrinos of one cluster; a larger one is cut, and the result says so."""
 
 
 def symmetric_polynomials(u: Float) -> Float:
-    """(k + 1, …) elementary symmetric polynomials e_0 … e_k of the values on the first axis, k at most `MOST`."""
-    most = min(u.shape[0], MOST)
-    e = np.zeros((most + 1, *u.shape[1:]))
+    """(k + 1, …) elementary symmetric polynomials e_0 … e_k of the values on the first axis."""
+    e = np.zeros((u.shape[0] + 1, *u.shape[1:]))
     e[0] = 1.0
     for i, value in enumerate(u):
-        top = min(i + 1, most)
-        e[1 : top + 1] += e[:top] * value
+        e[1 : i + 2] += e[: i + 1] * value
     return e
 
 
 def log_symmetric_polynomials(log_u: Float) -> Float:
     """(k + 1, …) their logarithms, of exp(values)."""
     scale = np.maximum(log_u.max(axis=0), -1e300)
-    powers = np.arange(min(log_u.shape[0], MOST) + 1).reshape(-1, *[1] * (log_u.ndim - 1))
+    powers = np.arange(log_u.shape[0] + 1).reshape(-1, *[1] * (log_u.ndim - 1))
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(symmetric_polynomials(np.exp(log_u - scale))) + scale * powers)
 
@@ -100,7 +98,8 @@ class _Walk:
         self.tree, self.members = tree, members
         self.kappa, self.peak = 1 / np.square(members.sigma_rad), log_peak(members.sigma_rad)
         weights = members.log_multiplicity
-        self.log_more = float(weights[3] - weights[2]) if weights.size > 3 else -np.inf  # of one more in a pair
+        # of one more in a pair
+        self.log_more = float(weights[3] - weights[2]) if weights.size > 3 and np.isfinite(weights[3]) else -np.inf
         self.found = np.full(2, -np.inf)  # ln of a lower bound of what was emitted: pairs, and everything
         self.largest = np.full(2, -np.inf)  # ln of the largest patch that was emitted
         self.emitted = [Emitted.none()]

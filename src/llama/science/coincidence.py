@@ -39,6 +39,7 @@ class CoincidenceResult:
     Attributes:
         mode: distance mode used: "map", "pinned" or "marginal".
         log_b: (n,) ln B, common source against real merger and background neutrino.
+        log_b_apart: (n,) ln B/(1 + λ), strangers divided out (ln B in the published form).
         log_lambda: (n,) ln λ, astrophysical against background for a neutrino unrelated to the merger.
         log_odds: (n,) ln of each neutrino's odds, −inf for 0.
         weights: ln weights of the hypotheses per neutrino.
@@ -58,6 +59,7 @@ class CoincidenceResult:
 
     mode: str
     log_b: Float
+    log_b_apart: Float
     log_lambda: Float
     log_odds: Float
     weights: LogWeights
@@ -111,14 +113,16 @@ def coincidence(
     weights = log_weights(groups, ("gw", "icecube"), prior, search.strangers)
     beside = np.logaddexp(0.0, log_lambda) if search.strangers else np.zeros_like(log_lambda)
     against = replace(candidates, log_background=candidates.log_background + beside)
-    log_single = float(np.logaddexp.reduce(single.log_b - beside, initial=-np.inf))
-    joint = joint_terms(host, against, season, log_single)
+    log_apart = single.log_b - beside
+    joint = joint_terms(host, against, season, log_apart)
     strangers = Strangers.of(search, season, against, log_lambda)
+    log_single = np.logaddexp.reduce(log_apart, initial=-np.inf)
     pairs, everything = (np.logaddexp(log_single, more) for more in (joint.log_all_pairs, joint.log_b))
     ensemble = strangers.statistic(prior, float(everything))
     return CoincidenceResult(
         mode=ready.mode,
         log_b=single.log_b,
+        log_b_apart=log_apart,
         log_lambda=log_lambda,
         log_odds=weights.log_odds(),
         weights=weights,
@@ -208,6 +212,10 @@ def _notes(
         f"neutrino {i}: energy {neutrinos.energy_gev[i]:.3g} GeV capped at {energy[i]:.3g} GeV, "
         "the highest background energy at its declination"
         for i in np.flatnonzero(energy < neutrinos.energy_gev)
+    ]
+    notes += [
+        f"neutrino {i}: energy {energy[i]:.3g} GeV is below what the response of {season.name} covers: odds 0"
+        for i in np.flatnonzero(~signal_rows(season, energy).any(axis=1))
     ]
     if not 1 / _COUNT_TOLERANCE < search.n_51_100 / season.n_51_100 < _COUNT_TOLERANCE:
         notes.append(

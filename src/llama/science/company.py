@@ -22,7 +22,7 @@ from llama.science.ensemble import Candidates, Host, joint_terms, single_terms, 
 from llama.science.events import EventStatistic, Strangers, p_astro_after
 from llama.science.hypotheses import Group, LogWeights, Prior, log_weights
 from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.prepared import Prepared, mean_distance_mpc, node_alphas, prepare
+from llama.science.prepared import Prepared, node_alphas, prepare, stated_distance_mpc
 from llama.science.product_map import product as product_of
 from llama.science.quadtree import SkyTree
 from llama.science.response import SeasonTable
@@ -114,7 +114,7 @@ def company(
         raise ValueError(f"messengers must have names of their own, not {', '.join(messengers)}")
     season = None if heard is None else heard[1]
     # the distance of a merger at one distance is its own map's, not that of a product with another
-    skymap = replace(skymap, distmean_mpc=skymap.distmean_mpc or mean_distance_mpc(skymap))
+    skymap = replace(skymap, distmean_mpc=stated_distance_mpc(skymap))
     ready = prepare(skymap, trigger, season, search)
     two = None if heard is None else coincidence(skymap, trigger, *heard, search, ready)
     table = _Table(skymap, trigger, search, listenings, ready, season, None if two is None else two.candidates)
@@ -183,14 +183,13 @@ class _Table:
         plain = merger_host(self.ready, self.search)
         if not chosen and not self.silent(chosen):
             return plain, self.ready.log_complement
-        times = _common_times(chosen, self.trigger, plain.start_s, plain.stop_s)
         sky, log_z = _product(self.skymap, chosen)
-        if times is None or sky is None:
+        if sky is None or not _in_time(chosen, self.trigger):
             return None, -np.inf
         ready = prepare(sky, self.trigger, self.season, self.search) if chosen else self.ready
         host = self._weighted(replace(plain, tree=ready.tree, radial=ready.radial), chosen)
         log_rate = plain.log_rate + log_z + ready.log_volume - self.ready.log_volume
-        host = replace(host, start_s=times[0], stop_s=times[1], log_rate=log_rate)
+        host = replace(host, log_rate=log_rate)
         if chosen:
             return host, self._alone(host)
         # of the merger alone ln c is known; silences only add their ratio
@@ -199,7 +198,7 @@ class _Table:
     def _stranger(self, chosen: Chosen) -> tuple[Host | None, float]:
         """A source of these candidates that is not the merger, and ln of its weight without any neutrino."""
         (_, first), *rest = chosen
-        times = _common_times(chosen, self.trigger, -np.inf, np.inf)
+        times = _common_times(chosen, self.trigger)
         sky, log_z = _product(first.skymap, rest)
         if times is None or sky is None:
             return None, -np.inf
@@ -241,8 +240,18 @@ class _Table:
         return float(host.log_rate + np.log(self.search.beaming * (host.stop_s - host.start_s)) + mean)
 
 
-def _common_times(chosen: Chosen, trigger: GWTrigger, start_s: float, stop_s: float) -> tuple[float, float] | None:
+def _in_time(chosen: Chosen, trigger: GWTrigger) -> bool:
+    """Whether every candidate came when it should after the merger, whose time the gravitational waves tell.
+
+    The ±250 s by which a neutrino may be early or late are not the merger's: they stay the neutrinos' alone.
+    """
+    delays = ((one.gps_s - trigger.gps_s, one) for _, one in chosen)
+    return all(one.minus_s <= delay <= one.plus_s for delay, one in delays)
+
+
+def _common_times(chosen: Chosen, trigger: GWTrigger) -> tuple[float, float] | None:
     """Source times, in seconds after the trigger, that all candidates allow; None when there are none."""
+    start_s, stop_s = -np.inf, np.inf
     for _, companion in chosen:
         first, last = source_times(companion, trigger.gps_s)
         start_s, stop_s = max(start_s, first), min(stop_s, last)
@@ -327,6 +336,9 @@ def _total(sets: Mapping[Chosen, Terms], table: _Table, alone: Float, apart: Flo
         found = np.logaddexp(singles, terms.log_b) if chosen else singles
         if terms.host is not None and table.neutrinos is not None and table.season is not None:
             against = replace(table.neutrinos, log_background=table.neutrinos.log_background + beside)
-            found = np.logaddexp(found, joint_terms(terms.host, against, table.season, float(found)).log_b)
+            each = terms.log_b_single - beside
+            found = np.logaddexp(
+                found, joint_terms(terms.host, against, table.season, each, terms.log_b if chosen else -np.inf).log_b
+            )
         total = float(np.logaddexp(total, found - log_apart if chosen else found))
     return total

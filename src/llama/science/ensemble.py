@@ -32,7 +32,7 @@ Index = NDArray[np.int64]
 _NEGLIGIBLE = 16.0  # pairs below e^-16 of the single neutrinos are left out
 _MARGIN = 3.0
 _LARGEST_LOG = 700.0
-_LARGEST = 24  # neutrinos of one cluster; of more, those most likely to be in a pair
+_TYPICAL = 16  # of the most probable 7° patches
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,17 +186,20 @@ def stranger_host(search: Search, times: tuple[float, float]) -> Host:
     return Host(SkyTree.of(faces), Volume(search, horizon), *times, float(log_rate))
 
 
-def joint_terms(host: Host, neutrinos: Candidates, season: SeasonTable, log_single: float) -> Joint:
+def joint_terms(
+    host: Host, neutrinos: Candidates, season: SeasonTable, log_each: Float, beside: float = -np.inf
+) -> Joint:
     """Every term of two or more neutrinos with one host.
 
     Args:
-        log_single: ln of the sum of the single neutrinos' terms; what is negligible beside it may be left out.
+        log_each: (n,) ln of the single neutrinos' terms; what is negligible beside their sum may be left out.
+        beside: ln of what else stands beside them.
     """
+    log_single = float(np.logaddexp.reduce(log_each, initial=beside))
     n = neutrinos.delay_s.size
     log_pairs, log_b = np.full((n, n), -np.inf), -np.inf
-    bounds = _pair_bounds(host, neutrinos, season)
-    every = _clusters(bounds, log_single)
-    clusters = tuple(_likeliest(cluster, bounds) for cluster in every)
+    every = _clusters(_pair_bounds(host, neutrinos, season), log_single)
+    clusters = tuple(_likeliest(cluster, log_each) for cluster in every)
     for cluster in clusters:
         at = np.array(cluster)
         pairs, total = _cluster_terms(host, neutrinos, at, season, log_single)
@@ -240,21 +243,19 @@ def _clusters(bounds: Float, log_single: float) -> tuple[tuple[int, ...], ...]:
     return tuple(found)
 
 
-def _likeliest(cluster: tuple[int, ...], bounds: Float) -> tuple[int, ...]:
-    """The cluster, or of a very large one the members whose best pair may weigh most."""
-    if len(cluster) <= _LARGEST:
-        return cluster
+def _likeliest(cluster: tuple[int, ...], log_each: Float) -> tuple[int, ...]:
+    """The cluster, or of a very large one the members that weigh most by themselves."""
     at = np.array(cluster)
-    between = bounds[np.ix_(at, at)]
-    np.fill_diagonal(between, -np.inf)
-    return tuple(sorted(int(i) for i in at[np.argsort(-between.max(axis=1), kind="stable")[:_LARGEST]]))
+    return tuple(sorted(int(i) for i in at[np.argsort(-log_each[at], kind="stable")[:MOST]]))
 
 
 def _cluster_terms(
     host: Host, neutrinos: Candidates, at: Index, season: SeasonTable, log_single: float
 ) -> tuple[Float, float]:
     """ln of each pair's term, above the diagonal, and of all terms from pairs on, for one cluster."""
-    member, most = neutrinos.only(at), min(at.size, MOST)
+    member, typical = neutrinos.only(at), _typical_counts(host, season, at.size)
+    if not np.isfinite(typical[2]):  # two of them are impossible
+        return np.full((at.size, at.size), -np.inf), -np.inf
     floor = log_single - host.log_rate - np.log(host.stop_s - host.start_s) - _MARGIN
     nodes = cluster_nodes(
         host.tree,
@@ -262,7 +263,7 @@ def _cluster_terms(
             member.direction,
             member.sigma_rad,
             member.log_strength(season),
-            _typical_counts(host, season, most),
+            typical,
             floor,
         ),
     )
@@ -274,7 +275,7 @@ def _cluster_terms(
     with np.errstate(divide="ignore"):
         log_u = nodes.log_psf + np.log(density) - member.log_background[:, None]
     log_u -= np.log(member.plus_s - member.minus_s)
-    log_counts = host.radial.log_counts(nodes, scale, most) + nodes.log_probability
+    log_counts = host.radial.log_counts(nodes, scale, at.size) + nodes.log_probability
     shared = np.triu(_shared_s(host, member), 1)
     with np.errstate(divide="ignore"):
         pairs = host.log_rate + np.log(shared) + _log_pair_integrals(log_u, log_counts[1])
@@ -282,11 +283,11 @@ def _cluster_terms(
 
 
 def _typical_counts(host: Host, season: SeasonTable, most: int) -> Float:
-    """(most + 1,) ln k! Q_k in the most probable cell: what each multiplicity weighs, by order of size."""
-    cell = np.flatnonzero(host.tree.cell >= 0)
-    best = cell[[int(np.argmax(host.tree.log_probability[cell]))]]
+    """(most + 1,) ln ⟨k! Q_k⟩ over the most probable patches: what each multiplicity weighs, by order of size."""
+    patches = host.tree.covering(3)
+    best = patches[np.argsort(-host.tree.log_probability[patches], kind="stable")[:_TYPICAL]]
     counts = host.radial.log_counts(At.of(host.tree, best), alpha(season, host.tree.direction[best, 2]), most)
-    return np.concatenate([[0.0], counts[:, 0]])
+    return np.concatenate([[0.0], np.logaddexp.reduce(counts + host.tree.log_probability[best], axis=1)])
 
 
 def _log_pair_integrals(log_u: Float, log_weight: Float) -> Float:

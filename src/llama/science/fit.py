@@ -104,7 +104,7 @@ def _sheared(m: Float, log_a: Float) -> tuple[Float, Float]:
 def _trimmed(terms: NDArray[np.floating[Any]], error: float) -> Float:
     """Coefficients without the last rows and columns, of which each matters less than an error."""
     size = np.abs(terms)
-    rows, columns = (np.flatnonzero(size.sum(axis=k) > error)[-1] + 1 for k in (1, 0))
+    rows, columns = (int(np.max(np.flatnonzero(size.sum(axis=k) > error), initial=0)) + 1 for k in (1, 0))
     return np.asarray(terms[: max(rows, 2), : max(columns, 2)], dtype=np.float64)
 
 

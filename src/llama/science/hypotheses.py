@@ -66,11 +66,6 @@ class LogWeights:
         """ln of the odds; −inf for odds of exactly 0."""
         return np.asarray(self.signal - np.logaddexp(np.logaddexp(self.chance_gw, self.chance_neutrino), self.noise))
 
-    def log_odds_if_real(self) -> Float:
-        """ln of the odds that a merger which is real would have, whatever p_astro: signal against chance_gw."""
-        possible = np.isfinite(self.signal)
-        return np.asarray(np.where(possible, self.signal, -np.inf) - np.where(possible, self.chance_gw, 0.0))
-
 
 @dataclass(frozen=True)
 class Prior:

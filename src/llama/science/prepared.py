@@ -76,7 +76,7 @@ def choose_distance(
         note = f"no p_astro: distance mode marginal with the model's rates instead of {asked}"
         return "marginal", marginal, (note,)
     if asked == "pinned":
-        distance = skymap.distmean_mpc or mean_distance_mpc(skymap)
+        distance = stated_distance_mpc(skymap)
         if distance is not None:
             return "pinned", Pinned(search, distance, Likely.of(tree, node_alpha)), ()
         return "marginal", marginal, ("the sky map has no distances: distance mode marginal instead of pinned",)
@@ -88,6 +88,12 @@ def choose_distance(
         return "map", cells, ()
     what = f"cells with {cells.without_distance:.2g} of the probability have no valid distance"
     return "map", cells, (f"{what} and take the map's mean posterior",)
+
+
+def stated_distance_mpc(skymap: SkyMap) -> float | None:
+    """The map's own summary of the distance, where it is one, else the mean of its posterior."""
+    stated = skymap.distmean_mpc
+    return stated if stated is not None and 0 < stated < np.inf else mean_distance_mpc(skymap)
 
 
 def mean_distance_mpc(skymap: SkyMap) -> float | None:

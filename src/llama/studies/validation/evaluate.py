@@ -94,12 +94,17 @@ def ensemble(analysis: Analysis, lists: Lists) -> Ensemble:
     for event in np.flatnonzero(np.diff(lists.start) > 1).tolist():
         part = slice(*lists.start[event : event + 2])
         mine = _against_strangers(analysis.candidates(take(lists.neutrinos, part)), log_lambda[part])
-        joint = joint_terms(host, mine, analysis.season, max(float(log_b[event]), _BESIDE))
+        joint = joint_terms(host, mine, analysis.season, log_tilde[part], _BESIDE)
         if np.isfinite(joint.log_b):
-            with_each = _with_each(host, mine, analysis.season, joint.log_b)
+            with_each = _with_each(host, mine, analysis.season, log_tilde[part], joint.log_b)
             log_with[part] = np.logaddexp(log_with[part], with_each)
             log_b[event] = np.logaddexp(log_b[event], joint.log_b)
     return Ensemble(log_b, log_with, log_lambda)
+
+
+def _none(neutrinos: Candidates) -> Float:
+    """(n,) −inf: their single terms are in what stands beside."""
+    return np.full(neutrinos.delay_s.size, -np.inf)
 
 
 def _singles(analysis: Analysis, neutrinos: Neutrinos) -> tuple[Float, Float]:
@@ -119,13 +124,13 @@ def _against_strangers(mine: Candidates, log_lambda: Float) -> Candidates:
     return replace(mine, log_background=mine.log_background + np.logaddexp(0.0, log_lambda))
 
 
-def _with_each(host: Host, mine: Candidates, season: SeasonTable, log_all: float) -> Float:
+def _with_each(host: Host, mine: Candidates, season: SeasonTable, log_tilde: Float, log_all: float) -> Float:
     """ln of the joint terms that need each neutrino: all of them less those of the list without it."""
     number = np.arange(mine.delay_s.size)
     result = np.empty(number.size)
     for i in number.tolist():
-        # what is negligible beside all terms, or beside c, may be left out of the rest too
-        rest = joint_terms(host, mine.only(number[number != i]), season, max(log_all, _BESIDE)).log_b
+        others = number[number != i]
+        rest = joint_terms(host, mine.only(others), season, log_tilde[others], _BESIDE).log_b
         result[i] = log_all + np.log(max(-np.expm1(min(rest - log_all, 0.0)), 1e-12))
     return result
 
