@@ -3,8 +3,8 @@
 Every messenger multiplies the weight of a common source at (Ω, r, t_s) by a bracket: the chance of its silence, plus
 what each of its candidates adds (`companion`). Multiplied out, that is one term per set of candidates, at most one of
 each messenger. The candidates of a set make a host for neutrinos: the product of the sky maps, a weight for every
-distance, nothing where one came outside its window after the merger. So each term is the kernel of two messengers once
-more, and a candidate far away, or one that could not be heard, changes no digit of them.
+distance, nothing where one came outside its window after the merger. So each term is the kernel of two messengers
+once more, and a candidate far away, or one that could not be heard, changes no digit of them.
 """
 
 from __future__ import annotations
