@@ -44,6 +44,13 @@ def test_gw170817_and_its_burst(data, tmp_path, catalogue):
     assert result["inputs"]["companion_parameters"]["fermi"]["beaming"]["source"]
 
 
+def test_without_burst_data_the_search_waits(data, tmp_path):
+    event = started(data, tmp_path)
+    typed("run", "-o", "-p", "GW_GRB", event, home=tmp_path)
+    assert not (event / "significance_joint_lvc-fermi.json").exists()
+    assert "no messenger has data for this event" in typed("event", event, "-p", "GW_GRB", home=tmp_path)
+
+
 def test_minutes_later_the_burst_says_nothing(data, tmp_path, catalogue):
     event = started(data, tmp_path)
     info = json.loads((event / "skymap_info.json").read_text())

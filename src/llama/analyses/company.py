@@ -94,11 +94,9 @@ def _set(one: SetResult, info: SkymapInfo, neutrinos: NeutrinoList | None) -> di
     """One set of candidates: by itself with the merger, and with each neutrino besides."""
     with_neutrino = []
     if neutrinos is not None and one.weights_with_neutrino is not None:
-        log_odds = one.weights_with_neutrino.log_odds()
         with_neutrino = [
             {
                 **observed(row, info.gps_time),
-                **odds(float(log_odds[i])),
                 "log_b": finite(float(one.terms.log_b_single[i])),
                 "log_lambda": finite(float(one.terms.log_lambda_single[i])),
             }

@@ -29,7 +29,7 @@ from llama.science.searches import SearchChoice, Searches
 from llama.science.skymap import SkyMap
 from llama.science.window import search_window_s
 
-_LOOK_AGAIN = timedelta(days=30)
+LOOK_AGAIN = timedelta(days=30)
 _SLACK_S = 1e-3
 _LARGEST_WEIGHT_LOG = 700.0  # of exp() in a double
 
@@ -84,7 +84,7 @@ def analyse(given: Inputs) -> Analysis:
     neutrinos, info = given.neutrinos, given.info
     if neutrinos.season is None:
         # A new list ends the wait at once; this is only how often to say so again
-        raise NotYet(f"no neutrino data for this event: {neutrinos.why}", given.now + _LOOK_AGAIN)
+        raise NotYet(f"no neutrino data for this event: {neutrinos.why}", given.now + LOOK_AGAIN)
     season = given.tables.season(neutrinos.season)
     population = most_likely_population(given.p_astro, info.group)
     chosen = given.searches.choose(population)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from llama.analyses.company import company_significance
+from llama.analyses.event_analysis import LOOK_AGAIN
 from llama.analyses.gw_neutrino import GW_NEUTRINO, ICECUBE_TABLES, NEUTRINOS, SEARCHES, TRIGGER
+from llama.engine.errors import NotYet
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product
 from llama.engine.step import Step
@@ -13,6 +15,7 @@ from llama.formats.records import JsonObject
 from llama.messengers import Candidates, fermi, ztf
 from llama.messengers.gw.products import GW_SKYMAP, P_ASTRO, PRODUCTS, SKYMAP_INFO
 from llama.messengers.icecube.record import NeutrinoList
+from llama.science.companion import listens
 
 
 def joint_significance(
@@ -22,11 +25,15 @@ def joint_significance(
 
     def make(step: Step) -> dict[str, Any]:
         p_astro = step[P_ASTRO]
+        neutrino_list = None if neutrinos is None else step[neutrinos]
         listenings = [listening for one in candidates if (listening := one.listen(step)) is not None]
+        if (neutrino_list is None or neutrino_list.season is None) and not any(map(listens, listenings)):
+            told = "; ".join(note for listening in listenings for note in listening.notes)
+            raise NotYet(f"no messenger has data for this event: {told}", step.now + LOOK_AGAIN)
         return company_significance(
             info=step[SKYMAP_INFO],
             skymap=step[GW_SKYMAP],
-            neutrinos=None if neutrinos is None else step[neutrinos],
+            neutrinos=neutrino_list,
             p_astro=p_astro,
             tables=step[ICECUBE_TABLES],
             searches=step[SEARCHES],

@@ -111,6 +111,11 @@ def log_silence_unless(log_heard: OfDistance) -> OfDistance:
     return log_silence
 
 
+def listens(listening: Listening) -> bool:
+    """Whether the messenger can say anything about this trigger: a candidate, or that there was none."""
+    return bool(listening.companions) or listening.log_silence is not not_listening
+
+
 def not_listening(r_mpc: Float) -> Float:
     """ln of the chance that a messenger which was not listening hears nothing: 0 at any distance."""
     return np.zeros(np.shape(r_mpc))
