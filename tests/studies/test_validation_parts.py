@@ -230,3 +230,16 @@ def test_the_overlap_is_that_of_raven(sigma_deg: float, apart_deg: float) -> Non
 def test_ravens_joint_rate() -> None:
     assert rivals.joint_far_hz(1e-6, 5e-3, 1000.0, 2.0) == pytest.approx(2.5e-6)
     assert rivals.joint_far_hz(1e-6, 5e-3, 1000.0, 0.0) == math.inf
+
+
+def test_a_bystander_of_many_neutrinos_is_not_one_of_them(season: SeasonTable, skymap: SkyMap) -> None:
+    analysis = evaluate.Analysis.of(skymap, season, calibration.models(SEARCH)[1].search)
+    count = 8
+    ra = np.append(2.0 + np.radians(0.3) * np.arange(count - 1), 2.0 + np.radians(25.0))
+    same = np.ones(count)
+    neutrinos = Neutrinos(10 * np.arange(count) - 40.0, ra, 0.3 * same, np.radians(0.7) * same, 2e3 * same)
+    lists = truth.Lists(neutrinos, np.zeros(count, np.int64), np.zeros(count, np.int64), 1)
+    found = evaluate.ensemble(analysis, lists)
+    share = np.exp(found.log_b_with - found.log_b[0])
+    assert share[:-1].min() > 0.9
+    assert share[-1] < 0.01
