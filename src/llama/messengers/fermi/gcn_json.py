@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from llama.formats.errors import NotForUs, NoticeError
+from llama.formats.notice_json import notice_object
 from llama.formats.values import mapping, number, shown, text, truth, utc
 from llama.messengers.fermi import fields
 from llama.ports import Burst
 from llama.science.times import gps_from_utc
 
-MAX_JSON_BYTES = 64 * 1024 * 1024
 """Of any notice in the archive: those of gravitational waves carry maps of a few MB."""
 
 SUBTYPES = {
@@ -56,14 +54,7 @@ def from_json(data: bytes) -> Burst:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    if len(data) > MAX_JSON_BYTES:
-        raise NoticeError(f"JSON of {len(data)} bytes; a notice has at most {MAX_JSON_BYTES}")
-    try:
-        notice = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NoticeError(f"malformed JSON: {error}; get the notice again from where it came") from error
-    if not isinstance(notice, dict):
-        raise NoticeError(f"a JSON {type(notice).__name__}, not the object that a notice is")
+    notice = notice_object(data)
     whose = notice.get("mission"), notice.get("instrument")
     if whose != ("Fermi", "GBM"):
         raise NotForUs(f"a notice of {shown(whose)}, not of Fermi's GBM")

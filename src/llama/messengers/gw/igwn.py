@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from llama.formats.errors import NotForUs, NoticeError
+from llama.formats.notice_json import notice_object
 from llama.messengers.gw import values
 from llama.messengers.gw.alert import Alert
 from llama.messengers.gw.names import alert_type, check_graceid, graceid_in_url, role_of
 
 # The largest real ones carry two maps of a few MB
-MAX_JSON_BYTES = 64 * 1024 * 1024
 
 
 def from_json(data: bytes) -> Alert:
     """Read a notice. NotForUs names whose it is; NoticeError says what is wrong."""
-    notice = _object(data)
+    notice = notice_object(data)
     _refuse_others(notice)
     kind = alert_type(notice.get("alert_type"))
     urls = _urls(notice.get("urls"))
@@ -37,18 +35,6 @@ def from_json(data: bytes) -> Alert:
         urls=urls,
         external=None if coinc is None else values.mapping(coinc, "external_coinc"),
     )
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    if len(data) > MAX_JSON_BYTES:
-        raise NoticeError(f"JSON of {len(data)} bytes; a notice has at most {MAX_JSON_BYTES}")
-    try:
-        notice = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NoticeError(f"malformed JSON: {error}; get the notice again from where it came") from error
-    if not isinstance(notice, dict):
-        raise NoticeError(f"a JSON {type(notice).__name__}, not the object that a notice is")
-    return notice
 
 
 def _refuse_others(notice: Mapping[str, Any]) -> None:

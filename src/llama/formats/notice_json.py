@@ -1,0 +1,24 @@
+"""A notice in JSON: read once, for every messenger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from llama.formats.errors import NoticeError
+
+MAX_JSON_BYTES = 64 * 1024 * 1024
+
+
+def notice_object(data: bytes) -> dict[str, Any]:
+    """The object that a JSON notice is; NoticeError for anything else."""
+    if len(data) > MAX_JSON_BYTES:
+        raise NoticeError(f"JSON of {len(data)} bytes; a notice has at most {MAX_JSON_BYTES}")
+    try:
+        notice = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NoticeError(f"malformed JSON: {error}; get the notice again from where it came") from error
+    if not isinstance(notice, dict):
+        raise NoticeError(f"a JSON {type(notice).__name__}, not the object that a notice is")
+    return notice
