@@ -63,20 +63,6 @@ def test_odds_are_signal_over_the_rest_to_the_last_digit(
     assert result["p_astro"]["after"] == pytest.approx(after, rel=2e-3)  # that of the exact form in both files
 
 
-def test_the_weights_of_a_real_file_give_its_odds_and_p_value() -> None:
-    """S230430gr of ligo-followup-advocate 1.3.9. Which part of p_h_c is what, it does not say; their sum counts."""
-    signal, noise, chance = np.log([5.538172188961062e-16, 1.5023651294222355e-05, 2.5274066673781897e-08])
-    statistic = EventStatistic(0.0, LogWeights(signal, chance - math.log(2), chance - math.log(2), noise))
-    real = odds_and_weights(statistic)
-    assert real["odds_ratio"] == pytest.approx(3.680111407391068e-11, rel=1e-14)
-    assert real["p_h_c"] == pytest.approx(2.5274066673781897e-08, rel=1e-14)
-    background = np.concatenate([np.zeros(1943), np.ones(272)])
-    fits = table("bns", "H1L1", background, search_type="subthreshold")
-    odds = found(search_type="subthreshold")["p_value_odds_ratio"]
-    result = found(tables=populations(replace(fits, statistics=background * odds)), search_type="subthreshold")
-    assert result["p_value"] == 0.12279909706546277
-
-
 def test_weights_too_large_for_a_number_keep_their_ratio() -> None:
     clear = odds_and_weights(EventStatistic(900.0, LogWeights(*np.array([900.0, 500.0, 1.0, 400.0]))))
     assert clear["odds_ratio"] == pytest.approx(math.exp(400.0), rel=1e-12)
