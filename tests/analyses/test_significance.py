@@ -97,8 +97,11 @@ def test_more_extreme_than_all_background_is_a_limit() -> None:
     result = found(tables=populations(table("bns", "H1L1", np.zeros(500))))
     assert (result["p_value"], result["p_value_text"]) == (0.0, "<1/500")
     assert result["far_joint"]["upper_limit"]
-    assert result["far_joint_hz"] == pytest.approx(1 / 500 / (753 * 86400))
-    assert result["significance_sigma"] == pytest.approx(2.878, abs=1e-3)
+    assert result["far_joint"]["confidence"] == 0.9
+    assert result["far_joint_hz"] == pytest.approx((1 - 0.1 ** (1 / 500)) / (753 * 86400))
+    assert result["far_joint_hz"] == pytest.approx(2.30 / 500 / (753 * 86400), rel=5e-3)
+    assert result["significance_sigma"] == pytest.approx(2.605, abs=1e-3)
+    assert found()["far_joint"]["confidence"] is None
 
 
 def test_ties_and_an_empty_list() -> None:

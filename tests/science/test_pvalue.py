@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
-from llama.science.pvalue import joint_far_hz, p_value, sigma_one_sided
+from llama.science.pvalue import PValue, joint_far_hz, p_value, sigma_one_sided
 
 
 def test_the_real_files_p_value_bit_for_bit():
@@ -28,7 +29,31 @@ def test_no_neutrinos_is_p_one():
 def test_never_zero_in_words():
     found = p_value(np.arange(12000.0), 1e9)
     assert (found.p, found.text) == (0.0, "<1/12000")
-    assert found.with_one_more == 1 / 12001
+
+
+@given(st.integers(1, 10**6))
+def test_the_limit_of_none_seen_is_that_of_none_seen(n):
+    limit = PValue(0.0, n, "").upper_limit()
+    assert limit == pytest.approx(-np.expm1(np.log(0.1) / n), rel=1e-9)
+    assert 0 < limit < 1
+    assert limit * n == pytest.approx(np.log(10), rel=2 / n)  # Poisson's 2.30/n for large n
+
+
+@given(st.integers(1, 3000), st.data(), st.floats(0.5, 0.99))
+def test_at_the_limit_so_few_are_seen_as_rarely_as_stated(n, data, confidence):
+    seen = data.draw(st.integers(0, n))
+    limit = PValue(seen / n, n, "").upper_limit(confidence)
+    if seen == n:
+        assert limit == 1
+    else:
+        assert seen / n < limit < 1
+        assert binom.cdf(seen, n, limit) == pytest.approx(1 - confidence, rel=1e-6)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, float("nan")])
+def test_no_limit_is_certain(confidence):
+    with pytest.raises(ValueError, match="confidence"):
+        PValue(0.0, 10, "").upper_limit(confidence)
 
 
 @pytest.mark.parametrize("p, text", [(0.0123456, "0.0123"), (1.0, "1.0000"), (0.00005, "5.0e-05")])

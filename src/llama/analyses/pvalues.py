@@ -15,7 +15,7 @@ from llama.messengers.gw.record import SkymapInfo
 from llama.science.coincidence import CoincidenceResult
 from llama.science.events import EventStatistic
 from llama.science.populations import BackgroundTable, Conditions, TableChoice, TableKind
-from llama.science.pvalue import joint_far_hz, p_value, sigma_one_sided
+from llama.science.pvalue import CONFIDENCE, joint_far_hz, p_value, sigma_one_sided
 from llama.science.response import SeasonTable
 from llama.science.search import Search
 from llama.science.searches import SearchRecord
@@ -82,8 +82,8 @@ def event_p_value(choice: TableChoice, log_odds_if_real: float, alerts: AlertCla
 
     Background tables stand for real mergers, so the odds that are compared are those at p_astro 1: the p-value says
     how often unrelated neutrinos look so related to a trigger, and not also how likely the trigger is real.
-    Where no background event is as extreme, p is 0: significance and rate are then those of one in all events, a
-    lower and an upper limit, and `far_joint` says so.
+    Where no background event is as extreme, p is 0: significance and rate are then those of the upper limit on p, a
+    lower and an upper limit, and `far_joint` says so and with what confidence.
     """
     if choice.table is None:
         return {
@@ -98,7 +98,8 @@ def event_p_value(choice: TableChoice, log_odds_if_real: float, alerts: AlertCla
         }
     odds = finite_odds(log_odds_if_real)
     found = p_value(choice.table.statistics, odds)
-    p = found.p or 1 / found.n
+    limit = found.p == 0
+    p = found.upper_limit() if limit else found.p
     return {
         "p_value": found.p,
         "p_value_text": found.text,
@@ -111,7 +112,8 @@ def event_p_value(choice: TableChoice, log_odds_if_real: float, alerts: AlertCla
             "alerts": alerts.name,
             "rate_hz": alerts.rate_hz,
             "source": alerts.source,
-            "upper_limit": found.p == 0,
+            "upper_limit": limit,
+            "confidence": CONFIDENCE if limit else None,
         },
     }
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import betaincinv, ndtri
 
 Float = NDArray[np.float64]
+
+CONFIDENCE = 0.9
+"""Of the limits that results state."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,16 @@ class PValue:
     n: int
     text: str
 
-    @property
-    def with_one_more(self) -> float:
-        """(1 + #{≥ TS})/(n + 1): never 0, the cautious figure where p is to be multiplied with a rate."""
-        return (1 + round(self.p * self.n)) / (self.n + 1)
+    def upper_limit(self, confidence: float = CONFIDENCE) -> float:
+        """The largest true p-value that gives so few extreme events out of n with probability 1 − `confidence`.
+
+        Σ_{k ≤ seen} C(n, k) q^k (1 − q)^{n−k} = 1 − confidence (Clopper and Pearson 1934); never 0. For none seen it
+        is 1 − (1 − confidence)^{1/n}: 2.30/n at 90 % for large n.
+        """
+        if not 0 < confidence < 1:
+            raise ValueError(f"a confidence lies between 0 and 1, not {confidence}")
+        seen = round(self.p * self.n)
+        return 1.0 if seen == self.n else float(betaincinv(seen + 1, self.n - seen, confidence))
 
 
 def p_value(background: ArrayLike, statistic: float) -> PValue:
