@@ -106,7 +106,7 @@ def coincidence(
     candidates = _candidates(neutrinos, trigger, energy, season, search)
     host = merger_host(ready, search)
     single = single_terms(host, candidates, season)
-    log_lambda = _log_stranger_rate(season, search, candidates, neutrinos) - candidates.log_background
+    log_lambda = log_stranger_rate(season, search, candidates, neutrinos) - candidates.log_background
 
     prior = Prior.of(ready.log_gw_odds, ready.log_complement)
     groups = {frozenset({"gw", "icecube"}): single.log_b, frozenset({"icecube"}): log_lambda}
@@ -169,7 +169,7 @@ def merger_host(ready: Prepared, search: Search) -> Host:
     return Host(ready.tree, ready.radial, -search.t_gw_plus_s, -search.t_gw_minus_s, float(log_rate))
 
 
-def _log_stranger_rate(season: SeasonTable, search: Search, candidates: Candidates, neutrinos: Neutrinos) -> Float:
+def log_stranger_rate(season: SeasonTable, search: Search, candidates: Candidates, neutrinos: Neutrinos) -> Float:
     """ln of (ṅ/f_b) ∫(a/α) PSF J_1(0, r_ν,max; α) dΩ: astrophysical neutrinos like this one, s⁻¹ sr⁻¹ GeV⁻¹."""
     offsets, weights = rings(neutrinos.sigma_rad, 16, 16)
     psi, azimuth, dec = offsets[..., 0], offsets[..., 1], neutrinos.dec_rad[:, None]
