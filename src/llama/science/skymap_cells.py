@@ -95,8 +95,7 @@ def refuse_too_many(count: int) -> None:
 
 def merge_siblings(m: SkyMap) -> SkyMap:
     """The same map with as few cells as can be: four equal siblings become their parent."""
-    columns = [m.density, *_distance_columns(m)]
-    order, ipix, merged = _merged(m.order, m.ipix, np.stack(columns))
+    order, ipix, merged = _merged(m.order, m.ipix, np.stack(list(_columns(m).values())))
     return _with_columns(m, order, ipix, merged)
 
 
@@ -111,19 +110,19 @@ def split(m: SkyMap, cells: ArrayLike) -> SkyMap:
     child = np.arange(len(parent)) - np.maximum.accumulate(np.where(first, np.arange(len(parent)), 0))
     order = (m.order[parent] + chosen[parent]).astype(np.uint8)
     ipix = np.where(chosen[parent], 4 * m.ipix[parent] + child, m.ipix[parent])
-    columns = np.stack([m.density, *_distance_columns(m)])
+    columns = np.stack(list(_columns(m).values()))
     return _with_columns(m, order, ipix, columns[:, parent])
 
 
-def _distance_columns(m: SkyMap) -> list[Float]:
-    return [column for column in (m.distmu, m.distsigma, m.distnorm) if column is not None]
+def _columns(m: SkyMap) -> dict[str, Float]:
+    """By name, those that the map has: distances may come without their norm, or not at all."""
+    columns = {"density": m.density, "distmu": m.distmu, "distsigma": m.distsigma, "distnorm": m.distnorm}
+    return {name: column for name, column in columns.items() if column is not None}
 
 
-def _with_columns(m: SkyMap, order: Order, ipix: Index, columns: Float) -> SkyMap:
-    if len(columns) == 1:
-        return replace(m, order=order, ipix=ipix, density=columns[0])
-    density, mu, sigma, norm = columns
-    return replace(m, order=order, ipix=ipix, density=density, distmu=mu, distsigma=sigma, distnorm=norm)
+def _with_columns(m: SkyMap, order: Order, ipix: Index, values: Float) -> SkyMap:
+    """The map with these cells; `values` are (columns, cells) in the order of `_columns`."""
+    return replace(m, order=order, ipix=ipix, **dict(zip(_columns(m), values, strict=True)))
 
 
 def _merged(order: Order, ipix: Index, columns: Float) -> tuple[Order, Index, Float]:
