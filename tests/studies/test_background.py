@@ -95,3 +95,13 @@ def test_a_list_that_names_a_missing_map_is_refused(home: Path, tmp_path: Path) 
     said = typed("dev", "background", "draw", tmp_path / "maps.csv", "-o", tmp_path / "t.txt", home=home, status=1)
     assert "/no/such/map.fits" in said
     assert not (tmp_path / "t.txt").exists()
+
+
+@pytest.mark.parametrize("option", ["-n", "-j"])
+@pytest.mark.parametrize("value", ["-5", "0", "2.5", "many"])
+def test_how_many_is_a_number_from_one_up(tmp_path: Path, option: str, value: str) -> None:
+    table = tmp_path / "opa-bns-o4-H1L1V1-IC86-2011.txt"
+    words = ("dev", "background", "draw", tmp_path / "H1L1V1.csv", "-o", table, f"{option}={value}")
+    said = typed(*words, home=tmp_path, status=2)
+    assert said.splitlines()[-1].endswith(f"'{value}' is not a whole number from 1 up")
+    assert not table.exists()

@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from llama.cli.arguments import count
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
@@ -25,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the table to write; once for each search type",
     )
     parser.add_argument("-s", "--season", default="IC86-2011", help="whose neutrinos (default %(default)s)")
-    parser.add_argument("-n", "--events", type=int, default=10_000, help="how many events (default %(default)s)")
-    parser.add_argument("-j", "--workers", type=int, default=2, help="processes (default %(default)s)")
+    parser.add_argument("-n", "--events", type=count, default=10_000, help="how many events (default %(default)s)")
+    parser.add_argument("-j", "--workers", type=count, default=2, help="processes (default %(default)s)")
     parser.add_argument("-c", "--clobber", action="store_true", help="overwrite tables")
 
 
@@ -34,8 +36,8 @@ def main(args: argparse.Namespace) -> int:
     """Draw, with a progress bar, and say what was written."""
     from llama.app import draw_background
 
-    count = draw_background(
+    drawn = draw_background(
         args.maps, args.out, season=args.season, events=args.events, workers=args.workers, overwrite=args.clobber
     )
-    print(f"{count} background events in {' and in '.join(str(table) for table in args.out)}")
+    print(f"{drawn} background events in {' and in '.join(str(table) for table in args.out)}")
     return 0
