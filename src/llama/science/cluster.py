@@ -7,6 +7,7 @@ pairs and the weighted sum of all: each to its own relative accuracy, or to that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,22 @@ def symmetric_polynomials(u: Float) -> Float:
     for i, value in enumerate(u):
         e[1 : i + 2] += e[: i + 1] * value
     return e
+
+
+def nested_polynomials(u: Float, sets: Sequence[NDArray[np.bool_]]) -> list[Float]:
+    """(k + 1, …) the same of the values of each set, made from those of its neighbours in the list that it contains."""
+    sizes, found = [int(one.sum()) for one in sets], [np.ones((1, *u.shape[1:]))] * len(sets)
+    for i in sorted(range(len(sets)), key=sizes.__getitem__):
+        inside = [
+            j for j in (i - 1, i + 1) if 0 <= j < len(sets) and sizes[j] < sizes[i] and not (sets[j] & ~sets[i]).any()
+        ]
+        nearest = max(inside, key=sizes.__getitem__, default=None)
+        e = found[i] if nearest is None else found[nearest]
+        for k in np.flatnonzero(sets[i] if nearest is None else sets[i] & ~sets[nearest]):
+            e = np.concatenate([e, np.zeros_like(e[:1])])
+            e[1:] += e[:-1] * u[k]
+        found[i] = e
+    return found
 
 
 def log_symmetric_polynomials(log_u: Float) -> Float:

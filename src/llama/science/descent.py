@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.quadtree import SkyTree, vectors
+from llama.science.quadtree import SkyTree, pixel_spread, vectors
 from llama.science.skymap import MAX_ORDER
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
-DROP = 13.0  # parts below e^-13 of the whole may be left out; some ten patches of them add up to 2e-5
+DROP = 11.0  # parts below e^-11 of the whole may be left out; some ten patches of them add up to 2e-4
+SINGLE = 0.13  # side over local scale where one point stands for a whole node (relative error ≤ side²/24)
 _SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
-_SINGLE = 0.13  # side over local scale where one point stands for a whole node (relative error ≤ side²/24)
-_QUAD = 0.8  # the same for 2 × 2 Gauss points (≤ side⁴/4320)
+_QUAD = 0.8  # as `SINGLE`, for 2 × 2 Gauss points (≤ side⁴/4320)
 _GAUSS = 0.5 + 12**-0.5 * np.array([[[-1], [1], [-1], [1]], [[-1], [-1], [1], [1]]])  # x and y
 
 
@@ -50,6 +50,7 @@ class Emitted:
         log_probability: (m,) ln of the map's probability that the point stands for.
         node: (m,) node of the tree that it stands for or lies in.
         part: (m,) whether it stands for a part of that node only, which then is a single map cell.
+        spread: (m,) mean squared distance from the point of what it alone stands for, rad²; 0 for Gauss points.
     """
 
     owner: Index
@@ -57,11 +58,12 @@ class Emitted:
     log_probability: Float
     node: Index
     part: Bool
+    spread: Float
 
     @classmethod
     def none(cls) -> Emitted:
         whole = np.empty(0, np.int64)
-        return cls(whole, np.empty((0, 3)), np.empty(0), whole, np.empty(0, np.bool_))
+        return cls(whole, np.empty((0, 3)), np.empty(0), whole, np.empty(0, np.bool_), np.empty(0))
 
     @classmethod
     def joined(cls, pieces: list[Emitted]) -> Emitted:
@@ -106,16 +108,19 @@ def points(tree: SkyTree, order: int, entries: Entries, of_node: Float) -> Float
     return found
 
 
-def fine(tree: SkyTree, order: int, entries: Entries, side: Float, share: Float) -> tuple[Bool, Bool]:
+def fine(
+    tree: SkyTree, order: int, entries: Entries, side: Float, share: Float, one: float = SINGLE
+) -> tuple[Bool, Bool]:
     """Which entries one point can stand for, and which 2 × 2 points.
 
     Args:
         side: (e,) side of a pixel in units of the scale on which the integrand changes there.
         share: (e,) ln of the entry's part in the whole, at most 0; an error counts in proportion to it.
+        one: largest side for one point where the share is 1.
     """
     constant = tree.cell[entries.node] >= 0
-    single = (side < _SINGLE * np.minimum(np.exp(-share / 4), 4.0)) & (order >= _SMOOTH_ORDER)
-    quad = constant & ~single & (side < _QUAD * np.minimum(np.exp(-share / 6), 4.0)) & (order >= _SMOOTH_ORDER - 1)
+    single = (side < one * np.minimum(np.exp(-share / 4), 8.0)) & (order >= _SMOOTH_ORDER)
+    quad = constant & ~single & (side < _QUAD * np.minimum(np.exp(-share / 5), 6.0)) & (order >= _SMOOTH_ORDER - 1)
     if order == MAX_ORDER:
         quad = constant & ~single
     return single, quad
@@ -124,7 +129,7 @@ def fine(tree: SkyTree, order: int, entries: Entries, side: Float, share: Float)
 def emit(tree: SkyTree, order: int, entries: Entries, single: Bool, quad: Bool) -> Emitted:
     """One point, at the centre of its probability, for each single entry, and 2 × 2 Gauss points for each quad."""
     one, four = entries.take(np.flatnonzero(single)), entries.take(np.flatnonzero(quad))
-    each = four.take(np.tile(np.arange(four.node.size), 4))
+    finer, each = inside(tree, order, one), four.take(np.tile(np.arange(four.node.size), 4))
     return Emitted.joined(
         [
             Emitted(
@@ -132,7 +137,8 @@ def emit(tree: SkyTree, order: int, entries: Entries, single: Bool, quad: Bool) 
                 points(tree, order, one, tree.direction),
                 one.log_probability,
                 one.node,
-                inside(tree, order, one),
+                finer,
+                np.where(finer, pixel_spread(order), tree.spread[one.node]),
             ),
             Emitted(
                 each.owner,
@@ -140,6 +146,7 @@ def emit(tree: SkyTree, order: int, entries: Entries, single: Bool, quad: Bool) 
                 each.log_probability - np.log(4),
                 each.node,
                 np.ones(each.node.size, np.bool_),
+                np.zeros(each.node.size),
             ),
         ]
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.cluster import MOST, Members, cluster_nodes, log_symmetric_polynomials, symmetric_polynomials
+from llama.science.cluster import MOST, Members, cluster_nodes, nested_polynomials
 from llama.science.observed import Neutrinos
 from llama.science.overlap import Nodes, overlap_nodes
 from llama.science.psf import log_peak
@@ -32,6 +32,7 @@ Index = NDArray[np.int64]
 _NEGLIGIBLE = 16.0  # pairs below e^-16 of the single neutrinos are left out
 _MARGIN = 3.0
 _LARGEST_LOG = 700.0
+_BLOCK = 4096  # nodes whose polynomials stay in the cache
 _TYPICAL = 16  # of the most probable 7° patches
 
 
@@ -301,22 +302,31 @@ def _log_pair_integrals(log_u: Float, log_weight: Float) -> Float:
 
 def _log_all(log_u: Float, log_counts: Float, host: Host, member: Candidates) -> float:
     """ln ∫dt_s Σ_nodes Σ_{k≥2} weight_k e_k(u of those whose window holds t_s)."""
+    pieces = [piece for piece in segments(host, member) if piece[1].sum() > 1]
+    if not pieces:
+        return -np.inf
+    blocks = (slice(k, k + _BLOCK) for k in range(0, log_u.shape[1], _BLOCK))
+    parts = [_log_all_at(log_u[:, block], log_counts[:, block], pieces) for block in blocks]
+    return float(np.logaddexp.reduce(parts))
+
+
+def _log_all_at(log_u: Float, log_counts: Float, pieces: list[tuple[float, NDArray[np.bool_]]]) -> float:
+    """The same over some of the nodes."""
     scale = log_u.max(axis=0)
     scale = np.where(np.isfinite(scale), scale, 0.0)
-    u = np.exp(log_u - scale)
-    powers = np.arange(1, log_counts.shape[0] + 1)[:, None]
-    log_weight = log_counts + powers * scale
-    height = float((log_counts + log_symmetric_polynomials(log_u)[1:])[1:].max())
-    if not np.isfinite(height):
-        return -np.inf
-    weight = np.exp(np.minimum(log_weight - height, _LARGEST_LOG))  # more than this stands beside an e_k of zero
-    total = 0.0
-    for length, heard in segments(host, member):
-        if heard.sum() > 1:
-            e = symmetric_polynomials(u[heard])[2:]
-            total += length * float(np.einsum("km,km->", e, weight[1 : e.shape[0] + 1]))
+    everyone = np.logical_or.reduce([heard for _, heard in pieces])
+    *each, most = nested_polynomials(np.exp(log_u - scale), [*(heard for _, heard in pieces), everyone])
+    log_weight = (log_counts + np.arange(1, log_counts.shape[0] + 1)[:, None] * scale)[1 : most.shape[0] - 1]
     with np.errstate(divide="ignore"):
-        return float(np.log(total) + height)
+        height = float((log_weight + np.log(most[2:])).max())
+        if not np.isfinite(height):
+            return -np.inf
+        weight = np.exp(np.minimum(log_weight - height, _LARGEST_LOG))  # more than this stands beside an e_k of zero
+        seconds = [
+            length * np.einsum("km,km->", e[2:], weight[: e.shape[0] - 2])
+            for (length, _), e in zip(pieces, each, strict=True)
+        ]
+        return float(np.log(sum(seconds)) + height)
 
 
 def segments(host: Host, neutrinos: Candidates) -> list[tuple[float, NDArray[np.bool_]]]:

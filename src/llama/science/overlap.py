@@ -24,6 +24,8 @@ Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
+_SINGLE = 0.24  # with the second moment; what is left depends on how the probability lies in a node
+
 
 @dataclass(frozen=True, eq=False)
 class Nodes:
@@ -88,7 +90,7 @@ class _Walk:
         share, patch = self._share(entries, high, side, whole)
         keep = np.flatnonzero(share > -self.drop)
         entries, low, side, share, patch = entries.take(keep), low[keep], side[keep], share[keep], patch[keep]
-        single, quad = fine(self.tree, order, entries, side, share)
+        single, quad = fine(self.tree, order, entries, side, share, _SINGLE)
         self.emitted.append(emit(self.tree, order, entries, single, quad))
         done = single | quad
         starts = self._starts(entries.owner[done])
@@ -133,7 +135,9 @@ class _Walk:
         found = Emitted.joined(self.emitted)
         by = np.argsort(found.owner, kind="stable")
         neutrino, direction = found.owner[by], found.direction.take(by, axis=0)
-        weight = found.log_probability[by] + self._log_density(self._quarter(direction, neutrino), neutrino)
+        quarter, kappa = self._quarter(direction, neutrino), self.kappa[neutrino]
+        curvature = 4 * kappa * kappa * quarter * (1 - quarter) - 2 * kappa * (1 - 2 * quarter)  # ∇²PSF/PSF
+        weight = found.log_probability[by] + self._log_density(quarter, neutrino) + found.spread[by] / 4 * curvature
         return Nodes(neutrino, direction, weight, found.node[by], found.part[by], self._starts(neutrino))
 
 

@@ -30,6 +30,7 @@ class SkyTree:
         cell: (m,) index of the map cell that is this node, −1 where the map is finer.
         child: (m,) first child of a node where the map is finer. children: (m,) how many it has, 0 for cells.
         direction: (m, 3) unit vector to the centre of its probability. centre: (m, 3) to the centre of the node.
+        spread: (m,) mean squared distance of its probability from that centre, rad².
     """
 
     level: Index
@@ -40,6 +41,7 @@ class SkyTree:
     children: Index
     direction: Float
     centre: Float
+    spread: Float
 
     @classmethod
     def of(cls, skymap: SkyMap) -> SkyTree:
@@ -143,7 +145,7 @@ def _level(order: int, ipix: Index, probability: Float, cell: Index, finer: _Lev
     children = np.concatenate([np.zeros(ipix.size, np.int64), np.diff(first, append=parent.size)])[by]
     cells = np.concatenate([cell, np.full(first.size, -1)])[by]
     centre = vectors(order, pixels[by], 0.5, 0.5)
-    moment = probabilities[:, None] * centre
+    moment = probabilities[:, None] * centre * (1 - pixel_spread(order) / 2)
     moment[np.flatnonzero(cells < 0)] = below[1]
     return _Level(pixels[by], probabilities, cells, children, centre, moment)
 
@@ -156,6 +158,7 @@ def _joined(cls: type[SkyTree], levels: list[_Level]) -> SkyTree:
     child = np.cumsum(children) - children + level[1]
     probability = np.concatenate([one.probability for one in levels])
     mean = moment / probability[:, None]  # before squaring, which would underflow
+    length2 = np.einsum("ij,ij->i", mean, mean)
     return cls(
         level=level,
         ipix=np.concatenate([one.ipix for one in levels]),
@@ -163,8 +166,9 @@ def _joined(cls: type[SkyTree], levels: list[_Level]) -> SkyTree:
         cell=np.concatenate([one.cell for one in levels]),
         child=child,
         children=children,
-        direction=mean / np.sqrt(np.einsum("ij,ij->i", mean, mean))[:, None],
+        direction=mean / np.sqrt(length2)[:, None],
         centre=np.concatenate([one.centre for one in levels]),
+        spread=np.maximum(1 - length2, 0.0),
     )
 
 
@@ -213,6 +217,11 @@ def _even_bits(value: Index, count: int) -> Index:
         if shift < count:
             value = (value | (value >> shift)) & mask
     return value
+
+
+def pixel_spread(order: int) -> float:
+    """Mean squared distance from a pixel's centre, rad²: that of a square of its area."""
+    return float(_AREA_SR[order]) / 6
 
 
 def max_radius(order: int) -> float:
