@@ -120,4 +120,5 @@ def test_the_notice_is_as_described(event: Path) -> None:
     result = read(event / SIGNIFICANCE)
     significant = result | {"p_value": 0.01, "single_neutrino": [result["single_neutrino"][0] | {"p_value": 0.01}]}
     written = set(keys(read(event / NOTICE))) | set(keys(notice(read_report(significant))))
+    written |= set(keys(notice(read_report(significant | {"retracted": "2011-12-05T09:00:00Z"}))))
     check(NOTICE, written - {"coincident_events"})

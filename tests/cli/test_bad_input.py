@@ -292,7 +292,7 @@ def test_a_retraction_says_how_to_stop_work_on_its_event(home: Path, data: Path,
     record = json.loads((data / JSON / "igwn_gwalert_retraction.json").read_bytes())
     notice.write_text(json.dumps(record | {"superevent_id": EVENT_ID}))
     said = typed("skymap_info", "--alert", notice, home=home, status=1)
-    command = said.strip().rpartition("llama ")[2]
+    command = said.strip().rpartition("llama ")[2]  # there is no such event in this home
     assert command == f"event {EVENT_ID} veto --why retracted"
     shutil.copy(notice, event / "igwn_retraction.json")
     home_of_event = tmp_path

@@ -30,6 +30,7 @@ def circular(report: Report) -> str:
         *_banner(report),
         f"SUBJECT: {subject(report)}",
         "[AUTHORS] report:",
+        *(_fill(text) for text in _retraction(report)),
         _fill(_search(report)),
         _fill(_coverage(report)),
         *(_fill(text) for text in _result(report)),
@@ -45,6 +46,8 @@ def subject(report: Report) -> str:
     """The subject line; candidates are counted only when there is a result."""
     prefix = ("TEST - " if report.test else "") + ("SIMULATED - " if report.made_up else "")
     name = f"{prefix}LIGO/Virgo/KAGRA {report.graceid}"
+    if report.retracted:
+        return f"{name}: RETRACTED, the neutrino search has no result"
     if report.blinded:
         return f"{name}: BLINDED neutrino search, not a result"
     if report.p_value is None:
@@ -58,6 +61,8 @@ def subject(report: Report) -> str:
 
 def _banner(report: Report) -> list[str]:
     lines = ["DRAFT: written by software, not sent. A person checks and sends it."]
+    if report.retracted:
+        lines.append(f"RETRACTED: the alert was taken back at {report.retracted}. Send nothing but a retraction.")
     if report.test:
         lines.append("TEST EVENT: do not send. Nothing here is an observation.")
     if report.made_up:
@@ -104,7 +109,18 @@ def _coverage(report: Report) -> str:
     return f"{sample} The data are not complete: good data cover {report.covered_s:.0f} s of the 1000 s.{why}"
 
 
+def _retraction(report: Report) -> list[str]:
+    if not report.retracted:
+        return []
+    return [
+        f"The gravitational-wave candidate {report.graceid} has been retracted ({report.retracted}). Whatever was "
+        "reported of this search is retracted with it."
+    ]
+
+
 def _result(report: Report) -> list[str]:
+    if report.retracted:
+        return ["The candidate is retracted: no coincidence and no p-value can be stated."]
     if report.blinded:
         return ["The neutrinos are blinded: no coincidence and no p-value can be stated."]
     seen = f"{capitalised(found(len(report.rows), report.covered_s, 'track-like event'))}."
@@ -168,7 +184,7 @@ def _sensitivity(report: Report) -> list[str]:
     low, high = given["flux_sensitivity"]
     energies = energy_range(*given["sensitive_energy_range"])
     energy = (
-        f" At the distance of the sky map, 2.3 events correspond to an isotropic energy in muon neutrinos of "
+        f" At the distance of the sky map, {report.energy_limit.counts:.1f} events correspond to an isotropic energy in muon neutrinos of "
         f"{report.energy_limit}."
         if report.energy_limit is not None
         else ""
@@ -182,7 +198,7 @@ def _sensitivity(report: Report) -> list[str]:
 
 
 def _meaning(report: Report) -> str:
-    if report.blinded or report.p_value is None:
+    if report.void or report.p_value is None:
         return "No false alarm rate follows from this search."
     detectors = "" if report.background is not None and report.background.pooled else " and detectors"
     rate = f": {report.false_alarms}" if report.false_alarms is not None else ""

@@ -34,8 +34,12 @@ def company_significance(
     tables: IceCubeTables,
     searches: Searches,
     listenings: Sequence[Listening],
+    retracted: str | None = None,
 ) -> dict[str, Any]:
-    """The joint search over all messengers that were asked; None for `neutrinos` when IceCube was not."""
+    """The joint search over all messengers that were asked; None for `neutrinos` when IceCube was not.
+
+    `retracted` is when the alert was taken back (UTC); None when it stands.
+    """
     population = most_likely_population(p_astro, info.group)
     chosen = searches.choose(population)
     heard = _heard(neutrinos, tables, chosen.search)
@@ -44,6 +48,7 @@ def company_significance(
     deaf = neutrinos is not None and heard is None
     return {
         "search_type": SEARCH_TYPE,
+        "retracted": retracted,
         "messengers": ["gw", *(["icecube"] if heard else []), *(one.messenger for one in listenings)],
         "event_id": info.event_id,
         "graceid": info.graceid,

@@ -36,7 +36,10 @@ _LARGEST_WEIGHT_LOG = 700.0  # of exp() in a double
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a result is made from: the alert, its map and classification, the neutrinos, the tables, the time."""
+    """What a result is made from: the alert, its map and classification, the neutrinos, the tables, the time.
+
+    `retracted` is when the alert was taken back (UTC); None when it stands.
+    """
 
     info: SkymapInfo
     skymap: SkyMap
@@ -46,6 +49,7 @@ class Inputs:
     searches: Searches
     populations: Populations
     now: datetime
+    retracted: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +108,7 @@ def event_result(analysis: Analysis, search_type: str, background: TableChoice) 
     return {
         "search_type": search_type,
         "headline": search_type == headline_type(info.significant),
+        "retracted": analysis.given.retracted,
         "event_id": info.event_id,
         "graceid": info.graceid,
         "event_time": info.event_time,

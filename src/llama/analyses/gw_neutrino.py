@@ -26,6 +26,7 @@ from llama.formats.searches import SearchesFile
 from llama.formats.skymap import MultiOrderFits
 from llama.formats.tables import IceCubeTablesFile
 from llama.messengers.gw.products import GW_SKYMAP, P_ASTRO, PRODUCTS, SKYMAP_DISTANCES, SKYMAP_INFO
+from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.products import neutrino_list
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.populations import Populations
@@ -42,9 +43,9 @@ NEUTRINOS: Product[NeutrinoList] = neutrino_list(TRIGGER)
 
 
 def _event_inputs(step: Step) -> EventInputs:
-    p_astro = step[P_ASTRO]
+    info, p_astro = step[SKYMAP_INFO], step[P_ASTRO]
     return EventInputs(
-        info=step[SKYMAP_INFO],
+        info=info,
         skymap=step[GW_SKYMAP],
         neutrinos=step[NEUTRINOS],
         p_astro=p_astro,
@@ -52,6 +53,7 @@ def _event_inputs(step: Step) -> EventInputs:
         searches=step[SEARCHES],
         populations=step[POPULATIONS],
         now=step.now,
+        retracted=retracted(step, info),
     )
 
 
@@ -61,6 +63,7 @@ SIGNIFICANCE: Product[dict[str, Any]] = Product(
     codec=JsonObject(),
     make=lambda step: significance(_event_inputs(step)),
     inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO),
+    optional=RETRACTIONS,
     shared=(ICECUBE_TABLES, SEARCHES, POPULATIONS),
     aliases=("CoincSignificanceI3Lvc", "CoincSignificanceOpaI3Lvc"),
     help="odds and p-value, per neutrino and for the event, with every parameter",
@@ -73,6 +76,7 @@ SIGNIFICANCE_SUBTHRESHOLD: Product[dict[str, Any]] = Product(
     codec=JsonObject(),
     make=lambda step: significance_subthreshold(_event_inputs(step)),
     inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO),
+    optional=RETRACTIONS,
     shared=(ICECUBE_TABLES, SEARCHES, POPULATIONS),
     aliases=("CoincSignificanceSubthresholdI3Lvc",),
     help="odds and p-value of the whole neutrino list in the exact form, for alerts of low significance",

@@ -14,6 +14,7 @@ from llama.engine.step import Step
 from llama.formats.records import JsonObject
 from llama.messengers import Candidates, fermi, ztf
 from llama.messengers.gw.products import GW_SKYMAP, P_ASTRO, PRODUCTS, SKYMAP_INFO
+from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.companion import listens
 
@@ -38,6 +39,7 @@ def joint_significance(
             tables=step[ICECUBE_TABLES],
             searches=step[SEARCHES],
             listenings=listenings,
+            retracted=retracted(step, step[SKYMAP_INFO]),
         )
 
     others: tuple[Product[Any], ...] = () if neutrinos is None else (neutrinos,)
@@ -48,6 +50,7 @@ def joint_significance(
         codec=JsonObject(),
         make=make,
         inputs=(SKYMAP_INFO, GW_SKYMAP, P_ASTRO, *others, *(one.product for one in candidates)),
+        optional=RETRACTIONS,
         shared=(ICECUBE_TABLES, SEARCHES, *shared),
         help="odds of a common source of " + ", ".join(filename.split("_")[2].removesuffix(".json").split("-")),
     )

@@ -19,9 +19,10 @@ SCHEMA = "https://gcn.nasa.gov/schema/main/gcn/notices/icecube/lvk_nu_track_sear
 def notice(report: Report) -> dict[str, Any]:
     """The notice as a JSON object.
 
-    `observation_livetime` is the length of the window by convention; when the data cover less or may still change,
-    `additional_info` says so. With blinded neutrinos no direction is real: the p-value is null, no event is
-    listed and `additional_info` says why. The same holds when there is no p-value.
+    A notice about an alert that was taken back is a retraction itself. `observation_livetime` is the length of the
+    window by convention; when the data cover less or may still change, `additional_info` says so. With blinded
+    neutrinos no direction is real: the p-value is null, no event is listed and `additional_info` says why. The same
+    holds after a retraction, and when there is no p-value.
     """
     listed = [_coincident(row) for row in report.coincident]
     result: dict[str, Any] = {
@@ -31,12 +32,13 @@ def notice(report: Report) -> dict[str, Any]:
         "ref_ID": report.graceid,
         **({"alert_datetime": report.notice_time} if report.notice_time else {}),
         **({"alert_tense": tense} if (tense := _tense(report)) else {}),
+        **({"alert_type": "retraction"} if report.retracted else {}),
         "trigger_time": report.event_time,
         "observation_start": utc_from_gps(report.gps_time - WINDOW_S, digits=3),
         "observation_stop": utc_from_gps(report.gps_time + WINDOW_S, digits=3),
         "observation_livetime": round(2 * WINDOW_S),
         "pval_generic": None,
-        "pval_bayesian": None if report.blinded else _p_number(report.p_value, report.p_text),
+        "pval_bayesian": None if report.void else _p_number(report.p_value, report.p_text),
         "n_events_coincident": len(listed),
         "coincident_events": listed,
     }
@@ -81,13 +83,15 @@ def _tense(report: Report) -> str | None:
 
 def _additional_info(report: Report) -> list[str]:
     lines = ["This is a test, not an observation."] if report.test else []
+    if report.retracted:
+        lines.append(f"RETRACTED: the alert was taken back at {report.retracted}, so no result is given.")
     if report.made_up:
         lines.append("The neutrino list contains simulated events.")
     if report.blinded:
         lines.append("The neutrinos are blinded (right ascensions scrambled), so no result is given.")
     elif report.p_value is None:
         lines.append(f"No p-value: {report.p_basis}.")
-    elif report.p_text.startswith("<"):
+    elif report.p_text.startswith("<") and not report.retracted:
         lines.append(f"The p-value is an upper limit (p {report.p_text}).")
     if not report.complete:
         lines.append(_coverage(report))

@@ -12,6 +12,7 @@ from llama.engine.step import Step
 from llama.formats.records import JsonObject
 from llama.messengers.gw.products import GW_SKYMAP, PRODUCTS, SKYMAP_INFO
 from llama.messengers.gw.record import SkymapInfo
+from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.o2 import O2Neutrino, o2_search
@@ -25,13 +26,16 @@ NOTES = (
 )
 
 
-def significance_o2(info: SkymapInfo, skymap: SkyMap, neutrinos: NeutrinoList) -> dict[str, Any]:
+def significance_o2(
+    info: SkymapInfo, skymap: SkyMap, neutrinos: NeutrinoList, retracted: str | None = None
+) -> dict[str, Any]:
     """L for each neutrino, the cuts it passes, and the best of those that are coincident."""
     arrays = kernel_arrays(neutrinos)
     found, best = o2_search(skymap, info.gps_time, arrays.gps_s, arrays.ra_rad, arrays.dec_rad, arrays.sigma_rad)
     rows = neutrinos.neutrinos
     return {
         "search_type": "o2",
+        "retracted": retracted,
         "event_id": info.event_id,
         "graceid": info.graceid,
         "event_time": info.event_time,
@@ -67,7 +71,8 @@ def _direction(one: O2Neutrino) -> dict[str, float] | None:
 
 
 def _make(step: Step) -> dict[str, Any]:
-    return significance_o2(step[SKYMAP_INFO], step[GW_SKYMAP], step[NEUTRINOS])
+    info = step[SKYMAP_INFO]
+    return significance_o2(info, step[GW_SKYMAP], step[NEUTRINOS], retracted(step, info))
 
 
 SIGNIFICANCE_O2: Product[dict[str, Any]] = Product(
@@ -76,6 +81,7 @@ SIGNIFICANCE_O2: Product[dict[str, Any]] = Product(
     codec=JsonObject(),
     make=_make,
     inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS),
+    optional=RETRACTIONS,
     help="the likelihood ratio of the O2 search, for comparison",
 )
 

@@ -86,13 +86,14 @@ class FalseAlarms:
 
 @dataclass(frozen=True, slots=True)
 class EnergyLimit:
-    """Isotropic energy in muon neutrinos that would have given 2.3 of them: least and greatest over the map's 90 %
-    region, at the map's mean distance."""
+    """Isotropic energy in muon neutrinos that would have given so many of them (`counts`): least and greatest over
+    the map's 90 % region, at the map's mean distance."""
 
     low_erg: float
     high_erg: float
     distance_mpc: float
     distance_std_mpc: float
+    counts: float = 2.3
 
     def __str__(self) -> str:
         distance = f"{self.distance_mpc:.0f} ± {self.distance_std_mpc:.0f} Mpc"
@@ -105,6 +106,7 @@ class Report:
 
     Attributes that do not explain themselves:
         test: whether this is a test and not an observation.
+        retracted: when the alert was taken back (UTC); None when it stands.
         rows: the neutrinos in time order.
         log_odds: natural logarithm of the event's odds; None when they are exactly zero.
         p_text: the p-value for people.
@@ -125,6 +127,7 @@ class Report:
     event_time: str
     notice_time: str | None
     test: bool
+    retracted: str | None
     far_hz: float | None
     significant: bool | None
     pipeline: str
@@ -164,10 +167,22 @@ class Report:
         return any(row.kind in _NOT_DETECTED for row in self.rows)
 
     @property
+    def void(self) -> str:
+        """Why the numbers, though computed, are no result; empty when they are one."""
+        if self.retracted:
+            return "the gravitational-wave alert was taken back"
+        return "right ascensions are scrambled" if self.blinded else ""
+
+    @property
+    def caveat(self) -> str:
+        """What follows every number of a void result, with a semicolon before it; empty where it is none."""
+        return f"; NOT A MEASUREMENT, since {self.void}" if self.void else ""
+
+    @property
     def coincident(self) -> tuple[Row, ...]:
         """Neutrinos to report: none unless the event's p-value is below 0.1, then those whose own is. Most
-        significant first. Never blinded ones, whose directions are not real."""
-        if self.blinded or self.p_value is None or self.p_value >= LISTED_BELOW_P:
+        significant first. None where the result is void."""
+        if self.void or self.p_value is None or self.p_value >= LISTED_BELOW_P:
             return ()
         listed = [row for row in self.by_significance if row.p_value is not None and row.p_value < LISTED_BELOW_P]
         return tuple(listed)
@@ -183,8 +198,8 @@ class Report:
         """Why no neutrino is reported as coincident; empty when one is."""
         if self.coincident:
             return ""
-        if self.blinded:
-            return "right ascensions are scrambled"
+        if self.void:
+            return self.void
         if self.p_value is None:
             return "there is no p-value"
         return f"nothing coincides with p < {LISTED_BELOW_P:g}"
@@ -219,6 +234,7 @@ def read_report(significance: Mapping[str, Any], *, role: str = "observation") -
         gps_time=float(significance["gps_time"]),
         event_time=str(significance["event_time"]),
         test="test" in (role, gw.get("role")) or graceid.startswith(("MS", "TS")),
+        retracted=significance.get("retracted"),
         rows=_rows(significance["single_neutrino"], p_text),
         log_odds=significance.get("log_odds_ratio"),
         p_value=significance.get("p_value"),
@@ -286,7 +302,7 @@ def _energy_limit(given: Mapping[str, Any] | None) -> EnergyLimit | None:
     if given is None:
         return None
     low, high = given["energy_erg"]
-    return EnergyLimit(low, high, given["distance_mpc"], given["distance_std_mpc"])
+    return EnergyLimit(low, high, given["distance_mpc"], given["distance_std_mpc"], given["counts"])
 
 
 def _rows(singles: Sequence[Mapping[str, Any]], event_p_text: str) -> tuple[Row, ...]:

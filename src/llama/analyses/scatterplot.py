@@ -21,7 +21,7 @@ def scatterplot(report: Report, skymap: SkyMap, version: str) -> Any:
     ]
     focus = report.coincident[0].number if report.coincident else None
     caption = Caption(
-        title=shorten(report.event_id, 40),
+        title=title(report),
         time=readable_time(report.event_time),
         result=_result(report),
         version=f"llama {version}",
@@ -32,9 +32,15 @@ def scatterplot(report: Report, skymap: SkyMap, version: str) -> Any:
     return joint_skymap(skymap, marks, caption, focus)
 
 
+def title(report: Report) -> str:
+    """The event's name, and that it was taken back: a title may be all that is copied."""
+    return shorten(report.event_id, 40) + (" RETRACTED" if report.retracted else "")
+
+
 def warning(report: Report) -> str:
     """What nobody may overlook, in a few words; empty when there is nothing."""
     words = (
+        (report.retracted is not None, "RETRACTED"),
         (report.test, "TEST, not an observation"),
         (report.made_up, "SIMULATED NEUTRINOS"),
         (report.blinded, "BLINDED: scrambled RA"),
@@ -53,5 +59,4 @@ def readable_time(event_time: str) -> str:
 def _result(report: Report) -> str:
     count = capitalised(found(len(report.rows), report.covered_s))
     basis = f" ({report.background})" if report.background else ""
-    not_a_result = f"; no result, since {report.nothing_coincides}" if report.blinded else ""
-    return f"{count}; odds {format_odds(report.log_odds)}; p-value {report.p_text}{basis}{not_a_result}"
+    return f"{count}; odds {format_odds(report.log_odds)}; p-value {report.p_text}{basis}{report.caveat}"

@@ -8,12 +8,11 @@ from typing import Any
 
 from llama.analyses.parameters import in_words
 from llama.analyses.report import Report, Row
-from llama.analyses.scatterplot import readable_time, warning
+from llama.analyses.scatterplot import readable_time, title, warning
 from llama.analyses.sources import METHOD, localisation, neutrino_release
-from llama.analyses.tables import LIST_COLUMNS, SIGNIFICANCE_COLUMNS
-from llama.analyses.wording import capitalised, energy_range, format_odds, found, shorten
+from llama.analyses.tables import LIST_COLUMNS, SIGNIFICANCE_COLUMNS, voiding
+from llama.analyses.wording import capitalised, energy_range, format_odds, format_probability, found, shorten
 from llama.formats.pdf import typeset
-from llama.messengers.icecube.blinding import MEANING
 from llama.plots.skymap import HEADER, HEIGHT_IN, WIDTH_IN
 
 MAX_ROWS = 20
@@ -54,7 +53,7 @@ def page(
     """What the template shows, all of it text: the template only lays out."""
     shown = report.by_significance[:MAX_ROWS]
     return {
-        "title": shorten(report.event_id, 40),
+        "title": title(report),
         "time": readable_time(report.event_time),
         "warning": warning(report),
         "subtitle": _subtitle(report),
@@ -82,7 +81,7 @@ def _subtitle(report: Report) -> str:
 def _result(report: Report) -> list[tuple[str, str]]:
     return [
         *_significance(report),
-        ("odds", f"{format_odds(report.log_odds)} for a common source, against everything else"),
+        ("odds", f"{format_odds(report.log_odds)} for a common source, against everything else{report.caveat}"),
         ("neutrinos", capitalised(found(len(report.rows), report.covered_s))),
         ("coincident", _coincident(report)),
         ("direction", _direction(report)),
@@ -94,9 +93,8 @@ def _result(report: Report) -> list[tuple[str, str]]:
 def _significance(report: Report) -> list[tuple[str, str]]:
     if report.p_value is None:
         return [("p-value", f"none: {report.p_basis}")]
-    not_a_result = f"; no result, since {report.nothing_coincides}" if report.blinded else ""
-    pairs = [("p-value", f"{report.p_text}{_sigma(report)}, {report.p_basis}{not_a_result}")]
-    if report.false_alarms is not None:
+    pairs = [("p-value", f"{report.p_text}{_sigma(report)}, {report.p_basis}{report.caveat}")]
+    if report.false_alarms is not None and not report.void:
         pairs.append(("false alarms", str(report.false_alarms)))
     return pairs
 
@@ -126,8 +124,8 @@ def _p_astro(report: Report) -> str:
     """What the neutrinos change of the alert's own statement that the trigger is real."""
     if report.p_astro_before is None:
         return "the alert gives none"
-    before, after = _number(report.p_astro_before), _number(report.p_astro_after)
-    return f"probability that the trigger is real: {before} from the alert, {after} with the neutrinos"
+    before, after = format_probability(report.p_astro_before), format_probability(report.p_astro_after)
+    return f"probability that the trigger is real: {before} from the alert, {after} with the neutrinos{report.caveat}"
 
 
 def _limits(report: Report) -> list[tuple[str, str]]:
@@ -137,8 +135,8 @@ def _limits(report: Report) -> list[tuple[str, str]]:
     low, high = given["flux_sensitivity"]
     energies = energy_range(*given["sensitive_energy_range"])
     shown = [("sensitivity", f"E² F = {low:#.2g} to {high:#.2g} GeV cm⁻² over the 90 % region (E⁻², {energies})")]
-    if report.energy_limit is not None:
-        shown.append(("energy limit", f"{report.energy_limit} (isotropic, muon neutrinos, 2.3 events)"))
+    if (limit := report.energy_limit) is not None:
+        shown.append(("energy limit", f"{limit} (isotropic, muon neutrinos, {limit.counts:.1f} events)"))
     return shown
 
 
@@ -147,7 +145,7 @@ def _input(
 ) -> list[tuple[str, str]]:
     far = "not given" if report.far_hz is None else f"{report.far_hz:.2e} Hz"
     made_by = ", ".join(filter(None, (report.pipeline, "".join(report.instruments)))) or "not given"
-    classes = ", ".join(f"{name} {_number(value)}" for name, value in (classification or {}).items())
+    classes = ", ".join(f"{name} {format_probability(value)}" for name, value in (classification or {}).items())
     state = "complete" if report.complete else "NOT COMPLETE"
     why = f"; {report.coverage_why}" if report.coverage_why else ""
     sample = ", ".join(filter(None, (report.source, report.season))) or "not recorded"
@@ -187,7 +185,7 @@ def _table_note(report: Report) -> str:
         "reconstructed, of the muon. Odds: common source against everything else. p-value: part of the background "
         "events whose odds reach this neutrino's."
     )
-    return f"{MEANING} {note}" if report.blinded else note
+    return " ".join([*voiding(report), note])
 
 
 def _notes(report: Report) -> list[str]:
@@ -204,9 +202,3 @@ def _sources(report: Report) -> str:
         f"Method: {METHOD}.",
     )
     return " ".join(cited)
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "n/a"
-    return f"{value:.3f}" if value == 0 or 0.001 <= value <= 0.999 or value == 1 else f"{value:.3g}"

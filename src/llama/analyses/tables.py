@@ -85,7 +85,7 @@ def plain_list(neutrinos: NeutrinoList, event_id: str, gps_time: float, event_ti
     head = [
         f"IceCube neutrinos around {event_id} (t_gw = {event_time})",
         coverage(neutrinos.source, neutrinos.season, neutrinos.covered_s, neutrinos.complete, neutrinos.why),
-        *_warnings(any(row.kind == "blinded" for row in rows)),
+        *([MEANING] if any(row.kind == "blinded" for row in rows) else []),
     ]
     return _document(head, LIST_COLUMNS, rows, found(len(rows), neutrinos.covered_s), EXPLANATION)
 
@@ -95,9 +95,9 @@ def coincidence_list(report: Report) -> str:
     head = [
         f"IceCube neutrinos around {report.event_id} (t_gw = {report.event_time})",
         coverage(report.source, report.season, report.covered_s, report.complete, report.coverage_why),
-        f"Event: odds {format_odds(report.log_odds)}, p-value {report.p_text} ({report.p_basis})",
+        f"Event: odds {format_odds(report.log_odds)}, p-value {report.p_text} ({report.p_basis}){report.caveat}",
         *(["TEST EVENT: nothing here is an observation."] if report.test else []),
-        *_warnings(report.blinded),
+        *voiding(report),
     ]
     explanation = (*EXPLANATION, *SIGNIFICANCE_EXPLANATION)
     return _document(head, LIST_COLUMNS + SIGNIFICANCE_COLUMNS, report.rows, _found(report), explanation)
@@ -112,9 +112,10 @@ def latex_table(report: Report) -> str:
         rf"\multicolumn{{{len(columns)}}}{{c}}{{{escape_latex(_found(report))}}} \\"
     ]
     comments = [
-        f"{report.event_id}, t_gw = {report.event_time}; event p-value {report.p_text} ({report.p_basis})",
+        f"{report.event_id}, t_gw = {report.event_time}; event p-value {report.p_text} ({report.p_basis})"
+        f"{report.caveat}",
         *(["TEST EVENT"] if report.test else []),
-        *_warnings(report.blinded),
+        *voiding(report),
         *EXPLANATION,
         *SIGNIFICANCE_EXPLANATION,
     ]
@@ -137,6 +138,20 @@ def coverage(source: str, season: str | None, covered_s: float, complete: bool, 
     text = f"Data: {source or 'unknown source'}, season {season or 'none'}; {covered_s:.1f} s of 1000 s are good data"
     text += "" if complete else "; NOT COMPLETE"
     return f"{text} ({why})" if why else text
+
+
+def voiding(report: Report) -> list[str]:
+    """What makes the numbers no result, one sentence or two each."""
+    lines = [retraction(report)] if report.retracted else []
+    return [*lines, MEANING] if report.blinded else lines
+
+
+def retraction(report: Report) -> str:
+    """For an event that was taken back."""
+    return (
+        f"RETRACTED: the gravitational-wave alert {report.graceid} was taken back at {report.retracted}. What "
+        "follows is what was computed before; it has no astrophysical meaning."
+    )
 
 
 def escape_latex(text: str) -> str:
@@ -164,10 +179,6 @@ def _document(
 ) -> str:
     table = aligned(columns, rows) if rows else [f"{capitalised(count)}."]
     return "\n".join([*head, "", *table, "", *foot]) + "\n"
-
-
-def _warnings(blinded: bool) -> list[str]:
-    return [MEANING] if blinded else []
 
 
 def _latex_number(text: str) -> str:

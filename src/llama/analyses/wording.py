@@ -8,6 +8,7 @@ WINDOW_S = 500.0
 """Half of the search window around the gravitational-wave time, seconds."""
 
 NOT_AVAILABLE = "n/a"
+_LARGEST_LOG = 300.0 * math.log(10.0)
 _SECONDS_PER_YEAR = 31557600.0
 _FULLY_COVERED_S = 2.0 * WINDOW_S - 0.05
 
@@ -41,9 +42,14 @@ def round_p(p_value: float) -> float:
 
 
 def format_odds(log_odds: float | None) -> str:
-    """Odds from their natural logarithm as `1.23e-45`, also where no float reaches; `0` for None."""
+    """Odds from their natural logarithm as `1.23e-45`; `0` for None.
+
+    Beyond the range of a double a digit more says nothing: `<1e-300`, `>1e+300`.
+    """
     if log_odds is None:
         return "0"
+    if abs(log_odds) > _LARGEST_LOG:
+        return "<1e-300" if log_odds < 0 else ">1e+300"
     exponent = math.floor(log_odds / math.log(10.0))
     mantissa = math.exp(log_odds - exponent * math.log(10.0))
     if round(mantissa, 2) >= 10.0:
@@ -66,6 +72,15 @@ def _with_prefix(gev: float) -> str:
         if gev >= scale:
             return f"{float(f'{gev / scale:.2g}'):g} {unit}"
     return f"{float(f'{gev:.2g}'):g} GeV"
+
+
+def format_probability(value: float | None) -> str:
+    """Three decimals, or more digits where those would round to 0 or 1: `0.981`, `1.2e-06`, `0.99997`."""
+    if value is None:
+        return NOT_AVAILABLE
+    if 0.999 < value < 1:
+        return f"{value:.6f}".rstrip("0") if value < 0.9999995 else ">0.999999"
+    return f"{value:.3f}" if value == 0 or 0.001 <= value <= 0.999 or value == 1 else f"{value:.3g}"
 
 
 def counted(number: int, noun: str) -> str:

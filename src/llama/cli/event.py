@@ -157,10 +157,14 @@ def _refuse_unknown(event: Event, pipeline: Pipeline, files: list[str]) -> None:
 
 
 def _status(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+    from llama.analyses.results import result_lines
+
     found = _judged(event, pipeline)
     state = event.refresh()
     flags = " ".join(f"{name}={str(value).lower()}" for name, value in state.flags.as_dict().items())
-    print("\n".join([f"{event.id}  {event.path}", f"flags: {flags}", *header_lines(event, state)]), end="\n\n")
+    results = result_lines(event.path, found, state.flags.role)
+    head = [f"{event.id}  {event.path}", f"flags: {flags}", *header_lines(event, state), *results]
+    print("\n".join(head), end="\n\n")
     print("\n".join(status_lines(found, args.ascii)), end="\n\n")
     print("\n".join(graph_lines(pipeline, found, args.ascii)), end="\n\n")
     lines = [line for entry in telling(event.entries()) if (line := history_line(entry))]

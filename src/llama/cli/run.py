@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from llama.engine.processes import Processes
     from llama.engine.runner import Runner
     from llama.engine.selection import Downselection, Target
+    from llama.engine.state import State
+    from llama.engine.status import Status
     from llama.engine.store import SharedDigests
 
 PREFIX_CHARS = "-+"
@@ -130,26 +132,41 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
 
 
 def _conclude(events: list[Event], pipeline: Pipeline, shared: SharedDigests) -> bool:
-    """One line per event: how it stands, and the first reason why not more was made. Whether anything has failed."""
+    """How each event stands, and what its results say. Whether anything has failed."""
+    from llama.analyses.results import result_lines
     from llama.engine.errors import EventError
     from llama.engine.status import Kind, statuses
 
     failed = False
     for event in events:
         try:
-            found = statuses(pipeline, event.look(pipeline, shared), datetime.now(UTC))
+            state = event.look(pipeline, shared)
         except (EventError, OSError) as error:
             print(f"{event.id}: {error}")
             failed = True
             continue
-        made = [product for product in pipeline if pipeline.makes(product)]
-        open_ = [(p.filename, found[p.filename]) for p in made if found[p.filename].kind is not Kind.DONE]
-        order = (Kind.COOLING, Kind.HELD, Kind.WAITING, Kind.RUNNING, Kind.READY)
-        first = min(open_, key=lambda item: order.index(item[1].kind), default=None)
-        failed |= any(status.kind is Kind.COOLING for _, status in open_)
-        rest = f"; {first[0]} is {first[1].kind.value}: {first[1].why}" if first else ""
-        print(f"{event.id}: {len(made) - len(open_)} of {len(made)} products up to date{rest}")
+        found = statuses(pipeline, state, datetime.now(UTC))
+        failed |= any(found[p.filename].kind is Kind.COOLING for p in pipeline if pipeline.makes(p))
+        print(f"{event.id}: {_standing(pipeline, state, found)}")
+        print("".join(f"  {line}\n" for line in result_lines(event.path, found, state.flags.role)), end="")
     return failed
+
+
+def _standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str:
+    """How much is up to date, and the first reason why not all; for an event at rest, that it is."""
+    from llama.engine.status import Kind
+
+    made = [product.filename for product in pipeline if pipeline.makes(product)]
+    for holder, word in ((state.vetoes, "vetoed"), (state.locks, "locked")):
+        if None in holder or (word == "vetoed" and state.flags.vetoed):
+            there = sum(state.file(name).digest is not None for name in made)
+            why = f" ({holder[None]})" if holder.get(None) else ""
+            return f"{word}{why}, so nothing is made; {there} of {len(made)} products are there from before"
+    open_ = [(name, found[name]) for name in made if found[name].kind is not Kind.DONE]
+    order = (Kind.COOLING, Kind.HELD, Kind.WAITING, Kind.RUNNING, Kind.READY)
+    first = min(open_, key=lambda item: order.index(item[1].kind), default=None)
+    rest = f"; {first[0]} is {first[1].kind.value}: {first[1].why}" if first else ""
+    return f"{len(made) - len(open_)} of {len(made)} products up to date{rest}"
 
 
 def _find(where: Target, wanted: Downselection, pipeline: Pipeline, newest: int) -> list[Event]:

@@ -1,5 +1,6 @@
 """Start an event by hand: from a JSON alert or a VOEvent, with the sky map it carries or one of yours.
 
+A retraction starts none: it goes to the events that it takes back, whose results then say so.
 Without --flags it asks whether the event is real or a test; the answer decides what goes out to collaborators.
 An event that exists is left alone unless -c is given; what it held before is then kept as earlier versions.
 """
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from llama.engine.event import Event
     from llama.engine.flags import Flags
-    from llama.messengers.gw.start import Start
+    from llama.messengers.gw.start import Given, Start
 
 ANSWERS = {"real": "TRIGGERED_PUBLIC", "test": "TRIGGERED_TEST"}
 QUESTION = """\
@@ -55,7 +56,10 @@ def main(args: argparse.Namespace) -> int:
     if args.dry_run_flags:
         flags = _flags(args.flags, "")
         return 2 if flags is None else _show(flags)
-    start = _read(args)
+    given = _given(args)
+    if _taken_back(given, _rundir(args.rundir)):
+        return 0
+    start = _read(given)
     path = _rundir(args.rundir) / start.event_id
     _refuse_existing(path, clobber=args.clobber)
     flags = _flags(args.flags, start.role)
@@ -67,17 +71,45 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(args: argparse.Namespace) -> Start:
-    from llama.app import environment
-    from llama.messengers.gw.start import Given, start
-    from llama.ports import GRACEDB
+def _given(args: argparse.Namespace) -> Given:
+    from llama.messengers.gw.start import Given
 
-    given = Given(
+    return Given(
         alert=args.alert.read_bytes() if args.alert else None,
         voevent=args.voevent.read_bytes() if args.voevent else None,
         graceid=args.graceid,
         skymap=args.skymap,
     )
+
+
+def _taken_back(given: Given, run: Path) -> bool:
+    """Hand a retraction to the events here that it is about; False when it is none, or there is no such event."""
+    from llama.engine.making import utc_now
+    from llama.engine.run import Run
+    from llama.formats.errors import FormatError
+    from llama.messengers.gw.notice import parse
+    from llama.messengers.gw.retraction import retractions
+
+    try:
+        notice = parse(given.alert or given.voevent or b"")
+    except FormatError:  # whatever it is, it is no retraction
+        return False
+    events = [event for event in Run(run).events() if event.id.partition("-")[0] == notice.graceid]
+    if not notice.is_retraction or not events:
+        return False
+    for event in events:
+        event.receive(notice.files, why="by hand", now=utc_now())
+        print("\n".join(f"{event.id}: {line}" for line in retractions(event.path)))
+        print(f"next: llama run -o {event.path}    make its results say so")
+        print(f"      llama event {event.path} veto --why retracted    make nothing more of it")
+    return True
+
+
+def _read(given: Given) -> Start:
+    from llama.app import environment
+    from llama.messengers.gw.start import start
+    from llama.ports import GRACEDB
+
     return start(given, lambda: environment().service(GRACEDB))
 
 

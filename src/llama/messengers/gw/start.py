@@ -114,8 +114,9 @@ def _agree(graceid: str | None, alerts: list[Alert]) -> None:
     for alert in alerts:
         if alert.is_retraction:
             raise StartError(
-                f"this is a retraction of {alert.graceid}, from which no event is made; "
-                f"to stop work on the event: llama event {alert.graceid} veto --why retracted"
+                f"this is a retraction of {alert.graceid}, from which no event is made, and there is no event here "
+                f"that it takes back (-d says where to look); to stop work on one: "
+                f"llama event {alert.graceid} veto --why retracted"
             )
     named = {alert.graceid for alert in alerts} | ({graceid} if graceid else set())
     if len(named) > 1:

@@ -1,0 +1,86 @@
+"""What `llama run` and `llama event` say of a result, and of one that is none."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typed import EVENT_ID, fresh_event, typed
+
+TEXTS = ("icecube_neutrino_list_coinc.txt", "IceCubeNeutrinoList.tex", "gcn_circular_draft.txt")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The event of the demo, all made; what `llama run` said is beside it."""
+    home = tmp_path_factory.mktemp("told")
+    event = fresh_event(home / "current_run", home)
+    (home / "said").write_text(typed("run", "-o", event, home=home))
+    return event
+
+
+def copy_of(made: Path, home: Path) -> Path:
+    return Path(shutil.copytree(made, home / "current_run" / EVENT_ID, copy_function=shutil.copy2))
+
+
+def test_run_and_event_say_odds_p_value_p_astro_and_the_most_significant_neutrino(made: Path) -> None:
+    said = (made.parent.parent / "said").read_text()
+    result = json.loads((made / "significance_opa_lvc-i3.json").read_text())
+    for text in (said, typed("event", made, home=made.parent.parent)):
+        first, second, third = text[text.index("TEST\n") :].splitlines()[1:4]
+        assert first.strip().startswith("opa: odds ") and f"p-value {result['p_value']:.2g}" in first
+        assert "background events" in first and "p_astro" in first
+        assert second.strip().startswith("most significant of 4: neutrino ")
+        assert third.strip().startswith("subthreshold: odds ")
+
+
+def test_a_result_changed_by_hand_is_told_as_not_up_to_date(made: Path, tmp_path: Path) -> None:
+    event = copy_of(made, tmp_path)
+    (event / "significance_opa_lvc-i3.json").write_text("{}")
+    said = typed("event", event, home=tmp_path)
+    assert "significance_opa_lvc-i3.json is held: edited by hand" in said
+    assert "significance_opa_lvc-i3.json cannot be read as a result" in said
+
+
+def test_a_vetoed_event_is_told_as_that(made: Path, tmp_path: Path) -> None:
+    event = copy_of(made, tmp_path)
+    typed("event", event, "veto", "--why", "no good", home=tmp_path)
+    assert "vetoed (no good), so nothing is made; 18 of 18 products are there" in typed(
+        "run", "-o", event, home=tmp_path
+    )
+
+
+def test_a_retraction_is_in_all_that_people_and_programs_read(made: Path, data: Path, tmp_path: Path) -> None:
+    event = copy_of(made, tmp_path)
+    record = json.loads((data / "notices/igwn_json/igwn_gwalert_retraction.json").read_bytes())
+    notice = tmp_path / "retraction.json"
+    notice.write_text(json.dumps(record | {"superevent_id": EVENT_ID}))
+    assert f"takes {EVENT_ID} back" in typed("skymap_info", "--alert", notice, home=tmp_path)
+    before = {name: (event / name).read_bytes() for name in ("scatterplot_lvc-i3.png", "summary_lvc-I3.pdf")}
+    said = typed("run", "-o", event, home=tmp_path)
+    assert "RETRACTED" in said
+    assert "RETRACTED" in typed("event", event, home=tmp_path)
+    for name in TEXTS:
+        assert "RETRACTED" in (event / name).read_text(), name
+    draft = (event / "gcn_circular_draft.txt").read_text()
+    assert "SUBJECT: TEST - LIGO/Virgo/KAGRA MS120130a: RETRACTED" in draft
+    assert "p-value of" not in draft
+    for name in ("significance_opa_lvc-i3.json", "significance_subthreshold_lvc-i3.json"):
+        assert json.loads((event / name).read_text())["retracted"].startswith(record["time_created"][:10])
+    gcn = json.loads((event / "lvk_nu_track_search.json").read_text())
+    assert (gcn["alert_type"], gcn["pval_bayesian"], gcn["coincident_events"]) == ("retraction", None, [])
+    assert "RETRACTED" in gcn["additional_info"]
+    for name, bytes_before in before.items():
+        assert (event / name).read_bytes() != bytes_before, name
+    assert b"RETRACTED" in (event / "skymap_lvc-i3.multiorder.fits").read_bytes()
+
+
+def test_a_blinded_result_says_that_it_is_no_measurement(made: Path, tmp_path: Path) -> None:
+    event = copy_of(made, tmp_path)
+    typed("flags", event, "--flags", "blinded_neutrinos=true", home=tmp_path)
+    said = typed("run", "-o", event, home=tmp_path)
+    assert "BLINDED (right ascensions are scrambled, no measurement)" in said
+    for name in TEXTS[:2]:
+        assert "NOT A MEASUREMENT, since right ascensions are scrambled" in (event / name).read_text(), name
