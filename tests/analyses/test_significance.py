@@ -127,14 +127,14 @@ def test_limits_are_those_of_both_places_where_the_source_may_be() -> None:
     """Two cells hold 53 and 47 %: the region of 90 % needs both."""
     cells = healpy.ang2pix(8, [10.0, 10.0], [19.0, -48.0], nest=True, lonlat=True)
     skymap = from_cells(np.array([3, 3]), cells, np.array([0.526, 0.474]) * 12 * 4**3 / (4 * np.pi))
-    low, high = sensitivity(skymap, SEASON)["flux_sensitivity"]
+    low, high = sensitivity(skymap, SEASON, 1.0)["flux_sensitivity"]
     north, south = (flux_sensitivity(SEASON, np.array([dec]))[0] for dec in sorted(centres(skymap)[1])[::-1])
     assert sorted((north, south)) == [low, high]
     assert south > 2 * north
 
 
 def test_limits_on_the_energy_span_the_90_percent_region() -> None:
-    limit = found()["isotropic_energy_limit_range"]
+    limit = found(neutrinos=neutrino_list())["isotropic_energy_limit_range"]
     dec = centres(SKYMAP)[1][credible_region(SKYMAP, 0.9)]
     expected = energy_limit_erg(SEASON, dec, 100.0)
     assert limit["energy_erg"] == pytest.approx([expected.min(), expected.max()])

@@ -184,8 +184,8 @@ def _sensitivity(report: Report) -> list[str]:
     low, high = given["flux_sensitivity"]
     energies = energy_range(*given["sensitive_energy_range"])
     energy = (
-        f" At the distance of the sky map, {report.energy_limit.counts:.1f} events correspond to an isotropic energy in muon neutrinos of "
-        f"{report.energy_limit}."
+        f" At the distance of the sky map, {report.energy_limit.counts:.1f} events correspond to an isotropic energy "
+        f"in muon neutrinos of {report.energy_limit}."
         if report.energy_limit is not None
         else ""
     )

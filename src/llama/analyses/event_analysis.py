@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from llama.analyses.limits import energy_limit, sensitivity
+from llama.analyses.limits import coincident, livetime_fraction, sensitivity, upper_limits
 from llama.analyses.pvalues import STATISTICS, AlertClass, conditions, event_p_value, finite_odds, table_kind
 from llama.engine.errors import NotYet
 from llama.messengers.gw.record import SkymapInfo
@@ -105,6 +105,7 @@ def event_result(analysis: Analysis, search_type: str, background: TableChoice) 
     info, result, chosen = analysis.given.info, analysis.result, analysis.chosen
     statistic = STATISTICS[search_type](result)
     ratio = odds_and_weights(statistic)
+    found = event_p_value(background, statistic.log_b - result.log_complement, AlertClass.of(info, chosen.record))
     return {
         "search_type": search_type,
         "headline": search_type == headline_type(info.significant),
@@ -114,15 +115,14 @@ def event_result(analysis: Analysis, search_type: str, background: TableChoice) 
         "event_time": info.event_time,
         "gps_time": info.gps_time,
         **ratio,
-        **event_p_value(background, statistic.log_b - result.log_complement, AlertClass.of(info, chosen.record)),
+        **found,
         "p_astro": {"before": result.p_astro_before, "after": result.p_astro_after},
         "population": analysis.population,
         "search": {"name": chosen.search.name, "why": chosen.why},
         "distance_mode": result.mode,
         "notes": [*analysis.uncovered, *result.notes],
         "most_probable_direction": _direction(result, analysis.arrays),
-        "neutrino_flux_sensitivity_range": sensitivity(analysis.given.skymap, analysis.season),
-        **energy_limit(analysis.given.skymap, analysis.season),
+        **_limits(analysis, found["p_value"], background),
         "inputs": _inputs(analysis),
     }
 
@@ -138,14 +138,34 @@ def headline_type(significant: bool | None) -> str:
 def single(analysis: Analysis, i: int, background: TableChoice) -> dict[str, Any]:
     """What is said of neutrino i: its own odds, and their p-value."""
     row, result = analysis.given.neutrinos.neutrinos[i], analysis.result
-    table, if_real = background.table, float(result.log_b_apart[i]) - result.log_complement
     return {
         **observed(row, analysis.given.info.gps_time),
         **odds(float(result.log_odds[i])),
-        "p_value": None if table is None else p_value(table.statistics, finite_odds(if_real)).p,
+        "p_value": _own_p_value(analysis, i, background),
         "log_b": finite(float(result.log_b[i])),
         "log_lambda": finite(float(result.log_lambda[i])),
         "log_weights": _log_weights(result.weights, i),
+    }
+
+
+def _own_p_value(analysis: Analysis, i: int, background: TableChoice) -> float | None:
+    """Of neutrino i by itself, at p_astro 1 as the background is; None without a table."""
+    if background.table is None:
+        return None
+    if_real = float(analysis.result.log_b_apart[i]) - analysis.result.log_complement
+    return p_value(background.table.statistics, finite_odds(if_real)).p
+
+
+def _limits(analysis: Analysis, event_p: float | None, background: TableChoice) -> dict[str, Any]:
+    """What could have been seen in the livetime that there was, and limits for the neutrinos that were."""
+    given, log_odds = analysis.given, analysis.result.log_odds
+    first, last = (given.info.gps_time + reach for reach in search_window_s(analysis.chosen.search))
+    livetime = livetime_fraction(given.neutrinos, first, last)
+    own = [_own_p_value(analysis, i, background) for i in range(len(analysis.arrays))]
+    seen = coincident(given.neutrinos, event_p, own, [float(log) for log in log_odds])
+    return {
+        "neutrino_flux_sensitivity_range": sensitivity(given.skymap, analysis.season, livetime),
+        **upper_limits(given.skymap, analysis.season, livetime, seen),
     }
 
 
