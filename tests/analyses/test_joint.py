@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.cli.typed import loads, typed
+from tests.cli.typed import fresh_event, loads, typed
+from tests.test_file_guide import documented, keys
+
+from llama.ports import Burst
+from llama.science.times import utc_from_gps
 
 GW170817 = "G298048"
 
@@ -97,3 +103,47 @@ def test_a_transient_added_by_hand(tmp_path):
     assert result["messengers"] == ["gw", "icecube", "ztf"]
     assert [one["name"] for one in result["candidates"]] == ["ZTF12x"]
     assert gw["event_id"] == result["event_id"]
+
+
+OBSERVED = {"i3event", "dt", "ra", "dec", "sigma", "energy", "type"}
+
+
+def undocumented(result: dict[str, Any]) -> set[str]:
+    """Keys that neither the guide's section on these files names nor that on the file they are like."""
+    told = documented("significance_joint_….json") | documented("significance_opa_lvc-i3.json")
+    groups = ("sets[].candidates.", "inputs.companion_parameters.")
+    seen = {f"sets[].with_neutrino[].{name}" for name in OBSERVED}
+    return {key for key in keys(result) if key not in told | seen and not key.startswith(groups)}
+
+
+def burst(gps: float) -> dict[str, Any]:
+    """One of unknown place, which may be anywhere."""
+    return asdict(Burst(trigger_id="1", name="GRB120130A", utc=utc_from_gps(gps), gps=gps, notice_type="alert"))
+
+
+def test_joint_files_are_as_the_guide_says(data, tmp_path, catalogue):
+    """The demonstration's merger and neutrinos, and a burst 2 s after; with and without the neutrinos."""
+    pipeline = "GW_NEUTRINO_GRB"
+    event = fresh_event(tmp_path / "run", tmp_path)
+    typed("run", "-o", "-p", pipeline, event, home=tmp_path, **catalogue)
+    bursts = loads(event / "fermi_grbs.json")
+    bursts["bursts"] = [burst(loads(event / "skymap_info.json")["gps_time"] + 2.0)]
+    (event / "fermi_grbs.json").write_text(json.dumps(bursts))
+    typed("event", event, "adopt", "fermi_grbs.json", "--why", "a test", "-p", pipeline, home=tmp_path)
+    typed("run", "-o", "-p", pipeline, event, home=tmp_path, **catalogue)
+    made = sorted(event.glob("significance_joint_*.json"))
+    assert len(made) == 2
+    for result in map(loads, made):
+        assert undocumented(result) == set()
+        missing = (
+            "p_value",
+            "significance_sigma",
+            "far_joint_hz",
+            "far_joint",
+            "p_value_table",
+            "p_value_odds_ratio",
+        )
+        assert [result[name] for name in missing] == [None] * len(missing)
+        assert (result["p_value_text"], len(result["sets"])) == ("n/a", 1)
+        assert "no background tables" in result["p_value_reason"]
+        assert ("icecube" in result["messengers"]) == (result["inputs"]["neutrino_list"] is not None)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
 
-from llama.analyses.event_analysis import astrophysical, finite, observed, odds, odds_and_weights
+from llama.analyses.event_analysis import (
+    astrophysical,
+    finite,
+    neutrino_inputs,
+    observed,
+    odds,
+    odds_and_weights,
+    uncovered_window,
+)
+from llama.analyses.pvalues import no_p_value
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList
@@ -20,6 +28,7 @@ from llama.science.response import IceCubeTables, SeasonTable
 from llama.science.search import Search, as_parameters
 from llama.science.searches import Searches
 from llama.science.skymap import SkyMap
+from llama.science.window import search_window_s
 
 SEARCH_TYPE = "joint"
 _NO_TABLE = "there are no background tables for searches with messengers besides neutrinos"
@@ -45,7 +54,6 @@ def company_significance(
     heard = _heard(neutrinos, tables, chosen.search)
     trigger = GWTrigger(info.gps_time, None, astrophysical(p_astro), info.instruments)
     result = company(skymap, trigger, heard, chosen.search, listenings)
-    deaf = neutrinos is not None and heard is None
     return {
         "search_type": SEARCH_TYPE,
         "retracted": retracted,
@@ -55,14 +63,12 @@ def company_significance(
         "event_time": info.event_time,
         "gps_time": info.gps_time,
         **odds_and_weights(result.event),
-        "p_value": None,
-        "p_value_text": "n/a",
-        "p_value_reason": _NO_TABLE,
+        **no_p_value(_NO_TABLE),
         "p_astro": {"before": result.p_astro_before, "after": result.p_astro_after},
         "population": population,
         "search": {"name": chosen.search.name, "why": chosen.why},
         "distance_mode": result.mode,
-        "notes": [*([f"no neutrino data: {neutrinos.why}"] if deaf and neutrinos else []), *result.notes],
+        "notes": [*_coverage(neutrinos, chosen.search, info), *result.notes],
         "candidates": [_candidate(listening, i, info) for listening in listenings for i in range(_count(listening))],
         "sets": [_set(one, info, neutrinos if heard else None) for one in result.sets],
         "without_candidates": _two(result),
@@ -78,6 +84,18 @@ def _heard(
         return None
     band = search.energy_min_gev, search.energy_max_gev
     return kernel_arrays(neutrinos, band), tables.season(neutrinos.season)
+
+
+def _coverage(neutrinos: NeutrinoList | None, search: Search, info: SkymapInfo) -> tuple[str, ...]:
+    """A note when neutrinos were asked for and are not known for all of the window.
+
+    ValueError when the list and the search have no time in common.
+    """
+    if neutrinos is None:
+        return ()
+    if neutrinos.season is None:
+        return (f"no neutrino data: {neutrinos.why}",)
+    return uncovered_window(search_window_s(search), info, neutrinos)
 
 
 def _count(listening: Listening) -> int:
@@ -129,7 +147,7 @@ def _inputs(
 ) -> dict[str, Any]:
     return {
         "gw_skymap_info": msgspec.to_builtins(info),
-        "neutrino_info": None if neutrinos is None else [asdict(row) for row in neutrinos.neutrinos],
+        **neutrino_inputs(neutrinos),
         "search_parameters": as_parameters(search, None if season is None else season.rate_hz),
         "companion_parameters": {one.messenger: dict(one.parameters) for one in listenings},
     }

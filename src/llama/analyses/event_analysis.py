@@ -93,7 +93,7 @@ def analyse(given: Inputs) -> Analysis:
     population = most_likely_population(given.p_astro, info.group)
     chosen = given.searches.choose(population)
     search = chosen.search
-    uncovered = _uncovered(search_window_s(search), info, neutrinos)
+    uncovered = uncovered_window(search_window_s(search), info, neutrinos)
     arrays = kernel_arrays(neutrinos, (search.energy_min_gev, search.energy_max_gev))
     trigger = GWTrigger(info.gps_time, None, astrophysical(given.p_astro), info.instruments)
     result = coincidence(given.skymap, trigger, arrays, season, search)
@@ -213,17 +213,25 @@ def observed(row: NeutrinoRow, gps_time: float) -> dict[str, Any]:
 
 
 def _inputs(analysis: Analysis) -> dict[str, Any]:
-    neutrinos = analysis.given.neutrinos
-    coverage = ("complete", "covered_s", "season", "source", "why")
     return {
         "gw_skymap_info": msgspec.to_builtins(analysis.given.info),
-        "neutrino_info": [asdict(row) for row in neutrinos.neutrinos],
-        "neutrino_list": {name: getattr(neutrinos, name) for name in coverage},
+        **neutrino_inputs(analysis.given.neutrinos),
         "search_parameters": as_parameters(analysis.chosen.search, analysis.season.rate_hz),
     }
 
 
-def _uncovered(window_s: tuple[float, float], info: SkymapInfo, neutrinos: NeutrinoList) -> tuple[str, ...]:
+def neutrino_inputs(neutrinos: NeutrinoList | None) -> dict[str, Any]:
+    """The neutrinos and what their list covers; null where IceCube was not asked."""
+    if neutrinos is None:
+        return {"neutrino_info": None, "neutrino_list": None}
+    coverage = ("complete", "covered_s", "season", "source", "why")
+    return {
+        "neutrino_info": [asdict(row) for row in neutrinos.neutrinos],
+        "neutrino_list": {name: getattr(neutrinos, name) for name in coverage},
+    }
+
+
+def uncovered_window(window_s: tuple[float, float], info: SkymapInfo, neutrinos: NeutrinoList) -> tuple[str, ...]:
     """A note when the list does not reach as far as the search looks; ValueError when they have no time in common."""
     first, last = (info.gps_time + reach for reach in window_s)
     windows = (

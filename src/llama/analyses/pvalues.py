@@ -86,16 +86,7 @@ def event_p_value(choice: TableChoice, log_odds_if_real: float, alerts: AlertCla
     lower and an upper limit, and `far_joint` says so and with what confidence.
     """
     if choice.table is None:
-        return {
-            "p_value": None,
-            "p_value_text": "n/a",
-            "p_value_reason": choice.reason,
-            "p_value_odds_ratio": None,
-            "p_value_table": None,
-            "significance_sigma": None,
-            "far_joint_hz": None,
-            "far_joint": None,
-        }
+        return no_p_value(choice.reason)
     odds = finite_odds(log_odds_if_real)
     found = p_value(choice.table.statistics, odds)
     limit = found.p == 0
@@ -116,6 +107,12 @@ def event_p_value(choice: TableChoice, log_odds_if_real: float, alerts: AlertCla
             "confidence": CONFIDENCE if limit else None,
         },
     }
+
+
+def no_p_value(reason: str) -> dict[str, Any]:
+    """The keys of a p-value, all null, and why there is none."""
+    nothing = ("p_value_odds_ratio", "p_value_table", "significance_sigma", "far_joint_hz", "far_joint")
+    return {"p_value": None, "p_value_text": "n/a", "p_value_reason": reason, **dict.fromkeys(nothing)}
 
 
 def finite_odds(log_odds: float) -> float:
