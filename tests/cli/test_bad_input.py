@@ -237,17 +237,27 @@ def test_what_the_search_cannot_use_is_named(home: Path, made: Path, tmp_path: P
         assert message.format(i3event) in line
 
 
-def test_adopted_lists_that_cannot_be_change_no_number(home: Path, made: Path, tmp_path: Path) -> None:
-    """Each is refused by name; what was made before stays."""
-    for name, (change, _) in LISTS.items():
-        edit(copied(made, tmp_path, name), change, home)
-    said = typed("run", "-o", f"{tmp_path}/", "-f", "SIGNIFICANCE", home=home, status=1)
-    for name, (_, message) in LISTS.items():
-        line = next(line for line in said.splitlines() if f" {name}: {RESULT} failed" in line)
-        assert f"{LIST} cannot be read: " in line
-        assert message in line
-        assert (tmp_path / name / RESULT).read_bytes() == (made / RESULT).read_bytes()
-    assert "✗ cooling  " + RESULT in typed("event", tmp_path / "energy", home=home)
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_that_cannot_be_is_not_adopted(home: Path, made: Path, tmp_path: Path, name: str) -> None:
+    """It is refused by name, and what was made before stays."""
+    event = copied(made, tmp_path, name)
+    change, message = LISTS[name]
+    found = json.loads((event / LIST).read_bytes())
+    change(found)
+    (event / LIST).write_text(json.dumps(found))
+    said = typed("event", event, "adopt", LIST, home=home, status=1)
+    assert f"{LIST} cannot be read: " in said
+    assert message in said
+    assert "Nothing was recorded" in said
+    assert journal(event) == journal(made)
+
+
+def test_a_search_that_fails_on_its_list_is_told_as_cooling(home: Path, made: Path, tmp_path: Path) -> None:
+    event = copied(made, tmp_path)
+    edit(event, lambda found: found.update(season="IC99"), home)
+    typed("run", "-o", event, "-f", "SIGNIFICANCE", home=home, status=1)
+    assert "✗ cooling  " + RESULT in typed("event", event, home=home)
+    assert (event / RESULT).read_bytes() == (made / RESULT).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -427,7 +437,11 @@ def test_a_locale_without_unicode(home: Path, made: Path, tmp_path: Path) -> Non
         (["event", "veto", "{made}"], "the event comes first: llama event {made} veto"),
         (["event", "{made}", "get", "P_ASTRO", "--into", "{made}"], "is the event's own folder; say where"),
         (["event", "{made}", "frob"], "no action 'frob'"),
-        (["event", "{made}", "adopt", "../../x"], "it must not be empty, start with a dot or hold a slash"),
+        (["event", "{made}", "adopt", "../../x"], "no product of any pipeline is called '../../x'"),
+        (["event", "{made}", "adopt", "notes.txt"], "no product of any pipeline is called 'notes.txt'"),
+        (["event", "{made}", "adopt", "icecube_neutrino_lst.json"], "did you mean icecube_neutrino_list.json"),
+        (["event", "{made}", "adopt", "fermi_grbs.json"], "there is no file fermi_grbs.json in {made} to adopt"),
+        (["event", "{made}", "remake", "SIGNIFICANCE_GRBB"], "did you mean SIGNIFICANCE_GRB"),
         (["event", "{made}", "remake", "igwn_alert.json"], "comes from outside and cannot be made again"),
         (["flags", "{made}", "--flags", "role=martian"], "it must be 'test' or 'observation'"),
         (["run", "-o", "{made}", "-f", "NOPE"], "no product 'NOPE'"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from toybench import HERE, Bench
-from toys import BOTH, COUNT, SOURCE, UPPER
+from toys import BOTH, COUNT, SOURCE, TEXT, UPPER
 
 from llama.engine import care
 from llama.engine.claim import Owner, process_start
@@ -149,7 +149,7 @@ def test_what_people_do_while_a_step_runs_wins(bench: Bench, meanwhile: str) -> 
         bench.receive(upper="GIVEN")
     elif meanwhile == "adopt":
         bench.edit(UPPER, "GIVEN")
-        bench.event.adopt("upper.txt", why="", now=bench.now)
+        bench.event.adopt("upper.txt", TEXT, why="", now=bench.now)
     else:
         getattr(bench.event, meanwhile)("upper.txt", why="", now=bench.now)
     assert not bench.maker.make(bench.event, UPPER, claim, now=bench.now)

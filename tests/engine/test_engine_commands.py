@@ -93,6 +93,30 @@ def test_adopt_remake_versions_get_check_and_repair(event: Event, capsys: Captur
     assert "say which file" in capsys.readouterr().err
 
 
+def test_products_of_every_pipeline_can_be_named(event: Event, capsys: Capture) -> None:
+    assert main(["event", "remake", "SIGNIFICANCE_GRB"]) == 0
+    assert "significance_joint_lvc-fermi.json: asked for, but waiting: for " in capsys.readouterr().out
+    for name in ("ztf_trigger_list.json", "FERMI_GRBS", "SIGNIFICANCE_O2"):
+        assert main(["event", "veto", name]) == 0
+    (event.path / "fermi_grbs.json").write_text("{}")
+    assert main(["event", "adopt", "FERMI_GRBS"]) == 1
+    assert "fermi_grbs.json cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--why=a reason", "veto", "NEUTRINOS"],
+        ["veto", "--why=a reason", "NEUTRINOS"],
+        [".", "--why", "a reason", "veto", "NEUTRINOS"],
+        ["veto", "-p", "O2", "NEUTRINOS", "--why=a reason"],
+    ],
+)
+def test_options_may_stand_anywhere(event: Event, words: list[str]) -> None:
+    assert main(["event", *words]) == 0
+    assert event.refresh().vetoes == {"icecube_neutrino_list.json": "a reason"}
+
+
 def test_a_misspelt_name_is_not_vetoed_in_silence(event: Event, capsys: Capture) -> None:
     for action in ("veto", "unveto", "lock", "unlock"):
         assert main(["event", action, "NEUTRINO"]) == 1

@@ -95,7 +95,7 @@ class AnEvent(RuleBasedStateMachine):
     @rule(file=FILES)
     def adopt(self, file) -> None:  # type: ignore[no-untyped-def]
         if self.path(file.filename).exists():
-            self.bench.event.adopt(file.filename, why="", now=self.bench.now)
+            self.bench.event.adopt(file.filename, file.codec, why="", now=self.bench.now)
             self.by_hand.pop(file.filename, None)
 
     @rule(product=PRODUCTS)

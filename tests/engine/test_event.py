@@ -45,7 +45,7 @@ def test_names_that_leave_the_folder_are_refused(bench: Bench, name: str) -> Non
     with pytest.raises(EventError, match="slash"):
         bench.event.receive({name: b""}, why="", now=bench.now)
     with pytest.raises(EventError):
-        bench.event.adopt(name, why="", now=bench.now)
+        bench.event.adopt(name, TEXT, why="", now=bench.now)
 
 
 def test_receiving_twice_is_no_news(bench: Bench) -> None:
@@ -72,8 +72,8 @@ def test_a_locked_file_is_not_replaced(bench: Bench) -> None:
 
 def test_adopting_what_is_not_there_or_unchanged(bench: Bench) -> None:
     with pytest.raises(EventError, match="no file"):
-        bench.event.adopt("upper.txt", why="", now=bench.now)
-    assert not bench.event.adopt("source.txt", why="", now=bench.now)
+        bench.event.adopt("upper.txt", TEXT, why="", now=bench.now)
+    assert not bench.event.adopt("source.txt", TEXT, why="", now=bench.now)
 
 
 def test_what_comes_from_outside_cannot_be_remade(bench: Bench) -> None:

@@ -285,7 +285,7 @@ def test_an_edit_by_hand_is_held_until_adopted(bench: Bench) -> None:
     assert bench.status(UPPER).kind is Kind.HELD
     assert "llama event adopt" in bench.status(UPPER).why
     assert bench.status(BOTH).why == "for upper.txt, which was changed by hand"
-    assert bench.event.adopt("upper.txt", why="better", now=bench.now)
+    assert bench.event.adopt("upper.txt", TEXT, why="better", now=bench.now)
     bench.make(COUNT, BOTH)
     assert bench.read(BOTH) == "EDITED: 6 letters"
     bench.receive(source="changed")
@@ -305,7 +305,7 @@ def test_a_file_put_there_by_hand_waits_to_be_adopted(bench: Bench) -> None:
     bench.edit(UPPER, "BY HAND")
     assert bench.status(UPPER).kind is Kind.HELD
     assert "put there by hand" in bench.status(UPPER).why
-    bench.event.adopt("upper.txt", why="", now=bench.now)
+    bench.event.adopt("upper.txt", TEXT, why="", now=bench.now)
     bench.make(COUNT)
     assert bench.read(COUNT) == "7 letters"
 

@@ -23,24 +23,21 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llama.cli.arguments import count
+from llama.cli.event_text import graph_lines, header_lines, history_line, status_lines, telling
 
 if TYPE_CHECKING:
     from llama.engine.event import Event
-    from llama.engine.journal import Item
     from llama.engine.pipeline import Pipeline
-    from llama.engine.state import State
+    from llama.engine.product import Product
     from llama.engine.status import Status
 
 _RECENT = 12
-_MARKS = {"done": "✓", "ready": "▶", "waiting": "…", "running": "⟳", "cooling": "✗", "held": "■"}
-_UNTIL = {"done": "due again", "waiting": "looks again", "cooling": "tries again", "running": "gives up"}
-_PLAIN = {"done": "+", "ready": ">", "waiting": ".", "running": "*", "cooling": "x", "held": "#"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,12 +131,26 @@ def _event(word: str) -> Event:
     return Event.open(found[0].path)
 
 
+def _pipelines(first: Pipeline) -> list[Pipeline]:
+    """Every pipeline, the one judged by first: an event may hold products of several."""
+    from llama import app
+
+    return [first, *(other for other in app.pipelines().values() if other.name != first.name)]
+
+
+def _product(name: str, pipeline: Pipeline) -> tuple[Pipeline, Product[Any]]:
+    """The product of that name, and a pipeline that has it; PipelineError names those that are spelt like it."""
+    from llama.engine.pipeline import find_among
+
+    return find_among(_pipelines(pipeline), name)
+
+
 def _filename(name: str, pipeline: Pipeline) -> str:
     """The file that a name of a product means; any other name is a file's own."""
     from llama.engine.errors import PipelineError
 
     try:
-        return pipeline.find(name).filename
+        return _product(name, pipeline)[1].filename
     except PipelineError:
         return name
 
@@ -148,7 +159,7 @@ def _refuse_unknown(event: Event, pipeline: Pipeline, files: list[str]) -> None:
     """A veto or lock of a misspelt name would hold nothing, and nobody would notice."""
     from llama.engine.errors import EventError
 
-    known = {*pipeline.by_filename, *event.refresh().files}
+    known = {name for one in _pipelines(pipeline) for name in one.by_filename} | event.refresh().files.keys()
     if unknown := [name for name in files if name not in known]:
         raise EventError(f"{event.id} has no file or product {unknown[0]!r}; `llama event` lists them")
 
@@ -223,87 +234,6 @@ def _judged(event: Event, pipeline: Pipeline) -> dict[str, Status]:
     return statuses(pipeline, state, datetime.now(UTC))
 
 
-def header_lines(event: Event, state: State) -> list[str]:
-    """What holds for the event as a whole: taken back, vetoed, locked."""
-    from llama.messengers.gw.retraction import retractions
-
-    lines = retractions(event.path)
-    vetoed = state.flags.vetoed or None in state.vetoes
-    if any(line.startswith("RETRACTED") for line in lines) and not vetoed:
-        lines.append(f"work on it goes on; to stop it: llama event {event.path} veto --why retracted")
-    if vetoed:
-        why = state.vetoes.get(None) or "no reason given"
-        lines.append(f"VETOED: {why}; nothing more is made until `llama event {event.path} unveto`")
-    if None in state.locks:
-        why = state.locks[None] or "no reason given"
-        lines.append(f"LOCKED: {why}; all stays as it is until `llama event {event.path} unlock`")
-    return lines
-
-
-def status_lines(found: dict[str, Status], ascii_only: bool) -> list[str]:
-    """One line per product: mark, kind, file, why, until when."""
-    marks = _PLAIN if ascii_only else _MARKS
-    width = max(map(len, found), default=0)
-    return [
-        f"{marks[status.kind]} {status.kind:<8} {filename:<{width}}  {status.why}"
-        + (f" ({_UNTIL[status.kind]} {status.until:%Y-%m-%d %H:%M:%S}Z)" if status.until else "")
-        for filename, status in found.items()
-    ]
-
-
-def graph_lines(pipeline: Pipeline, found: dict[str, Status], ascii_only: bool) -> list[str]:
-    """The graph as a tree from what comes from outside; a file met again is not unfolded again."""
-    marks = _PLAIN if ascii_only else _MARKS
-    tee, end, bar, again = ("|- ", "`- ", "|  ", " ^") if ascii_only else ("├─ ", "└─ ", "│  ", " ↑")
-    children: dict[str, list[str]] = {product.filename: [] for product in pipeline}
-    for product in pipeline:
-        for name in dict.fromkeys(item.product.filename for item in product.all_inputs):
-            children[name].append(product.filename)
-    seen: set[str] = set()
-
-    def lines(name: str, head: str, body: str) -> Iterable[str]:
-        known = name in seen and bool(children[name])
-        seen.add(name)
-        yield f"{head}{marks[found[name].kind]} {name}{again if known else ''}"
-        for place, child in enumerate([] if known else children[name], 1):
-            last = place == len(children[name])
-            yield from lines(child, body + (end if last else tee), body + ("   " if last else bar))
-
-    roots = [product.filename for product in pipeline if not product.all_inputs]
-    return [line for root in roots for line in lines(root, "", "")]
-
-
-def telling(entries: list[Item]) -> list[Item]:
-    """Without the claims of which something came, or which were handed on."""
-    from llama.engine.journal import Claimed
-
-    last = {entry.claim: place for place, entry in enumerate(entries) if hasattr(entry, "claim")}
-    return [
-        entry for place, entry in enumerate(entries) if not isinstance(entry, Claimed) or last[entry.claim] == place
-    ]
-
-
-def history_line(entry: Item) -> str:
-    """One entry for people; empty for bookkeeping that says nothing to them."""
-    from llama.engine import journal
-
-    if isinstance(entry, journal.Unknown):
-        return "" if not entry.why else f"(a line that {entry.why})"
-    if isinstance(entry, journal.Seen):
-        return ""
-    digest = getattr(entry, "digest", "")
-    parts = [getattr(entry, "filename", "") or ("" if isinstance(entry, journal.Flagged) else "the event")]
-    parts.append(digest[:7])
-    if isinstance(entry, journal.Made):
-        parts.append(f"in {entry.seconds:.3g} s")
-    if isinstance(entry, journal.Claimed):
-        parts.append(f"by process {entry.pid} on {entry.host}")
-    if isinstance(entry, journal.Flagged):
-        parts += [f"{name}={str(value).lower()}" for name, value in entry.flags.items()]
-    parts.append(getattr(entry, "error", "") or getattr(entry, "why", ""))
-    return f"{entry.at:%Y-%m-%d %H:%M:%S}Z {type(entry).__name__:<9} {' '.join(part for part in parts if part)}"
-
-
 # ---------------------------------------------------------------------- changing
 
 
@@ -313,16 +243,21 @@ def _note(event: Event, action: str, filename: str | None, why: str) -> str:
 
 
 def _adopt(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:
-    news = event.adopt(filename, why=args.why, now=datetime.now(UTC))
+    product = _product(filename, pipeline)[1]
+    news = event.adopt(filename, product.codec, why=args.why, now=datetime.now(UTC))
     return f"{filename}: {'adopted' if news else 'is as received already'}"
 
 
 def _remake(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:
-    event.remake(pipeline.find(filename), why=args.why, now=datetime.now(UTC))
-    status = _judged(event, pipeline)[filename]
+    from llama import app
+
+    home, product = _product(filename, pipeline)
+    event.remake(product, why=args.why, now=datetime.now(UTC))
+    status = _judged(event, home)[filename]
     if status.kind != "ready":
         return f"{filename}: asked for, but {status.kind}: {status.why}"
-    return f"{filename}: will be made again by the next `llama run`"
+    by = "llama run" if home.name == app.DEFAULT_PIPELINE_NAME else f"llama run -p {home.name}"
+    return f"{filename}: will be made again by the next `{by}`"
 
 
 def _versions(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:

@@ -79,7 +79,7 @@ def _call(command: tuple[str, ...], words: list[str]) -> int:
     )
     parser.add_argument("-V", "--version", action="version", version=f"llama {llama.__version__}")
     module.add_arguments(parser)
-    status = module.main(parser.parse_args(words))
+    status = module.main(parser.parse_intermixed_args(words))
     return int(status or 0)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from llama.engine.claim import Owner, is_dead
 from llama.engine.creation import build, new_folder_name, rename_new
-from llama.engine.errors import DamagedObject, EventError, JournalLost, NotAnEvent
+from llama.engine.errors import DamagedObject, DecodeError, EventError, JournalLost, NotAnEvent
 from llama.engine.filesystem import require_local, storage_errors
 from llama.engine.flags import Flags
 from llama.engine.journal import (
@@ -37,8 +37,9 @@ from llama.engine.journal import (
     Vetoed,
 )
 from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product, Selection, Shared
+from llama.engine.product import Codec, Product, Selection, Shared
 from llama.engine.state import NOT_A_FILE, Observed, State
+from llama.engine.step import read
 from llama.engine.store import Parts, Store, digest_of, settle
 
 SharedDigest = Callable[[Shared[Any]], str | None]
@@ -314,8 +315,11 @@ class Event:
             return None
         return self.store.copy_in(self.path / filename, scratch)
 
-    def adopt(self, filename: str, *, why: str, now: datetime) -> bool:
-        """Declare the file in view right, as if received; False when it was so already."""
+    def adopt(self, filename: str, codec: Codec[Any], *, why: str, now: datetime) -> bool:
+        """Declare the file in view right, as if received; False when it was so already.
+
+        Raises EventError, and records nothing, when it is locked or does not hold what `codec` reads.
+        """
         _check_name(filename, "file name")
         path = self.path / filename
         if not path.is_file():
@@ -323,6 +327,10 @@ class Event:
         with self.writing() as state, self.scratch() as scratch:
             self._refuse_locked(state, filename)
             seen = Stat.of(path.stat())
+            try:
+                read(codec, path)
+            except DecodeError as error:
+                raise EventError(f"{error}; mend the file and adopt it then. Nothing was recorded") from error
             digest = self.store.copy_in(path, scratch)
             if Stat.of(path.stat()) != seen:
                 raise EventError(f"{filename} changed while it was read; adopt it again when it is finished")

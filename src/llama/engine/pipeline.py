@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -21,7 +22,7 @@ class Pipeline:
         self.name = name
         self.aliases = aliases
         listed = tuple(products)
-        self._by_word = _words(listed)
+        self.words = _words(listed)
         self.products = _sorted(name, listed)
         self.by_filename = {product.filename: product for product in self.products}
 
@@ -40,7 +41,7 @@ class Pipeline:
     def find(self, word: str) -> Product[Any]:
         """The product called `word`: by constant, by file name or by an alias."""
         try:
-            return self._by_word[word]
+            return self.words[word]
         except KeyError:
             names = ", ".join(product.name for product in self)
             raise PipelineError(f"no product {word!r} in pipeline {self.name}; there are {names}") from None
@@ -60,6 +61,17 @@ class Pipeline:
     def makes(self, product: Product[Any]) -> bool:
         """Whether this pipeline may make the product (see `only`)."""
         return product.make is not None and product in self
+
+
+def find_among(pipelines: Sequence[Pipeline], word: str) -> tuple[Pipeline, Product[Any]]:
+    """The product called `word`, and the first pipeline that has one; PipelineError names those spelt like it."""
+    for pipeline in pipelines:
+        if (product := pipeline.words.get(word)) is not None:
+            return pipeline, product
+    known = list(dict.fromkeys(name for pipeline in pipelines for name in pipeline.words))
+    near = difflib.get_close_matches(word, known, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`llama event` lists the products of a pipeline (-p)"
+    raise PipelineError(f"no product of any pipeline is called {word!r}; {hint}")
 
 
 class _Restricted(Pipeline):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from llama.formats.errors import FormatError
+from llama.formats.pdf import PDF_MAGIC
+
 PNG_DPI = 150
 PDF_DPI = 200
 """Only what is rasterised inside a PDF (the map layer) has a resolution."""
@@ -17,7 +20,7 @@ class PngFigure:
         _save(value, path, "png", PNG_DPI, {"Software": None})
 
     def read(self, path: Path) -> Any:
-        return path.read_bytes()
+        return _starting(path, b"\x89PNG\r\n\x1a\n", "PNG")
 
 
 class PdfFigure:
@@ -27,7 +30,14 @@ class PdfFigure:
         _save(value, path, "pdf", PDF_DPI, {"Creator": None, "Producer": None, "CreationDate": None})
 
     def read(self, path: Path) -> Any:
-        return path.read_bytes()
+        return _starting(path, PDF_MAGIC, "PDF")
+
+
+def _starting(path: Path, magic: bytes, kind: str) -> bytes:
+    data = path.read_bytes()
+    if not data.startswith(magic):
+        raise FormatError(f"not a {kind} file")
+    return data
 
 
 def _save(figure: Any, path: Path, kind: str, dpi: int, metadata: dict[str, None]) -> None:
