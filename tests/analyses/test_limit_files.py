@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from significance_examples import GPS, SEASON, SKYMAP, found, neutrino_list, populations, row, table
 
-from llama.analyses.limits import livetime_fraction, sensitivity
+from llama.analyses.limits import likely_declinations, livetime_fraction, sensitivity
 from llama.analyses.report import read_report
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.limits import upper_limit_counts
@@ -31,7 +31,9 @@ def test_nothing_seen() -> None:
     assert limit["assumes"].startswith(
         "no coincident neutrino (those count whose p-value and the event's are below 0.1)"
     )
-    assert limit["flux_limit"] == pytest.approx(sensitivity(SKYMAP, SEASON, 1.0)["flux_sensitivity"])
+    assert limit["flux_limit"] == pytest.approx(
+        sensitivity(SEASON, likely_declinations(SKYMAP), 1.0)["flux_sensitivity"]
+    )
 
 
 @pytest.mark.parametrize("seen", [(NEAR,), (NEAR, row(3, 60.0, 114.2))])

@@ -11,7 +11,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from llama.analyses.limits import coincident, livetime_fraction, sensitivity, upper_limits
+from llama.analyses.limits import (
+    coincident,
+    likely_declinations,
+    livetime_fraction,
+    sensitivity,
+    upper_limits,
+)
 from llama.analyses.pvalues import STATISTICS, AlertClass, conditions, event_p_value, finite_odds, table_kind
 from llama.engine.errors import NotYet
 from llama.messengers.gw.record import SkymapInfo
@@ -26,7 +32,7 @@ from llama.science.pvalue import p_value
 from llama.science.response import IceCubeTables, SeasonTable
 from llama.science.search import as_parameters
 from llama.science.searches import SearchChoice, Searches
-from llama.science.skymap import SkyMap
+from llama.science.skymap import SkyMap, mean_distance
 from llama.science.window import search_window_s
 
 LOOK_AGAIN = timedelta(days=30)
@@ -163,9 +169,10 @@ def _limits(analysis: Analysis, event_p: float | None, background: TableChoice) 
     livetime = livetime_fraction(given.neutrinos, first, last)
     own = [_own_p_value(analysis, i, background) for i in range(len(analysis.arrays))]
     seen = coincident(given.neutrinos, event_p, own, [float(log) for log in log_odds])
+    season, dec = analysis.season, likely_declinations(given.skymap)
     return {
-        "neutrino_flux_sensitivity_range": sensitivity(given.skymap, analysis.season, livetime),
-        **upper_limits(given.skymap, analysis.season, livetime, seen),
+        "neutrino_flux_sensitivity_range": sensitivity(season, dec, livetime),
+        **upper_limits(season, dec, mean_distance(given.skymap), livetime, seen),
     }
 
 

@@ -15,7 +15,9 @@ from llama.messengers.icecube.record import NeutrinoList
 from llama.science.limits import energy_limit_erg, fluence_limit, upper_limit_counts
 from llama.science.pvalue import CONFIDENCE
 from llama.science.response import SeasonTable, flux_sensitivity, sensitive_energies_gev
-from llama.science.skymap import SkyMap, centres, credible_region, mean_distance
+from llama.science.skymap import SkyMap, centres, credible_region
+
+Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -58,33 +60,40 @@ def livetime_fraction(neutrinos: NeutrinoList, first_gps: float, last_gps: float
     return min(1.0, max(0.0, good * common / (last_gps - first_gps)))
 
 
-def sensitivity(skymap: SkyMap, season: SeasonTable, livetime: float) -> dict[str, Any] | None:
-    """Least and largest sensitivity over the 90 % region, and the energies it stands for; None without livetime."""
+def likely_declinations(skymap: SkyMap) -> Float:
+    """(n,) rad, of the cells of the 90 % region, where sensitivity and limits are looked for."""
+    return centres(skymap)[1][credible_region(skymap, 0.9)]
+
+
+def sensitivity(season: SeasonTable, dec_rad: Float, livetime: float) -> dict[str, Any] | None:
+    """Least and largest sensitivity over the declinations, and the energies it stands for; None without livetime."""
     if not livetime > 0:
         return None
-    dec = _likely_declinations(skymap)
     return {
-        "flux_sensitivity": [one / livetime for one in flux_sensitivity(season, dec)],
-        "sensitive_energy_range": list(sensitive_energies_gev(season, dec)),
+        "flux_sensitivity": [one / livetime for one in flux_sensitivity(season, dec_rad)],
+        "sensitive_energy_range": list(sensitive_energies_gev(season, dec_rad)),
     }
 
 
-def upper_limits(skymap: SkyMap, season: SeasonTable, livetime: float, seen: Coincident) -> dict[str, Any]:
-    """Limits on the source's fluence and isotropic energy over the 90 % region, and what they assume.
+def upper_limits(
+    season: SeasonTable, dec_rad: Float, distance: tuple[float, float] | None, livetime: float, seen: Coincident
+) -> dict[str, Any]:
+    """Limits on the source's fluence and isotropic energy over the declinations, and what they assume.
 
     Both are those for the neutrinos that may be the source's, none or more, without taking background off.
+    `distance` is the map's, mean and standard deviation in Mpc; None where it has none.
     """
-    counts = seen.counts / livetime if livetime > 0 else math.inf
+    fluence = fluence_limit(season, dec_rad, seen.counts / livetime) if livetime > 0 else None
     return {
         "neutrino_limit": {
             "confidence": CONFIDENCE,
             "coincident": list(seen.names),
             "counts": seen.counts,
             "livetime_fraction": livetime,
-            "flux_limit": _fluence(skymap, season, counts),
+            "flux_limit": None if fluence is None else [float(fluence.min()), float(fluence.max())],
             "assumes": _assumes(seen, livetime),
         },
-        **_energy(skymap, season, counts, seen.counts),
+        **_energy(season, dec_rad, distance, livetime, seen.counts),
     }
 
 
@@ -97,24 +106,17 @@ def _assumes(seen: Coincident, livetime: float) -> str:
     return f"{told}{background}; a spectrum falling as E^-2 from 10 to 1e8 GeV{time}"
 
 
-def _fluence(skymap: SkyMap, season: SeasonTable, counts: float) -> list[float] | None:
-    if not math.isfinite(counts):
-        return None
-    limit = fluence_limit(season, _likely_declinations(skymap), counts)
-    return [float(limit.min()), float(limit.max())]
-
-
-def _energy(skymap: SkyMap, season: SeasonTable, counts: float, limit_counts: float) -> dict[str, Any]:
-    """`counts` are those that all of the window as good livetime would have given."""
-    found = mean_distance(skymap)
-    if found is None or not 0 < found[0] < math.inf:
-        reason = "the sky map has no distances" if found is None else f"the sky map's distance is {found[0]} Mpc"
-        return {"isotropic_energy_limit_range": None, "isotropic_energy_limit_reason": reason}
-    if not math.isfinite(counts):
-        reason = "the neutrino list has no good livetime in the window"
-        return {"isotropic_energy_limit_range": None, "isotropic_energy_limit_reason": reason}
-    mean, std = found
-    at_mean = energy_limit_erg(season, _likely_declinations(skymap), mean, counts)
+def _energy(
+    season: SeasonTable, dec_rad: Float, distance: tuple[float, float] | None, livetime: float, counts: float
+) -> dict[str, Any]:
+    if distance is None:
+        return _no_energy("the sky map has no distances")
+    mean, std = distance
+    if not 0 < mean < math.inf:
+        return _no_energy(f"the sky map's distance is {mean} Mpc")
+    if not livetime > 0:
+        return _no_energy("the neutrino list has no good livetime in the window")
+    at_mean = energy_limit_erg(season, dec_rad, mean, counts / livetime)
     low, high = float(at_mean.min()), float(at_mean.max())
     return {
         "isotropic_energy_limit_range": {
@@ -122,12 +124,11 @@ def _energy(skymap: SkyMap, season: SeasonTable, counts: float, limit_counts: fl
             "energy_erg_one_sigma": [low * (max(mean - std, 0.0) / mean) ** 2, high * ((mean + std) / mean) ** 2],
             "distance_mpc": mean,
             "distance_std_mpc": std,
-            "counts": limit_counts,
+            "counts": counts,
         },
         "isotropic_energy_limit_reason": "",
     }
 
 
-def _likely_declinations(skymap: SkyMap) -> NDArray[np.float64]:
-    """(n,) rad, of the cells of the 90 % region."""
-    return centres(skymap)[1][credible_region(skymap, 0.9)]
+def _no_energy(reason: str) -> dict[str, Any]:
+    return {"isotropic_energy_limit_range": None, "isotropic_energy_limit_reason": reason}
