@@ -11,13 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from llama.analyses.limits import (
-    coincident,
-    likely_declinations,
-    livetime_fraction,
-    sensitivity,
-    upper_limits,
-)
+from llama.analyses.limits import coincident, likely_declinations, livetime_fraction, sensitivity, upper_limits
 from llama.analyses.pvalues import STATISTICS, AlertClass, conditions, event_p_value, finite_odds, table_kind
 from llama.engine.errors import NotYet
 from llama.messengers.gw.record import SkymapInfo
