@@ -204,9 +204,10 @@ def signal(data: Path, source: Source, area: Float) -> tuple[Float, str]:
     if source.name == OWN:
         return counts, "energy smearing of the 10-year release's IC86_II season (its own detector configuration)"
     low, high = scale.raised_by.min(), scale.raised_by.max()
+    change = f"raised by {low:.2f} to {high:.2f}" if low >= 0 else f"shifted by {low:+.2f} to {high:+.2f}"
     return counts, (
-        f"energy smearing borrowed from the 10-year release's IC86_II season; reconstructed energies raised by "
-        f"{low:+.2f} to {high:+.2f} dex to the season's own scale, as its background lies against {OWN}'s"
+        f"energy smearing borrowed from the 10-year release's IC86_II season; reconstructed energies {change} dex to "
+        f"the season's own scale, as its background lies against {OWN}'s"
     )
 
 

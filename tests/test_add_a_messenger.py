@@ -25,6 +25,7 @@ from llama.formats.records import JsonObject
 from llama.messengers import Messenger
 from llama.messengers.ztf import ZTF_TRIGGERS
 from llama.science.companion import log_strength
+from tests.cli.typed import fresh_event, typed
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "guides" / "add-a-messenger.md").read_text(encoding="utf-8")
@@ -43,9 +44,12 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    entries = project["entry-points"]["llama.messengers"]
-    lines = "".join(f"{name} = {where}\n" for name, where in entries.items())
-    (info / "entry_points.txt").write_text(f"[llama.messengers]\n{lines}")
+    lines = [
+        line
+        for group, entries in project["entry-points"].items()
+        for line in (f"[{group}]", *(f"{name} = {where}" for name, where in entries.items()))
+    ]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
     monkeypatch.syspath_prepend(str(site))
     return site
 
@@ -71,6 +75,20 @@ def test_the_page_s_messenger_is_found_and_heard(installed: Path, tmp_path: Path
     np.testing.assert_allclose(strength, [0.1 / (100 * 3 / 86400), 0])
     np.testing.assert_allclose(np.exp(heard.log_silence(np.array([40.0, 400.0]))), [0.9, 1.0])
     sys.modules.pop("radio_messenger")
+
+
+def test_the_page_s_pipeline_runs_from_the_command_line(installed: Path, tmp_path: Path):
+    event = fresh_event(tmp_path / "current_run", tmp_path)
+    gps = json.loads((event / "skymap_info.json").read_text())["gps_time"]
+    burst = {"name": "FRB1", "gps": gps + 8.0, "ra": 197.4, "dec": -23.4, "radius90": 0.5}
+    (event / "radio_bursts.json").write_text(json.dumps({"bursts": [burst]}))
+    more = {"PYTHONPATH": str(installed)}
+    typed("event", event, "adopt", "radio_bursts.json", home=tmp_path, **more)
+    said = typed("run", "-o", "-p", "GW_NEUTRINO_RADIO", event, home=tmp_path, **more)
+    assert "gw + icecube + radio: odds " in said
+    text = (event / "significance_joint_lvc-i3-radio.txt").read_text()
+    assert "FRB1" in text and "TEST" in text
+    assert "GW_NEUTRINO_RADIO" in typed("run", "-o", "-p", "NOPE", event, home=tmp_path, status=1, **more)
 
 
 def test_the_page_s_ztf_list_is_one(tmp_path: Path):

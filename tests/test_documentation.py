@@ -10,7 +10,7 @@ import pytest
 from llama.analyses.gw_neutrino import GW_NEUTRINO
 from llama.analyses.pipelines import PIPELINES
 from llama.cli.main import COMMANDS
-from llama.engine.flags import PRESETS, Flags
+from llama.engine.flags import PRESETS, Flags, meanings
 from llama.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +38,8 @@ def test_every_product_is_documented_with_its_file() -> None:
 def test_every_flag_and_preset_is_documented() -> None:
     for name in (*PRESETS, *Flags().as_dict()):
         assert f"`{name}`" in REFERENCE, name
+    for name, meaning in meanings().items():
+        assert f"| `{name}` | {meaning} |" in REFERENCE
 
 
 def test_products_answer_to_all_their_names() -> None:

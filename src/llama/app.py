@@ -63,11 +63,15 @@ class Application:
 
     def pipeline(self, name: str) -> Pipeline:
         """A named pipeline, with or without `_PIPELINE`, or by an alias."""
-        known = pipelines()
+        from llama.analyses.pipelines import PIPELINES
+
         wanted = name.removesuffix("_PIPELINE")
-        for pipeline in known.values():
-            if wanted in (pipeline.name, *pipeline.aliases):
-                return pipeline
+        # Ours first: to look for those of other packages would cost every step some milliseconds
+        if (ours := _called(wanted, PIPELINES)) is not None:
+            return ours
+        known = pipelines()
+        if (added := _called(wanted, known)) is not None:
+            return added
         raise PipelineError(f"no pipeline {name!r}; there are {', '.join(known)}")
 
     def service(self, key: ServiceKey[S]) -> S:
@@ -86,6 +90,10 @@ class Application:
         """The packaged file, or the one the settings name in its place."""
         override = getattr(self.settings, shared.name.split("/")[0].split(".")[0], None)
         return override if isinstance(override, Path) else packaged(shared.name)
+
+
+def _called(name: str, known: Mapping[str, Pipeline]) -> Pipeline | None:
+    return next((pipeline for pipeline in known.values() if name in (pipeline.name, *pipeline.aliases)), None)
 
 
 def environment() -> Application:
@@ -116,10 +124,19 @@ def workers() -> int:
 
 
 def pipelines() -> Mapping[str, Pipeline]:
-    """Every named pipeline."""
+    """Every named pipeline: ours, and those that other packages bring by the entry points `llama.pipelines`."""
     from llama.analyses.pipelines import PIPELINES
 
-    return PIPELINES
+    found = dict(PIPELINES)
+    for entry in entry_points(group="llama.pipelines"):
+        where = f"the pipeline {entry.value} of the entry point {entry.name}"
+        try:
+            pipeline: Pipeline = entry.load()
+        except Exception as error:
+            raise PipelineError(f"{where} cannot be loaded: {error}; mend or uninstall its package") from error
+        if found.setdefault(pipeline.name, pipeline) is not pipeline:
+            raise PipelineError(f"{where} is called {pipeline.name}, as another is; rename it")
+    return found
 
 
 def messengers() -> Mapping[str, Messenger]:

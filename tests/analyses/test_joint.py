@@ -33,7 +33,7 @@ def catalogue(data: Path) -> dict[str, str]:
 
 def test_gw170817_and_its_burst(data, tmp_path, catalogue):
     event = started(data, tmp_path)
-    typed("run", "-o", "-p", "GW_GRB", event, home=tmp_path, **catalogue)
+    said = typed("run", "-o", "-p", "GW_GRB", event, home=tmp_path, **catalogue)
     bursts, result = loads(event / "fermi_grbs.json"), loads(event / "significance_joint_lvc-fermi.json")
     assert [burst["name"] for burst in bursts["bursts"]] == ["GRB170817529"]
     assert result["messengers"] == ["gw", "fermi"]
@@ -48,6 +48,12 @@ def test_gw170817_and_its_burst(data, tmp_path, catalogue):
     assert result["p_value"] is None and "no background tables" in result["p_value_reason"]
     assert any("no p_astro" in note for note in result["notes"])
     assert result["inputs"]["companion_parameters"]["fermi"]["beaming"]["source"]
+    assert f"gw + fermi: odds {result['odds_ratio']:.2e}" in said
+    lines = (event / "significance_joint_lvc-fermi.txt").read_text().splitlines()
+    assert lines[2].startswith(f"odds      {result['odds_ratio']:.2e}, one source")  # numbers first
+    assert lines[3].startswith("p-value   n/a: there are no background tables")
+    assert any(line.split()[:3] == ["fermi", "GRB170817529", "+2.03"] for line in lines)
+    assert any("GRB170817529 is assumed to be 10°" in " ".join(lines[i : i + 2]) for i in range(len(lines)))
 
 
 def test_without_burst_data_the_search_waits(data, tmp_path):

@@ -166,6 +166,9 @@ def test_the_status_tells_a_missing_view_and_an_older_one(event: Event, capsys: 
 
 def test_flags_are_shown_and_set(event: Event, capsys: Capture) -> None:
     assert main(["flags"]) == 0
+    shown, blank, *explained = capsys.readouterr().out.splitlines()
+    assert (shown.split()[0], blank, len(explained)) == ("MS1", "", 7)
+    assert main(["flags"]) == 0
     assert "role=test" in capsys.readouterr().out
     assert main(["flags", "MS2"]) == 1
     assert main(["flags", "MS1", "--flags", "TRIGGERED_PUBLIC", "upload=false", "--dry-run-flags"]) == 0

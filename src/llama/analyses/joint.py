@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from llama.analyses.company import company_significance
+from llama.analyses.company_text import joint_text
 from llama.analyses.event_analysis import LOOK_AGAIN
 from llama.analyses.gw_neutrino import GW_NEUTRINO, ICECUBE_TABLES, NEUTRINOS, SEARCHES, TRIGGER
 from llama.engine.errors import NotYet
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product
 from llama.engine.step import Step
-from llama.formats.records import JsonObject
+from llama.formats.records import JsonObject, Text
 from llama.messengers import Candidates, fermi, ztf
 from llama.messengers.gw.products import GW_SKYMAP, P_ASTRO, PRODUCTS, SKYMAP_INFO
 from llama.messengers.gw.retraction import RETRACTIONS, retracted
@@ -56,6 +57,23 @@ def joint_significance(
     )
 
 
+def joint_table(result: Product[dict[str, Any]]) -> Product[str]:
+    """The same for people, beside the file of the result."""
+
+    def make(step: Step) -> str:
+        return joint_text(step[result], str(step.flag("role")))
+
+    return Product(
+        name=f"{result.name}_TEXT",
+        filename=result.filename.replace(".json", ".txt"),
+        codec=Text(),
+        make=make,
+        inputs=(result,),
+        flags=("role",),
+        help=f"{result.filename} for people",
+    )
+
+
 FERMI = fermi.candidates(TRIGGER)
 FERMI_GRBS = FERMI.product
 ZTF = ztf.candidates(TRIGGER)
@@ -67,13 +85,19 @@ SIGNIFICANCE_NEUTRINO_GRB = joint_significance(
 SIGNIFICANCE_NEUTRINO_ZTF = joint_significance(
     "SIGNIFICANCE_NEUTRINO_ZTF", "significance_joint_lvc-i3-ztf.json", NEUTRINOS, ZTF
 )
+SIGNIFICANCE_GRB_TEXT = joint_table(SIGNIFICANCE_GRB)
+SIGNIFICANCE_NEUTRINO_GRB_TEXT = joint_table(SIGNIFICANCE_NEUTRINO_GRB)
+SIGNIFICANCE_NEUTRINO_ZTF_TEXT = joint_table(SIGNIFICANCE_NEUTRINO_ZTF)
 
-GW_GRB = Pipeline("GW_GRB", (*PRODUCTS, FERMI_GRBS, SIGNIFICANCE_GRB), aliases=("LVC_FERMI",))
+_GRB = (FERMI_GRBS, SIGNIFICANCE_GRB, SIGNIFICANCE_GRB_TEXT)
+GW_GRB = Pipeline("GW_GRB", (*PRODUCTS, *_GRB), aliases=("LVC_FERMI",))
 GW_NEUTRINO_GRB = Pipeline(
     "GW_NEUTRINO_GRB",
-    (*GW_NEUTRINO.products, FERMI_GRBS, SIGNIFICANCE_GRB, SIGNIFICANCE_NEUTRINO_GRB),
+    (*GW_NEUTRINO.products, *_GRB, SIGNIFICANCE_NEUTRINO_GRB, SIGNIFICANCE_NEUTRINO_GRB_TEXT),
     aliases=("LVC_I3_FERMI",),
 )
 GW_NEUTRINO_ZTF = Pipeline(
-    "GW_NEUTRINO_ZTF", (*GW_NEUTRINO.products, ZTF.product, SIGNIFICANCE_NEUTRINO_ZTF), aliases=("LVC_I3_ZTF",)
+    "GW_NEUTRINO_ZTF",
+    (*GW_NEUTRINO.products, ZTF.product, SIGNIFICANCE_NEUTRINO_ZTF, SIGNIFICANCE_NEUTRINO_ZTF_TEXT),
+    aliases=("LVC_I3_ZTF",),
 )

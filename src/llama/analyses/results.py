@@ -35,28 +35,32 @@ def _of_file(path: Path, role: str) -> tuple[int, list[str]]:
         if result["search_type"] == "o2":
             return 3, _o2(result)
         if "single_neutrino" not in result:
-            return 2, _joint(result, role)
+            return 2, _joint(result)
         report = read_report(result, role=role)
         return (0, _headline(report)) if result.get("headline") else (1, [_first(report)])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return 4, [f"{path.name} cannot be read as a result: {error!r}"]
 
 
-def marks(*, retracted: str | None, blinded: bool, made_up: bool, test: bool) -> str:
-    """What nobody may overlook, in capitals, a space after each."""
+def marks(*, retracted: str | None, blinded: bool, made_up: bool, test: bool) -> list[str]:
+    """What nobody may overlook, one word each."""
     words = {
-        "RETRACTED: ": retracted is not None,
-        "BLINDED (right ascensions are scrambled, no measurement): ": blinded,
-        "SIMULATED NEUTRINOS: ": made_up,
-        "TEST: ": test,
+        "RETRACTED": retracted is not None,
+        "BLINDED": blinded,
+        "SIMULATED NEUTRINOS": made_up,
+        "TEST": test,
     }
-    return "".join(word for word, applies in words.items() if applies)
+    return [word for word, applies in words.items() if applies]
+
+
+def _told(words: list[str]) -> str:
+    return ", ".join("BLINDED (right ascensions are scrambled)" if word == "BLINDED" else word for word in words)
 
 
 def _headline(report: Report) -> list[str]:
-    told = marks(retracted=report.retracted, blinded=report.blinded, made_up=report.made_up, test=report.test)
+    words = marks(retracted=report.retracted, blinded=report.blinded, made_up=report.made_up, test=report.test)
     return [
-        *([f"{told.removesuffix(': ')}"] if told else []),
+        *([_told(words)] if words else []),
         f"{_first(report)}; {p_astro_change(report.p_astro_before, report.p_astro_after)}",
         *([] if report.complete else ["NOT COMPLETE: the neutrino data do not cover the window, or are not final"]),
         _most_significant(report),
@@ -64,7 +68,8 @@ def _headline(report: Report) -> list[str]:
 
 
 def _first(report: Report) -> str:
-    return f"{report.search_type}: odds {format_odds(report.log_odds)}, p-value {report.p_text} ({report.p_basis})"
+    p_value = f"p-value {report.p_text} ({report.p_basis}){report.caveat}"
+    return f"{report.search_type}: odds {format_odds(report.log_odds)}, {p_value}"
 
 
 def p_astro_change(before: float | None, after: float | None) -> str:
@@ -84,24 +89,19 @@ def _most_significant(report: Report) -> str:
     )
 
 
-def _joint(result: Mapping[str, Any], role: str) -> list[str]:
-    kinds = {row["type"] for row in result["inputs"].get("neutrino_info") or ()}
-    told = marks(
-        retracted=result.get("retracted"),
-        blinded="blinded" in kinds,
-        made_up=bool(kinds & {"simulated", "injected"}),
-        test="test" in (role, result["inputs"]["gw_skymap_info"]["role"]),
-    )
-    messengers = " + ".join(result["messengers"])
+def _joint(result: Mapping[str, Any]) -> list[str]:
     p_astro = result["p_astro"]
     return [
-        f"{told}{messengers}: odds {format_odds(result['log_odds_ratio'])}, p-value "
+        f"{' + '.join(result['messengers'])}: odds {format_odds(result['log_odds_ratio'])}, p-value "
         f"{result['p_value_text']} ({result['p_value_reason']}); "
-        f"{p_astro_change(p_astro['before'], p_astro['after'])}"
+        f"{p_astro_change(p_astro['before'], p_astro['after'])}{_voided(result)}"
     ]
 
 
 def _o2(result: Mapping[str, Any]) -> list[str]:
-    told = marks(retracted=result.get("retracted"), blinded=False, made_up=False, test=False)
     best = result["best_neutrino"] or "no neutrino is coincident"
-    return [f"{told}o2: likelihood ratio {result['likelihood']:.3g} ({best}), p-value {NOT_AVAILABLE}"]
+    return [f"o2: likelihood ratio {result['likelihood']:.3g} ({best}), p-value {NOT_AVAILABLE}{_voided(result)}"]
+
+
+def _voided(result: Mapping[str, Any]) -> str:
+    return "; RETRACTED" if result.get("retracted") else ""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `llama flags` understands."""
+    parser.epilog = "What each flag decides:\n" + _explained()
     add = parser.add_argument
     add("events", nargs="*", metavar="EVENT", help="which events, as for `llama run` (default: this folder)")
     add("--flags", nargs="+", metavar="PRESET|NAME=value", help="what to set; without it the flags are shown")
@@ -41,7 +42,15 @@ def main(args: argparse.Namespace) -> int:
             if not args.dry_run_flags:
                 event.flag(flags.as_dict(), why=args.why or "llama flags", now=datetime.now(UTC))
         print(f"{event.id:<28} {shown(flags.as_dict())}")
+    if not args.flags:
+        print(f"\n{_explained()}")
     return 0
+
+
+def _explained() -> str:
+    from llama.engine.flags import meanings
+
+    return "\n".join(f"  {name:<18} {text}" for name, text in meanings().items())
 
 
 def shown(flags: dict[str, str | bool]) -> str:

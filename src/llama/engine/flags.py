@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Role = Literal["test", "observation"]
@@ -14,24 +14,32 @@ Role = Literal["test", "observation"]
 class Flags:
     """What may be done with an event. The default is the cautious one: a test that uploads nothing."""
 
-    role: Role = "test"
-    online: bool = True
-    upload: bool = False
-    icecube_upload: bool = False
-    manual: bool = False
-    blinded_neutrinos: bool = False
-    vetoed: bool = False
+    role: Role = field(default="test", metadata={"help": "test or observation: what every output calls the event"})
+    online: bool = field(
+        default=True, metadata={"help": "may ask the sources of neutrinos and bursts; off, what needs them is held"}
+    )
+    upload: bool = field(default=False, metadata={"help": "may write to services outside; this version has none"})
+    icecube_upload: bool = field(
+        default=False, metadata={"help": "may send to IceCube; kept for later, this version sends nothing"}
+    )
+    manual: bool = field(
+        default=False, metadata={"help": "left alone by `llama run` unless it is named (or downselected by manual)"}
+    )
+    blinded_neutrinos: bool = field(
+        default=False, metadata={"help": "right ascensions of the neutrinos are scrambled; a change makes all anew"}
+    )
+    vetoed: bool = field(default=False, metadata={"help": "nothing more is made, as after `llama event EVENT veto`"})
 
     def __post_init__(self) -> None:
         if self.role not in get_args(Role):
             raise ValueError(f"flag role is {self.role!r}; it must be 'test' or 'observation'")
-        for field in dataclasses.fields(self):
-            if field.name != "role" and not isinstance(getattr(self, field.name), bool):
-                raise ValueError(f"flag {field.name} must be true or false, not {getattr(self, field.name)!r}")
+        for item in dataclasses.fields(self):
+            if item.name != "role" and not isinstance(getattr(self, item.name), bool):
+                raise ValueError(f"flag {item.name} must be true or false, not {getattr(self, item.name)!r}")
 
     def replace(self, changes: Mapping[str, object]) -> Flags:
         """A copy with `changes` applied; unknown names raise ValueError."""
-        known = {field.name for field in dataclasses.fields(self)}
+        known = {item.name for item in dataclasses.fields(self)}
         if unknown := set(changes) - known:
             raise ValueError(f"no flag called {', '.join(sorted(unknown))}; flags are {', '.join(sorted(known))}")
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]  # checked in __post_init__
@@ -52,6 +60,12 @@ PRESETS: Mapping[str, Flags] = {
     "RERUN": Flags(role="observation", online=True),
     "MANUAL": dataclasses.replace(_PUBLIC, manual=True),
 }
+
+
+def meanings() -> dict[str, str]:
+    """What each flag decides, for people."""
+    return {item.name: item.metadata["help"] for item in dataclasses.fields(Flags)}
+
 
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
@@ -76,7 +90,7 @@ def parse_flags(words: list[str], base: Flags) -> Flags:
 
 
 def _value(name: str, text: str) -> str | bool:
-    if not any(field.name == name and field.type == "bool" for field in dataclasses.fields(Flags)):
+    if not any(item.name == name and item.type == "bool" for item in dataclasses.fields(Flags)):
         return text  # `replace` says what is wrong with it, if anything
     if text.lower() in _TRUE:
         return True

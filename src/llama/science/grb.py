@@ -114,8 +114,8 @@ _LABEL = "GCN schema fermi/gbm/trigger, duration_class"
 _SYSTEMATIC = "Connaughton et al. 2015 (arXiv:1411.2685), abstract; assumption for bursts localised since 2019"
 
 SOURCES: Mapping[str, str] = {
-    "minus_s": "SCIENCE 3.1 (GW170817: 1.7 s); assumption",
-    "plus_s": "SCIENCE 3.1 (GW170817: 1.7 s); assumption",
+    "minus_s": "assumption around the 1.7 s of GW170817 (Abbott et al. 2017, ApJL 848, L13)",
+    "plus_s": "assumption around the 1.7 s of GW170817 (Abbott et al. 2017, ApJL 848, L13)",
     "beaming": "assumption: as the neutrinos' f_b of the O4 software",
     "coverage": "0.695 of the sky is within 113° of the zenith (the flight software's horizon), 0.85 of the time "
     "(outside the South Atlantic Anomaly); assumption",

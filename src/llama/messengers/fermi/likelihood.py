@@ -26,6 +26,7 @@ def listening(found: BurstList, model: GRBModel) -> Listening:
     if not found.complete:
         notes.append(f"the list of bursts is incomplete: {found.why}")
     notes += [note for burst in bursts if (note := _map_note(burst))]
+    notes += [f"the error of the position of {_title(b)} is {b.error_source}" for b in bursts if is_assumed(b)]
     subthreshold = found.subthreshold or any(_measured(burst).subthreshold for burst in bursts)
     return Listening(
         messenger="fermi",
@@ -95,6 +96,11 @@ def _log_silence(found: BurstList, heard: OfDistance) -> OfDistance:
         return np.asarray(heard(r_mpc) + math.log(part))
 
     return log_silence_unless(heard_then)
+
+
+def is_assumed(burst: Burst) -> bool:
+    """Whether its source gives no error of the position, so that a usual one stands in."""
+    return burst.error_source.startswith("assumed")
 
 
 def _map_note(burst: Burst) -> str:

@@ -24,6 +24,8 @@ def as_text(found: BurstList) -> str:
 
 def _line(burst: Burst) -> str:
     what = burst.not_a_burst or " ".join(filter(None, [burst.name, burst.duration_class]))
+    if burst.error_source.startswith("assumed"):
+        what = f"{what} (error {burst.error_source})"
     numbers = ((burst.ra, "9.4f"), (burst.dec, "+8.4f"), (burst.sigma, "9.3f"))
     ra, dec, sigma = (
         format(value, shape) if value is not None else "-".rjust(int(shape.lstrip("+").split(".")[0]))

@@ -1,0 +1,115 @@
+"""`significance_joint_….txt`: what a joint search with further messengers says, for people, numbers first."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from llama.analyses.results import marks, p_astro_change
+from llama.analyses.wording import format_odds
+
+_WIDTH = 100
+_MEANINGS = {
+    "RETRACTED": "the gravitational-wave alert was taken back: what follows has no astrophysical meaning.",
+    "BLINDED": "right ascensions of the neutrinos are scrambled: what follows is no measurement.",
+    "SIMULATED NEUTRINOS": "some of the neutrinos were never detected.",
+    "TEST": "nothing here is an observation.",
+}
+_EXPLANATION = (
+    "odds: one source of the merger and of what stands in the line, against everything else.",
+    "B: probability of the data with one source of all in the line, over that with all of them unrelated.",
+    "dt: time after the gravitational wave; window: the first and last dt that a common source allows.",
+    "rate: how often unrelated candidates come.",
+)
+
+
+def joint_text(result: Mapping[str, Any], role: str) -> str:
+    """The whole page; `role` is the event's flag."""
+    parts = [
+        _head(result),
+        [f"*** {word}: {_MEANINGS[word]}" for word in told(result, role)],
+        _numbers(result),
+        _candidates(result),
+        _sets(result),
+        _bullets("Notes", result["notes"]),
+        [*_EXPLANATION],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def told(result: Mapping[str, Any], role: str) -> list[str]:
+    """What nobody may overlook, one word each."""
+    kinds = {row["type"] for row in result["inputs"].get("neutrino_info") or ()}
+    return marks(
+        retracted=result.get("retracted"),
+        blinded="blinded" in kinds,
+        made_up=bool(kinds & {"simulated", "injected"}),
+        test="test" in (role, result["inputs"]["gw_skymap_info"]["role"]),
+    )
+
+
+def _head(result: Mapping[str, Any]) -> list[str]:
+    messengers = ", ".join(result["messengers"])
+    return [f"Joint search for {result['event_id']} (t_gw = {result['event_time']}): {messengers}"]
+
+
+def _numbers(result: Mapping[str, Any]) -> list[str]:
+    p_astro, alone = result["p_astro"], result["without_candidates"]
+    lines = [
+        f"odds      {format_odds(result['log_odds_ratio'])}, one source of the merger and anything else",
+        f"p-value   {result['p_value_text']}: {result['p_value_reason']}",
+        f"p_astro   {p_astro_change(p_astro['before'], p_astro['after']).removeprefix('p_astro ')}",
+    ]
+    if alone is not None:
+        lines.append(f"odds of the merger and neutrinos by themselves: {format_odds(alone['log_odds_ratio'])}")
+    return lines
+
+
+def _candidates(result: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (
+            one["messenger"],
+            one["name"],
+            f"{one['dt']:+.2f}",
+            f"{one['window_s'][0]:+g} to {one['window_s'][1]:+g}",
+            f"{one['rate_hz']:.2g}",
+        )
+        for one in result["candidates"]
+    ]
+    if not rows:
+        return ["No candidate of another messenger."]
+    return ["Candidates", *_aligned([("messenger", "name", "dt [s]", "window [s]", "rate [Hz]"), *rows])]
+
+
+def _sets(result: Mapping[str, Any]) -> list[str]:
+    rows = []
+    for one in result["sets"]:
+        names = " + ".join(("gw", *one["candidates"].values()))
+        rows.append((names, format_odds(one["log_odds_ratio"]), format_odds(one["log_b"])))
+        by_b = sorted(one["with_neutrino"], key=lambda row: -_or_minus_infinity(row["log_b"]))
+        rows += [
+            (f"{names} + {row['i3event']} at {row['dt']:+.1f} s", "", format_odds(row["log_b"])) for row in by_b[:3]
+        ]
+    if not rows:
+        return []
+    return ["What may share its source", *_aligned([("together", "odds", "B"), *rows])]
+
+
+def _bullets(title: str, texts: Sequence[str]) -> list[str]:
+    lines = [textwrap.fill(f"- {text}", _WIDTH, subsequent_indent="  ") for text in texts]
+    return [title, *lines] if lines else []
+
+
+def _or_minus_infinity(log: float | None) -> float:
+    return -math.inf if log is None else log
+
+
+def _aligned(table: Iterable[Sequence[str]]) -> list[str]:
+    """Columns as wide as their widest cell, the first left-aligned."""
+    rows = [list(row) for row in table]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    pads = [str.ljust, *[str.rjust] * (len(widths) - 1)]
+    lines = ["  ".join(pads[i](cell, widths[i]) for i, cell in enumerate(row)) for row in rows]
+    return [lines[0].rstrip(), "-" * len(lines[0]), *(line.rstrip() for line in lines[1:])]
