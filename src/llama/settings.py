@@ -16,6 +16,9 @@ from typing import Annotated, get_type_hints
 _FOLDERS = ("data_dir", "cache_dir", "grb_notices")
 _FILES = ("search", "populations", "grb_catalogue", "grb")
 
+_OTHERWISE = {"grb_catalogue": "the archived notices (setting grb_notices)"}
+"""What stands in for a file that is not named; for all others the packaged one."""
+
 
 class SettingsError(Exception):
     """A setting that cannot be used; the message says which, where it was set, and what it may be."""
@@ -138,7 +141,8 @@ def _readable(name: str, path: Path, where: str) -> Path:
         with open(path, "rb"):
             return path
     except OSError as error:
+        otherwise = _OTHERWISE.get(name, "the packaged one")
         raise SettingsError(
             f"{where}: {name} is {path}, which cannot be read ({error.strerror}); name a file, or leave it unset for "
-            "the packaged one"
+            f"{otherwise}"
         ) from error

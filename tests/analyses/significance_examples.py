@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,6 @@ from llama.science.times import mjd_from_gps
 from llama.studies.synthetic import gaussian_skymap
 
 GPS = 1_011_973_667.0
-NOW = datetime(2024, 1, 1, tzinfo=UTC)
 TABLES = IceCubeTablesFile().read(packaged("icecube_tables.h5"))
 SEASON = TABLES.season("IC86-2011")
 SEARCHES = SearchesFile().read(packaged("search.json"))
@@ -96,6 +94,6 @@ def found(
     search_type: str = "opa",
 ) -> dict[str, Any]:
     """The result, which must always be a file that everybody can read."""
-    inputs = Inputs(info, skymap, neutrinos, p_astro, TABLES, searches, tables or populations(BNS, BNS_EXACT), NOW)
+    inputs = Inputs(info, skymap, neutrinos, p_astro, TABLES, searches, tables or populations(BNS, BNS_EXACT))
     result = PRODUCTS[search_type](inputs)
     return dict(json.loads(to_json(result)))  # refuses NaN and infinity

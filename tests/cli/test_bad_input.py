@@ -188,7 +188,9 @@ def test_a_time_outside_all_runs_waits_and_says_why(home: Path, data: Path, tmp_
     assert (found["complete"], found["covered_s"], found["neutrinos"]) == (False, 0.0, [])
     assert "no good run" in found["why"]
     assert not (event / RESULT).exists()
-    assert "no neutrino data for this event: no good run" in typed("event", event, home=home)
+    said = typed("event", event, home=home)
+    assert "no neutrino data for this event: no good run" in said
+    assert "looks again" not in said  # the archive will never know more
 
 
 def edit(event: Path, change: Callable[[dict[str, Any]], object], home: Path) -> None:
@@ -278,6 +280,12 @@ def test_shared_files_that_contradict(
     typed("event", event, "remake", "SIGNIFICANCE", home=home)
     typed("run", "-o", event, "-f", "SIGNIFICANCE", home=home)
     assert (event / RESULT).read_bytes() == (made / RESULT).read_bytes()
+
+
+def test_a_burst_catalogue_that_is_not_there_has_no_packaged_one(home: Path, made: Path, tmp_path: Path) -> None:
+    missing = {"LLAMA_GRB_CATALOGUE": str(tmp_path / "nothing")}
+    said = typed("run", "-o", made, "-p", "GW_GRB", home=home, status=1, **missing)
+    assert "leave it unset for the archived notices (setting grb_notices)" in said
 
 
 @pytest.mark.parametrize("setting", ["LLAMA_SEARCH", "LLAMA_POPULATIONS"])
@@ -443,6 +451,8 @@ def test_a_locale_without_unicode(home: Path, made: Path, tmp_path: Path) -> Non
         (["event", "{made}", "adopt", "fermi_grbs.json"], "there is no file fermi_grbs.json in {made} to adopt"),
         (["event", "{made}", "remake", "SIGNIFICANCE_GRBB"], "did you mean SIGNIFICANCE_GRB"),
         (["event", "{made}", "remake", "igwn_alert.json"], "comes from outside and cannot be made again"),
+        (["run", "-o", "/no/such/place"], "there is no event /no/such/place: there is no folder /no/such"),
+        (["run", "-o", "/no/such/*"], "there is no folder /no/such; write /PATTERN for events of the default run"),
         (["flags", "{made}", "--flags", "role=martian"], "it must be 'test' or 'observation'"),
         (["run", "-o", "{made}", "-f", "NOPE"], "no product 'NOPE'"),
         (["install", "icecube-3yr", "--from", "{made}/igwn_alert.json"], "is not icecube-3yr"),

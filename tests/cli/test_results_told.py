@@ -85,3 +85,25 @@ def test_a_blinded_result_says_that_it_is_no_measurement(made: Path, tmp_path: P
     assert "NOT A MEASUREMENT" in said
     for name in TEXTS[:2]:
         assert "NOT A MEASUREMENT, since right ascensions are scrambled" in (event / name).read_text(), name
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("/nosuch*", "none of the 1 events in {run} is called nosuch*"),
+        ("/nosuch", "there is no event nosuch in {run}; events there: MS120130a"),
+    ],
+)
+def test_events_that_are_not_there_are_named_as_typed(made: Path, word: str, message: str) -> None:
+    home = made.parent.parent
+    assert message.format(run=made.parent) in typed("run", "-o", word, home=home, status=1)
+
+
+def test_a_time_of_later_years_is_no_matter_for_a_warning(tmp_path: Path) -> None:
+    said = typed("files", "fermi", "-t", "2035-01-01T00:00:00", home=tmp_path)
+    assert "# 0 triggers from 2034-12-31T23:51:40" in said
+    assert "Warning" not in said
+
+
+def test_a_group_of_commands_shows_its_own_usage(tmp_path: Path) -> None:
+    assert typed("search", "--help", home=tmp_path).startswith("usage: llama search COMMAND [OPTIONS]\n")

@@ -135,12 +135,15 @@ def test_nobody_to_ask(data: Path, tmp_path: Path) -> None:
 def test_the_question(data: Path, tmp_path: Path, answer: str, preset: str) -> None:
     """On a real terminal; an answer that is neither is asked again."""
     ours, theirs = pty.openpty()
-    done = subprocess.Popen(command(data, tmp_path), stdin=theirs, stdout=subprocess.PIPE, text=True)
+    done = subprocess.Popen(
+        command(data, tmp_path), stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     os.write(ours, f"dunno\n{answer}\n".encode())
-    out, _ = done.communicate(timeout=60)
+    out, err = done.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)
     assert done.returncode == 0
     assert "The notice calls itself a test" in out
+    assert ("warning: the notice calls itself a test, but the event is treated as real" in err) == (answer == "real")
     assert out.count("decides what goes out to collaborators") == 2
     assert Event.open(tmp_path / "MS260605l").refresh().flags == PRESETS[preset]

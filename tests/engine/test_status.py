@@ -243,6 +243,19 @@ def test_a_cooling_upstream_with_a_file_is_used_as_it_is(bench: Bench) -> None:
     assert bench.read(second) == "hellobad"
 
 
+def test_not_yet_until_another_input_comes_names_no_time(bench: Bench) -> None:
+    def make(step: Step) -> str:
+        raise NotYet("no data ever")
+
+    bench.use(Pipeline("P", (SOURCE, product := one(make))))
+    bench.make(product)
+    bench.now = toys.NOW.replace(year=2040)
+    status = bench.status(product)
+    assert (status.kind, status.why, status.until) == (Kind.WAITING, "no data ever", None)
+    bench.receive(source="other")
+    assert bench.status(product).kind is Kind.READY
+
+
 def test_not_yet_is_no_failure(bench: Bench) -> None:
     def make(step: Step) -> str:
         raise NotYet("window still open", toys.NOW.replace(hour=5))

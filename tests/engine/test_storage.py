@@ -14,15 +14,19 @@ import psutil
 import pytest
 from test_runner import eventually
 from toybench import Bench
-from toys import CHAIN, SOURCE, UPPER
+from toys import CHAIN, SOURCE, TEXT, UPPER
 
 from llama.engine import care
 from llama.engine.errors import StorageError, UnsupportedFileSystem
 from llama.engine.event import Event
 from llama.engine.filesystem import require_local, storage_errors
+from llama.engine.pipeline import Pipeline
 from llama.engine.processes import Here
+from llama.engine.product import Product
 from llama.engine.run import Delivery, Run
 from llama.engine.runner import Runner
+from llama.engine.status import Kind
+from llama.engine.step import Step
 from llama.engine.watching import FolderChanges
 
 
@@ -69,6 +73,24 @@ def test_a_full_disk_when_making_and_after_space_was_freed(small_disk: Path) -> 
     Runner(on_small.maker, Here(on_small.maker)).once([Event(on_small.event.path)])
     assert on_small.kinds() == ["done"] * 4
     assert care.check(on_small.event) == []
+
+
+def test_a_disk_that_fills_inside_a_make_is_not_the_product_s_fault(bench: Bench) -> None:
+    def full(step: Step) -> str:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            raise ValueError("the page could not be set") from error
+
+    product = Product("FULL", "full.txt", TEXT, full, inputs=(SOURCE,))
+    bench.use(Pipeline("P", (SOURCE, product)))
+    runner = Runner(bench.maker, Here(bench.maker))
+    runner.once([bench.event])
+    (trouble,) = runner.troubles
+    assert "the disk is full; free some space and run again" in trouble
+    assert runner.failures == []
+    status = bench.status(product)
+    assert status.kind is Kind.READY and "the disk is full" in status.why
 
 
 def test_watching_a_full_disk_does_not_spin_and_goes_on_when_space_is_freed(small_disk: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -29,14 +28,13 @@ from llama.science.searches import SearchChoice, Searches
 from llama.science.skymap import SkyMap, mean_distance
 from llama.science.window import search_window_s
 
-LOOK_AGAIN = timedelta(days=30)
 _SLACK_S = 1e-3
 _LARGEST_WEIGHT_LOG = 700.0  # of exp() in a double
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a result is made from: the alert, its map and classification, the neutrinos, the tables, the time.
+    """What a result is made from: the alert, its map and classification, the neutrinos, the tables.
 
     `retracted` is when the alert was taken back (UTC); None when it stands.
     """
@@ -48,7 +46,6 @@ class Inputs:
     tables: IceCubeTables
     searches: Searches
     populations: Populations
-    now: datetime
     retracted: str | None = None
 
 
@@ -87,8 +84,7 @@ def analyse(given: Inputs) -> Analysis:
     """
     neutrinos, info = given.neutrinos, given.info
     if neutrinos.season is None:
-        # A new list ends the wait at once; this is only how often to say so again
-        raise NotYet(f"no neutrino data for this event: {neutrinos.why}", given.now + LOOK_AGAIN)
+        raise NotYet(f"no neutrino data for this event: {neutrinos.why}")  # a new list ends the wait at once
     season = given.tables.season(neutrinos.season)
     population = most_likely_population(given.p_astro, info.group)
     chosen = given.searches.choose(population)

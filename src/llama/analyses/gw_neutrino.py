@@ -52,7 +52,6 @@ def _event_inputs(step: Step) -> EventInputs:
         tables=step[ICECUBE_TABLES],
         searches=step[SEARCHES],
         populations=step[POPULATIONS],
-        now=step.now,
         retracted=retracted(step, info),
     )
 

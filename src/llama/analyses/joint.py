@@ -6,7 +6,6 @@ from typing import Any
 
 from llama.analyses.company import company_significance
 from llama.analyses.company_text import joint_text
-from llama.analyses.event_analysis import LOOK_AGAIN
 from llama.analyses.gw_neutrino import GW_NEUTRINO, ICECUBE_TABLES, NEUTRINOS, SEARCHES, TRIGGER
 from llama.engine.errors import NotYet
 from llama.engine.pipeline import Pipeline
@@ -31,7 +30,8 @@ def joint_significance(
         listenings = [listening for one in candidates if (listening := one.listen(step)) is not None]
         if (neutrino_list is None or neutrino_list.season is None) and not any(map(listens, listenings)):
             told = "; ".join(note for listening in listenings for note in listening.notes)
-            raise NotYet(f"no messenger has data for this event: {told}", step.now + LOOK_AGAIN)
+            # Nothing changes until a list does, and that is an input
+            raise NotYet(f"no messenger has data for this event: {told}")
         return company_significance(
             info=step[SKYMAP_INFO],
             skymap=step[GW_SKYMAP],
@@ -61,7 +61,8 @@ def joint_table(result: Product[dict[str, Any]]) -> Product[str]:
     """The same for people, beside the file of the result."""
 
     def make(step: Step) -> str:
-        return joint_text(step[result], str(step.flag("role")))
+        found: dict[str, Any] = step[result]
+        return joint_text(found, str(step.flag("role")))
 
     return Product(
         name=f"{result.name}_TEXT",

@@ -105,7 +105,9 @@ def _usage(words: list[str]) -> int:
         print(f"llama: no command {' '.join(group)!r}; `llama --help` lists them", file=sys.stderr)
         return 2
     stream = sys.stdout if asked else sys.stderr
-    print("usage: llama COMMAND [OPTIONS]   (-V version, --help-env settings)\n", file=stream)
+    head = " ".join(("llama", *group))
+    more = "" if group else "   (-V version, --help-env settings)"
+    print(f"usage: {head} COMMAND [OPTIONS]{more}\n", file=stream)
     for name, text in listed.items():
         print(f"  llama {' '.join(name):<25} {text}", file=stream)
     print("\nEach command has --help.", file=stream)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import fnmatch
 import logging
 import signal
 import sys
@@ -117,7 +118,7 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
         if args.once:
             events = _find(where, wanted, pipeline, args.newest)
             if not events:
-                print(f"llama run: no event to run in {where.run}; `llama skymap_info` starts one", file=sys.stderr)
+                print(f"llama run: {_nothing_in(where)}", file=sys.stderr)
                 return 1
             runner.once(events)
             cooling = _conclude(events, pipeline, SharedDigests(environment))
@@ -129,6 +130,21 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
         changes = FolderChanges(where.run / where.pattern if alone else where.run, depth=0 if alone else 1)
         runner.watch(lambda: _find(where, wanted, pipeline, args.newest), changes)
     return 1 if runner.troubles or runner.failures else 0
+
+
+def _nothing_in(where: Target) -> str:
+    """Why there is no event to run."""
+    from llama import app
+    from llama.engine.run import Run
+
+    if not where.run.is_dir() and where.run != app.default_run():
+        return f"there is no folder {where.run}; write /PATTERN for events of the default run, {app.default_run()}"
+    names = [event.id for event in Run(where.run).events()]
+    if not names:
+        return f"no event to run in {where.run}; `llama skymap_info` starts one"
+    if not any(fnmatch.fnmatchcase(name, where.pattern) for name in names):
+        return f"none of the {len(names)} events in {where.run} is called {where.pattern}"
+    return f"no event in {where.run} is chosen by --downselect (manual ones are left out unless they are named)"
 
 
 def _conclude(events: list[Event], pipeline: Pipeline, shared: SharedDigests) -> bool:

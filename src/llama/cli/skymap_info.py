@@ -133,15 +133,25 @@ def _flags(words: list[str] | None, role: str) -> Flags | None:
 
     if words is None:
         answer = _ask(role)
-        return PRESETS[ANSWERS[answer]] if answer else None
+        if answer is None:
+            return None
+        _tell_contradiction(role, PRESETS[ANSWERS[answer]].role)
+        return PRESETS[ANSWERS[answer]]
     try:
         flags = parse_flags(words, Flags())
     except ValueError as error:
         print(f"llama skymap_info: {error}", file=sys.stderr)
         return None
-    if role == "test" and flags.role != "test":
-        print("warning: the notice calls itself a test, but these flags treat it as real", file=sys.stderr)
+    _tell_contradiction(role, flags.role)
     return flags
+
+
+def _tell_contradiction(notice: str, event: str) -> None:
+    """When the event will not be what the notice calls itself (empty: nothing)."""
+    if notice == "test" and event != "test":
+        print("warning: the notice calls itself a test, but the event is treated as real", file=sys.stderr)
+    if notice == "observation" and event == "test":
+        print("warning: the notice calls itself an observation, but the event is a test", file=sys.stderr)
 
 
 def _ask(role: str) -> str | None:

@@ -77,9 +77,12 @@ class ClaimLost(EngineError):
 
 
 class NotYet(EngineError):
-    """Raised by a `make`: what it needs does not exist yet. `until` says when to look again."""
+    """Raised by a `make`: what it needs does not exist yet.
 
-    def __init__(self, why: str, until: datetime) -> None:
+    `until` says when to look again; None when only another input can help, which is noticed at once.
+    """
+
+    def __init__(self, why: str, until: datetime | None = None) -> None:
         super().__init__(why)
         self.why = why
         self.until = until

@@ -23,6 +23,8 @@ _ADVICE = {
     errno.EIO: "the disk reports an error; check its health and run `llama event check`",
 }
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
@@ -34,6 +36,23 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise
         where = error.filename if isinstance(error.filename, str) else path
         raise StorageError(f"{where}: {_ADVICE[error.errno]}. What was there before is unharmed.") from error
+
+
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """Translates a full disk, met by code that knows nothing of disks, into a StorageError: not that code's fault.
+
+    It may have made an error of its own of it, so what caused an error counts too.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and getattr(cause, "errno", None) not in _FULL:
+            cause = cause.__cause__ or cause.__context__
+        if not isinstance(cause, OSError) or cause.errno is None:
+            raise
+        raise StorageError(f"{path}: {_ADVICE[cause.errno]}. What was there before is unharmed.") from error
 
 
 def require_local(path: Path) -> None:

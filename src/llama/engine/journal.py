@@ -110,12 +110,15 @@ class Failed(Entry, frozen=True, kw_only=True, tag=True):
 
 
 class Deferred(Entry, frozen=True, kw_only=True, tag=True):
-    """A making gave its claim back without result or failure, until `until`: data not there yet, or asked to stop."""
+    """A making gave its claim back without result or failure: data not there yet, or asked to stop.
+
+    `until` says when to try again; None: when the inputs change.
+    """
 
     claim: str
     filename: str
     why: str
-    until: datetime
+    until: datetime | None
 
 
 class Requested(Entry, frozen=True, kw_only=True, tag=True):

@@ -22,7 +22,7 @@ import msgspec
 from llama.engine.claim import Owner
 from llama.engine.errors import ClaimLost, DecodeError, EngineError, NotYet, StorageError
 from llama.engine.event import Event, SharedDigest
-from llama.engine.filesystem import storage_errors
+from llama.engine.filesystem import full_disk, storage_errors
 from llama.engine.journal import Claimed, Deferred, Failed, Made, utc
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product, Selection
@@ -89,7 +89,8 @@ class Maker:
             give_back(event, claim, str(error), until=self.clock() + _RETRY, now=self.clock())
         except NotYet as error:
             soonest = self.clock() + _SOON  # a date in the past must not spin
-            give_back(event, claim, error.why, until=max(utc(error.until), soonest), now=self.clock())
+            until = None if error.until is None else max(utc(error.until), soonest)
+            give_back(event, claim, error.why, until=until, now=self.clock())
         except StorageError as error:
             give_back(event, claim, str(error), until=self.clock(), now=self.clock())
             raise
@@ -104,7 +105,8 @@ class Maker:
         step = self._step(event, product, claim, scratch, now)
         witness("given")
         started = time.perf_counter()
-        value = product.make(step)
+        with full_disk(scratch):
+            value = product.make(step)
         seconds = time.perf_counter() - started
         witness("made")
         due = product.due(value, now) if product.due else None
@@ -205,8 +207,8 @@ def fail(event: Event, claim: Claimed, error: str, *, now: datetime, details: st
             event.append([Failed(at=now, claim=claim.claim, filename=claim.filename, error=error, traceback=end)])
 
 
-def give_back(event: Event, claim: Claimed, why: str, *, until: datetime, now: datetime) -> None:
-    """Release a claim without blame, until `until`."""
+def give_back(event: Event, claim: Claimed, why: str, *, until: datetime | None, now: datetime) -> None:
+    """Release a claim without blame, until `until`; None: until the inputs change."""
     with event.writing() as state:
         if claim.claim in state.claims:
             event.append([Deferred(at=now, claim=claim.claim, filename=claim.filename, why=why, until=until)])

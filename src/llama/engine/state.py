@@ -57,10 +57,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """The data were not there yet."""
+    """The data were not there yet; `until` is None when only other inputs can help."""
 
     why: str
-    until: datetime
+    until: datetime | None
     inputs: Mapping[str, str]
 
 

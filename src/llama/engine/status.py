@@ -231,7 +231,7 @@ def _cooling(product: Product[Any], file: FileState, inputs: Mapping[str, str], 
             return Status(Kind.COOLING, times + failure.error, failure.at + pause)
         return Status(Kind.READY, f"trying again after: {failure.error}")
     if deferral is not None and deferral.inputs == inputs:
-        if now < deferral.until:
+        if deferral.until is None or now < deferral.until:
             return Status(Kind.WAITING, deferral.why, deferral.until)
         return Status(Kind.READY, f"trying again after: {deferral.why}")
     return None

@@ -6,6 +6,7 @@ Everything else in the project carries GPS seconds (float64, good to 0.1 µs now
 from __future__ import annotations
 
 import functools
+import warnings
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ def _time_class() -> Any:
 
     iers.conf.auto_download = False
     iers.conf.auto_max_age = None
+    # For years in which leap seconds are not decided yet: no reader can do anything about it
+    warnings.filterwarnings("ignore", message=r".*dubious year")
     return Time
 
 

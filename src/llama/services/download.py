@@ -214,4 +214,19 @@ def _reaching(url: str) -> Iterator[None]:
     try:
         yield
     except requests.RequestException as error:
-        raise DownloadError(f"{url}: {error}") from error
+        raise DownloadError(f"{url}: {_in_short(error)}") from error
+
+
+def _in_short(error: requests.RequestException) -> str:
+    """What the network did, without the libraries' account of every layer that it passed."""
+    if error.response is not None:
+        return f"it answered {error.response.status_code} {error.response.reason}"
+    kinds = {
+        requests.exceptions.ProxyError: "the proxy cannot be reached",
+        requests.exceptions.SSLError: "its certificate is not accepted",
+        requests.exceptions.Timeout: f"no answer within {_TIMEOUT_S:g} s",
+        requests.exceptions.ConnectionError: "no connection",
+    }
+    short = next((text for kind, text in kinds.items() if isinstance(error, kind)), "")
+    last = str(error).rpartition(": ")[2].rstrip("')\"")
+    return f"{short} ({last})" if short else last
