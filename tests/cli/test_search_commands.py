@@ -60,8 +60,8 @@ def test_a_changed_file_is_an_input_of_the_result(home: Path, fresh: Path, tmp_p
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"beaming": 0.5}, "my.json cannot be read: bns: search bns: beaming is 0.5, it cannot be below 1"),
-        ({"e_nu_min_eu": 5.0}, "bns: search bns: e_nu_min_eu must be below e_nu_max_eu"),
+        ({"beaming": 0.5}, "my.json cannot be read: search bns: beaming is 0.5, it cannot be below 1"),
+        ({"e_nu_min_eu": 5.0}, "search bns: e_nu_min_eu must be below e_nu_max_eu"),
         ({"source_rate_mpc3_s": 0}, "source_rate_mpc3_s is 0.0, it must be positive and finite"),
         ({"beeming": 10.0}, "bns: no parameter beeming"),
     ],

@@ -53,16 +53,20 @@ def test_a_search_that_was_changed_reads() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"beaming": 0.5}, "bns: search bns: beaming is 0.5, it cannot be below 1"),
+        ({"beaming": 0.5}, "^search bns: beaming is 0.5, it cannot be below 1"),
         ({"beaming": "ten"}, r"bns: Expected `float`, got `str` - at `\$.beaming`"),
         ({"beeming": 10.0}, "bns: no parameter beeming; there are run, t_gw"),
-        ({"e_gw_min_eu": 100.0}, "bns: search bns: e_gw_min_eu must be below e_gw_max_eu"),
+        ({"e_gw_min_eu": 100.0}, "^search bns: e_gw_min_eu must be below e_gw_max_eu"),
         ({"source_rate_mpc3_s": 0.0}, "source_rate_mpc3_s is 0.0, it must be positive"),
         ({"gw_background_rate_hz": 0.0}, "gw_background_rate_hz is 0.0, it must be positive"),
         ({"neutrino_rate_hz": 0.0}, "neutrino_rate_hz is 0.0, it must be positive"),
         ({"gw_background_snrs": [5.0, 7.0]}, "gw_background_snrs holds 5.0; each must be finite and not below"),
         ({"gw_background_snrs": [7.0]}, "a density needs two or more"),
-        ({"distance_mode": "near"}, "distance_mode"),
+        ({"distance_mode": "near"}, "^bns: distance_mode is 'near'; there are auto, map, pinned, marginal$"),
+        ({"distance_mode": ["map"]}, r"^bns: distance_mode is \['map'\]; there are auto"),
+        ({"run": ""}, "^search bns: run is ''; it is of small letters and digits like o4"),
+        ({"run": "o-4"}, "run is 'o-4'; it is of small letters"),
+        ({"declination_window_deg": 300.0}, "declination_window_deg is 300.0, it cannot be above 180"),
         ({"snr_min": None}, "snr_min"),
     ],
 )

@@ -184,6 +184,7 @@ def test_a_step_listens_through_the_messenger(catalogue, tmp_path: Path):
         ({"ra": None}, "part of a position"),
         ({"fluence": 0.0}, "fluence 0.0"),
         ({"sigma": -1.0}, "sigma -1.0"),
+        ({"sigma": 400.0}, "sigma 400.0 deg; it must be at most 180"),
     ],
 )
 def test_an_edited_burst_that_cannot_be_is_refused(catalogue, tmp_path: Path, change, said):

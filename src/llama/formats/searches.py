@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from llama.formats.errors import RecordError
 from llama.formats.records import to_json
-from llama.science.search import Search
+from llama.science.search import DistanceMode, Search
 from llama.science.searches import PARAMETERS, Searches, SearchRecord, parameters
 
 _SHAPE = 'a search is {"parameters": {…}, "sources": {…}} under its name; `llama search show cbc --json` prints one'
@@ -58,11 +58,14 @@ def _record(name: str, found: object) -> SearchRecord:
         raise RecordError(f"{name}: no parameter {', '.join(unknown)}; there are {', '.join(PARAMETERS)}")
     if missing := [key for key in PARAMETERS if key not in given]:
         raise RecordError(f"{name}: parameters lacks {', '.join(missing)}")
+    if given["distance_mode"] not in (modes := get_args(DistanceMode)):
+        raise RecordError(f"{name}: distance_mode is {given['distance_mode']!r}; there are {', '.join(modes)}")
     try:
         search = msgspec.convert({"name": name, **given}, Search)
         return SearchRecord(search, msgspec.convert(sources, dict[str, str]))
     except ValueError as error:
-        raise RecordError(f"{name}: {error}") from error
+        told = str(error)  # the record's own messages begin with its name
+        raise RecordError(told if told.startswith("search ") else f"{name}: {told}") from error
 
 
 def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

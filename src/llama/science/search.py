@@ -91,6 +91,15 @@ class Search:
             raise ValueError(
                 f"search {self.name!r}: a name is of small letters and digits, it becomes part of others"
             )
+        if not _NAME.fullmatch(self.run):
+            raise ValueError(
+                f"search {self.name}: run is {self.run!r}; it is of small letters and digits like o4, as it becomes "
+                "part of a background table's name"
+            )
+        if not self.declination_window_deg <= 180:
+            raise ValueError(
+                f"search {self.name}: declination_window_deg is {self.declination_window_deg}, it cannot be above 180"
+            )
         if not self.beaming < math.inf:
             raise ValueError(f"search {self.name}: beaming is {self.beaming}, it must be finite")
         if self.beaming < 1:

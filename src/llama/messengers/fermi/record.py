@@ -70,6 +70,8 @@ def _check(burst: Burst, start_gps: float, stop_gps: float) -> None:
         value = getattr(burst, name)
         if value is not None and not 0 < value < math.inf:
             raise ValueError(f"{what} has {name} {value}; it must be above zero")
+    if burst.sigma is not None and burst.sigma > 180:
+        raise ValueError(f"{what} has sigma {burst.sigma} deg; it must be at most 180")
 
 
 def from_window(window: BurstWindow, source: str) -> BurstList:
