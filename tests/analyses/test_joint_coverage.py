@@ -1,0 +1,46 @@
+"""What a joint result says of neutrinos that are not known for all of the window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from significance_examples import GPS, INFO, P_ASTRO, SEARCHES, SKYMAP, TABLES, neutrino_list, row
+
+from llama.analyses.company import company_significance
+from llama.messengers.icecube.record import NeutrinoList
+
+
+def joint(neutrinos: NeutrinoList | None) -> dict[str, Any]:
+    return company_significance(
+        info=INFO,
+        skymap=SKYMAP,
+        neutrinos=neutrinos,
+        p_astro=P_ASTRO,
+        tables=TABLES,
+        searches=SEARCHES,
+        listenings=(),
+    )
+
+
+def test_a_list_of_part_of_the_window_is_noted_and_described() -> None:
+    result = joint(neutrino_list(row(1, 30.0), start_gps=GPS - 100, covered_s=400.0, complete=False, why="late"))
+    assert any("neutrinos of the rest are not known" in note for note in result["notes"])
+    assert result["inputs"]["neutrino_list"]["covered_s"] == 400.0
+    assert not result["inputs"]["neutrino_list"]["complete"]
+    assert not any("of the rest" in note for note in joint(neutrino_list(row(1, 30.0)))["notes"])
+
+
+def test_no_data_and_not_asked_are_told_apart() -> None:
+    deaf = joint(neutrino_list(complete=False, covered_s=0.0, season=None, why="no good run"))
+    assert "no neutrino data: no good run" in deaf["notes"]
+    assert deaf["messengers"] == joint(None)["messengers"] == ["gw"]
+    assert joint(None)["inputs"]["neutrino_list"] is None
+    assert deaf["inputs"]["neutrino_list"]["why"] == "no good run"
+
+
+def test_windows_without_common_time_are_refused() -> None:
+    elsewhere = replace(neutrino_list(), start_gps=GPS + 5000, stop_gps=GPS + 6000)
+    with pytest.raises(ValueError, match="no time in common"):
+        joint(elsewhere)
