@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama.formats.skymap import read_skymap
-from llama.plots.labels import place_labels
+from llama.plots.labels import needs_line, place_labels
 from llama.plots.projection import circle, colour_scale, evaluate, mollweide, square, tangent
 from llama.plots.skymap import Caption, NeutrinoMark, joint_skymap
 from llama.plots.zoom import zoom_on_map
@@ -131,6 +131,20 @@ def test_labels_keep_clear_of_words_that_are_there_already() -> None:
     (free,) = place_labels(x, y, 22.0, view.contains)
     (moved,) = place_labels(x, y, 22.0, view.contains, [free])
     assert math.dist(moved, free) > 22.0
+
+
+def test_numbers_of_ten_neutrinos_in_one_place_do_not_cover_each_other_or_a_cross() -> None:
+    view, size = mollweide(1300), 1300 / 60
+    x, y = 650.0 + np.linspace(-8, 8, 10), 340.0 + np.linspace(5, -5, 10)
+    digits = [1] * 9 + [2]
+    places = np.array(place_labels(x, y, size, view.contains, digits=digits))
+    width = 0.6 * size * np.array(digits)
+    apart = np.abs(places[:, None] - places[None])
+    beside = (apart[..., 0] > (width[:, None] + width) / 2) | (apart[..., 1] > 0.8 * size)
+    assert beside[~np.eye(10, dtype=bool)].all()
+    on_cross = np.abs(places[:, None] - np.stack([x, y], -1)[None])
+    assert ((on_cross[..., 0] > 0.4 * size) | (on_cross[..., 1] > 0.6 * size)).all()
+    assert needs_line((x[9], y[9]), tuple(places[9]), size)  # the last to be placed is far from its cross
 
 
 @pytest.mark.parametrize("name", MAPS)

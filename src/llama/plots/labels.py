@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 
-_SIDES = 12
-_RINGS = (0.75, 1.3, 1.9)
+_SIDES = 16
+_RINGS = (0.75, 1.3, 1.9, 2.6, 3.4, 4.3)
+_DIGIT = 0.62  # width of a digit, in heights of a label
+_MARKER = 0.9  # size of a cross
 _CORNERS = np.array([[0.6, 0.6, -0.6, -0.6], [0.5, -0.5, 0.5, -0.5]])
+_BESIDE = 1.1  # farther than so many heights from its marker a label needs a line to it
 
 
 def place_labels(
@@ -22,28 +25,42 @@ def place_labels(
     size: float,
     inside: Callable[[Any, Any], Any],
     others: Sequence[tuple[float, float]] = (),
+    digits: Sequence[int] | None = None,
 ) -> list[tuple[float, float]]:
-    """A place for each marker's label, one after the other: the nearest of 36 candidates that collides least.
+    """A place for each marker's label, one after the other: the nearest candidate around it that collides least.
 
     `size` is the height of a label in pixels; `inside` tells whether points lie in the picture, where labels stay;
-    `others` are the centres of words that are there already.
+    `others` are the centres of words that are there already; `digits` how many each label has (one).
     """
     candidates = [
         (ring * size * math.cos(angle), ring * size * math.sin(angle), ring)
         for ring in _RINGS
         for angle in (2 * math.pi * (side + 1.5) / _SIDES for side in range(_SIDES))
     ]
-    words = [(word_x + shift * size, word_y) for word_x, word_y in others for shift in (-0.6, 0.0, 0.6)]
-    taken = np.vstack([np.stack([x, y], axis=-1), np.reshape(words, (-1, 2))])
+    # x, y, width of what is there already; all are one label high
+    taken = [(mark_x, mark_y, _MARKER * size) for mark_x, mark_y in zip(x, y, strict=True)]
+    taken += [(word_x, word_y, 2.0 * size) for word_x, word_y in others]
     places: list[tuple[float, float]] = []
-    for own_x, own_y in zip(x, y, strict=True):
-        best = min(candidates, key=lambda c: _cost(own_x + c[0], own_y + c[1], c[2], taken, size, inside))
+    for own_x, own_y, count in zip(x, y, digits or [1] * len(x), strict=True):
+        width = (_DIGIT * count + 0.35) * size
+        there = np.array(taken)
+        best = min(candidates, key=lambda c: _cost(own_x + c[0], own_y + c[1], c[2], width, there, size, inside))
         places.append((float(own_x + best[0]), float(own_y + best[1])))
-        taken = np.vstack([taken, places[-1]])
+        taken.append((*places[-1], width))
     return places
 
 
-def _cost(x: float, y: float, ring: float, taken: Float, size: float, inside: Callable[[Any, Any], Any]) -> float:
-    near = np.hypot(taken[:, 0] - x, taken[:, 1] - y) / size
+def needs_line(marker: tuple[float, float], place: tuple[float, float], size: float) -> bool:
+    """Whether a label is so far from its marker that only a line tells whose it is."""
+    return math.dist(marker, place) > _BESIDE * size
+
+
+def _cost(
+    x: float, y: float, ring: float, width: float, taken: Float, size: float, inside: Callable[[Any, Any], Any]
+) -> float:
+    """Overlap with every box that is there already, then distance, then edges of the picture."""
+    apart_x = np.abs(taken[:, 0] - x) / ((taken[:, 2] + width) / 2)
+    apart_y = np.abs(taken[:, 1] - y) / size
+    overlap = np.clip(1.0 - np.maximum(apart_x, apart_y), 0.0, None)
     corners = inside(x + size * _CORNERS[0], y + size * _CORNERS[1])
-    return float(np.sum(np.clip(1.0 - near, 0.0, None) ** 2)) + 0.05 * ring + 10.0 * (not np.all(corners))
+    return float(np.sum(3.0 * overlap)) + 0.15 * ring + 10.0 * (not np.all(corners))

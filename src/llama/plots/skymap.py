@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.plots.graticule import pole_in_view, whole_sky_graticule, zoom_graticule
-from llama.plots.labels import place_labels
+from llama.plots.labels import needs_line, place_labels
 from llama.plots.projection import View, circle, colour_scale, evaluate, mollweide, square, tangent
 from llama.plots.zoom import Zoom, zoom_on_map, zoom_on_neutrino
 from llama.science.skymap import SkyMap, credible_area_deg2, credible_level
@@ -189,9 +189,25 @@ def _draw_neutrinos(
     x, y, marks = x[seen], y[seen], [marks[i] for i in seen]
     axes.scatter(x, y, marker="+", s=26, c="white", linewidths=2.4, zorder=4.5)
     axes.scatter(x, y, marker="+", s=22, c=[_colour(mark) for mark in marks], linewidths=1.1, zorder=5)
+    _draw_numbers(axes, view, marks, (x, y), labels, halo)
+
+
+def _draw_numbers(
+    axes: Any,
+    view: View,
+    marks: Sequence[NeutrinoMark],
+    at: tuple[Float, Float],
+    labels: Sequence[tuple[float, float]],
+    halo: list[Any],
+) -> None:
+    """Each neutrino's number beside its cross, or with a line to it where others are in the way."""
     size = view.shape[1] / (60 if view.whole_sky else 26)
+    digits = [len(str(mark.number)) for mark in marks]
     style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8, "path_effects": halo, "zorder": 6}
-    for mark, place in zip(marks, place_labels(x, y, size, view.contains, labels), strict=True):
+    places = place_labels(*at, size, view.contains, labels, digits)
+    for mark, place, *cross in zip(marks, places, *at, strict=True):
+        if needs_line((cross[0], cross[1]), place, size):
+            axes.plot(*zip(cross, place, strict=True), color=_colour(mark), linewidth=0.5, zorder=5.5)
         weight = "bold" if mark.notable else "normal"
         axes.text(*place, str(mark.number), color=_colour(mark), fontweight=weight, **style)
 
