@@ -144,7 +144,13 @@ def test_numbers_of_ten_neutrinos_in_one_place_do_not_cover_each_other_or_a_cros
     assert beside[~np.eye(10, dtype=bool)].all()
     on_cross = np.abs(places[:, None] - np.stack([x, y], -1)[None])
     assert ((on_cross[..., 0] > 0.4 * size) | (on_cross[..., 1] > 0.6 * size)).all()
-    assert needs_line((x[9], y[9]), tuple(places[9]), size)  # the last to be placed is far from its cross
+    assert all(needs_line(tuple(places[i]), i, x, y, size) for i in range(10))
+
+
+def test_a_number_beside_a_lone_cross_needs_no_line() -> None:
+    x, y, size = np.array([650.0, 900.0]), np.array([340.0, 300.0]), 1300 / 60
+    places = place_labels(x, y, size, mollweide(1300).contains)
+    assert not any(needs_line(place, i, x, y, size) for i, place in enumerate(places))
 
 
 @pytest.mark.parametrize("name", MAPS)

@@ -16,7 +16,7 @@ _RINGS = (0.75, 1.3, 1.9, 2.6, 3.4, 4.3)
 _DIGIT = 0.62  # width of a digit, in heights of a label
 _MARKER = 0.9  # size of a cross
 _CORNERS = np.array([[0.6, 0.6, -0.6, -0.6], [0.5, -0.5, 0.5, -0.5]])
-_BESIDE = 1.1  # farther than so many heights from its marker a label needs a line to it
+_BESIDE = 1.6  # farther than so many heights from its marker a label needs a line to it
 
 
 def place_labels(
@@ -50,9 +50,10 @@ def place_labels(
     return places
 
 
-def needs_line(marker: tuple[float, float], place: tuple[float, float], size: float) -> bool:
-    """Whether a label is so far from its marker that only a line tells whose it is."""
-    return math.dist(marker, place) > _BESIDE * size
+def needs_line(place: tuple[float, float], own: int, x: Float, y: Float, size: float) -> bool:
+    """Whether only a line tells whose a label is: it is far from its own marker, or another is about as near."""
+    away = np.hypot(x - place[0], y - place[1])
+    return bool(away[own] > _BESIDE * size or np.any(np.delete(away, own) < 1.5 * away[own]))
 
 
 def _cost(

@@ -205,9 +205,10 @@ def _draw_numbers(
     digits = [len(str(mark.number)) for mark in marks]
     style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8, "path_effects": halo, "zorder": 6}
     places = place_labels(*at, size, view.contains, labels, digits)
-    for mark, place, *cross in zip(marks, places, *at, strict=True):
-        if needs_line((cross[0], cross[1]), place, size):
-            axes.plot(*zip(cross, place, strict=True), color=_colour(mark), linewidth=0.5, zorder=5.5)
+    for i, (mark, place) in enumerate(zip(marks, places, strict=True)):
+        if needs_line(place, i, *at, size):
+            line = [(own[i], there) for own, there in zip(at, place, strict=True)]
+            axes.plot(*line, color=_colour(mark), linewidth=0.5, zorder=5.5)
         weight = "bold" if mark.notable else "normal"
         axes.text(*place, str(mark.number), color=_colour(mark), fontweight=weight, **style)
 
