@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_coincidence import CBC, GPS, SEASON, TRIGGER, UNIFORM, isotropic, rough_map, take
 
-from llama.science.cluster import log_symmetric_polynomials
+from llama.science.cluster import log_symmetric_polynomials, nested_polynomials, symmetric_polynomials
 from llama.science.coincidence import coincidence
 from llama.science.observed import GWTrigger, Neutrinos
 from llama.science.poisson import log_counts, log_q1
@@ -103,6 +103,14 @@ def test_symmetric_polynomials_are_the_coefficients_of_the_product(logs):
     for one, exact in zip(found, product, strict=True):
         if np.isfinite(one):
             assert one == pytest.approx(float(mpmath.log(exact)), abs=1e-8)
+
+
+@given(st.lists(st.sets(st.integers(0, 5)), min_size=1, max_size=8))
+def test_polynomials_of_sets_made_from_their_neighbours_are_those_of_each(sets):
+    u = np.random.default_rng(0).uniform(0, 3, (6, 4))
+    heard = [np.isin(np.arange(6), list(one)) for one in sets]
+    for one, found in zip(heard, nested_polynomials(u, heard), strict=True):
+        assert found == pytest.approx(symmetric_polynomials(u[one]), rel=1e-12)
 
 
 def test_no_neutrinos_no_pairs():

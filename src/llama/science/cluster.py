@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.science.declination import STEEP, Steepness
 from llama.science.descent import DROP, Emitted, Entries, emit, faces, fine, points, split
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree, max_radius
@@ -51,6 +52,7 @@ class Members:
         log_strength: (n,) ln of u/PSF, sr.
         log_multiplicity: (k + 1,) ln of the weight of e_k among the terms, by k; the first two do not matter.
         floor: ln of what the terms stand beside: parts far below it need no care. −inf for none.
+        steepness: how u/PSF changes with declination, where it does so within reach of them.
     """
 
     direction: Float
@@ -58,6 +60,7 @@ class Members:
     log_strength: Float
     log_multiplicity: Float
     floor: float
+    steepness: Steepness | None
 
 
 MOST = 24
@@ -74,7 +77,7 @@ def symmetric_polynomials(u: Float) -> Float:
 
 
 def nested_polynomials(u: Float, sets: Sequence[NDArray[np.bool_]]) -> list[Float]:
-    """(k + 1, …) the same of the values of each set, made from those of its neighbours in the list that it contains."""
+    """(k + 1, …) the same of each set's values, made from those of a neighbour in the list that lies in it."""
     sizes, found = [int(one.sum()) for one in sets], [np.ones((1, *u.shape[1:]))] * len(sets)
     for i in sorted(range(len(sets)), key=sizes.__getitem__):
         inside = [
@@ -143,8 +146,12 @@ class _Walk:
         up, across = np.sin(max_radius(order) / 2), np.cos(max_radius(order) / 2)
         near = np.maximum(sine * across - cosine * up, 0.0)
         far = np.where(cosine * across > sine * up, sine * across + cosine * up, 1.0)
-        low, high = self._log_u(far * far), self._log_u(near * near)
-        side = self._side(order, centre, high)
+        low, high, steep = self._log_u(far * far), self._log_u(near * near), None
+        if self.members.steepness is not None:
+            every = np.arange(self.kappa.size)[:, None]
+            least, most, steep = self.members.steepness.within(order, every, centre[:, 2])
+            low, high = low + least, high + most
+        side = self._side(order, centre, high, steep)
         return self._log_terms(entries, low), self._log_terms(entries, high), side
 
     def _log_u(self, quarter: Float) -> Float:
@@ -163,13 +170,17 @@ class _Walk:
         second = np.partition(log_u, -2, axis=0)[-2]
         return np.where(log_u >= second, 1.0, share)
 
-    def _side(self, order: int, centre: Float, high: Float) -> Float:
-        """Side of a pixel over the scale on which the product of all point spreads that matter there changes."""
-        kappa = self._membership(high) * self.kappa[:, None]
+    def _side(self, order: int, centre: Float, high: Float, steep: Float | None) -> Float:
+        """Side of a pixel over the scale on which the product of all u that matter there changes."""
+        membership = self._membership(high)
+        kappa = membership * self.kappa[:, None]
         gradient = kappa.T @ self.members.direction
         along = np.einsum("ij,ij->i", gradient, centre)
         slope2 = np.maximum(np.einsum("ij,ij->i", gradient, gradient) - along * along, 0.0)
-        return np.asarray(np.sqrt(np.pi / 3) / 2.0**order * np.sqrt(np.maximum(kappa.sum(axis=0), slope2)))
+        per_rad = np.sqrt(np.maximum(kappa.sum(axis=0), slope2))
+        if steep is not None:
+            per_rad = np.maximum(per_rad, STEEP * (membership * steep).sum(axis=0))
+        return np.asarray(np.sqrt(np.pi / 3) / 2.0**order * per_rad)
 
     def _share(self, low: Float, high: Float, side: Float) -> tuple[Float, Float]:
         """ln of what an entry matters for the product to which it matters most, and of its patch (see `overlap`)."""

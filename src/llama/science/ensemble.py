@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.cluster import MOST, Members, cluster_nodes, nested_polynomials
+from llama.science.declination import Steepness
 from llama.science.observed import Neutrinos
 from llama.science.overlap import Nodes, overlap_nodes
 from llama.science.psf import log_peak
@@ -31,6 +32,8 @@ Index = NDArray[np.int64]
 
 _NEGLIGIBLE = 16.0  # pairs below e^-16 of the single neutrinos are left out
 _MARGIN = 3.0
+_FLAT = 1.0  # e-folds over which u/PSF may change with declination before the walk must know
+_REACH = 5.0  # sigma
 _LARGEST_LOG = 700.0
 _BLOCK = 4096  # nodes whose polynomials stay in the cache
 _TYPICAL = 16  # of the most probable 7° patches
@@ -110,7 +113,7 @@ class Candidates:
     def log_most_strength(self, season: SeasonTable) -> Float:
         """(n,) the largest of it within 5σ: a/α is steep where the detector's selection changes."""
         dec, grid = np.arcsin(self.direction[:, 2]), np.arcsin(season.sin_dec)
-        near = np.abs(dec[:, None] - grid) <= 5 * self.sigma_rad[:, None]
+        near = np.abs(dec[:, None] - grid) <= _REACH * self.sigma_rad[:, None]
         largest = np.where(near, self.rows / season.alpha, 0.0).max(axis=1, initial=0.0)
         with np.errstate(divide="ignore"):
             around = np.log(largest) - self.log_background - np.log(self.plus_s - self.minus_s)
@@ -138,7 +141,8 @@ class Singles:
 
 def single_terms(host: Host, neutrinos: Candidates, season: SeasonTable) -> Singles:
     """Every neutrino's term by itself: ∫dt_s/T_ν ∫dΩ P (a/α) PSF ⟨Q_1(αn)⟩ against its background."""
-    nodes = overlap_nodes(host.tree, neutrinos.direction, neutrinos.sigma_rad)
+    steepness = Steepness.of(season, neutrinos.rows, neutrinos.direction[:, 2])
+    nodes = overlap_nodes(host.tree, neutrinos.direction, neutrinos.sigma_rad, steepness)
     integrand = signal_integrand(nodes, season, neutrinos.rows, host.radial)
     opens, closes = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
     shared = np.minimum(closes, host.stop_s) - np.maximum(opens, host.start_s)
@@ -257,6 +261,8 @@ def _cluster_terms(
     member, typical = neutrinos.only(at), _typical_counts(host, season, at.size)
     if not np.isfinite(typical[2]):  # two of them are impossible
         return np.full((at.size, at.size), -np.inf), -np.inf
+    steepness = Steepness.of(season, member.rows, member.direction[:, 2])
+    steep = steepness.change(member.direction[:, 2], _REACH * member.sigma_rad) > _FLAT
     floor = log_single - host.log_rate - np.log(host.stop_s - host.start_s) - _MARGIN
     nodes = cluster_nodes(
         host.tree,
@@ -266,6 +272,7 @@ def _cluster_terms(
             member.log_strength(season),
             typical,
             floor,
+            steepness if steep else None,
         ),
     )
     if not nodes.node.size:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.science.declination import STEEP, Steepness
 from llama.science.descent import DROP, Emitted, Entries, emit, faces, fine, points, split
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree, log_sum_by, max_radius
@@ -52,16 +53,19 @@ class Nodes:
         return log_sum_by(self.log_weight if log_f is None else self.log_weight + log_f, self.start)
 
 
-def overlap_nodes(tree: SkyTree, direction: Float, sigma_rad: Float, drop: float = DROP) -> Nodes:
+def overlap_nodes(
+    tree: SkyTree, direction: Float, sigma_rad: Float, steepness: Steepness | None = None, drop: float = DROP
+) -> Nodes:
     """Nodes of ∫ P_gw f PSF for each neutrino, good to 1e-3 of the integral for smooth f.
 
     Args:
         tree: the sky map.
         direction: (n, 3) unit vectors of the neutrinos.
         sigma_rad: (n,) their 1σ errors, positive.
+        steepness: bounds of f by declination, where it is not so smooth.
         drop: parts below e^{−drop} of the integral may be left out.
     """
-    walk = _Walk(tree, direction, sigma_rad, drop)
+    walk = _Walk(tree, direction, sigma_rad, steepness, drop)
     entries = faces(tree, sigma_rad.size)
     for order in range(MAX_ORDER + 1):
         if not entries.owner.size:
@@ -73,8 +77,10 @@ def overlap_nodes(tree: SkyTree, direction: Float, sigma_rad: Float, drop: float
 class _Walk:
     """State of one walk: what has been emitted, and what is known of each neutrino's integral."""
 
-    def __init__(self, tree: SkyTree, direction: Float, sigma_rad: Float, drop: float) -> None:
-        self.tree, self.direction, self.sigma, self.drop = tree, direction, sigma_rad, drop
+    def __init__(
+        self, tree: SkyTree, direction: Float, sigma_rad: Float, steepness: Steepness | None, drop: float
+    ) -> None:
+        self.tree, self.direction, self.steepness, self.drop = tree, direction, steepness, drop
         self.kappa, self.log_peak = 1 / np.square(sigma_rad), log_peak(sigma_rad)
         self.every = np.arange(sigma_rad.size + 1)
         self.found = np.full(sigma_rad.size, -np.inf)  # ln of a lower bound of what was emitted
@@ -109,15 +115,21 @@ class _Walk:
         return np.minimum(patch - np.minimum(whole, largest)[entries.owner], 0.0), patch
 
     def _bounds(self, order: int, entries: Entries) -> tuple[Float, Float, Float]:
-        """|d ln PSF/dψ| at the centre, and ln of a lower and an upper bound of each entry's integral."""
-        sine2 = np.minimum(self._quarter(points(self.tree, order, entries, self.tree.centre), entries.owner), 1.0)
+        """Steepest slope, e-folds per rad, and ln of a lower and an upper bound of each entry's integral."""
+        centre = points(self.tree, order, entries, self.tree.centre)
+        sine2 = np.minimum(self._quarter(centre, entries.owner), 1.0)
         sine, cosine = np.sqrt(sine2), np.sqrt(1 - sine2)  # of ψ/2
         up, across = np.sin(max_radius(order) / 2), np.cos(max_radius(order) / 2)
         near = np.maximum(sine * across - cosine * up, 0.0)
         far = np.where(cosine * across > sine * up, sine * across + cosine * up, 1.0)
         kappa = self.kappa[entries.owner]
         low = entries.log_probability + self._log_density(far * far, entries.owner)
-        return 2 * sine * cosine * kappa, low, low + 2 * kappa * (far * far - near * near)
+        high = low + 2 * kappa * (far * far - near * near)
+        slope = 2 * sine * cosine * kappa
+        if self.steepness is None:
+            return slope, low, high
+        least, most, steep = self.steepness.within(order, entries.owner, centre[:, 2])
+        return np.maximum(slope, STEEP * steep), low + least, high + most
 
     def _quarter(self, direction: Float, neutrino: Index) -> Float:
         """sin²(ψ/2), from the chord: it keeps its digits where cos ψ has lost them."""

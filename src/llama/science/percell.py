@@ -79,9 +79,9 @@ class PerCell:
         )
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
-        value, slope = self._at_nodes(nodes.node)
+        value, slope = (values[nodes.node] for values in self._q1_of_nodes)
         away = np.log(alpha) - self.log_alpha[nodes.node]
-        result = value[nodes.node] + np.where(nodes.part, away * slope[nodes.node], 0.0)
+        result = value + np.where(nodes.part, away * slope, 0.0)
         cell = self.tree.cell[nodes.node]
         # where α is much unlike the cell's own a straight line is not enough
         own = np.flatnonzero(nodes.part & (np.abs(away) > _STRAIGHT) & np.isfinite(result))
@@ -92,17 +92,19 @@ class PerCell:
             result[missing] = along_log_alpha(self._anywhere_log_q1, alpha[missing], order=8)
         return result
 
-    def _at_nodes(self, wanted: NDArray[np.int64]) -> tuple[Float, Float]:
-        """(nodes,) ln ⟨Q_1⟩ of the wanted nodes, each cell at the α of its centre, and its slope in ln α for cells.
+    @cached_property
+    def _q1_of_nodes(self) -> tuple[Float, Float]:
+        """(nodes,) ln ⟨Q_1⟩ of every node, each cell at the α of its centre, and its slope in ln α for cells.
 
-        NaN where the map has no distance.
+        NaN where the map has no distance. Made once per map: what it costs then grows with the cells.
         """
-        leaf = self.tree.cells_below(wanted)
+        leaf = np.flatnonzero(self.tree.cell >= 0)
         cell = self.tree.cell[leaf]
         at = self.m[cell], self.log_a[cell] + self.log_alpha[leaf]
         q1, slope = np.full((2, self.tree.cell.size), np.nan)
         q1[leaf], slope[leaf] = np.exp(self.fit.log_q1(*at)), self.fit.slope(*at)
-        return np.log(self.tree.means(q1)), slope
+        with np.errstate(divide="ignore"):
+            return np.log(self.tree.means(q1)), slope
 
     def _log_q1_within(self, cell: NDArray[np.int64], log_alpha: Float) -> Float:
         """ln ⟨Q_1⟩ at points inside cells: four values per cell over its points' range of ln α, and a cubic."""
@@ -135,7 +137,7 @@ class PerCell:
         m, log_a = (values[points.node] for values in self._at_tree)
         unknown = np.isnan(m)  # such cells take the map's typical distance here
         m, log_a = (
-            np.where(unknown, np.median(values), at) for values, at in zip(self._sample(), (m, log_a), strict=True)
+            np.where(unknown, np.median(values), at) for values, at in zip(self._sample, (m, log_a), strict=True)
         )
         counts_mpc2 = np.exp(self.log_count_max) * alpha[:, None]
 
@@ -160,18 +162,19 @@ class PerCell:
 
     def _anywhere_log_q1(self, alpha: Float) -> Float:
         """ln of the map's mean ⟨Q_1⟩ for each α."""
-        m, log_a = self._sample()
+        m, log_a = self._sample
         at = np.log(alpha)[:, None] + log_a
         values = self.fit.log_q1(np.tile(m, alpha.size), at.ravel()).reshape(at.shape)
         return np.asarray(log_sum(values) - np.log(_SAMPLE))
 
     def _anywhere(self, log_f: LogF, alpha: Float) -> Float:
         """(…, n) ln of the map's mean ⟨f⟩ for each α."""
-        m, log_a = self._sample()
+        m, log_a = self._sample
         at = np.log(alpha)[:, None] + log_a
         values = integrate_over_distance(log_f, np.tile(m, alpha.size), at.ravel(), self.fit.span)
         return np.asarray(log_sum(values.reshape(*values.shape[:-1], *at.shape)) - np.log(_SAMPLE))
 
+    @cached_property
     def _sample(self) -> tuple[Float, Float]:
         """mu/sigma and ln(a⁺/sigma²) of `_SAMPLE` cells at even steps of probability."""
         leaf = np.flatnonzero(self.tree.cell >= 0)

@@ -87,15 +87,6 @@ class SkyTree:
         result[fine] = first + np.searchsorted(self.ipix[first:last], parent)
         return result
 
-    def cells_below(self, nodes: Index) -> Index:
-        """Nodes that are cells and lie in any of the given ones, or are one of them."""
-        inside = np.zeros(self.cell.size, np.bool_)
-        inside[nodes] = True
-        for k in range(self.level.size - 2):
-            here, below = slice(*self.level[k : k + 2]), slice(*self.level[k + 1 : k + 3])
-            inside[below] |= np.repeat(inside[here], self.children[here])
-        return np.flatnonzero(inside & (self.cell >= 0))
-
     def means(self, values: Float) -> Float:
         """(m,) mean of a function over each node, weighted with probability.
 
