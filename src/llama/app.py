@@ -302,12 +302,21 @@ def draw_background(
 
 
 def validate(
-    out: Path, *, size: str, only: Sequence[str], maps: Path | None, season: str, seed: int, workers: int
+    out: Path,
+    *,
+    size: str,
+    only: Sequence[str],
+    maps: Path | None,
+    season: str,
+    seed: int,
+    workers: int,
+    keep: Path | None = None,
 ) -> Iterator[Check]:
-    """Checks of the statistic as they are done; when the last is, the report is at `out` and its twin beside it."""
+    """Checks of the statistic as they are done; after each the report at `out` and its twin hold those there are."""
     import llama
     from llama.formats.errors import FormatError
     from llama.formats.records import to_json
+    from llama.studies.validation.blocks import Runner, code_digest
     from llama.studies.validation.campaign import NAMES, SIZES, run
     from llama.studies.validation.page import Header, as_html, as_json
 
@@ -316,22 +325,24 @@ def validate(
     if not out.parent.is_dir():
         raise FormatError(f"there is no folder {out.parent}")
     inputs = _validation_inputs(maps, season)
-    done = []
-    for check in run(inputs, SIZES[size], seed, workers, only):
-        done.append(check)
-        yield check
     command = f"llama dev validate --size {size} --seed {seed} -s {season}"
     command += (" --maps DIR" if maps else "") + "".join(f" --check {name}" for name in only)
     facts = (
         ("sky maps", "; ".join(f"{p.name}: {p.source}" for p in inputs.populations)),
         ("neutrinos", f"{len(inputs.pool)} {inputs.pool.source}"),
-        ("search", inputs.search.name),
+        ("searches", ", ".join(f"{p.search.name} for {p.name}" for p in inputs.populations)),
         ("season", f"{inputs.season.name}, {1e3 * inputs.season.rate_hz:.2f} mHz"),
         ("size and seed", f"{size}, {seed}; block k draws from SeedSequence(seed, study, spawn_key=(k,))"),
+        ("checks asked for", ", ".join(only or NAMES)),
     )
     header = Header(llama.__version__, command, facts)
-    out.write_text(as_html(header, done), encoding="utf-8")
-    out.with_suffix(".json").write_bytes(to_json(as_json(header, done)))
+    digest = f"{seed} {inputs.digest()} {code_digest()}" if keep else ""
+    done: list[Check] = []
+    for check in run(inputs, SIZES[size], seed, Runner(workers, keep, digest), only):
+        done.append(check)
+        out.write_text(as_html(header, done), encoding="utf-8")
+        out.with_suffix(".json").write_bytes(to_json(as_json(header, done)))
+        yield check
 
 
 def _validation_inputs(maps: Path | None, season: str) -> Inputs:
@@ -339,17 +350,15 @@ def _validation_inputs(maps: Path | None, season: str) -> Inputs:
     from llama.analyses.gw_neutrino import ICECUBE_TABLES
     from llama.engine.step import read
     from llama.formats.errors import FormatError
-    from llama.science.search import Search
     from llama.studies.validation.inputs import Inputs, populations_in, synthetic_pool, synthetic_populations
 
     application = environment()
     table = read(ICECUBE_TABLES.codec, application.shared_path(ICECUBE_TABLES)).season(season)
-    search = Search()
-    found = populations_in(maps or application.settings.data_dir / "simulated")
+    found = populations_in(maps or application.settings.data_dir / "simulated", searches())
     if maps and not found:
         raise FormatError(f"{maps} holds no sky maps (*.fits, *.fits.gz), nor do the folders in it")
-    pool = _neutrino_pool(application.settings, season) or synthetic_pool(table, search)
-    return Inputs(found or synthetic_populations(), pool, table, search)
+    pool = _neutrino_pool(application.settings, season) or synthetic_pool(table)
+    return Inputs(found or synthetic_populations(searches()), pool, table)
 
 
 def _neutrino_pool(settings: Settings, season: str) -> Pool | None:

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.typed import LLAMA, environment
 
 from llama.studies.validation.campaign import NAMES
-from llama.studies.validation.check import Check, Table
+from llama.studies.validation.check import Check, Table, verdict
 from llama.studies.validation.page import Header, as_html, as_json
 
 
@@ -32,6 +32,7 @@ def test_every_check_passes(report: tuple[str, Path]) -> None:
     answer = json.loads(out.with_suffix(".json").read_text())
     assert answer["passed"] and [check["name"] for check in answer["checks"]] == list(NAMES)
     for check in answer["checks"]:
+        assert check["verdict"] == "pass", check["value"]
         assert all(check[word] for word in ("question", "criterion", "value", "limits"))
         assert all(len(row) == len(table["columns"]) for table in check["tables"] for row in table["rows"])
 
@@ -58,9 +59,30 @@ def test_an_unknown_check_is_named(tmp_path: Path) -> None:
 
 def test_a_failure_is_plain_on_the_page() -> None:
     table = Table("numbers <&>", ("what", "count"), (("a < b", 12345),))
-    check = Check("bad", "A check", "Is it?", "x < 1", "x = 2", False, "Nothing.", tables=(table,))
+    check = Check("bad", "A check", "Is it?", "x < 1", "x = 2", "fail", "Nothing.", tables=(table,))
     header = Header("0", "llama dev validate", (("seed", "1"),))
     page = as_html(header, [check])
     assert "1 of 1 checks fail" in page and ">FAIL<" in page and "a &lt; b" in page and "12,345" in page
     assert as_json(header, [check])["passed"] is False
     assert as_html(header, [check]) == page
+
+
+def test_what_was_not_judged_does_not_pass() -> None:
+    check = Check("none", "A check", "Is it?", "x < 1", "no x", verdict(0, 0), "Nothing.")
+    header = Header("0", "llama dev validate", (("seed", "1"),))
+    page = as_html(header, [check])
+    assert "1 could not be judged" in page and ">NOT JUDGED<" in page and "PASS" not in page
+    assert as_json(header, [check])["passed"] is False
+
+
+def test_what_was_drawn_is_kept(tmp_path: Path) -> None:
+    """A block that is there is not drawn again, and the report is there after each check."""
+    out, keep = tmp_path / "v.html", tmp_path / "kept"
+    words = [LLAMA, "dev", "validate", "--check", "uniformity", "--keep", keep, "-o", out]
+    first = subprocess.run(words, env=environment(tmp_path), capture_output=True, text=True, timeout=120)
+    kept = {path.name: path.stat().st_mtime_ns for path in keep.iterdir()}
+    page = out.read_bytes()
+    again = subprocess.run(words, env=environment(tmp_path), capture_output=True, text=True, timeout=120)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == again.stdout and out.read_bytes() == page
+    assert kept and {path.name: path.stat().st_mtime_ns for path in keep.iterdir()} == kept

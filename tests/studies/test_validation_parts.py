@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +12,23 @@ import pytest
 from scipy.special import expit
 
 import llama
+from llama.formats.searches import SearchesFile
 from llama.formats.tables import IceCubeTablesFile
+from llama.science.background import log_background_density
 from llama.science.coincidence import coincidence
 from llama.science.distance import conditional_moments
 from llama.science.healpix import directions_of
-from llama.science.o2 import Cells
 from llama.science.observed import GWTrigger, Neutrinos
+from llama.science.poisson import log_j1
 from llama.science.psf import log_density, unit_vectors
-from llama.science.response import LN10, SeasonTable, signal_rows
+from llama.science.quadtree import SkyTree
+from llama.science.response import LN10, SeasonTable, alpha, signal_rows
 from llama.science.search import Search
 from llama.science.skymap import SkyMap, density_at
 from llama.studies.synthetic import gaussian_skymap
-from llama.studies.validation import calibration, evaluate, recovery, rivals, truth, uniformity
+from llama.studies.validation import evaluate, recovery, rivals, statements, truth
 from llama.studies.validation.background import Background
-from llama.studies.validation.blocks import run_blocks
+from llama.studies.validation.blocks import Runner
 from llama.studies.validation.events import inject
 from llama.studies.validation.inputs import (
     FileMap,
@@ -38,6 +42,8 @@ from llama.studies.validation.inputs import (
 from llama.studies.validation.tally import Tally
 
 SEARCH = Search()
+STRONG = replace(SEARCH, beaming=1.0, n_51_100=11.0, source_rate_mpc3_s=100 * SEARCH.source_rate_mpc3_s)
+SEARCHES = SearchesFile().read(Path(llama.__file__).parent / "data/search.json")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,7 @@ def skymap() -> SkyMap:
 @pytest.fixture(scope="module")
 def inputs(season: SeasonTable) -> Inputs:
     maps = (GaussianMap(40.0, 10.0, 6.0, 200.0, 50.0), GaussianMap(200.0, -20.0, 10.0, 300.0, 60.0))
-    return Inputs((Population("near", maps, "synthetic"),), synthetic_pool(season, SEARCH, 20_000), season, SEARCH)
+    return Inputs((Population("near", maps, "synthetic", SEARCH),), synthetic_pool(season, 20_000), season)
 
 
 @pytest.mark.parametrize(("mu", "sigma"), [(100.0, 20.0), (100.0, 150.0), (-300.0, 100.0), (-2000.0, 100.0)])
@@ -100,22 +106,19 @@ def test_the_chance_of_no_neutrino_is_the_complement(season: SeasonTable, skymap
 
 
 def _lists(season: SeasonTable, skymap: SkyMap, events: int) -> tuple[evaluate.Analysis, truth.Lists]:
-    search = calibration.models(SEARCH)[1].search
-    analysis = evaluate.Analysis.of(skymap, season, search)
-    rng = np.random.default_rng(5)
-    inputs = Inputs((), synthetic_pool(season, search, 5000), season, search)
-    return analysis, inject(rng, analysis, inputs, events).lists
+    analysis = evaluate.Analysis.of(skymap, season, STRONG)
+    return analysis, inject(np.random.default_rng(5), analysis, synthetic_pool(season, 5000), events).lists
 
 
 def test_the_batch_says_what_each_event_says(season: SeasonTable, skymap: SkyMap) -> None:
     analysis, lists = _lists(season, skymap, 25)
     found, p_astro = evaluate.ensemble(analysis, lists), np.full(25, 0.3)
-    common = calibration.log_odds_common(found, p_astro, analysis.prepared.log_complement)
-    real = expit(calibration.log_odds_real(found, p_astro, analysis.prepared.log_complement))
+    common = statements.log_odds_common(found, p_astro, analysis.prepared.log_complement)
+    real = expit(statements.log_odds_real(found, p_astro, analysis.prepared.log_complement))
     for event in range(25):
         mine = truth.take(lists.neutrinos, slice(*lists.start[event : event + 2]))
         one = coincidence(skymap, GWTrigger(0.0, None, 0.3), mine, season, analysis.search)
-        # pairs below 1e-6 of c are left out of the batch, and λ is integrated on another grid
+        # pairs below 1e-6 of c are left out of the batch
         assert math.exp(common[event]) == pytest.approx(math.exp(one.ensemble.log_odds), rel=2e-3, abs=1e-5)
         assert real[event] == pytest.approx(one.p_astro_after, rel=2e-3)
 
@@ -149,23 +152,6 @@ def test_bins_do_not_depend_on_the_truth() -> None:
     assert one.count.sum() == stated.size
 
 
-def test_p_values_that_are_not_uniform_are_noticed() -> None:
-    rng = np.random.default_rng(1)
-    table = rng.normal(size=3000)
-    assert uniformity.ks(table, rng.normal(size=3000))[1] > uniformity.LEAST_P
-    assert uniformity.ks(table, rng.normal(0.2, size=3000))[1] < uniformity.LEAST_P
-
-
-def test_maps_that_differ_are_the_unit_of_chance() -> None:
-    rng = np.random.default_rng(1)
-    skymap = np.repeat(np.arange(20), 100)
-    offset = 3 * rng.normal(size=20)[skymap]  # maps differ a lot, as they do
-    samples = [uniformity.Sample(rng.normal(size=2000) + offset, skymap) for _ in range(2)]
-    splits = uniformity.split_maps(rng, *samples, ways=200)
-    assert splits.p > uniformity.LEAST_P
-    assert uniformity.ks(samples[0].of_maps(np.arange(0, 20, 2)), samples[1].of_maps(np.arange(1, 20, 2)))[1] < 1e-3
-
-
 def test_detection_at_a_false_alarm_probability() -> None:
     background = np.array([0.0] * 90 + [1.0] * 8 + [2.0] * 2)
     for probability in (0.01, 0.02, 0.05, 0.1, 0.5):
@@ -174,11 +160,11 @@ def test_detection_at_a_false_alarm_probability() -> None:
 
 
 def test_blocks_do_not_depend_on_the_workers(inputs: Inputs) -> None:
-    model = calibration.models(SEARCH)[1]
-    blocks = calibration.blocks(inputs, model, 30)
+    model = statements.models(inputs.populations[0], inputs)[statements.FREQUENT]
+    blocks = statements.blocks(model, 30)
     assert sum(block.events for block in blocks) == 30
-    task = functools.partial(calibration.tally_block, inputs, 7)
-    one, two = run_blocks(task, blocks, 1), run_blocks(task, blocks, 2)
+    task = functools.partial(statements.tally_block, inputs, Background.of(inputs.season, model.search), 7)
+    one, two = (Runner(workers).map("calibration", task, blocks) for workers in (1, 2))
     for here, there in zip(one, two, strict=True):
         for name in here:
             assert here[name].stated.tolist() == there[name].stated.tolist()
@@ -191,22 +177,58 @@ def test_blocks_and_studies_draw_different_numbers() -> None:
 
 
 def test_the_background_draw_has_the_density_of_the_statistic(season: SeasonTable) -> None:
-    background = Background.of(season, SEARCH)
-    dec, energy = background.draw(np.random.default_rng(1), 20_000)
-    assert 0.8 < background.total < 1.1
-    assert energy.min() >= SEARCH.energy_min_gev and energy.max() <= SEARCH.energy_max_gev
-    assert np.abs(dec).max() <= np.pi / 2
+    """Counts in bins of sin δ and log energy against the integral of P_emp, by an independent quadrature."""
+    n, background = 200_000, Background.of(season, SEARCH)
+    dec, energy = background.draw(np.random.default_rng(1), n)
+    edges = np.linspace(-1, 1, 9), np.array([1.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 8.0])
+    found = np.histogram2d(np.sin(dec), np.log10(energy), edges)[0]
+    sin_dec, log_energy = np.linspace(-1, 1, 1601), np.linspace(1, 8, 2801)
+    grid = np.exp(log_background_density(season, SEARCH, np.arcsin(sin_dec)[:, None], 10 ** log_energy[None]))
+    density = grid * 10**log_energy * LN10 * 2 * np.pi
+    expected = np.zeros_like(found)
+    for i, j in np.ndindex(found.shape):
+        z = (sin_dec >= edges[0][i] - 1e-9) & (sin_dec <= edges[0][i + 1] + 1e-9)
+        x = (log_energy >= edges[1][j] - 1e-9) & (log_energy <= edges[1][j + 1] + 1e-9)
+        expected[i, j] = np.trapezoid(np.trapezoid(density[np.ix_(z, x)], log_energy[x], axis=1), sin_dec[z])
+    assert expected.sum() == pytest.approx(background.total, rel=5e-3)
+    expected *= n / expected.sum()
+    full = expected > 25
+    assert full.sum() > 30
+    assert np.abs(found - expected)[full].max() > 0
+    assert (np.abs(found - expected)[full] < 5 * np.sqrt(expected[full]) + 0.02 * expected[full]).all()
+
+
+@pytest.mark.parametrize("name", ["bns", "bbh"])
+def test_strangers_come_at_the_rate_of_the_closed_form(season: SeasonTable, name: str) -> None:
+    """Drawn as sources; the closed form of the statistic gives their rate and their declinations."""
+    search = replace(SEARCHES[name].search, source_rate_mpc3_s=1e-13 if name == "bbh" else 1e-10)
+    events, sigmas = 4000, np.full(10, np.radians(0.1))
+    lists = truth.draw_strangers(np.random.default_rng(3), sigmas, season, search, events)
+    sin_dec = (np.arange(4000) + 0.5) / 2000 - 1
+    horizon = search.horizon_mpc(search.e_gw_max_eu)
+    per_sr = np.exp(log_j1(horizon, alpha(season, sin_dec) * search.count_max_mpc2, search.log_nu_span))
+    rate = search.source_rate_mpc3_s / search.beaming * 2 * np.pi * per_sr * (2 / 4000)
+    low, high = truth.window_s(search)
+    for side in (sin_dec < 0, sin_dec > 0):
+        expected = rate[side].sum() * (high - low) * events
+        found = int((np.sign(lists.neutrinos.dec_rad) == np.sign(sin_dec[side][0])).sum())
+        assert expected > 300
+        assert found == pytest.approx(expected, abs=5 * expected**0.5 + 0.01 * expected)
+    assert truth.stranger_counts(np.random.default_rng(4), season, search) == pytest.approx(
+        rate.sum() * (high - low), rel=0.05
+    )
 
 
 def test_maps_are_found_by_population(data: Path, tmp_path: Path) -> None:
     maps = sorted((data / "skymaps/mock_and_sim/local_bayestar").glob("*.fits"))[:2]
-    for path, name in zip(maps, ("one", "two"), strict=True):
+    for path, name in zip(maps, ("bbh-o4", "two"), strict=True):
         (tmp_path / name).mkdir()
         (tmp_path / name / path.name).symlink_to(path)
-    found = populations_in(tmp_path)
-    assert [population.name for population in found] == ["one", "two"]
+    found = populations_in(tmp_path, SEARCHES)
+    assert [population.name for population in found] == ["bbh-o4", "two"]
+    assert [population.search.name for population in found] == ["bbh", "cbc"]
     assert isinstance(found[0].maps[0], FileMap) and found[0].maps[0].read().distmu is not None
-    assert populations_in(tmp_path / "nowhere") == ()
+    assert populations_in(tmp_path / "nowhere", SEARCHES) == ()
 
 
 @pytest.mark.parametrize("sigma_deg", [0.7, 4.0])
@@ -222,9 +244,7 @@ def test_the_overlap_is_that_of_raven(sigma_deg: float, apart_deg: float) -> Non
     spread = np.exp(log_density(np.square(direction - centre).sum(axis=-1) / 4, sigma))
     ra, dec = np.arctan2(direction[:, 1], direction[:, 0]) % (2 * np.pi), np.arcsin(direction[:, 2])
     theirs = raven.skymap_overlap_integral(density_at(skymap, ra, dec), spread, se_nested=True, ext_nested=True)
-    assert rivals.overlap_integral(Cells.of(skymap, skymap.density), neutrino, 0) == pytest.approx(
-        float(theirs), rel=1e-2
-    )
+    assert np.exp(rivals.log_overlap(SkyTree.of(skymap), neutrino)[0]) == pytest.approx(float(theirs), rel=1e-2)
 
 
 def test_ravens_joint_rate() -> None:
@@ -233,7 +253,7 @@ def test_ravens_joint_rate() -> None:
 
 
 def test_a_bystander_of_many_neutrinos_is_not_one_of_them(season: SeasonTable, skymap: SkyMap) -> None:
-    analysis = evaluate.Analysis.of(skymap, season, calibration.models(SEARCH)[1].search)
+    analysis = evaluate.Analysis.of(skymap, season, STRONG)
     count = 8
     ra = np.append(2.0 + np.radians(0.3) * np.arange(count - 1), 2.0 + np.radians(25.0))
     same = np.ones(count)

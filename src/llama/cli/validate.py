@@ -1,8 +1,8 @@
 """Check by simulation that the statistic is right, and write a report: an HTML page and a JSON file beside it.
 
 Takes sky maps from a folder (one folder per population, simulated/ of the data folder unless --maps says otherwise)
-and neutrinos from the installed archive; where there are none, synthetic stand-ins, and the report says so. Exits
-with 1 when a check fails.
+and neutrinos from the installed archive; where there are none, synthetic stand-ins, and the report says so. The
+report is written anew after each check. Exits with 1 when a check fails or could not be judged.
 """
 
 from __future__ import annotations
@@ -10,16 +10,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+_WORDS = {"pass": "pass", "fail": "FAIL", "not judged": "NOT JUDGED"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     parser.add_argument("-o", "--out", type=Path, default=Path("validation.html"), metavar="FILE",
                         help="the page (default %(default)s); its JSON twin has the suffix .json")  # fmt: skip
     parser.add_argument("--size", choices=("small", "medium", "full"), default="small",
-                        help="how much to draw: a minute, half an hour, hours (default %(default)s)")  # fmt: skip
+                        help="how much to draw: a minute, ten minutes, an hour (default %(default)s)")  # fmt: skip
     parser.add_argument("--check", action="append", default=[], metavar="NAME",
                         help="this check only; may be given again: calibration, uniformity, recovery, comparison, "
                         "bracket")  # fmt: skip
+    parser.add_argument("--keep", type=Path, metavar="DIR",
+                        help="keep what is drawn in this folder and take from it what is there: a run that was "
+                        "cut, or split by --check, goes on")  # fmt: skip
     parser.add_argument("--maps", type=Path, metavar="DIR", help="sky maps with distances, a folder per population")
     parser.add_argument("-s", "--season", default="IC86-2011", help="whose neutrinos (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of all random numbers (default %(default)s)")
@@ -41,8 +46,9 @@ def main(args: argparse.Namespace) -> int:
         season=args.season,
         seed=args.seed,
         workers=args.workers,
+        keep=args.keep,
     ):
-        print(f"{'pass' if check.passed else 'FAIL'}  {check.title}: {check.value}", flush=True)
-        passed &= check.passed
+        print(f"{_WORDS[check.verdict]}  {check.title}: {check.value}", flush=True)
+        passed &= check.verdict == "pass"
     print(f"{args.out} and {args.out.with_suffix('.json')}")
     return 0 if passed else 1

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from llama.studies.validation.blocks import Runner
 from llama.studies.validation.bracket import check_bracket
 from llama.studies.validation.calibration import check_calibration
 from llama.studies.validation.check import Check
+from llama.studies.validation.comparison import check_comparison
 from llama.studies.validation.inputs import Inputs
-from llama.studies.validation.recovery import Trials, check_comparison, check_recovery, draw_trials
+from llama.studies.validation.recovery import Trials, check_recovery, draw_trials
+from llama.studies.validation.statements import AS_SEARCHED, FREQUENT, STRONG
 from llama.studies.validation.uniformity import check_uniformity
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is drawn: events per model, per population, injections per background event, maps, neutrinos."""
+    """How much is drawn: events of each kind of model, per population, injections per background event, maps."""
 
     name: str
-    calibration_events: int
+    calibration_events: Mapping[str, int]
     background_events: int
     trial_events: int
     injected_share: float
@@ -26,12 +29,16 @@ class Size:
     neutrinos: int
 
 
+def _events(as_searched: int, strong: int, frequent: int) -> Mapping[str, int]:
+    return {AS_SEARCHED: as_searched, STRONG: strong, FREQUENT: frequent}
+
+
 SIZES: Mapping[str, Size] = {
     size.name: size
     for size in (
-        Size("small", 2_000, 100, 80, 0.5, 2, 60_000),
-        Size("medium", 20_000, 2_000, 2_000, 0.5, 24, 100_000),
-        Size("full", 250_000, 10_000, 10_000, 0.5, 1_000, 500_000),
+        Size("small", _events(400, 200, 3_000), 300, 500, 0.3, 6, 100_000),
+        Size("medium", _events(20_000, 5_000, 10_000), 2_000, 2_000, 0.5, 40, 100_000),
+        Size("full", _events(250_000, 50_000, 100_000), 10_000, 10_000, 0.5, 1_000, 500_000),
     )
 }
 
@@ -49,15 +56,15 @@ class _Drawn:
         return self.trials
 
 
-def checks(inputs: Inputs, size: Size, seed: int, workers: int) -> Mapping[str, Callable[[], Check]]:
+def checks(inputs: Inputs, size: Size, seed: int, runner: Runner) -> Mapping[str, Callable[[], Check]]:
     """Every check by name, none begun."""
     some = replace(inputs, populations=tuple(p.first(size.maps) for p in inputs.populations))
-    trials = _Drawn(lambda: draw_trials(some, seed, size.trial_events, size.injected_share, workers))
+    trials = _Drawn(lambda: draw_trials(some, seed, size.trial_events, size.injected_share, runner))
     return {
-        "calibration": lambda: check_calibration(some, seed, size.calibration_events, workers),
-        "uniformity": lambda: check_uniformity(some, seed, size.background_events, workers),
+        "calibration": lambda: check_calibration(some, seed, size.calibration_events, runner),
+        "uniformity": lambda: check_uniformity(some, seed, size.background_events, runner),
         "recovery": lambda: check_recovery(trials()),
-        "comparison": lambda: check_comparison(trials()),
+        "comparison": lambda: check_comparison(trials(), seed),
         "bracket": lambda: check_bracket(some, seed, size.neutrinos),
     }
 
@@ -65,8 +72,8 @@ def checks(inputs: Inputs, size: Size, seed: int, workers: int) -> Mapping[str, 
 NAMES = ("calibration", "uniformity", "recovery", "comparison", "bracket")
 
 
-def run(inputs: Inputs, size: Size, seed: int, workers: int, only: Sequence[str] = ()) -> Iterator[Check]:
+def run(inputs: Inputs, size: Size, seed: int, runner: Runner, only: Sequence[str] = ()) -> Iterator[Check]:
     """The checks as they are done; `only` some of NAMES."""
-    for name, check in checks(inputs, size, seed, workers).items():
+    for name, check in checks(inputs, size, seed, runner).items():
         if not only or name in only:
             yield check()

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Cell = str | int | float
+Verdict = Literal["pass", "fail", "not judged"]
+
+
+def verdict(judged: int, wrong: int) -> Verdict:
+    """Of so many numbers that the criterion applied to so many are against it; nothing judged is nothing passed."""
+    if not judged:
+        return "not judged"
+    return "fail" if wrong else "pass"
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Check:
         question: what is asked.
         criterion: when it passes, set before anything was drawn.
         value: what was found, in words and numbers.
-        passed: whether the criterion holds.
+        verdict: whether the criterion holds, or that too little was drawn to say.
         limits: what the answer does not prove.
         plots, tables: the evidence.
     """
@@ -46,7 +54,7 @@ class Check:
     question: str
     criterion: str
     value: str
-    passed: bool
+    verdict: Verdict
     limits: str
     plots: tuple[Plot, ...] = field(default=())
     tables: tuple[Table, ...] = field(default=())

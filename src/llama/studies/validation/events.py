@@ -12,7 +12,7 @@ from llama.science.response import SeasonTable
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
 from llama.studies.validation.evaluate import Analysis
-from llama.studies.validation.inputs import Inputs, MapSource, Pool, Population, generator
+from llama.studies.validation.inputs import MapSource, Pool, Population, generator
 from llama.studies.validation.truth import (
     BACKGROUND,
     MERGER,
@@ -32,11 +32,12 @@ _CANDIDATES = 20_000
 
 @dataclass(frozen=True)
 class MapBlock:
-    """Some events around one sky map of a population."""
+    """Some events around one sky map of a population, and the search they are for."""
 
     number: int
     events: int
     skymap: MapSource
+    search: Search
 
 
 def map_blocks(population: Population, events: int, seed: int, study: str) -> tuple[MapBlock, ...]:
@@ -44,7 +45,7 @@ def map_blocks(population: Population, events: int, seed: int, study: str) -> tu
     of_event = generator(seed, f"{study} maps {population.name}", 0).integers(len(population.maps), size=events)
     counts = np.bincount(of_event, minlength=len(population.maps)).tolist()
     return tuple(
-        MapBlock(i, count, skymap)
+        MapBlock(i, count, skymap, population.search)
         for i, (count, skymap) in enumerate(zip(counts, population.maps, strict=True))
         if count
     )
@@ -61,10 +62,9 @@ def scrambled(rng: np.random.Generator, pool: Pool, rate_hz: float, search: Sear
     return Lists(neutrinos, event, np.full(event.size, BACKGROUND), events)
 
 
-def lists_of(rng: np.random.Generator, analysis: Analysis, inputs: Inputs, pool: Pool, events: int) -> Lists:
+def lists_of(rng: np.random.Generator, analysis: Analysis, pool: Pool, events: int) -> Lists:
     """Background only."""
-    inside = (pool.energy_gev >= inputs.search.energy_min_gev) & (pool.energy_gev <= inputs.search.energy_max_gev)
-    return scrambled(rng, pool.take(np.flatnonzero(inside)), analysis.rate_hz, inputs.search, events)
+    return scrambled(rng, pool.within(analysis.search), analysis.rate_hz, analysis.search, events)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,16 +79,16 @@ class Injected:
     """Mean probability that a merger of this map gives a neutrino at all: how often the model has such an event."""
 
 
-def inject(rng: np.random.Generator, analysis: Analysis, inputs: Inputs, events: int) -> Injected:
+def inject(rng: np.random.Generator, analysis: Analysis, pool: Pool, events: int) -> Injected:
     """Mergers of the model, of those that give at least one neutrino, on top of real background."""
-    season, search = inputs.season, inputs.search
+    season, search = analysis.season, analysis.search
     sources, weight = _detected(rng, analysis.skymap, season, search, events)
     count = _at_least_one(rng, sources.mean_count)
     event = np.repeat(np.arange(events), count)
-    signal = of_sources(rng, sources.take(event), event, inputs.pool.sigma_rad, season, search, MERGER)
+    signal = of_sources(rng, sources.take(event), event, pool.sigma_rad, season, search, MERGER)
     highest = np.zeros(events)
     np.maximum.at(highest, event, signal.neutrinos.energy_gev)
-    lists = merged((signal, lists_of(rng, analysis, inputs, inputs.pool, events)), events)
+    lists = merged((signal, lists_of(rng, analysis, pool, events)), events)
     return Injected(lists, sources.distance_mpc, highest, count, weight)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import pickle
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 from zlib import crc32
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from llama.formats.skymap import read_skymap
 from llama.science.response import SeasonTable
 from llama.science.search import Search
+from llama.science.searches import Searches
 from llama.science.skymap import SkyMap
 from llama.studies.synthetic import gaussian_skymap
 
@@ -30,6 +33,8 @@ class MapSource(Protocol):
 
     def read(self) -> SkyMap: ...
 
+    def digest(self) -> str: ...
+
 
 @dataclass(frozen=True)
 class FileMap:
@@ -43,6 +48,10 @@ class FileMap:
 
     def read(self) -> SkyMap:
         return read_skymap(self.path)
+
+    def digest(self) -> str:
+        """Of the file's bytes."""
+        return sha256(self.path.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -63,14 +72,19 @@ class GaussianMap:
         ra, dec, sigma = (math.radians(value) for value in (self.ra_deg, self.dec_deg, self.sigma_deg))
         return gaussian_skymap(ra, dec, sigma, self.distance_mpc, self.distance_std_mpc)
 
+    def digest(self) -> str:
+        """Its parameters."""
+        return repr(self)
+
 
 @dataclass(frozen=True)
 class Population:
-    """Sky maps of one kind of merger, with their detectors' noise in them or without."""
+    """Sky maps of one kind of merger, with their detectors' noise in them or without, and the search for it."""
 
     name: str
     maps: tuple[MapSource, ...]
     source: str
+    search: Search
 
     def first(self, count: int) -> Population:
         """The same with `count` maps at most."""
@@ -93,6 +107,11 @@ class Pool:
         """Some of them."""
         return Pool(self.dec_rad[rows], self.sigma_rad[rows], self.energy_gev[rows], self.source)
 
+    def within(self, search: Search) -> Pool:
+        """Those of the search's energies."""
+        inside = (self.energy_gev >= search.energy_min_gev) & (self.energy_gev <= search.energy_max_gev)
+        return self.take(np.flatnonzero(inside))
+
     def half(self, which: int) -> Pool:
         """Every second neutrino, from number 0 or 1: two halves that share none."""
         return self.take(np.arange(which, len(self), 2))
@@ -105,7 +124,15 @@ class Inputs:
     populations: tuple[Population, ...]
     pool: Pool
     season: SeasonTable
-    search: Search
+
+    def digest(self) -> str:
+        """Of everything in it: what was drawn from other inputs is of no use here."""
+        found = sha256(pickle.dumps((self.season, self.pool), protocol=5))
+        for population in self.populations:
+            found.update(repr((population.name, population.search)).encode())
+            for skymap in population.maps:
+                found.update(skymap.digest().encode())
+        return found.hexdigest()
 
 
 def generator(seed: int, study: str, block: int) -> np.random.Generator:
@@ -113,12 +140,22 @@ def generator(seed: int, study: str, block: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence((seed, crc32(study.encode())), spawn_key=(block,)))
 
 
-def populations_in(folder: Path) -> tuple[Population, ...]:
+def search_of(name: str, searches: Searches) -> Search:
+    """The search for a population called `bns-o4` or the like: that of its first word, else what stands in for it."""
+    return searches.choose(name.split("-")[0].lower()).search
+
+
+def populations_in(folder: Path, searches: Searches) -> tuple[Population, ...]:
     """A population per folder of sky maps: this one and those below it; none when there are no maps."""
     candidates = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
     found = ((path, _maps_in(path)) for path in candidates)
     return tuple(
-        Population(path.name, tuple(FileMap(file) for file in files), f"{len(files)} files in {path.name}")
+        Population(
+            path.name,
+            tuple(FileMap(file) for file in files),
+            f"{len(files)} files in {path.name}",
+            search_of(path.name, searches),
+        )
         for path, files in found
         if files
     )
@@ -130,13 +167,18 @@ def _maps_in(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: (len(path.name), path.name))
 
 
-def synthetic_populations() -> tuple[Population, ...]:
+def synthetic_populations(searches: Searches) -> tuple[Population, ...]:
     """Stand-ins for nearby binary neutron stars and far binary black holes, all over the sky."""
     near = [(3.0, 120.0), (6.0, 200.0), (12.0, 160.0), (4.0, 250.0), (9.0, 90.0), (20.0, 180.0)]
     far = [(5.0, 900.0), (8.0, 1500.0), (15.0, 700.0), (6.0, 2200.0), (10.0, 1200.0), (25.0, 1800.0)]
     kinds = (("bns-synthetic", near), ("bbh-synthetic", far))
     return tuple(
-        Population(name, tuple(_spread(k, *shape) for k, shape in enumerate(shapes)), "synthetic Gaussian maps")
+        Population(
+            name,
+            tuple(_spread(k, *shape) for k, shape in enumerate(shapes)),
+            "synthetic Gaussian maps",
+            search_of(name, searches),
+        )
         for name, shapes in kinds
     )
 
@@ -147,7 +189,7 @@ def _spread(k: int, sigma_deg: float, distance_mpc: float) -> GaussianMap:
     return GaussianMap(k * 137.50776 % 360, dec, sigma_deg, distance_mpc, 0.25 * distance_mpc)
 
 
-def synthetic_pool(season: SeasonTable, search: Search, size: int = 100_000) -> Pool:
+def synthetic_pool(season: SeasonTable, size: int = 100_000) -> Pool:
     """Neutrinos drawn from the season's counts in declination and energy, with errors around 0.8°: a stand-in."""
     rng = generator(0, "synthetic pool", 0)
     cell = rng.choice(season.counts.size, size, p=season.counts.ravel() / season.counts.sum())
@@ -155,9 +197,8 @@ def synthetic_pool(season: SeasonTable, search: Search, size: int = 100_000) -> 
     dec = np.radians(_within(rng, season.counts_dec_deg, row))
     energy = 10.0 ** _within(rng, season.counts_log10_energy, column)
     sigma = np.radians(np.clip(0.8 * np.exp(0.6 * rng.standard_normal(size)), 0.2, 10.0))
-    inside = (energy >= search.energy_min_gev) & (energy <= search.energy_max_gev)
     source = f"drawn from the counts of {season.name} in declination and energy, angular errors assumed"
-    return Pool(dec[inside], sigma[inside], energy[inside], source)
+    return Pool(dec, sigma, energy, source)
 
 
 def _within(rng: np.random.Generator, edges: Float, at: NDArray[np.int64]) -> Float:

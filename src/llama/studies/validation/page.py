@@ -20,7 +20,7 @@ h2 { font-size: 1.25rem; margin: 0 0 .5rem; }
 section { border-top: 1px solid #bbb; margin-top: 2rem; padding-top: 1.2rem; }
 .verdict { font: 700 .85rem/1 Helvetica, Arial, sans-serif; border: 2px solid; border-radius: 3px;
   padding: .15rem .45rem; margin-right: .5rem; white-space: nowrap; }
-.pass { color: #005a3c; } .fail { color: #a32100; }
+.pass { color: #005a3c; } .fail { color: #a32100; } .not { color: #555; }
 dl { display: grid; grid-template-columns: 7.5rem 1fr; gap: .3rem 1rem; margin: .6rem 0; }
 dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; font: .82rem/1.35 Helvetica, Arial, sans-serif; margin: .8rem 0;
@@ -41,7 +41,7 @@ summary { cursor: pointer; color: #444; font-size: .9rem; margin: .5rem 0; }
 
 
 _SHORT = 20  # rows; longer tables are folded away
-_IN_JSON = ("name", "title", "question", "criterion", "value", "passed", "limits")
+_IN_JSON = ("name", "title", "question", "criterion", "value", "verdict", "limits")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def as_json(header: Header, checks: Sequence[Check]) -> dict[str, Any]:
         "version": header.version,
         "command": header.command,
         "facts": dict(header.facts),
-        "passed": all(check.passed for check in checks),
+        "passed": all(check.verdict == "pass" for check in checks),
         "checks": [
             {name: getattr(check, name) for name in _IN_JSON}
             | {"tables": [{"caption": t.caption, "columns": list(t.columns), "rows": [list(r) for r in t.rows]}
@@ -71,8 +71,7 @@ def as_json(header: Header, checks: Sequence[Check]) -> dict[str, Any]:
 
 def as_html(header: Header, checks: Sequence[Check]) -> str:
     """The page. The same checks give the same bytes."""
-    failed = [check for check in checks if not check.passed]
-    verdict = f"All {len(checks)} checks pass." if not failed else f"{len(failed)} of {len(checks)} checks fail."
+    verdict = in_words(checks)
     return "\n".join(
         (
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -88,6 +87,15 @@ def as_html(header: Header, checks: Sequence[Check]) -> str:
             "</main>\n</body>\n</html>\n",
         )
     )
+
+
+def in_words(checks: Sequence[Check]) -> str:
+    """How many pass, fail, and could not be judged."""
+    count = {word: sum(check.verdict == word for check in checks) for word in ("pass", "fail", "not judged")}
+    if count["pass"] == len(checks):
+        return f"All {len(checks)} checks pass."
+    failed = f"{count['fail']} of {len(checks)} checks fail"
+    return failed + (f", {count['not judged']} could not be judged." if count["not judged"] else ".")
 
 
 def _overview(checks: Sequence[Check]) -> str:
@@ -106,8 +114,8 @@ def _facts(header: Header) -> str:
 
 
 def _badge(check: Check) -> str:
-    word, kind = ("PASS", "pass") if check.passed else ("FAIL", "fail")
-    return f'<span class="verdict {kind}">{word}</span>'
+    kind = check.verdict.split()[0]
+    return f'<span class="verdict {kind}">{check.verdict.upper()}</span>'
 
 
 def _section(check: Check) -> str:

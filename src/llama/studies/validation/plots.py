@@ -32,7 +32,7 @@ def panels(columns: int, rows: int = 1, height_in: float = 3.1) -> tuple[Any, ND
     return figure, axes
 
 
-def calibration_plot(results: Mapping[tuple[str, str], Bins], names: Sequence[str]) -> Plot:
+def calibration_plot(results: Mapping[tuple[str, str], Bins], names: Sequence[str], limit: float) -> Plot:
     """True against stated probability, and z below, by model and quantity."""
     models = list(dict.fromkeys(model for model, _ in results))
     figure, axes = panels(len(names), 2, 2.7)
@@ -41,13 +41,13 @@ def calibration_plot(results: Mapping[tuple[str, str], Bins], names: Sequence[st
         for k, model in enumerate(models):
             _calibration_points(top, bottom, results[model, name], model, k)
         judged = any(results[model, name].judged for model in models)
-        _calibration_axes(top, bottom, name, column == 0, judged)
+        _calibration_axes(top, bottom, name, column == 0, limit if judged else None)
     axes[0, 0].legend(fontsize=7, loc="upper left", title="model", title_fontsize=7)
     return Plot(
         figure,
         "Fraction that was true against the probability stated, in log odds with one standard deviation; below, how "
         "many standard deviations they are apart. Lines: perfect calibration, and the limits of the criterion.",
-        "Points along the diagonal, for the two models and the three probabilities.",
+        "Points along the diagonal, for the kinds of model and the three probabilities.",
     )
 
 
@@ -66,10 +66,10 @@ def _calibration_points(top: Any, bottom: Any, bins: Bins, model: str, k: int) -
     bottom.plot(_logit(p), bins.z[judged], **style)
 
 
-def _calibration_axes(top: Any, bottom: Any, name: str, first: bool, judged: bool) -> None:
+def _calibration_axes(top: Any, bottom: Any, name: str, first: bool, limit: float | None) -> None:
     labels = ["1e-6", "1e-4", ".01", ".1", ".3", ".5", ".7", ".9", ".99", ".9999"]
     ticks = _logit(np.array([float(label) for label in labels])).tolist()
-    if not judged:
+    if limit is None:
         top.text(0.5, 0.5, "too few statements to judge", transform=top.transAxes, ha="center", fontsize=8)
     low, high = top.get_xlim()
     top.plot([low, high], [low, high], color="#555555", linewidth=0.8, zorder=0)
@@ -79,7 +79,7 @@ def _calibration_axes(top: Any, bottom: Any, name: str, first: bool, judged: boo
         ax.set_xticks([t for t, _ in inside], [label for _, label in inside])
     top.set_yticks([t for t, _ in inside], [label for _, label in inside])
     top.set_title(name, fontsize=9)
-    bottom.axhspan(-4, 4, color="#eef3f8", zorder=0)
+    bottom.axhspan(-(limit or 0.0), limit or 0.0, color="#eef3f8", zorder=0)
     bottom.axhline(0, color="#555555", linewidth=0.8, zorder=0)
     bottom.set_ylim(-6, 6)
     bottom.set_xlabel("probability stated", fontsize=8)
@@ -181,22 +181,24 @@ def roc_plot(of: Mapping[str, tuple[Float, Mapping[str, Float]]]) -> Plot:
     )
 
 
-def bracket_plot(sin_dec: Float, norms: Mapping[str, Any], counts: Sequence[float]) -> Plot:
-    """Background mean of the bracket by declination, a panel per background."""
-    figure, axes = panels(len(norms), 1, 2.8)
-    for ax, (name, one) in zip(axes[0], norms.items(), strict=True):
-        for k, n in enumerate(counts):
-            ax.plot(sin_dec, one.mean_bracket(n), color=COLOURS[k], linestyle=DASHES[k], marker=MARKERS[k],
-                    markersize=3, linewidth=1, label=f"n = {n:g}")  # fmt: skip
-        ax.axhspan(0.95, 1.05, color="#eef3f8", zorder=0)
+def bracket_plot(sin_dec: Float, norms: Mapping[str, Any], each: float, n: float, bracket: float) -> Plot:
+    """A/α_b and the background mean of the bracket by declination."""
+    figure, axes = panels(2, 1, 2.8)
+    left, right = axes[0]
+    for k, (name, one) in enumerate(norms.items()):
+        style = {"color": COLOURS[k % 5], "marker": MARKERS[k % 5], "markersize": 3, "linestyle": DASHES[k % 5]}
+        left.errorbar(sin_dec, one.ratio, one.error / one.within, elinewidth=0.7, linewidth=1, label=name, **style)
+        right.plot(sin_dec, one.mean_bracket(n), linewidth=1, **style)
+    for ax, band, label in ((left, each, "A / α below the cap"), (right, bracket, f"mean at n = {n:g}")):
+        ax.axhspan(1 - band, 1 + band, color="#eef3f8", zorder=0)
         ax.axhline(1, color="#555555", linewidth=0.8, zorder=0)
         ax.set(xlim=(-1, 1))
-        ax.set_title(name, fontsize=9)
         ax.set_xlabel("sin δ", fontsize=8)
-    axes[0, 0].set_ylabel("mean / what it should be", fontsize=8)
-    axes[0, 0].legend(fontsize=7)
+        ax.set_ylabel(label, fontsize=8)
+    left.legend(fontsize=7)
     return Plot(
         figure,
-        "Background mean of e^(−αn) Π(1 + n w) over what it should be. Band: the criterion, for n = 0.1.",
-        "Curves near 1 for small n, lower for n = 1.",
+        "Left: background mean of w over what it should be, with the standard error of the sample. Right: background "
+        "mean of e^(−αn) Π(1 + n w) over what it should be. Bands: the criterion for neutrinos at hand.",
+        "Curves near 1 at all declinations.",
     )

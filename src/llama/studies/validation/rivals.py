@@ -7,11 +7,15 @@ from numpy.typing import NDArray
 
 from llama.science import o2
 from llama.science.observed import Neutrinos
-from llama.science.psf import log_density, unit_vectors
+from llama.science.overlap import overlap_nodes
+from llama.science.psf import unit_vectors
+from llama.science.quadtree import SkyTree
 from llama.science.skymap import SkyMap, lookup
-from llama.studies.validation.truth import Lists
+from llama.studies.validation.truth import Lists, take
 
 Float = NDArray[np.float64]
+
+_AT_ONCE = 400
 
 
 def log_o2(skymap: SkyMap, lists: Lists) -> Float:
@@ -41,20 +45,19 @@ def joint_far_hz(far_gw_hz: float, rate_hz: float, window_s: float, overlap: flo
     return far_gw_hz * rate_hz * window_s / overlap if overlap > 0 else np.inf
 
 
-def overlap_integral(cells: o2.Cells, neutrinos: Neutrinos, i: int) -> float:
-    """I = ∫ P_gw P_ν/(1/4π) dΩ of one neutrino; 1 where either knows nothing."""
-    centre = unit_vectors(neutrinos.ra_rad[i], neutrinos.dec_rad[i])
-    sigma = float(neutrinos.sigma_rad[i])
-    at = o2.points(cells, centre, sigma)
-    quarter = np.square(at.direction - centre).sum(axis=-1) / 4
-    return float(4 * np.pi * np.sum(at.density * np.exp(log_density(quarter, sigma)) * at.area_sr))
+def log_overlap(tree: SkyTree, neutrinos: Neutrinos) -> Float:
+    """(n,) ln I, I = ∫ P_gw P_ν/(1/4π) dΩ of each neutrino; 0 where either knows nothing."""
+    parts = [np.empty(0)]
+    for first in range(0, len(neutrinos), _AT_ONCE):
+        some = take(neutrinos, slice(first, first + _AT_ONCE))
+        direction = unit_vectors(some.ra_rad, some.dec_rad).reshape(-1, 3)
+        parts.append(np.log(4 * np.pi) + overlap_nodes(tree, direction, some.sigma_rad).log_integral())
+    return np.concatenate(parts)
 
 
-def log_raven(skymap: SkyMap, lists: Lists) -> Float:
+def log_raven(tree: SkyTree, lists: Lists) -> Float:
     """(events,) ln I of the best neutrino: −ln FAR_joint up to FAR_gw, which all events share here."""
-    result, cells = np.full(lists.events, -np.inf), o2.Cells.of(skymap, skymap.density)
-    for i, event in enumerate(lists.event.tolist()):
-        overlap = overlap_integral(cells, lists.neutrinos, i)
-        if overlap > 0 and abs(lists.neutrinos.gps_s[i]) <= o2.WINDOW_S:
-            result[event] = max(result[event], np.log(overlap))
+    result = np.full(lists.events, -np.inf)
+    inside = np.abs(lists.neutrinos.gps_s) <= o2.WINDOW_S
+    np.maximum.at(result, lists.event[inside], log_overlap(tree, lists.neutrinos)[inside])
     return result

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 
 _EDGES = np.linspace(-16.0, 16.0, 65)
-_LEAST_VARIANCE = 10.0
+LEAST_VARIANCE = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Tally:
         groups: list[list[int]] = [[]]
         for i in range(self.count.size - 1, -1, -1):
             groups[-1].append(i)
-            if self.variance[groups[-1]].sum() >= _LEAST_VARIANCE:
+            if self.variance[groups[-1]].sum() >= LEAST_VARIANCE:
                 groups.append([])
         rest = groups.pop()
         if groups:
@@ -51,6 +51,21 @@ class Tally:
         filled = [group for group in groups[::-1] if self.count[group].sum()]
         sums = [[column[group].sum() for group in filled] for column in self._columns()]
         return Bins(*(np.array(column, dtype=np.float64) for column in sums))
+
+    @property
+    def judged(self) -> bool:
+        """Whether all bins together are enough to be judged."""
+        return bool(self.variance.sum() >= LEAST_VARIANCE)
+
+    @property
+    def z(self) -> float:
+        """All bins together: how many standard deviations more were true than stated; 0 where too few to judge.
+
+        A factor of k on the odds moves it by about ln k √Σp(1 − p), however the bins are cut.
+        """
+        if not self.judged:
+            return 0.0
+        return float((self.true.sum() - self.stated.sum()) / np.sqrt(self.variance.sum()))
 
     def _columns(self) -> tuple[Float, Float, Float, Float]:
         return self.count, self.stated, self.variance, self.true
@@ -77,10 +92,10 @@ class Bins:
     @property
     def worst(self) -> float:
         """Largest |z|; 0 without any bin that can be judged."""
-        judged = np.abs(self.z[self.variance >= _LEAST_VARIANCE])
+        judged = np.abs(self.z[self.variance >= LEAST_VARIANCE])
         return float(judged.max(initial=0.0))
 
     @property
     def judged(self) -> int:
         """Bins with enough statements to be judged."""
-        return int((self.variance >= _LEAST_VARIANCE).sum())
+        return int((self.variance >= LEAST_VARIANCE).sum())

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.observed import Neutrinos
-from llama.science.poisson import log_j1
 from llama.science.psf import unit_vectors
 from llama.science.quadtree import vectors
 from llama.science.response import SeasonTable, alpha, interpolate_sin_dec
@@ -28,6 +27,8 @@ Index = NDArray[np.int64]
 
 BACKGROUND, MERGER, STRANGER = 0, 1, 2
 _RADII = 1200
+ERG_PER_EU = 9.521406136918413e51  # of 1 kg Mpc² s⁻²
+_EVENTS_AT_ONCE = 500
 _AT_ONCE = 1000  # a grid of radii for each takes 10 kB, several times over
 
 
@@ -205,21 +206,48 @@ def draw_background(
 def draw_strangers(
     rng: np.random.Generator, sigmas: Float, season: SeasonTable, search: Search, events: int
 ) -> Lists:
-    """Astrophysical neutrinos of sources unrelated to the merger, of those that give exactly one: (ṅ/f_b) J_1."""
-    sin_dec = np.linspace(-1, 1, 2001)
-    horizon = search.horizon_mpc(search.e_gw_max_eu)
-    volume = np.exp(log_j1(horizon, alpha(season, sin_dec) * search.count_max_mpc2, search.log_nu_span))
-    reached = np.concatenate([[0.0], np.cumsum((volume[1:] + volume[:-1]) / 2 * np.diff(sin_dec))])
-    rate_hz = search.source_rate_mpc3_s / search.beaming * 2 * np.pi * reached[-1]
+    """Astrophysical neutrinos of sources unrelated to the merger, of those that give exactly one.
+
+    The sources themselves are drawn: ṅ/f_b of them in the volume of the horizon, E_ν log-uniform, counts Poisson.
+    Nothing here comes from the closed forms that the statistic takes its λ from.
+    """
     low, high = window_s(search)
-    event = np.repeat(np.arange(events), rng.poisson(rate_hz * (high - low), events))
-    z = np.interp(rng.random(event.size) * reached[-1], reached, sin_dec)
-    turn = 2 * np.pi * rng.random(event.size)
-    direction = unit_vectors(turn, np.arcsin(z))
+    volume = 4 / 3 * np.pi * search.horizon_mpc(search.e_gw_max_eu) ** 3
+    every = search.source_rate_mpc3_s / search.beaming * volume * (high - low)
+    parts = [(np.empty(0, np.int64), np.empty((0, 3)))]
+    for first in range(0, events, _EVENTS_AT_ONCE):
+        some = min(_EVENTS_AT_ONCE, events - first)
+        owner = first + np.sort(rng.integers(some, size=rng.poisson(every * some)))
+        parts.append(_strangers(rng, owner, season, search))
+    event, direction = (np.concatenate(column) for column in zip(*parts, strict=True))
     time, sigma = rng.uniform(low, high, event.size), rng.choice(sigmas, event.size)
-    energy = draw_energies(rng, season, search, z)
+    energy = draw_energies(rng, season, search, direction[:, 2])
     ra, dec = scatter(rng, direction, sigma)
     return Lists(Neutrinos(time, ra, dec, sigma, energy), event, np.full(event.size, STRANGER), events)
+
+
+def _strangers(rng: np.random.Generator, owner: Index, season: SeasonTable, search: Search) -> tuple[Index, Float]:
+    """Whose list, and the direction, of those unrelated sources that give exactly one neutrino."""
+    z = rng.uniform(-1, 1, owner.size)
+    distance = search.horizon_mpc(search.e_gw_max_eu) * np.cbrt(1 - rng.random(owner.size))
+    energy_eu = search.e_nu_min_eu * np.exp(search.log_nu_span * rng.random(owner.size))
+    mean = alpha(season, z) * _counts_mpc2(search, energy_eu) / distance**2
+    one = rng.poisson(mean) == 1
+    ra = 2 * np.pi * rng.random(int(one.sum()))
+    return owner[one], unit_vectors(ra, np.arcsin(z[one])).reshape(-1, 3)
+
+
+def stranger_counts(rng: np.random.Generator, season: SeasonTable, search: Search, drawn: int = 1_000_000) -> float:
+    """How many such neutrinos a window holds on average, from a draw of this many sources."""
+    low, high = window_s(search)
+    volume = 4 / 3 * np.pi * search.horizon_mpc(search.e_gw_max_eu) ** 3
+    one, _ = _strangers(rng, np.zeros(drawn, np.int64), season, search)
+    return float(search.source_rate_mpc3_s / search.beaming * volume * (high - low) * one.size / drawn)
+
+
+def _counts_mpc2(search: Search, energy_eu: Float) -> Float:
+    """Neutrinos of sources of these energies, sky average, times r²: n_51_100 at 1e51 erg and 100 Mpc."""
+    return np.asarray(search.n_51_100 * (energy_eu * ERG_PER_EU / 1e51) * 100.0**2)
 
 
 def window_s(search: Search) -> tuple[float, float]:
