@@ -451,7 +451,7 @@ def test_a_locale_without_unicode(home: Path, made: Path, tmp_path: Path) -> Non
         (["event", "{made}", "adopt", "fermi_grbs.json"], "there is no file fermi_grbs.json in {made} to adopt"),
         (["event", "{made}", "remake", "SIGNIFICANCE_GRBB"], "did you mean SIGNIFICANCE_GRB"),
         (["event", "{made}", "remake", "igwn_alert.json"], "comes from outside and cannot be made again"),
-        (["run", "-o", "/no/such/place"], "there is no event /no/such/place: there is no folder /no/such"),
+        (["run", "-o", "/no/such/place"], "there is no event place: there is no folder /no/such"),
         (["run", "-o", "/no/such/*"], "there is no folder /no/such; write /PATTERN for events of the default run"),
         (["flags", "{made}", "--flags", "role=martian"], "it must be 'test' or 'observation'"),
         (["run", "-o", "{made}", "-f", "NOPE"], "no product 'NOPE'"),

@@ -53,6 +53,19 @@ def test_a_torn_line_is_cut_by_repair(bench: Bench) -> None:
     assert path.read_bytes().endswith(b"}\n")
 
 
+def test_whole_lines_that_were_cut_off_are_noticed(bench: Bench) -> None:
+    bench.make(UPPER, COUNT)
+    assert care.check(bench.event) == []
+    path = bench.event.folder / "journal.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]))
+    found = care.check(Event(bench.event.path))
+    assert f"its last entries were cut off ({len(lines[-1])} bytes); put .llama/journal.jsonl back" in found[0]
+    event = Event(bench.event.path)
+    assert any("from now on what is left counts" in line for line in care.repair(event, now=bench.now))
+    assert not any("cut off" in line for line in care.check(event))
+
+
 def test_unknown_kinds_are_kept_and_ignored(bench: Bench) -> None:
     line = b'{"kind":"Teleported","v":7,"at":"2026-01-02T03:04:05Z","to":"Mars"}\n'
     path = append_raw(bench, line)

@@ -93,18 +93,40 @@ def test_overrunning_dying_failing_and_waiting_steps(tmp_path: Path, python: Cal
     assert "raise ValueError(argument)" in failed[0].traceback  # type: ignore[attr-defined]
 
 
-def test_the_steps_of_a_fork_server_that_is_killed_start_again(tmp_path: Path) -> None:
-    paths = trouble(tmp_path, "sleep 0.5", "sleep 0.5")
-    child = subprocess.Popen(
+def running(paths: list[Path]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, "-c", RUN, "TROUBLES", *map(str, paths)],
         env={**os.environ, "PYTHONPATH": str(HERE)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    eventually(lambda: all(claims(path) == 2 for path in paths))  # the runner's, and its process's
-    (server,) = [one for one in psutil.Process(child.pid).children() if "forkserver" in " ".join(one.cmdline())]
+
+
+def kill_server(runner: subprocess.Popen[str]) -> None:
+    children = psutil.Process(runner.pid).children()
+    (server,) = [
+        one for one in children if one.status() != psutil.STATUS_ZOMBIE and "forkserver" in " ".join(one.cmdline())
+    ]
     server.kill()
+
+
+def test_a_fork_server_that_is_killed_twice_is_named(tmp_path: Path) -> None:
+    (path,) = paths = trouble(tmp_path, "sleep 0.9")
+    child = running(paths)
+    for count in (2, 3):  # the runner's claim and its process's; then that of the process that took over
+        eventually(lambda count=count: claims(path) == count)  # type: ignore[misc]
+        kill_server(child)
+    out, err = child.communicate(timeout=30)
+    assert "its process was lost twice, because the server that starts processes was killed" in out + err
+    assert "exit code 255" not in out + err
+
+
+def test_the_steps_of_a_fork_server_that_is_killed_start_again(tmp_path: Path) -> None:
+    paths = trouble(tmp_path, "sleep 0.5", "sleep 0.5")
+    child = running(paths)
+    eventually(lambda: all(claims(path) == 2 for path in paths))  # the runner's, and its process's
+    kill_server(child)
     out, err = child.communicate(timeout=30)
     assert child.returncode == 0, err
     assert out.count("trouble.txt done") == 2

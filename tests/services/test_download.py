@@ -139,8 +139,10 @@ def test_what_is_there_stays_when_nothing_better_comes(release, tmp_path, no_whe
     folder.mkdir()
     old = folder / ICECUBE_3YR.filename
     old.write_bytes(b"half a download of another program")
-    with pytest.raises(DownloadError):
+    with pytest.raises(DownloadError) as failed:
         install(at(NOWHERE), folder)
+    (page,) = [line for line in str(failed.value).splitlines() if NOWHERE in line]
+    assert "no connection (" in page and "HTTPConnectionPool" not in page and len(page) < 150
     assert old.read_bytes() == b"half a download of another program"
     assert list(folder.iterdir()) == [old]
 

@@ -8,9 +8,12 @@ is printed as text.
 from __future__ import annotations
 
 import argparse
-import sys
+from typing import TYPE_CHECKING
 
-from llama.cli.window import add_outputs, add_window, put, window
+from llama.cli.window import add_outputs, add_window, answer
+
+if TYPE_CHECKING:
+    from llama.messengers.fermi.record import BurstList
 
 HALF_WIDTH_S = 500.0
 
@@ -22,23 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print or write the list; 0 also when it is empty, 2 for times that are none."""
-    try:
-        start_gps, stop_gps = window(args, HALF_WIDTH_S)
-    except ValueError as error:
-        print(f"llama files fermi: {error}", file=sys.stderr)
-        return 2
+    """Print or write the list."""
+    from llama.messengers.fermi.text import as_text
+
+    return answer(args, "llama files fermi", HALF_WIDTH_S, _list, as_text)
+
+
+def _list(start_gps: float, stop_gps: float) -> BurstList:
     from llama.app import grb_source
     from llama.messengers.fermi.record import from_window
 
     source = grb_source()
-    found = from_window(source.window(start_gps, stop_gps), source.name)
-    if args.json:
-        from llama.formats.records import to_json
-
-        put(args.json, to_json(found).decode())
-    if args.txt or not args.json:
-        from llama.messengers.fermi.text import as_text
-
-        put(args.txt or "-", as_text(found))
-    return 0
+    return from_window(source.window(start_gps, stop_gps), source.name)

@@ -7,10 +7,9 @@ scrambled unless -u is given. Without --json and --txt the list is printed as te
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
-from llama.cli.window import add_outputs, add_window, put, window
+from llama.cli.window import add_outputs, add_window, answer
 
 if TYPE_CHECKING:
     from llama.messengers.icecube.record import NeutrinoList
@@ -27,22 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print or write the list; 0 also when it is empty, 2 for times that are none."""
-    try:
-        start_gps, stop_gps = window(args, HALF_WIDTH_S)
-    except ValueError as error:
-        print(f"llama files i3: {error}", file=sys.stderr)
-        return 2
-    found = _list(start_gps, stop_gps, blinded=not args.unblinded)
-    if args.json:
-        from llama.formats.records import to_json
+    """Print or write the list."""
+    from llama.messengers.icecube.text import as_text
 
-        put(args.json, to_json(found).decode())
-    if args.txt or not args.json:
-        from llama.messengers.icecube.text import as_text
+    def listed(start_gps: float, stop_gps: float) -> NeutrinoList:
+        return _list(start_gps, stop_gps, blinded=not args.unblinded)
 
-        put(args.txt or "-", as_text(found))
-    return 0
+    return answer(args, "llama files i3", HALF_WIDTH_S, listed, as_text)
 
 
 def _list(start_gps: float, stop_gps: float, *, blinded: bool) -> NeutrinoList:

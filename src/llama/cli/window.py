@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def add_window(parser: argparse.ArgumentParser, half_width_s: float) -> None:
@@ -31,6 +35,29 @@ def window(args: argparse.Namespace, half_width_s: float) -> tuple[float, float]
     if start >= stop:
         raise ValueError(f"START {args.interval[0]} is not before STOP {args.interval[1]}")
     return start, stop
+
+
+def answer(
+    args: argparse.Namespace,
+    command: str,
+    half_width_s: float,
+    listed: Callable[[float, float], T],
+    text: Callable[[T], str],
+) -> int:
+    """Print or write the list of the window that was typed; 0 also when it is empty, 2 for times that are none."""
+    try:
+        start_gps, stop_gps = window(args, half_width_s)
+    except ValueError as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        return 2
+    found = listed(start_gps, stop_gps)
+    if args.json:
+        from llama.formats.records import to_json
+
+        put(args.json, to_json(found).decode())
+    if args.txt or not args.json:
+        put(args.txt or "-", text(found))
+    return 0
 
 
 def put(where: str, text: str) -> None:

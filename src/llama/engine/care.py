@@ -15,6 +15,8 @@ from llama.engine.store import digest_of, settle
 
 _AGAIN = "receive it again, or `llama event remake` it"
 
+_CUT = "the journal is shorter than it was: its last entries were cut off"
+
 
 def needs_repair(event: Event, state: State) -> bool:
     """Whether a view is missing or old, or had to be hashed because the journal does not know its looks.
@@ -39,6 +41,8 @@ def repair(event: Event, *, now: datetime) -> list[str]:
     """
     done: list[str] = []
     with event.writing() as state:
+        if event.journal.cut_off():
+            done.append(f"{_CUT}; from now on what is left counts")
         missing = any(file.digest and file.digest not in event.store for file in state.files.values())
         event.append([])  # cuts a torn line
         event.clear_scratch(state)
@@ -107,6 +111,8 @@ def check(event: Event) -> list[str]:
         for number, entry in enumerate(event.entries(), 1)
         if isinstance(entry, Unknown) and entry.why
     ]
+    if lost := event.journal.cut_off():
+        found.append(f"{_CUT} ({lost} bytes); put .llama/journal.jsonl back from a backup, or `llama event repair`")
     found += [
         f"object {digest} is damaged: its bytes are no longer those it is named after"
         for digest in sorted(event.store)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -51,8 +51,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=Tru
                 msgspec.structs.force_setattr(self, name, utc(time))
 
 
-class Received(Entry, frozen=True, kw_only=True, tag=True):
-    """A file came from outside. `seen` is the view as it was put in place."""
+class _Given(Entry, frozen=True, kw_only=True):
+    """A file's new content, not made here. `seen` is the view as it was put in place."""
 
     filename: str
     digest: str
@@ -60,13 +60,12 @@ class Received(Entry, frozen=True, kw_only=True, tag=True):
     why: str = ""
 
 
-class Adopted(Entry, frozen=True, kw_only=True, tag=True):
+class Received(_Given, frozen=True, kw_only=True, tag=True):
+    """A file came from outside."""
+
+
+class Adopted(_Given, frozen=True, kw_only=True, tag=True):
     """A file that somebody put or edited in the folder was declared right; counts as received."""
-
-    filename: str
-    digest: str
-    seen: Stat | None = None
-    why: str = ""
 
 
 class Claimed(Entry, frozen=True, kw_only=True, tag=True):
@@ -137,32 +136,27 @@ class Seen(Entry, frozen=True, kw_only=True, tag=True):
     seen: Stat
 
 
-class Vetoed(Entry, frozen=True, kw_only=True, tag=True):
-    """Nothing more is to be made of this product, or of the whole event (`filename` None)."""
+class _Order(Entry, frozen=True, kw_only=True):
+    """What somebody decided for a file, or for the whole event (`filename` None)."""
 
     filename: str | None = None
     why: str = ""
 
 
-class Unvetoed(Entry, frozen=True, kw_only=True, tag=True):
+class Vetoed(_Order, frozen=True, kw_only=True, tag=True):
+    """Nothing more is to be made."""
+
+
+class Unvetoed(_Order, frozen=True, kw_only=True, tag=True):
     """The veto is lifted."""
 
-    filename: str | None = None
-    why: str = ""
+
+class Locked(_Order, frozen=True, kw_only=True, tag=True):
+    """It is to stay as it is."""
 
 
-class Locked(Entry, frozen=True, kw_only=True, tag=True):
-    """The file, or the whole event, is to stay as it is."""
-
-    filename: str | None = None
-    why: str = ""
-
-
-class Unlocked(Entry, frozen=True, kw_only=True, tag=True):
+class Unlocked(_Order, frozen=True, kw_only=True, tag=True):
     """The lock is lifted."""
-
-    filename: str | None = None
-    why: str = ""
 
 
 class Flagged(Entry, frozen=True, kw_only=True, tag=True):
@@ -288,8 +282,26 @@ class Journal:
                 except OSError:
                     os.ftruncate(fd, size)  # a line that cannot be finished never happened
                     raise
+                if durable:
+                    self._note_length(size + len(data))
             finally:
                 os.close(fd)
+
+    def cut_off(self) -> int:
+        """How many bytes at its end the journal had once and has no longer: it was cut, or an old copy put in place.
+
+        Only whole lines matter here, and only those that were on disk: a machine that stops loses none of them.
+        """
+        try:
+            noted = int(self._lock.read_bytes() or 0)
+        except (OSError, ValueError):  # no note, no answer
+            return 0
+        return max(0, noted - self.path.stat().st_size)
+
+    def _note_length(self, length: int) -> None:
+        """In the lock file, which is there anyway. The entries count without it, so a full disk is no error."""
+        with suppress(OSError), open(self._lock, "r+b", buffering=0) as file:
+            file.write(b"%020d" % length)
 
 
 def write_new(path: Path, entries: Iterable[Entry]) -> None:

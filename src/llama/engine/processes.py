@@ -253,6 +253,11 @@ def _kill(process: Any) -> None:
 
 
 def _ending(code: int) -> str:
+    if code == _SERVER_DIED:
+        return (
+            "was lost twice, because the server that starts processes was killed (often for lack of memory): end "
+            "other programs or set LLAMA_WORKERS lower, and run again"
+        )
     if code >= 0:
         return f"ended with exit code {code}"
     try:

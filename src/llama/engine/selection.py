@@ -39,7 +39,7 @@ class Target:
         found = [event for event in Run(self.run).events() if fnmatch.fnmatchcase(event.id, self.pattern)]
         if self.exact and not found:
             if not self.run.is_dir():
-                raise EventError(f"there is no event {self.run / self.pattern}: there is no folder {self.run}")
+                raise EventError(f"there is no event {self.pattern}: there is no folder {self.run}")
             raise EventError(f"there is no event {self.pattern} in {self.run}; {self._hint()}")
         return found
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 
+from llama.messengers.window import check_coverage, check_once
 from llama.ports import Burst, BurstWindow
 from llama.science.times import gps_from_utc, utc_from_gps
 
@@ -38,18 +38,11 @@ class BurstList:
     ask_again: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.start_gps < self.stop_gps:
-            raise ValueError(f"the window stops ({self.stop_gps}) before it starts ({self.start_gps})")
-        length = self.stop_gps - self.start_gps
-        if not 0 <= self.covered_s <= length + _SAME_TIME_S:
-            raise ValueError(f"covered_s is {self.covered_s}; it must be from 0 to the window's {length} s")
-        if self.complete and self.covered_s < length - _SAME_TIME_S:
-            raise ValueError(f"it says it is complete, but covers {self.covered_s} of {length} s")
+        window = self.start_gps, self.stop_gps, self.covered_s
+        check_coverage(*window, complete=self.complete, slack_s=_SAME_TIME_S)
         if not self.complete and not self.why:
             raise ValueError("it says it is incomplete, but not why")
-        counts = Counter(burst.trigger_id for burst in self.bursts)
-        if twice := sorted(trigger for trigger, count in counts.items() if count > 1):
-            raise ValueError(f"trigger {twice[0]} is in the list twice")
+        check_once((burst.trigger_id for burst in self.bursts), "trigger")
         for burst in self.bursts:
             _check(burst, self.start_gps, self.stop_gps)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
+from llama.messengers.window import check_coverage, check_once
 from llama.ports import Neutrino, NeutrinoWindow
 from llama.science.times import gps_from_mjd, utc_from_gps
 
@@ -80,17 +80,12 @@ class NeutrinoList:
     ask_again: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.start_gps < self.stop_gps:
-            raise ValueError(f"the window stops ({self.stop_gps}) before it starts ({self.start_gps})")
-        length = self.stop_gps - self.start_gps
-        if not 0 <= self.covered_s <= length + _SAME_TIME_S:
-            raise ValueError(f"covered_s is {self.covered_s}; it must be from 0 to the window's {length} s")
-        if self.complete and (self.season is None or self.covered_s < length - _SAME_TIME_S):
-            raise ValueError(f"it says it is complete, but covers {self.covered_s} of {length} s of {self.season}")
+        window, of = (self.start_gps, self.stop_gps, self.covered_s), f" of {self.season}"
+        check_coverage(*window, complete=self.complete, slack_s=_SAME_TIME_S, of=of)
+        if self.complete and self.season is None:
+            raise ValueError("it says it is complete, but not of which season")
         self._check_times()
-        counts = Counter(row.i3event for row in self.neutrinos)
-        if twice := sorted(name for name, count in counts.items() if count > 1):
-            raise ValueError(f"neutrino {twice[0]} is in the list twice; i3event must be unique")
+        check_once((row.i3event for row in self.neutrinos), "neutrino", "; i3event must be unique")
 
     def _check_times(self) -> None:
         """One time each, inside the window: an edit of `mjd` alone must not give a result for the old time."""
