@@ -138,11 +138,16 @@ def test_no_text_escapes_from_latex(text: str) -> None:
         assert bare.count(special) == bare.count(f"\\{special}")
 
 
-@given(st.floats(-1e4, 1e4))
-def test_odds_are_printed_right_where_no_float_reaches(log_odds: float) -> None:
+@given(st.floats(-690.0, 690.0))
+def test_odds_are_printed_right(log_odds: float) -> None:
     mantissa, exponent = format_odds(log_odds).split("e")
     assert 1.0 <= float(mantissa) < 10.0
     assert math.log(float(mantissa)) + int(exponent) * math.log(10) == pytest.approx(log_odds, abs=0.006)
+
+
+@pytest.mark.parametrize(("log_odds", "text"), [(-3411.0, "<1e-300"), (-691.0, "<1e-300"), (691.0, ">1e+300")])
+def test_odds_where_no_float_reaches_are_a_limit(log_odds: float, text: str) -> None:
+    assert format_odds(log_odds) == text
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ class Report:
     def void(self) -> str:
         """Why the numbers, though computed, are no result; empty when they are one."""
         if self.retracted:
-            return "the gravitational-wave alert was taken back"
+            return "the alert was taken back"
         return "right ascensions are scrambled" if self.blinded else ""
 
     @property

@@ -58,5 +58,5 @@ def readable_time(event_time: str) -> str:
 
 def _result(report: Report) -> str:
     count = capitalised(found(len(report.rows), report.covered_s))
-    basis = f" ({report.background})" if report.background else ""
+    basis = f" ({report.background})" if report.background and not report.void else ""  # the line holds no more
     return f"{count}; odds {format_odds(report.log_odds)}; p-value {report.p_text}{basis}{report.caveat}"
