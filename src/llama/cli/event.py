@@ -2,14 +2,15 @@
 
   llama event [EVENT] [ACTION [FILE…]]
 
-EVENT is as for `llama run`; without it, this folder. FILE is a file name, or any other name of its product.
+EVENT is as for `llama run`; without it, this folder. FILE is a file name, or any other name of its product, in
+whichever pipeline that is.
 Actions:
 
   status          status of every product and why, graph, and recent history (the default)
   graph, history  each alone and whole; history with the tracebacks of failures
   veto, unveto    make no more of FILE (without FILE: of the event); allow it again
   lock, unlock    keep FILE (without FILE: the event) as it is; allow changes again
-  adopt FILE…     use the file as it was put or edited by hand, as if it had been received
+  adopt FILE…     use the file as it was put or edited by hand, as if it had been received, if it can be read
   remake FILE…    make it again, though nothing it is made from has changed
   repair          finish what a crash interrupted; put missing files back
   check           hash everything again and report what is damaged
