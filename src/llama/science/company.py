@@ -117,7 +117,7 @@ def company(
     skymap = replace(skymap, distmean_mpc=stated_distance_mpc(skymap))
     ready = prepare(skymap, trigger, season, search)
     two = None if heard is None else coincidence(skymap, trigger, *heard, search, ready)
-    table = _Table(skymap, trigger, search, listenings, ready, season, None if two is None else two.candidates)
+    table = _Table(skymap, trigger, search, listenings, ready, season, two)
     sets = _within_rates({chosen: table.terms(chosen) for chosen in _sets(listenings)})
     prior = Prior.of(ready.log_gw_odds, sets[()].log_b)
     event = _event(search, prior, sets, table, two)
@@ -163,7 +163,11 @@ class _Table:
     listenings: Sequence[Listening]
     ready: Prepared
     season: SeasonTable | None
-    neutrinos: Candidates | None
+    two: CoincidenceResult | None
+
+    @property
+    def neutrinos(self) -> Candidates | None:
+        return None if self.two is None else self.two.candidates
 
     def terms(self, chosen: Chosen) -> Terms:
         """All of one set; the empty one is the merger alone, its neutrinos, and everyone else's silence."""
@@ -172,11 +176,12 @@ class _Table:
         return Terms(log_b, log_lambda, self._singles(merger), self._singles(stranger), merger)
 
     def _singles(self, host: Host | None) -> Float:
-        if self.neutrinos is None or self.season is None:
+        if self.two is None or self.season is None:
             return np.empty(0)
         if host is None:
-            return np.full(self.neutrinos.delay_s.size, -np.inf)
-        return single_terms(host, self.neutrinos, self.season).log_b
+            return np.full(self.two.log_b.size, -np.inf)
+        nodes = self.two.nodes if host.tree is self.ready.tree else None
+        return single_terms(host, self.two.candidates, self.season, nodes).log_b
 
     def _merger(self, chosen: Chosen) -> tuple[Host | None, float]:
         """The merger seen with these candidates, and ln of its weight without any neutrino."""

@@ -139,10 +139,15 @@ class Singles:
         return float(np.logaddexp.reduce(self.log_b, initial=-np.inf))
 
 
-def single_terms(host: Host, neutrinos: Candidates, season: SeasonTable) -> Singles:
-    """Every neutrino's term by itself: ∫dt_s/T_ν ∫dΩ P (a/α) PSF ⟨Q_1(αn)⟩ against its background."""
-    steepness = Steepness.of(season, neutrinos.rows, neutrinos.direction[:, 2])
-    nodes = overlap_nodes(host.tree, neutrinos.direction, neutrinos.sigma_rad, steepness)
+def single_terms(host: Host, neutrinos: Candidates, season: SeasonTable, nodes: Nodes | None = None) -> Singles:
+    """Every neutrino's term by itself: ∫dt_s/T_ν ∫dΩ P (a/α) PSF ⟨Q_1(αn)⟩ against its background.
+
+    Args:
+        nodes: those of the same neutrinos on the same tree, when they are already at hand.
+    """
+    if nodes is None:
+        steepness = Steepness.of(season, neutrinos.rows, neutrinos.direction[:, 2])
+        nodes = overlap_nodes(host.tree, neutrinos.direction, neutrinos.sigma_rad, steepness)
     integrand = signal_integrand(nodes, season, neutrinos.rows, host.radial)
     opens, closes = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
     shared = np.minimum(closes, host.stop_s) - np.maximum(opens, host.start_s)

@@ -25,6 +25,7 @@ Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
+_NOTHING = -1e300  # ln of an integral that is zero everywhere
 _SINGLE = 0.24  # with the second moment; what is left depends on how the probability lies in a node
 
 
@@ -112,7 +113,8 @@ class _Walk:
         """
         patch = high + np.log(2 * np.pi / np.minimum(side * side, 2 * np.pi))
         largest = np.maximum(self.peak, _max_by(patch, self._starts(entries.owner)))
-        return np.minimum(patch - np.minimum(whole, largest)[entries.owner], 0.0), patch
+        against = np.maximum(np.minimum(whole, largest), _NOTHING)
+        return np.minimum(patch - against[entries.owner], 0.0), patch
 
     def _bounds(self, order: int, entries: Entries) -> tuple[Float, Float, Float]:
         """Steepest slope, e-folds per rad, and ln of a lower and an upper bound of each entry's integral."""

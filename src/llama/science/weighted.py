@@ -16,6 +16,7 @@ from llama.science.radial import At, Distances, OfCountAndDistance, Points
 Float = NDArray[np.float64]
 
 _SMOOTH_ORDER = 5  # distances change little within 1.8°, and the ratio of two averages over them less
+_UNLIKELY = 1e-6  # of the probability may be left out of a mean over the map
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ def log_alone(distances: Distances, tree: SkyTree, node_alpha: Float, span: floa
         distances: what to average over; with a weight, the weight's mean comes out.
         beaming: f_b; infinite where no neutrino detector listens.
     """
-    node = tree.covering(_SMOOTH_ORDER - 1)
+    node = _likely(tree, tree.covering(_SMOOTH_ORDER - 1))
 
     def all_and_seen(n_max: Float, _: Float) -> Float:
         return np.stack([np.zeros_like(n_max), np.log(q_some(n_max, span))])
@@ -83,3 +84,10 @@ def log_alone(distances: Distances, tree: SkyTree, node_alpha: Float, span: floa
         return -np.inf
     means = (np.exp(values - top) * probability).sum(axis=1) / probability.sum()
     return float(np.log(max(means[0] - means[1] / beaming, 1e-300)) + top)
+
+
+def _likely(tree: SkyTree, node: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The nodes without the least probable ones, which together hold next to nothing."""
+    probability = np.exp(tree.log_probability[node])
+    by = np.argsort(probability, kind="stable")
+    return np.asarray(node[np.sort(by[np.cumsum(probability[by]) > _UNLIKELY * probability.sum()])])
