@@ -134,7 +134,9 @@ def test_what_is_out_of_reach_has_no_weight(season: SeasonTable, skymap: SkyMap)
 def test_a_neutrino_takes_part_in_no_more_than_all_terms(season: SeasonTable, skymap: SkyMap) -> None:
     analysis, lists = _lists(season, skymap, 40)
     found = evaluate.ensemble(analysis, lists)
-    assert (found.log_b_with <= found.log_b[lists.event] + 1e-9).all()
+    apart = np.diff(lists.start)[lists.event] <= evaluate.MOST_APART
+    assert apart.sum() > 100 and np.isfinite(found.log_b_with[apart]).any()
+    assert (found.log_b_with <= found.log_b[lists.event] + 1e-9)[apart].all()
 
 
 def test_a_wrong_probability_is_noticed() -> None:
@@ -194,14 +196,13 @@ def test_the_background_draw_has_the_density_of_the_statistic(season: SeasonTabl
     expected *= n / expected.sum()
     full = expected > 25
     assert full.sum() > 30
-    assert np.abs(found - expected)[full].max() > 0
     assert (np.abs(found - expected)[full] < 5 * np.sqrt(expected[full]) + 0.02 * expected[full]).all()
 
 
 @pytest.mark.parametrize("name", ["bns", "bbh"])
 def test_strangers_come_at_the_rate_of_the_closed_form(season: SeasonTable, name: str) -> None:
     """Drawn as sources; the closed form of the statistic gives their rate and their declinations."""
-    search = replace(SEARCHES[name].search, source_rate_mpc3_s=1e-13 if name == "bbh" else 1e-10)
+    search = replace(SEARCHES[name].search, n_51_100=110.0, source_rate_mpc3_s=5e-13 if name == "bbh" else 1e-10)
     events, sigmas = 4000, np.full(10, np.radians(0.1))
     lists = truth.draw_strangers(np.random.default_rng(3), sigmas, season, search, events)
     sin_dec = (np.arange(4000) + 0.5) / 2000 - 1
