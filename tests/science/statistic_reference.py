@@ -166,3 +166,22 @@ def mean_q_one(
         r, p = radial_grid(skymap.distmu[int(one)], skymap.distsigma[int(one)])
         values[i] = p @ q_one(search, np.full(r.size, a), r)
     return values[back.ravel()]
+
+
+def rings(sigma_rad: float, steps: int = 24, turns: int = 24) -> tuple[np.ndarray, np.ndarray]:
+    """Points of equal weight in azimuth, Gauss weights in distance, for averages over the density.
+
+    Returns:
+        offsets: (…, steps·turns, 2) ψ and azimuth, rad, for each sigma.
+        weights: (steps·turns,) sum to one.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    kappa = 1 / np.square(np.asarray(sigma_rad, dtype=np.float64))[..., None]
+    # u is the probability beyond ψ; in u the density is flat
+    beyond = (nodes + 1) / 2
+    one_minus_cos = -np.log1p(-beyond * -np.expm1(-2 * kappa)) / kappa
+    psi = 2 * np.arcsin(np.sqrt(np.clip(one_minus_cos / 2, 0, 1)))
+    psi = np.repeat(psi, turns, axis=-1)
+    azimuth = np.tile((np.arange(turns) + 0.5) * (2 * np.pi / turns), steps)
+    offsets = np.stack([psi, np.broadcast_to(azimuth, psi.shape)], axis=-1)
+    return offsets, np.repeat(weights / 2 / turns, turns)

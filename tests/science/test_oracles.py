@@ -20,7 +20,7 @@ from llama.science.overlap import overlap_nodes
 from llama.science.poisson import log_j1
 from llama.science.prepared import prepare
 from llama.science.product_map import product
-from llama.science.psf import log_density, log_peak, rings, unit_vectors
+from llama.science.psf import log_density, log_peak, unit_vectors
 from llama.science.quadtree import SkyTree
 from llama.science.radial import At, Likely, Marginal
 from llama.science.search import Search
@@ -228,8 +228,8 @@ def mean_over_distance(f, sky: SkyMap, search: Search, cell: np.ndarray, scale: 
 
 
 def stranger_rate(search: Search, dec: float, sigma: float, energy: float) -> float:
-    """(ṅ/f_b) ∫(a/α) PSF J_1 dΩ on the statistic's rings, the spherical triangle solved another way."""
-    offsets, weights = rings(sigma, 16, 16)
+    """(ṅ/f_b) ∫(a/α) PSF J_1 dΩ on rings around the neutrino."""
+    offsets, weights = slow.rings(sigma, 60, 60)
     psi, turn = offsets.T
     pole = np.array([-np.sin(dec), 0.0, np.cos(dec)])
     along = np.cos(turn)[:, None] * pole + np.sin(turn)[:, None] * np.array([0.0, 1.0, 0.0])

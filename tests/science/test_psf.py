@@ -35,11 +35,14 @@ def test_deep_tails_stay_finite():
     assert np.isfinite(log_density) and log_density < -6e4
 
 
-@pytest.mark.parametrize("degrees", [0.01, 2.0, 30.0, 90.0])
-def test_rings_average(degrees):
-    """The mean of cos ψ is known: coth κ − 1/κ."""
+@pytest.mark.parametrize("degrees", [1e-5, 0.01, 0.2, 2.0, 30.0, 90.0])
+@pytest.mark.parametrize("dec", [-90.0, -89.9, -20.0, 0.0, 60.0, 90.0])
+def test_declinations_average(degrees, dec):
+    """The means of sin δ and sin² δ are known: L sin δ₀, and 1/3 + (1 − 3L/κ)(sin² δ₀ − 1/3), L = coth κ − 1/κ."""
     sigma = np.radians(degrees)
-    offsets, weights = psf.rings(sigma)
-    kappa = 1 / sigma**2
-    assert weights.sum() == pytest.approx(1, abs=1e-12)
-    assert 1 - weights @ np.cos(offsets[:, 0]) == pytest.approx(1 - (1 / np.tanh(kappa) - 1 / kappa), rel=2e-3)
+    sin_dec, weights = psf.declinations(np.radians([dec]), np.array([sigma]))
+    kappa, own = 1 / sigma**2, np.sin(np.radians(dec))
+    langevin = 1 / np.tanh(kappa) - 1 / kappa
+    assert (weights[0] @ sin_dec[0]) == pytest.approx(langevin * own, abs=1e-9)
+    square = 1 / 3 + (1 - 3 * langevin / kappa) * (own**2 - 1 / 3)
+    assert (weights[0] @ np.square(sin_dec[0])) == pytest.approx(square, abs=1e-9)

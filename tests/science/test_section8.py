@@ -24,7 +24,7 @@ from llama.science.hypotheses import Prior
 from llama.science.localisation import circle
 from llama.science.observed import GWTrigger, Neutrinos
 from llama.science.overlap import overlap_nodes
-from llama.science.psf import log_density, rings, unit_vectors
+from llama.science.psf import log_density, unit_vectors
 from llama.science.pvalue import p_value
 from llama.science.quadtree import SkyTree
 from llama.science.radial import Likely, Marginal
@@ -398,15 +398,6 @@ def test_whatever_is_missing_there_is_a_number_and_a_reason(
         assert "no p_astro" in notes
     if switches[2] and result.mode == "marginal" and instruments in ((), ("X9",)):
         assert "antenna pattern left out" in notes
-
-
-def test_averages_over_a_point_spread_are_those_of_its_density():
-    """The stranger rate's rings against an isotropic closed form: ⟨cos² ψ⟩ = 1 − 2L/κ, L = coth κ − 1/κ."""
-    for sigma in np.radians([1.0, 10.0, 40.0]):
-        kappa = 1 / sigma**2
-        offsets, weights = rings(sigma, 16, 16)
-        exact = 1 - 2 / kappa * (1 / np.tanh(kappa) - 1 / kappa)
-        assert weights @ np.cos(offsets[:, 0]) ** 2 == pytest.approx(exact, rel=1e-3)
 
 
 def test_an_isotropic_sky_knows_no_direction():

@@ -20,7 +20,7 @@ from llama.science.observed import GWTrigger, Neutrinos, check_neutrinos
 from llama.science.overlap import Nodes
 from llama.science.poisson import log_j1
 from llama.science.prepared import Prepared, prepare
-from llama.science.psf import log_density, rings, unit_vectors
+from llama.science.psf import declinations, log_density, unit_vectors
 from llama.science.response import SeasonTable, alpha, interpolate_sin_dec, signal_rows
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
@@ -171,9 +171,7 @@ def merger_host(ready: Prepared, search: Search) -> Host:
 
 def log_stranger_rate(season: SeasonTable, search: Search, candidates: Candidates, neutrinos: Neutrinos) -> Float:
     """ln of (ṅ/f_b) ∫(a/α) PSF J_1(0, r_ν,max; α) dΩ: astrophysical neutrinos like this one, s⁻¹ sr⁻¹ GeV⁻¹."""
-    offsets, weights = rings(neutrinos.sigma_rad, 16, 16)
-    psi, azimuth, dec = offsets[..., 0], offsets[..., 1], neutrinos.dec_rad[:, None]
-    sin_dec = np.sin(dec) * np.cos(psi) + np.cos(dec) * np.sin(psi) * np.cos(azimuth)
+    sin_dec, weights = declinations(neutrinos.dec_rad, neutrinos.sigma_rad)
     count_scale = alpha(season, sin_dec)
     per_source = (
         interpolate_sin_dec(season, candidates.rows, np.arange(len(neutrinos))[:, None], sin_dec) / count_scale

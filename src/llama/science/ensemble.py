@@ -35,6 +35,7 @@ _MARGIN = 3.0
 _FLAT = 1.0  # e-folds over which u/PSF may change with declination before the walk must know
 _REACH = 5.0  # sigma
 _LARGEST_LOG = 700.0
+_TOGETHER = 100  # neutrinos
 _BLOCK = 4096  # nodes whose polynomials stay in the cache
 _TYPICAL = 16  # of the most probable 7° patches
 
@@ -146,15 +147,26 @@ def single_terms(host: Host, neutrinos: Candidates, season: SeasonTable, nodes: 
         nodes: those of the same neutrinos on the same tree, when they are already at hand.
     """
     if nodes is None:
-        steepness = Steepness.of(season, neutrinos.rows, neutrinos.direction[:, 2])
-        nodes = overlap_nodes(host.tree, neutrinos.direction, neutrinos.sigma_rad, steepness)
-    integrand = signal_integrand(nodes, season, neutrinos.rows, host.radial)
+        nodes, integrand = _overlaps(host, neutrinos, season)
+    else:
+        integrand = signal_integrand(nodes, season, neutrinos.rows, host.radial)
     opens, closes = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
     shared = np.minimum(closes, host.stop_s) - np.maximum(opens, host.start_s)
     with np.errstate(divide="ignore"):
         time = np.log(np.maximum(shared, 0.0)) - np.log(neutrinos.plus_s - neutrinos.minus_s)
     log_b = host.log_rate + time + nodes.log_integral(integrand) - neutrinos.log_background
     return Singles(log_b, nodes, integrand)
+
+
+def _overlaps(host: Host, neutrinos: Candidates, season: SeasonTable) -> tuple[Nodes, Float]:
+    """Nodes of the overlap integrals and ln of the integrand there, some neutrinos at a time: that is faster."""
+    found, integrands = [], []
+    for k in range(0, max(neutrinos.delay_s.size, 1), _TOGETHER):
+        some = neutrinos.only(np.arange(k, min(k + _TOGETHER, neutrinos.delay_s.size)))
+        steepness = Steepness.of(season, some.rows, some.direction[:, 2])
+        found.append(overlap_nodes(host.tree, some.direction, some.sigma_rad, steepness))
+        integrands.append(signal_integrand(found[-1], season, some.rows, host.radial))
+    return Nodes.joined(found), np.concatenate(integrands)
 
 
 def signal_integrand(nodes: Nodes, season: SeasonTable, rows: Float, radial: Distances) -> Float:
@@ -185,7 +197,7 @@ class Joint:
     @property
     def log_all_pairs(self) -> float:
         """ln of the sum over pairs."""
-        return float(np.logaddexp.reduce(self.log_pairs, axis=None, initial=-np.inf))
+        return float(np.logaddexp.reduce(self.log_pairs[np.isfinite(self.log_pairs)], initial=-np.inf))
 
 
 def stranger_host(search: Search, times: tuple[float, float]) -> Host:
@@ -208,7 +220,7 @@ def joint_terms(
     log_single = float(np.logaddexp.reduce(log_each, initial=beside))
     n = neutrinos.delay_s.size
     log_pairs, log_b = np.full((n, n), -np.inf), -np.inf
-    every = _clusters(_pair_bounds(host, neutrinos, season), log_single)
+    every = _clusters(_near(host, neutrinos, season, log_single))
     clusters = tuple(_likeliest(cluster, log_each) for cluster in every)
     for cluster in clusters:
         at = np.array(cluster)
@@ -218,30 +230,35 @@ def joint_terms(
     return Joint(log_pairs, log_b, clusters, sum(map(len, every)) - sum(map(len, clusters)))
 
 
-def _pair_bounds(host: Host, neutrinos: Candidates, season: SeasonTable) -> Float:
-    """(n, n) ln of an upper bound of each pair's term within 5σ; 2 Q_2 ≤ 1."""
-    strength, kappa = neutrinos.log_most_strength(season), 1 / np.square(neutrinos.sigma_rad)
-    along = kappa[:, None] * neutrinos.direction
-    squared = np.square(kappa)
-    length = np.sqrt(np.maximum(squared[:, None] + squared[None] + 2 * along @ along.T, 0.0))  # |κ_i μ_i + κ_j μ_j|
-    peak = log_peak(neutrinos.sigma_rad)
+def _near(host: Host, neutrinos: Candidates, season: SeasonTable, log_single: float) -> NDArray[np.bool_]:
+    """(n, n) pairs that share a source time and may matter beside the single neutrinos."""
+    least = log_single - _NEGLIGIBLE if np.isfinite(log_single) else -np.inf
+    strength, rows = neutrinos.log_most_strength(season), range(0, neutrinos.delay_s.size, _TOGETHER)
+    blocks = [_pair_bounds(host, neutrinos, strength, slice(k, k + _TOGETHER)) > least for k in rows]
+    return np.concatenate(blocks) if blocks else np.zeros((0, 0), np.bool_)
+
+
+def _pair_bounds(host: Host, neutrinos: Candidates, strength: Float, rows: slice) -> Float:
+    """(r, n) ln of an upper bound of each pair's term within 5σ, for some rows of the table; 2 Q_2 ≤ 1."""
+    kappa, peak = 1 / np.square(neutrinos.sigma_rad), log_peak(neutrinos.sigma_rad)
+    along, each = kappa[:, None] * neutrinos.direction, host.log_rate / 2 + strength + peak - kappa
+    # |κ_i μ_i + κ_j μ_j|
+    length = np.sqrt(np.maximum(np.square(kappa)[rows, None] + np.square(kappa) + 2 * along[rows] @ along.T, 0.0))
     # the largest value of the product of two von Mises–Fisher densities; an integral against the map cannot exceed it
-    top = peak[:, None] + peak[None] + length - kappa[:, None] - kappa[None]
-    time = np.where(_shared_s(host, neutrinos) > 0, np.log(host.stop_s - host.start_s), -np.inf)
-    return np.asarray(host.log_rate + time + strength[:, None] + strength[None] + top)
+    bound = length + each[rows, None] + each + np.log(host.stop_s - host.start_s)
+    return np.where(_shared_s(host, neutrinos, rows) > 0, bound, -np.inf)
 
 
-def _shared_s(host: Host, neutrinos: Candidates) -> Float:
-    """(n, n) seconds of source time that host and both neutrinos of a pair allow."""
+def _shared_s(host: Host, neutrinos: Candidates, rows: slice = slice(None)) -> Float:
+    """(r, n) seconds of source time that host and both neutrinos of a pair allow, for some rows of the table."""
     first, last = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
-    start = np.maximum(np.maximum(first[:, None], first[None]), host.start_s)
-    return np.asarray(np.maximum(np.minimum(np.minimum(last[:, None], last[None]), host.stop_s) - start, 0.0))
+    start = np.maximum(np.maximum(first[rows, None], first), host.start_s)
+    return np.asarray(np.maximum(np.minimum(np.minimum(last[rows, None], last), host.stop_s) - start, 0.0))
 
 
-def _clusters(bounds: Float, log_single: float) -> tuple[tuple[int, ...], ...]:
-    """Neutrinos connected by pairs that may matter, two or more each."""
-    near = bounds > log_single - _NEGLIGIBLE if np.isfinite(log_single) else np.isfinite(bounds)
-    left, found = set(range(bounds.shape[0])), []
+def _clusters(near: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
+    """Neutrinos connected by pairs, two or more each."""
+    left, found = set(range(near.shape[0])), []
     while left:
         cluster, edge = set(), {left.pop()}
         while edge:

@@ -10,7 +10,9 @@ with the logarithm of the number of cells.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +50,28 @@ class Nodes:
     node: Index
     part: Bool
     start: Index
+
+    @classmethod
+    def joined(cls, pieces: Sequence[Nodes]) -> Nodes:
+        """Those of several lists of neutrinos as those of one."""
+        if len(pieces) == 1:
+            return pieces[0]
+        first = np.cumsum([0, *(piece.start.size - 1 for piece in pieces)])
+        place = np.cumsum([0, *(piece.node.size for piece in pieces)])
+
+        def column(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(piece, name) for piece in pieces])
+
+        return cls(
+            neutrino=np.concatenate([piece.neutrino + k for piece, k in zip(pieces, first, strict=False)]),
+            direction=column("direction"),
+            log_weight=column("log_weight"),
+            node=column("node"),
+            part=column("part"),
+            start=np.append(
+                np.concatenate([piece.start[:-1] + k for piece, k in zip(pieces, place, strict=False)]), place[-1]
+            ),
+        )
 
     def log_integral(self, log_f: Float | None = None) -> Float:
         """(n,) ln ∫ P f PSF per neutrino; −inf where nothing meets."""

@@ -9,8 +9,11 @@ import functools
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import i0e
 
 Float = NDArray[np.float64]
+
+_FAR = 8.0  # sigma
 
 
 def unit_vectors(ra_rad: ArrayLike, dec_rad: ArrayLike) -> Float:
@@ -43,20 +46,21 @@ def legendre(points: int) -> tuple[Float, Float]:
     return nodes, weights
 
 
-def rings(sigma_rad: ArrayLike, steps: int = 24, turns: int = 24) -> tuple[Float, Float]:
-    """Points of equal weight in azimuth, Gauss weights in distance, for averages over the density.
+def declinations(dec_rad: Float, sigma_rad: Float, points: int = 256) -> tuple[Float, Float]:
+    """Quadrature over the declinations of the density, for averages of what does not depend on right ascension.
+
+    The integral of exp(κ cos ψ) over right ascension is 2π I_0(κ cos δ cos δ₀) exp(κ sin δ sin δ₀).
 
     Returns:
-        offsets: (…, steps·turns, 2) ψ and azimuth, rad, for each sigma.
-        weights: (steps·turns,) sum to one.
+        sin_dec, weights: (n, points), the weights of each row sum to one.
     """
-    nodes, weights = legendre(steps)
-    kappa = 1 / np.square(np.asarray(sigma_rad, dtype=np.float64))[..., None]
-    # u is the probability beyond ψ; in u the density is flat
-    beyond = (nodes + 1) / 2
-    one_minus_cos = -np.log1p(-beyond * -np.expm1(-2 * kappa)) / kappa
-    psi = 2 * np.arcsin(np.sqrt(np.clip(one_minus_cos / 2, 0, 1)))
-    psi = np.repeat(psi, turns, axis=-1)
-    azimuth = np.tile((np.arange(turns) + 0.5) * (2 * np.pi / turns), steps)
-    offsets = np.stack([psi, np.broadcast_to(azimuth, psi.shape)], axis=-1)
-    return offsets, np.repeat(weights / 2 / turns, turns)
+    nodes, weights = legendre(points)
+    kappa, dec = 1 / np.square(sigma_rad), np.asarray(dec_rad)
+    low = np.maximum(dec - _FAR * sigma_rad, -np.pi / 2)[:, None]
+    high = np.minimum(dec + _FAR * sigma_rad, np.pi / 2)[:, None]
+    there = (low + high) / 2 + (high - low) / 2 * nodes
+    kappa, dec = kappa[:, None], dec[:, None]
+    log_scale = np.log(kappa) - np.log(-np.expm1(-2 * kappa)) - 2 * kappa * np.square(np.sin((there - dec) / 2))
+    density = np.exp(log_scale) * i0e(kappa * np.cos(there) * np.cos(dec)) * np.cos(there)
+    share = density * weights * (high - low) / 2
+    return np.sin(there), share / share.sum(axis=-1, keepdims=True)

@@ -26,6 +26,8 @@ from llama.science.search import Search
 
 Float = NDArray[np.float64]
 
+_FINE_RADII = 400  # for functions with edges in distance
+
 
 class Points(Protocol):
     """Directions on a sky map's tree: `Nodes` of one neutrino, `ClusterNodes` of several."""
@@ -232,22 +234,22 @@ class Volume:
 
     def log_average(self, log_f: OfCountAndDistance, points: Points, alpha: Float) -> Float:
         """(k, m) ln ∫ r² f dr."""
-        return along_log_alpha(lambda scale: self._exact(log_f, scale), alpha)
+        return along_log_alpha(lambda scale: self._exact(log_f, scale, _FINE_RADII), alpha)
 
     def _exact_log_counts(self, alpha: Float, most: int) -> Float:
         return self._exact(lambda counts, _: log_counts(most, counts, self.search.log_nu_span), alpha)
 
-    def _exact(self, log_f: OfCountAndDistance, alpha: Float) -> Float:
+    def _exact(self, log_f: OfCountAndDistance, alpha: Float, radii: int = 64) -> Float:
         # nearer than this even the faintest source gives so many neutrinos that a few are impossible
         near = np.sqrt(self.search.count_min_mpc2 * alpha.min()) / 50
-        radii, weights = _log_grid(float(min(near, self.horizon_mpc / 10)), self.horizon_mpc)
-        counts = alpha[..., None] * self.search.count_max_mpc2 / radii**2
-        return log_sum(log_f(counts, np.broadcast_to(radii, counts.shape)) + np.log(weights))
+        r_mpc, weights = _log_grid(float(min(near, self.horizon_mpc / 10)), self.horizon_mpc, radii)
+        counts = alpha[..., None] * self.search.count_max_mpc2 / r_mpc**2
+        return log_sum(log_f(counts, np.broadcast_to(r_mpc, counts.shape)) + np.log(weights))
 
 
-def _log_grid(low: float, high: float) -> tuple[Float, Float]:
+def _log_grid(low: float, high: float, points: int = 64) -> tuple[Float, Float]:
     """Radii between two distances and weights r² dr, Gauss–Legendre in ln r."""
-    nodes, weights = legendre(64)
+    nodes, weights = legendre(points)
     half = np.log(high / low) / 2
     radii = low * np.exp(half * (nodes + 1))
     return radii, half * weights * radii**3
