@@ -22,13 +22,15 @@ from llama.science.ensemble import Candidates, Host, joint_terms, single_terms, 
 from llama.science.events import EventStatistic, Strangers, p_astro_after
 from llama.science.hypotheses import Group, LogWeights, Prior, log_weights
 from llama.science.observed import GWTrigger, Neutrinos
+from llama.science.overlap import Nodes
 from llama.science.prepared import Prepared, node_alphas, prepare, stated_distance_mpc
 from llama.science.product_map import product as product_of
 from llama.science.quadtree import SkyTree
+from llama.science.radial import Distances
 from llama.science.response import SeasonTable
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
-from llama.science.weighted import Weighted, log_alone
+from llama.science.weighted import Weighted
 
 Float = NDArray[np.float64]
 Chosen = tuple[tuple[str, Companion], ...]
@@ -180,8 +182,13 @@ class _Table:
             return np.empty(0)
         if host is None:
             return np.full(self.two.log_b.size, -np.inf)
-        nodes = self.two.nodes if host.tree is self.ready.tree else None
-        return single_terms(host, self.two.candidates, self.season, nodes).log_b
+        return single_terms(host, self.two.candidates, self.season, self._overlaps(self.two, host)).log_b
+
+    def _overlaps(self, two: CoincidenceResult, host: Host) -> tuple[Nodes, Float] | None:
+        """Those of the merger alone, as its host weighs their distances."""
+        if host.tree is not self.ready.tree or not isinstance(host.radial, Weighted):
+            return None
+        return two.nodes, two.log_integrand + host.radial.log_ratio(two.nodes.node, 1)[0]
 
     def _merger(self, chosen: Chosen) -> tuple[Host | None, float]:
         """The merger seen with these candidates, and ln of its weight without any neutrino."""
@@ -191,14 +198,17 @@ class _Table:
         sky, log_z = _product(self.skymap, chosen)
         if sky is None or not _in_time(chosen, self.trigger):
             return None, -np.inf
-        ready = prepare(sky, self.trigger, self.season, self.search) if chosen else self.ready
-        host = self._weighted(replace(plain, tree=ready.tree, radial=ready.radial), chosen)
+        # the chance of silence is in the weights
+        search = replace(self.search, complement=False)
+        ready = prepare(sky, self.trigger, self.season, search) if chosen else self.ready
+        radial = self._weighted(ready.tree, ready.radial, chosen, self.silent(chosen))
         log_rate = plain.log_rate + log_z + ready.log_volume - self.ready.log_volume
-        host = replace(host, log_rate=log_rate)
+        host = replace(plain, tree=ready.tree, radial=radial, log_rate=log_rate)
+        log_alone, log_unweighted = radial.log_alone(self._beaming)
         if chosen:
-            return host, self._alone(host)
+            return host, self._log_seconds(host) + log_alone
         # of the merger alone ln c is known; silences only add their ratio
-        return host, self.ready.log_complement + self._alone(host) - self._alone(plain)
+        return host, self.ready.log_complement + log_alone - log_unweighted
 
     def _stranger(self, chosen: Chosen) -> tuple[Host | None, float]:
         """A source of these candidates that is not the merger, and ln of its weight without any neutrino."""
@@ -207,20 +217,17 @@ class _Table:
         sky, log_z = _product(first.skymap, rest)
         if times is None or sky is None:
             return None, -np.inf
-        plain = stranger_host(self.search, times)
-        host = self._weighted(
-            replace(plain, tree=SkyTree.of(sky), log_rate=plain.log_rate + log_z), chosen, others=False
-        )
-        return host, self._alone(host)
+        plain, tree = stranger_host(self.search, times), SkyTree.of(sky)
+        radial = self._weighted(tree, plain.radial, chosen, [])
+        host = replace(plain, tree=tree, radial=radial, log_rate=plain.log_rate + log_z)
+        return host, self._log_seconds(host) + radial.log_alone(self._beaming)[0]
 
     def silent(self, chosen: Chosen) -> list[OfDistance]:
         """Silences of the messengers of which the set has no candidate."""
         there = {messenger for messenger, _ in chosen}
         return [one.log_silence for one in self.listenings if self.search.complement and one.messenger not in there]
 
-    def _weighted(self, host: Host, chosen: Chosen, others: bool = True) -> Host:
-        silences = self.silent(chosen) if others else []
-
+    def _weighted(self, tree: SkyTree, base: Distances, chosen: Chosen, silences: Sequence[OfDistance]) -> Weighted:
         def log_weight(r_mpc: Float) -> Float:
             total = np.zeros(np.shape(r_mpc))
             for _, companion in chosen:
@@ -229,20 +236,16 @@ class _Table:
                 total = total + log_silence(r_mpc)
             return total
 
-        alphas = node_alphas(host.tree, self.season)
-        return replace(host, radial=Weighted(host.radial, host.tree, alphas, log_weight, self.search.log_nu_span))
+        return Weighted(base, tree, node_alphas(tree, self.season), log_weight, self.search.log_nu_span)
 
-    def _alone(self, host: Host) -> float:
-        """ln of a host's weight without a neutrino; `log_rate` has the neutrinos' beaming in it."""
-        deaf = self.season is None or not self.search.complement
-        mean = log_alone(
-            host.radial,
-            host.tree,
-            node_alphas(host.tree, self.season),
-            self.search.log_nu_span,
-            np.inf if deaf else self.search.beaming,
-        )
-        return float(host.log_rate + np.log(self.search.beaming * (host.stop_s - host.start_s)) + mean)
+    @property
+    def _beaming(self) -> float:
+        """f_b of neutrinos; infinite where their absence does not count."""
+        return self.search.beaming if self.season is not None and self.search.complement else np.inf
+
+    def _log_seconds(self, host: Host) -> float:
+        """ln of what the source times weigh without a neutrino; `log_rate` has the neutrinos' beaming in it."""
+        return float(host.log_rate + np.log(self.search.beaming * (host.stop_s - host.start_s)))
 
 
 def _in_time(chosen: Chosen, trigger: GWTrigger) -> bool:

@@ -81,10 +81,11 @@ def _slope(log_values: Float, sin_dec: Float) -> Float:
 
 def _largest(values: Float, half: int) -> Float:
     """Largest value within `half` bins of each on the last axis."""
-    half = min(half, values.shape[-1] - 1)
-    result, width, whole = np.pad(values, ((0, 0), (0, 0), (half, half)), mode="edge"), 1, 2 * half + 1
+    d = values.shape[-1]
+    half, edges = min(half, d - 1), np.arange(-min(half, d - 1), d + min(half, d - 1))
+    result, width, whole = values[..., np.clip(edges, 0, d - 1)], 1, 2 * half + 1
     while width < whole:
         shift = min(width, whole - width)
         result = np.maximum(result[..., shift:], result[..., :-shift])
         width += shift
-    return result
+    return np.asarray(result)

@@ -140,16 +140,15 @@ class Singles:
         return float(np.logaddexp.reduce(self.log_b, initial=-np.inf))
 
 
-def single_terms(host: Host, neutrinos: Candidates, season: SeasonTable, nodes: Nodes | None = None) -> Singles:
+def single_terms(
+    host: Host, neutrinos: Candidates, season: SeasonTable, overlaps: tuple[Nodes, Float] | None = None
+) -> Singles:
     """Every neutrino's term by itself: ∫dt_s/T_ν ∫dΩ P (a/α) PSF ⟨Q_1(αn)⟩ against its background.
 
     Args:
-        nodes: those of the same neutrinos on the same tree, when they are already at hand.
+        overlaps: nodes and ln of the integrand for this host and these neutrinos, when they are at hand.
     """
-    if nodes is None:
-        nodes, integrand = _overlaps(host, neutrinos, season)
-    else:
-        integrand = signal_integrand(nodes, season, neutrinos.rows, host.radial)
+    nodes, integrand = overlaps or _overlaps(host, neutrinos, season)
     opens, closes = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
     shared = np.minimum(closes, host.stop_s) - np.maximum(opens, host.start_s)
     with np.errstate(divide="ignore"):

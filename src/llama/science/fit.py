@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,15 +36,13 @@ class DistanceFit:
 
     Attributes:
         low, high: corners of the box of the fit in (u, v).
-        log_q1_terms, slope_terms, some_terms: Chebyshev coefficients of ln ⟨Q_1⟩, its slope in ln A and ⟨Q_{≥1}⟩.
+        values: (i, j) ln ⟨Q_1⟩ at its Chebyshev points.
         span: L_ν.
     """
 
     low: tuple[float, float]
     high: tuple[float, float]
-    log_q1_terms: Float
-    slope_terms: Float
-    some_terms: Float
+    values: Float
     span: float
 
     @classmethod
@@ -56,29 +55,43 @@ class DistanceFit:
         high = float(u.max()) + 1e-9, float(v.max()) + _MARGIN
         # this many terms leave errors of 1e-5; the first variable needs more per unit, the second is all but linear
         orders = int(10 + 4.4 * (high[0] - low[0])), int(12 + 1.3 * (high[1] - low[1]))
-        grids = [(a + b) / 2 + (b - a) / 2 * chebyshev.chebpts1(n) for a, b, n in zip(low, high, orders, strict=True)]
-        mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*grids, indexing="ij"))
+        mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*_grids(low, high, orders), indexing="ij"))
         values = _mean_log_q1(np.sinh(mesh_u) * np.sqrt(8), mesh_v + 2 * mesh_u, span)
-        left, right = chebyshev_transform(orders[0]), chebyshev_transform(orders[1]).T
-        # Q_{≥1} is the integral of Q_1 over ln A, since Ein′(z) = (1 − e^{−z})/z
-        rise = left @ np.exp(values).reshape(orders) @ right
-        some = chebyshev.chebint(rise, lbnd=-1, scl=(high[1] - low[1]) / 2, axis=1)
-        some[:, 0] += left @ _mean_q_some(np.sinh(grids[0]) * np.sqrt(8), low[1] + 2 * grids[0], span)
-        terms = left @ values.reshape(orders) @ right
-        slope = chebyshev.chebder(terms, scl=2 / (high[1] - low[1]), axis=1)
-        return cls(low, high, terms, _trimmed(slope, _SLOPE_ERROR), _trimmed(some, _SOME_ERROR), span)
+        return cls(low, high, values.reshape(orders), span)
+
+    @cached_property
+    def _log_q1_terms(self) -> Float:
+        """Chebyshev coefficients of ln ⟨Q_1⟩."""
+        left, right = (chebyshev_transform(n) for n in self.values.shape)
+        return np.asarray(left @ self.values @ right.T)
+
+    @cached_property
+    def _slope_terms(self) -> Float:
+        """Of its slope in ln A."""
+        slope = chebyshev.chebder(self._log_q1_terms, scl=2 / (self.high[1] - self.low[1]), axis=1)
+        return _trimmed(slope, _SLOPE_ERROR)
+
+    @cached_property
+    def _some_terms(self) -> Float:
+        """Of ⟨Q_{≥1}⟩, which is the integral of Q_1 over ln A, since Ein′(z) = (1 − e^{−z})/z."""
+        left, right = (chebyshev_transform(n) for n in self.values.shape)
+        rise = left @ np.exp(self.values) @ right.T
+        some = chebyshev.chebint(rise, lbnd=-1, scl=(self.high[1] - self.low[1]) / 2, axis=1)
+        u = _grids(self.low, self.high, self.values.shape)[0]
+        some[:, 0] += left @ _mean_q_some(np.sinh(u) * np.sqrt(8), self.low[1] + 2 * u, self.span)
+        return _trimmed(some, _SOME_ERROR)
 
     def log_q1(self, m: Float, log_a: Float) -> Float:
         """ln ⟨Q_1⟩ at each point."""
-        return self._evaluate(self.log_q1_terms, _mean_log_q1, m, log_a)
+        return self._evaluate(self._log_q1_terms, _mean_log_q1, m, log_a)
 
     def slope(self, m: Float, log_a: Float) -> Float:
         """d ln ⟨Q_1⟩/d ln A at each point, good to 2e-3."""
-        return self._evaluate(self.slope_terms, _mean_slope, m, log_a)
+        return self._evaluate(self._slope_terms, _mean_slope, m, log_a)
 
     def q_some(self, m: Float, log_a: Float) -> Float:
         """⟨Q_{≥1}⟩ at each point, good to 1e-5."""
-        return self._evaluate(self.some_terms, _mean_q_some, m, log_a)
+        return self._evaluate(self._some_terms, _mean_q_some, m, log_a)
 
     def _evaluate(
         self, terms: Float, direct: Callable[[Float, Float, float], Float], m: Float, log_a: Float
@@ -93,6 +106,11 @@ class DistanceFit:
         if beyond.size:
             result[beyond] = direct(m[beyond], log_a[beyond], self.span)
         return result
+
+
+def _grids(low: tuple[float, float], high: tuple[float, float], orders: tuple[int, ...]) -> list[Float]:
+    """Chebyshev points along each side of a box."""
+    return [(a + b) / 2 + (b - a) / 2 * chebyshev.chebpts1(n) for a, b, n in zip(low, high, orders, strict=True)]
 
 
 def _sheared(m: Float, log_a: Float) -> tuple[Float, Float]:
@@ -134,8 +152,7 @@ def log_means_near(log_f: LogF, m: Float, log_a: Float, span: float) -> Float:
     orders = int(6 + 4.4 * (high[0] - low[0])), int(7 + 1.3 * (high[1] - low[1]))
     if m.size <= orders[0] * orders[1]:
         return integrate_over_distance(log_f, m, log_a, span, _STEEP_RADII)
-    grids = [(a + b) / 2 + (b - a) / 2 * chebyshev.chebpts1(n) for a, b, n in zip(low, high, orders, strict=True)]
-    mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*grids, indexing="ij"))
+    mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*_grids(low, high, orders), indexing="ij"))
     values = integrate_over_distance(log_f, np.sinh(mesh_u) * np.sqrt(8), mesh_v + 2 * mesh_u, span, _STEEP_RADII)
     left, right = chebyshev_transform(orders[0]), chebyshev_transform(orders[1]).T
     terms = left @ values.reshape(-1, *orders) @ right

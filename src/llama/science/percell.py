@@ -43,7 +43,6 @@ class PerCell:
         fit: averages for any of the cells and any α.
         log_count_max: ln a⁺, Mpc².
         log_alpha: (nodes,) ln α at the centre of each node of the tree.
-        q_some: ⟨Q_{≥1}⟩ over the map; cells without a distance are left out of the mean.
         without_distance: probability of the cells whose distance is not valid.
     """
 
@@ -53,7 +52,6 @@ class PerCell:
     fit: DistanceFit
     log_count_max: float
     log_alpha: Float
-    q_some: float
     without_distance: float
 
     @classmethod
@@ -69,14 +67,9 @@ class PerCell:
         total = np.exp(tree.log_probability[leaf])
         if not total[known].sum() > 0:
             raise ValueError("no cell of the sky map has a valid distance")
-        cell, weight = tree.cell[leaf[known]], total[known]
-        log_n = log_a[cell] + log_alpha[leaf[known]]
-        fit = DistanceFit.of(m[cell], log_n, search.log_nu_span)
-        heavy = weight * weight.size > 1e-6 * weight.sum()  # all others together do not matter
-        some = (weight[heavy] * fit.q_some(m[cell[heavy]], log_n[heavy])).sum() / weight[heavy].sum()
-        return cls(
-            tree, m, log_a, fit, np.log(search.count_max_mpc2), log_alpha, float(some), float(total[~known].sum())
-        )
+        cell = tree.cell[leaf[known]]
+        fit = DistanceFit.of(m[cell], log_a[cell] + log_alpha[leaf[known]], search.log_nu_span)
+        return cls(tree, m, log_a, fit, np.log(search.count_max_mpc2), log_alpha, float(total[~known].sum()))
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         value, slope = (values[nodes.node] for values in self._q1_of_nodes)
@@ -158,7 +151,13 @@ class PerCell:
         return found[0], found[1]
 
     def mean_q_some(self) -> float:
-        return self.q_some
+        """⟨Q_{≥1}⟩ over the map; cells without a distance are left out of the mean."""
+        leaf = np.flatnonzero((self.tree.cell >= 0) & np.isfinite(self.m[self.tree.cell]))
+        weight = np.exp(self.tree.log_probability[leaf])
+        heavy = weight * weight.size > 1e-6 * weight.sum()  # all others together do not matter
+        weight, cell = weight[heavy], self.tree.cell[leaf[heavy]]
+        some = self.fit.q_some(self.m[cell], self.log_a[cell] + self.log_alpha[leaf[heavy]])
+        return float((weight * some).sum() / weight.sum())
 
     def _anywhere_log_q1(self, alpha: Float) -> Float:
         """ln of the map's mean ⟨Q_1⟩ for each α."""

@@ -16,6 +16,7 @@ _SERIES_BELOW = 0.5
 _ASYMPTOTIC_ABOVE = 200.0
 _TERMS = 24
 _EIN_TERMS = 15
+_EIN_FLAT = 36.0  # beyond, E1 is below the last digit of the rest
 
 
 def ein(z: ArrayLike) -> Float:
@@ -29,7 +30,10 @@ def ein(z: ArrayLike) -> Float:
         series = 1 / k - x * series / (k + 1)
     result[small] = x * series
     large = flat[~small]
-    result[~small] = exp1(large) + np.log(large) + np.euler_gamma
+    tail = np.zeros_like(large)
+    near = large < _EIN_FLAT
+    tail[near] = exp1(large[near])
+    result[~small] = tail + np.log(large) + np.euler_gamma
     return result.reshape(z.shape)
 
 

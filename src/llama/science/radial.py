@@ -26,7 +26,7 @@ from llama.science.search import Search
 
 Float = NDArray[np.float64]
 
-_FINE_RADII = 400  # for functions with edges in distance
+_FINE_RADII = 200  # for functions with edges in distance
 
 
 class Points(Protocol):

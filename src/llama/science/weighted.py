@@ -41,17 +41,18 @@ class Weighted:
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         """ln ⟨weight Q_1(αn)⟩ at nodes of the overlap integrals."""
-        return np.asarray(self.base.log_q1(nodes, alpha) + self._log_ratio(nodes.node, 1)[0])
+        return np.asarray(self.base.log_q1(nodes, alpha) + self.log_ratio(nodes.node, 1)[0])
 
     def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
         """(most, m) ln ⟨weight k! Q_k(αn)⟩, k = 1 … most."""
-        return np.asarray(self.base.log_counts(points, alpha, most) + self._log_ratio(points.node, most))
+        return np.asarray(self.base.log_counts(points, alpha, most) + self.log_ratio(points.node, most))
 
     def log_average(self, log_f: OfCountAndDistance, points: Points, alpha: Float) -> Float:
         """(k, m) ln ⟨weight f⟩."""
         return self.base.log_average(lambda n, r: log_f(n, r) + self.log_weight(r), points, alpha)
 
-    def _log_ratio(self, node: NDArray[np.int64], most: int) -> Float:
+    def log_ratio(self, node: NDArray[np.int64], most: int) -> Float:
+        """(most, m) ln of what the weight does to ⟨k! Q_k(αn)⟩, k = 1 … most, in these nodes of the tree."""
         coarse, back = np.unique(self.tree.ancestors(node, _SMOOTH_ORDER), return_inverse=True)
 
         def plain_and_weighted(n_max: Float, r_mpc: Float) -> Float:
@@ -64,26 +65,29 @@ class Weighted:
         ratio = np.where(known, weighted, -np.inf) - np.where(known, plain, 0.0)
         return np.asarray(ratio[:, back])
 
+    def log_alone(self, beaming: float = np.inf) -> tuple[float, float]:
+        """ln of the sky map's mean ⟨1 − Q_{≥1}(αn)/f_b⟩: the source, and no neutrino of it; weighted, and not.
 
-def log_alone(distances: Distances, tree: SkyTree, node_alpha: Float, span: float, beaming: float = np.inf) -> float:
-    """ln of the sky map's mean ⟨1 − Q_{≥1}(αn)/f_b⟩: the source, and no neutrino of it.
+        Args:
+            beaming: f_b; infinite where no neutrino detector listens.
+        """
+        node = _likely(self.tree, self.tree.covering(_SMOOTH_ORDER - 1))
 
-    Args:
-        distances: what to average over; with a weight, the weight's mean comes out.
-        beaming: f_b; infinite where no neutrino detector listens.
-    """
-    node = _likely(tree, tree.covering(_SMOOTH_ORDER - 1))
+        def all_and_seen(n_max: Float, r_mpc: Float) -> Float:
+            seen, weight = np.log(q_some(n_max, self.span)), self.log_weight(r_mpc)
+            return np.stack([weight, weight + seen, np.zeros_like(seen), seen])
 
-    def all_and_seen(n_max: Float, _: Float) -> Float:
-        return np.stack([np.zeros_like(n_max), np.log(q_some(n_max, span))])
+        values = self.base.log_average(all_and_seen, At.of(self.tree, node), self.node_alpha[node])
+        log_share = self.tree.log_probability[node] - np.logaddexp.reduce(self.tree.log_probability[node])
+        weighted, weighted_seen, plain, seen = np.logaddexp.reduce(values + log_share, axis=1)
+        return _log_unseen(weighted, weighted_seen, beaming), _log_unseen(plain, seen, beaming)
 
-    values = distances.log_average(all_and_seen, At.of(tree, node), node_alpha[node])
-    probability = np.exp(tree.log_probability[node])
-    top = float(np.max(values[0], initial=-np.inf))
-    if not np.isfinite(top):
+
+def _log_unseen(log_all: float, log_seen: float, beaming: float) -> float:
+    """ln (all − seen/f_b), of which nothing may be left."""
+    if not np.isfinite(log_all):
         return -np.inf
-    means = (np.exp(values - top) * probability).sum(axis=1) / probability.sum()
-    return float(np.log(max(means[0] - means[1] / beaming, 1e-300)) + top)
+    return float(log_all + np.log(max(-np.expm1(log_seen - log_all - np.log(beaming)), 1e-300)))
 
 
 def _likely(tree: SkyTree, node: NDArray[np.int64]) -> NDArray[np.int64]:
