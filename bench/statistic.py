@@ -13,9 +13,10 @@ from bench.figure import Figure, median_ms
 from bench.inputs import DATA
 from llama.formats.skymap import read_skymap
 from llama.formats.tables import IceCubeTablesFile
-from llama.science.coincidence import coincidence
+from llama.science.coincidence import coincidence, merger_host
 from llama.science.companion import Companion, Listening, log_silence_unless
 from llama.science.company import company
+from llama.science.ensemble import single_terms
 from llama.science.grb import GRBModel, Measured, log_heard, log_heard_at_all, log_noise
 from llama.science.localisation import circle
 from llama.science.observed import GWTrigger, Neutrinos
@@ -50,6 +51,8 @@ def _ten(name: str, skymap: SkyMap, season: SeasonTable) -> list[Figure]:
         label = f"{name[:9]}, {skymap.density.size} cells, {NEUTRINOS} neutrinos {what}"
         where = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad)
         walk = median_ms(partial(overlap_nodes, ready.tree, where, neutrinos.sigma_rad))
+        known = coincidence(skymap, TRIGGER, neutrinos, season, SEARCH, ready).candidates
+        single = median_ms(partial(single_terms, merger_host(ready, SEARCH), known, season))
         cold = median_ms(partial(coincidence, skymap, TRIGGER, neutrinos, season, SEARCH))
         rows += [
             Figure(
@@ -58,6 +61,7 @@ def _ten(name: str, skymap: SkyMap, season: SeasonTable) -> list[Figure]:
                 "ms",
                 20.0 if what == SCATTERED else 30.0,
             ),
+            Figure(f"{label}: single neutrinos only", single, "ms", 20.0),
             Figure(f"{label}: with the map's tree", cold, "ms", None),
             Figure(f"{label}: overlap nodes only", walk, "ms", None),
         ]
