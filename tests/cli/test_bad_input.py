@@ -28,16 +28,6 @@ LIST = "icecube_neutrino_list.json"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def fresh(home: Path) -> Path:
-    return fresh_event(home / "fresh", home)
-
-
-@pytest.fixture(scope="module")
 def made(home: Path, fresh: Path) -> Path:
     """An event of which everything is made."""
     event = copied(fresh, home / "made")

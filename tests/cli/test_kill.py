@@ -11,17 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from typed import LLAMA, contents, copied, environment, fresh_event, journal, typed
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def fresh(home: Path) -> Path:
-    return fresh_event(home / "fresh", home)
+from typed import LLAMA, contents, copied, environment, journal, typed
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typed import copied, fresh_event, loads, typed
+from typed import copied, loads, typed
 
 RESULT = "significance_opa_lvc-i3.json"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def fresh(home: Path) -> Path:
-    return fresh_event(home / "fresh", home)
 
 
 def changed(home: Path, path: Path, **values: Any) -> Path:
