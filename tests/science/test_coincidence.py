@@ -236,11 +236,6 @@ def test_odds_are_signal_over_the_rest():
                 assert result.event.log_odds == pytest.approx(total, abs=1e-12)
 
 
-def test_identities_of_the_real_o4_file():
-    """Numbers of significance_subthreshold_lvc-i3.json, ligo-followup-advocate 1.3.9: O = s/(0 + c)."""
-    assert 5.538172188961062e-16 / (1.5023651294222355e-05 + 2.5274066673781897e-08) == 3.680111407391068e-11
-
-
 def test_limits_of_p_astro():
     never, always = (coincidence(rough_map(), GWTrigger(GPS, None, p), several(), SEASON, CBC) for p in (0.0, 1.0))
     assert np.all(never.log_odds == -np.inf) and never.p_astro_after == 0
