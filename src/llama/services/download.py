@@ -131,8 +131,9 @@ def _fetch(dataset: Dataset, target: Path) -> str:
             check(dataset, target)
         except DownloadError as error:
             failures.append(str(error) if source in str(error) else f"{source}: {error}")
-            log.warning("not reached: %s", failures[-1])
         else:
+            for failure in failures:  # where no way leads there, the error tells them
+                log.warning("not reached: %s", failure)
             return source
     advice = f"fetch {dataset.filename} by hand and give it with --from"
     raise DownloadError(f"{dataset.name} could not be fetched.\n  " + "\n  ".join([*failures, advice]))
