@@ -19,6 +19,7 @@ from llama.ports import Burst, BurstWindow
 from llama.science.localisation import sigma_of_radius
 from llama.science.times import gps_from_mjd, utc_from_gps
 from llama.services.errors import ArchiveError
+from llama.services.window import require_window
 
 ASSUMED_RADIUS_DEG = 10.0
 """Where the export has no `error_radius`: the middle of the 5° to 15° (1σ) of GCN's page on Fermi. An assumption."""
@@ -43,8 +44,7 @@ class BurstCatalogue:
 
     def window(self, start_gps: float, stop_gps: float) -> BurstWindow:
         """The catalogue's bursts with start <= time < stop."""
-        if not (math.isfinite(start_gps) and math.isfinite(stop_gps) and start_gps < stop_gps):
-            raise ArchiveError(f"a window must start before it stops, not {start_gps} to {stop_gps} (GPS seconds)")
+        require_window(start_gps, stop_gps)
         first, last = float(self.gps[0]), float(self.gps[-1])
         inside = slice(*np.searchsorted(self.gps, [start_gps, stop_gps]))
         covered_s = max(0.0, min(stop_gps, last) - max(start_gps, first))

@@ -12,7 +12,6 @@ so: without livetime nothing can be said about how unusual they are.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from llama.science.times import utc_from_gps
 from llama.services.errors import ArchiveError
 from llama.services.icecube_cache import load_release
 from llama.services.icecube_sample import COLUMNS, RUN_EDGE_S, Sample, Season, in_intervals, join
+from llama.services.window import require_window
 
 ROUNDING_S = 0.01
 """The lists give 1e-8 days (0.9 ms); a window that lacks less than this is covered."""
@@ -48,8 +48,7 @@ class IceCubeArchive:
 
     def window(self, start_gps: float, stop_gps: float, *, seed: str = "") -> NeutrinoWindow:
         """All events in good runs with start <= time < stop. Nothing about the answer is random."""
-        if not (math.isfinite(start_gps) and math.isfinite(stop_gps) and start_gps < stop_gps):
-            raise ArchiveError(f"a window must start before it stops, not {start_gps} to {stop_gps} (GPS seconds)")
+        require_window(start_gps, stop_gps)
         start_gps, stop_gps = float(start_gps), float(stop_gps)
         covered = self._covered(start_gps, stop_gps)
         covered_s = float(np.sum(covered[:, 1] - covered[:, 0]))

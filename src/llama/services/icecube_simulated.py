@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from llama.ports import Neutrino, NeutrinoWindow
 from llama.science.times import mjd_from_gps
 from llama.services.errors import ArchiveError
-from llama.services.icecube_archive import IceCubeArchive
+from llama.services.icecube_archive import IceCubeArchive, neutrino_of
 from llama.services.icecube_sample import COLUMNS
+from llama.services.window import require_window
 
 
 class IceCubeSimulated:
@@ -42,10 +44,9 @@ class IceCubeSimulated:
 
     def window(self, start_gps: float, stop_gps: float, *, seed: str) -> NeutrinoWindow:
         """Neutrinos with start <= time < stop; the same seed and window always give the same ones."""
+        require_window(start_gps, stop_gps)
         start_gps, stop_gps = float(start_gps), float(stop_gps)
         duration = stop_gps - start_gps
-        if not (math.isfinite(duration) and duration > 0):
-            raise ArchiveError(f"a window must start before it stops, not {start_gps} to {stop_gps} (GPS seconds)")
         rng = _generator(f"{seed}\0{self._season.name}\0{start_gps!r}\0{stop_gps!r}")
         number = int(rng.poisson(self.rate_hz * duration))
         times = start_gps + duration * np.sort(rng.random(number))
@@ -56,22 +57,10 @@ class IceCubeSimulated:
 
     def _neutrinos(self, times: NDArray[np.float64], drawn: NDArray[np.float64]) -> tuple[Neutrino, ...]:
         mjds = np.atleast_1d(mjd_from_gps(times)).tolist()
-        events = [dict(zip(COLUMNS, event, strict=True)) for event in drawn.T.tolist()]
+        real = [neutrino_of(event, self._season.name) for event in drawn.T.tolist()]
         return tuple(
-            Neutrino(
-                mjd=mjd,
-                ra_deg=event["ra_deg"],
-                dec_deg=event["dec_deg"],
-                zenith_deg=event["zenith_deg"],
-                azimuth_deg=_azimuth_deg(mjd, event["ra_deg"]),
-                sigma_deg=event["sigma_deg"],
-                energy_gev=event["energy_gev"],
-                run=0,
-                event=number,
-                type="simulated",
-                season=self._season.name,
-            )
-            for number, (mjd, event) in enumerate(zip(mjds, events, strict=True))
+            replace(one, mjd=mjd, azimuth_deg=_azimuth_deg(mjd, one.ra_deg), event=number, type="simulated")
+            for number, (mjd, one) in enumerate(zip(mjds, real, strict=True))
         )
 
 
