@@ -16,6 +16,11 @@ _FORBIDDEN = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
 
 
+def is_xml(data: bytes) -> bool:
+    """Whether it can only be XML, by the first character."""
+    return data.removeprefix(_BOM).lstrip()[:1] == b"<"
+
+
 def parse_xml(data: bytes) -> etree._Element:
     """The root element of an XML document.
 

@@ -26,10 +26,11 @@ from llama.formats.errors import FormatError, NotForUs, SkyMapError
 from llama.formats.skymap import read_skymap
 from llama.formats.skymap_multiorder import to_bytes
 from llama.formats.voevent import parse_voevent
+from llama.formats.xmlsafe import is_xml
 from llama.ports import Burst, BurstMap, BurstWindow
 from llama.science.localisation import thinned
 from llama.science.times import datetime_from_gps, gps_from_utc, utc_from_gps
-from llama.services.errors import ArchiveError
+from llama.services.window import require_window
 
 GAP_S = 6 * 3600.0
 """Two notices further apart leave a gap in which nobody may have listened. GCN alone sends many a day; assumption."""
@@ -69,8 +70,7 @@ class NoticeFolder:
 
     def window(self, start_gps: float, stop_gps: float) -> BurstWindow:
         """The triggers of the window, each as its latest notice describes it."""
-        if not (math.isfinite(start_gps) and math.isfinite(stop_gps) and start_gps < stop_gps):
-            raise ArchiveError(f"a window must start before it stops, not {start_gps} to {stop_gps} (GPS seconds)")
+        require_window(start_gps, stop_gps)
         heard, found, notes = self._read(start_gps, stop_gps)
         inside = [burst for burst in latest(found) if start_gps <= burst.gps < stop_gps]
         bursts = tuple(self._with_map(burst) for burst in inside if burst.role == "observation")
@@ -181,7 +181,7 @@ def stretches(heard: Sequence[float]) -> list[tuple[float, float]]:
 def written_gps(data: bytes) -> float | None:
     """When a notice of whatever kind was written, GPS seconds; None when it does not say."""
     try:
-        if data.lstrip()[:1] == b"<":
+        if is_xml(data):
             text: object = parse_voevent(data).date
         else:
             notice = msgspec.json.decode(data, type=dict[str, object])

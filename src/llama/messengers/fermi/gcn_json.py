@@ -12,8 +12,6 @@ from llama.messengers.fermi import fields
 from llama.ports import Burst
 from llama.science.times import gps_from_utc
 
-"""Of any notice in the archive: those of gravitational waves carry maps of a few MB."""
-
 SUBTYPES = {
     "INITIAL_ALERT": "alert", "FLIGHT_POSITION": "flight", "GROUND_POSITION": "ground", "FINAL_POSITION": "final",
 }  # fmt: skip

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from llama.formats.errors import NoticeError
+from llama.formats.notice_json import is_json
+from llama.formats.xmlsafe import is_xml
 from llama.messengers.fermi.gcn_json import from_json
 from llama.messengers.fermi.voevents import from_voevent
 from llama.ports import Burst
 
-_BOM = b"\xef\xbb\xbf"
-
 
 def parse(data: bytes) -> Burst:
     """The burst in a notice. NotForUs for other detectors' notices, NoticeError for what is no notice."""
-    first = data.removeprefix(_BOM).lstrip()[:1]
-    if first == b"<":
+    if is_xml(data):
         return from_voevent(data)
-    if first == b"{":
+    if is_json(data):
         return from_json(data)
     raise NoticeError("neither JSON nor XML, so not a notice")

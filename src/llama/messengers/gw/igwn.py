@@ -11,8 +11,6 @@ from llama.messengers.gw import values
 from llama.messengers.gw.alert import Alert
 from llama.messengers.gw.names import alert_type, check_graceid, graceid_in_url, role_of
 
-# The largest real ones carry two maps of a few MB
-
 
 def from_json(data: bytes) -> Alert:
     """Read a notice. NotForUs names whose it is; NoticeError says what is wrong."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from llama.formats.errors import NoticeError
+from llama.formats.notice_json import is_json
+from llama.formats.xmlsafe import is_xml
 from llama.messengers.gw.alert import Alert
 from llama.messengers.gw.igwn import from_json
 from llama.messengers.gw.names import Role, event_id
 from llama.messengers.gw.voevents import from_voevent
-
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,6 @@ class Parsed:
         if known is None:
             raise ValueError(f"a JSON notice of {self.graceid} carries no serial number: count it first")
         return event_id(self.graceid, known, self.alert_type)
-
-
-def is_xml(data: bytes) -> bool:
-    """Whether it can only be XML, by the first character."""
-    return data.removeprefix(_BOM).lstrip()[:1] == b"<"
-
-
-def is_json(data: bytes) -> bool:
-    """Whether it can only be JSON, by the first character."""
-    return data.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[")
 
 
 def read_alert(data: bytes) -> Alert:

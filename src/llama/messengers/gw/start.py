@@ -17,8 +17,10 @@ import msgspec
 
 from llama.engine.errors import EngineError
 from llama.formats.errors import NoSkyMap, NoticeError
+from llama.formats.notice_json import is_json
 from llama.formats.records import to_json
 from llama.formats.skymap import read_skymap
+from llama.formats.xmlsafe import is_xml
 from llama.messengers.gw.alert import (
     Alert,
     event_data,
@@ -32,7 +34,6 @@ from llama.messengers.gw.errors import StartError
 from llama.messengers.gw.gracedb import from_superevent, has_classification
 from llama.messengers.gw.igwn import from_json
 from llama.messengers.gw.names import Role, check_graceid
-from llama.messengers.gw.notice import is_json, is_xml
 from llama.messengers.gw.products import EVENT_DATA, FLAT_SKYMAP, GW_SKYMAP, IGWN_ALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
 from llama.messengers.gw.voevents import from_voevent
 from llama.ports import GraceDB
