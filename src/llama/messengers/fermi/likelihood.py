@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from llama.formats.skymap import read_skymap
-from llama.messengers.fermi.record import BurstList
+from llama.messengers.fermi.record import BurstList, is_assumed
 from llama.ports import Burst
 from llama.science.companion import Companion, Float, Listening, OfDistance, log_silence_unless, not_listening
 from llama.science.grb import GRBModel, Measured, as_parameters, log_heard, log_heard_at_all, log_noise
@@ -96,11 +96,6 @@ def _log_silence(found: BurstList, heard: OfDistance) -> OfDistance:
         return np.asarray(heard(r_mpc) + math.log(part))
 
     return log_silence_unless(heard_then)
-
-
-def is_assumed(burst: Burst) -> bool:
-    """Whether its source gives no error of the position, so that a usual one stands in."""
-    return burst.error_source.startswith("assumed")
 
 
 def _map_note(burst: Burst) -> str:

@@ -67,6 +67,11 @@ def _check(burst: Burst, start_gps: float, stop_gps: float) -> None:
         raise ValueError(f"{what} has sigma {burst.sigma} deg; it must be at most 180")
 
 
+def is_assumed(burst: Burst) -> bool:
+    """Whether its source gives no error of the position, so that a usual one stands in."""
+    return burst.error_source.startswith("assumed")
+
+
 def from_window(window: BurstWindow, source: str) -> BurstList:
     """What a source answered, as a record."""
     return BurstList(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llama.messengers.fermi.record import BurstList
+from llama.messengers.fermi.record import BurstList, is_assumed
 from llama.ports import Burst
 from llama.science.times import utc_from_gps
 
@@ -24,7 +24,7 @@ def as_text(found: BurstList) -> str:
 
 def _line(burst: Burst) -> str:
     what = burst.not_a_burst or " ".join(filter(None, [burst.name, burst.duration_class]))
-    if burst.error_source.startswith("assumed"):
+    if is_assumed(burst):
         what = f"{what} (error {burst.error_source})"
     numbers = ((burst.ra, "9.4f"), (burst.dec, "+8.4f"), (burst.sigma, "9.3f"))
     ra, dec, sigma = (

@@ -23,7 +23,6 @@ _ERRORS = {
 }
 """VOEvents give a radius and no word on what it holds."""
 
-_MJD_OF_TJD = 40000
 _LOCATION_PLOT, _LOCATION_MAP = ("glg_locplot_all_", ".png"), ("glg_healpix_all_", ".fit")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass
+
+from llama.messengers.window import check_once
 
 WHOLE_SKY_DEG2 = 41253  # 41252.96, as people write it
 
@@ -82,6 +83,4 @@ class TransientList:
             raise ValueError(f"peak_magnitudes are {self.peak_magnitudes}; brightest (the lower number) first")
         if not 0 < self.limiting_magnitude < 40:
             raise ValueError(f"limiting_magnitude is {self.limiting_magnitude}, which no survey has")
-        counts = Counter(transient.name for transient in self.triggers)
-        if twice := sorted(name for name, count in counts.items() if count > 1):
-            raise ValueError(f"transient {twice[0]} is in the list twice")
+        check_once((transient.name for transient in self.triggers), "transient")
