@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import llama.data
-from llama.formats.tables import IceCubeTablesFile, TableError
+from llama.formats.errors import TableError
+from llama.formats.tables import IceCubeTablesFile
 
 SHIPPED = Path(llama.data.__file__).parent / "icecube_tables.h5"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from llama.formats.errors import FormatError
-from llama.formats.pdf import Pdf, TypesettingError, typeset
+from llama.formats.errors import FormatError, TypesettingError
+from llama.formats.pdf import Pdf, typeset
 
 TEMPLATE = "#set document(date: none)\n#let d = json(bytes(sys.inputs.data))\n#d.text\n"
 HASH_ONE = f"""

@@ -5,7 +5,9 @@ FormatError                 (a ValueError, so that the engine names the file)
 ├── NoticeError             not a notice, malformed, or missing what we need
 │   ├── NotForUs            a well-formed notice of another observatory
 │   └── NoSkyMap            an alert that carries no sky map
-└── RecordError             a JSON record that does not fit its type
+├── RecordError             a JSON record that does not fit its type
+├── TableError              not a file of IceCube tables, or one that lacks something
+└── TypesettingError        a page that could not be set
 """
 
 from __future__ import annotations
@@ -33,3 +35,11 @@ class NoSkyMap(NoticeError):
 
 class RecordError(FormatError):
     """A JSON record that does not fit its type."""
+
+
+class TableError(FormatError):
+    """Not a file of IceCube tables, or one that lacks something."""
+
+
+class TypesettingError(FormatError):
+    """The page could not be set: the template does not fit its data."""

@@ -8,13 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from llama.formats.errors import FormatError
+from llama.formats.errors import FormatError, TypesettingError
 
 PDF_MAGIC = b"%PDF-"
-
-
-class TypesettingError(FormatError):
-    """The page could not be set: the template does not fit its data."""
 
 
 class Pdf:

@@ -8,15 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from llama.formats.errors import FormatError
+from llama.formats.errors import TableError
 from llama.science.response import IceCubeTables, SeasonTable
 
 FORMAT = "llama-icecube-tables"
 VERSION = 2
-
-
-class TableError(FormatError):
-    """Not a file of IceCube tables, or one that lacks something."""
 
 
 class IceCubeTablesFile:
