@@ -203,4 +203,4 @@ def test_an_event_that_moved_away_is_said_so(bench: Bench) -> None:
     with pytest.raises(NotAnEvent):
         Event(bench.event.path).look(CHAIN, bench.maker.shared)
     moved = Event.open(bench.event.path.with_name("S2"))
-    assert moved.refresh().created == toys.NOW
+    assert moved.created() == toys.NOW

@@ -7,6 +7,7 @@ work beside a newer one. A last line without its newline was torn by a crash: it
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
@@ -315,7 +316,7 @@ def write_new(path: Path, entries: Iterable[Entry]) -> None:
 
 def _write(fd: int, data: bytes, durable: bool) -> None:
     if os.write(fd, data) != len(data):
-        raise OSError(28, os.strerror(28))  # a short write to a regular file is a full disk
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # a short write to a regular file is a full disk
     if durable:
         os.fsync(fd)
 

@@ -8,11 +8,12 @@ import fnmatch
 import glob
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from llama.engine.errors import EventError, JournalLost, NotAnEvent
 from llama.engine.event import Event
+from llama.engine.journal import utc
 from llama.engine.pipeline import Pipeline
 from llama.engine.run import Run
 
@@ -125,8 +126,7 @@ def _value(kind: str, text: str) -> object:
             raise ValueError("write true, false or any")
         return text.lower() in _TRUE
     if "datetime" in kind:
-        at = datetime.fromisoformat(text)
-        return at if at.tzinfo else at.replace(tzinfo=UTC)
+        return utc(datetime.fromisoformat(text))
     if "int" in kind:
         if not text.isdecimal() or int(text) == 0:
             raise ValueError("write a whole number from 1 up")

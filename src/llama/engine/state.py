@@ -127,7 +127,6 @@ class State:
         self.locks: dict[str | None, str] = {}
         self.claims: dict[str, Claimed] = {}
         self.parts: dict[tuple[str, str], str] = {}
-        self.created: datetime | None = None
         self.modified: datetime | None = None
         self.length = 0
         self.observed = observed or Observed()
@@ -142,7 +141,7 @@ class State:
         for entry in entries:
             if not isinstance(entry, Unknown):
                 _HANDLERS[type(entry)](self, entry)
-                self.created, self.modified = self.created or entry.at, entry.at
+                self.modified = entry.at
             self.length += 1
 
     def _of(self, filename: str) -> FileState:

@@ -67,13 +67,7 @@ class Step:
         if isinstance(item, Selection):
             self._declared(item, self.product.all_inputs)
             return self.parts[item.key]
-        if isinstance(item, Shared):
-            self._declared(item, self.product.shared)
-            path = self.inputs[item.key]
-        else:
-            self._declared(item, self.product.all_inputs)
-            path = self.inputs[item.key]
-        return read(item.codec, path)
+        return read(item.codec, self.path(item))
 
     @overload
     def get(self, item: Product[T]) -> T | None: ...
