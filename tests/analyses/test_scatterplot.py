@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from report_examples import real_neutrinos, significance
 
-from llama.analyses.report import read_report
-from llama.analyses.scatterplot import readable_time, scatterplot, warning
+from llama.analyses.report import read_report, warning
+from llama.analyses.scatterplot import scatterplot
+from llama.analyses.wording import readable_time
 from llama.formats.figures import PngFigure
 from llama.formats.skymap import read_skymap
 

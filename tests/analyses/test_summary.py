@@ -112,11 +112,20 @@ def test_sigma_and_false_alarm_rate_are_shown_when_given(data: Path) -> None:
     given: dict[str, Any] = {
         "significance_sigma": 2.25,
         "far_joint_hz": 1.2e-9,
-        "far_joint": {"alerts": "significant alerts, bns", "rate_hz": 1e-7, "source": "", "upper_limit": False},
+        "far_joint": {
+            "alerts": "significant alerts, bns",
+            "rate_hz": 1e-7,
+            "source": "",
+            "upper_limit": False,
+            "confidence": None,
+        },
     }
     result = dict(page(read_report(significance(neutrinos, {2: 0.0123}, **given)), "1.2.3", None, None)["result"])
     assert result["p-value"].startswith("0.012 (2.2 σ, one-sided), from")
     assert result["false alarms"] == "1.2e-09 Hz, once in 26 years (significant alerts, bns)"
+    given["far_joint"] |= {"upper_limit": True, "confidence": 0.9}
+    limit = dict(page(read_report(significance(neutrinos, **given)), "1.2.3", None, None)["result"])["false alarms"]
+    assert limit == "below 1.2e-09 Hz, once in 26 years (significant alerts, bns), with 90 % confidence"
     without = page(read_report(significance(neutrinos)), "1.2.3", None, None)["result"]
     assert "false alarms" not in dict(without) and "σ" not in dict(without)["p-value"]
 

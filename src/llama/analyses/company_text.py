@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from llama.analyses.report import or_minus_infinity
 from llama.analyses.results import marks, p_astro_change
 from llama.analyses.wording import format_odds
 
@@ -88,7 +88,7 @@ def _sets(result: Mapping[str, Any]) -> list[str]:
     for one in result["sets"]:
         names = " + ".join(("gw", *one["candidates"].values()))
         rows.append((names, format_odds(one["log_odds_ratio"]), format_odds(one["log_b"])))
-        by_b = sorted(one["with_neutrino"], key=lambda row: -_or_minus_infinity(row["log_b"]))
+        by_b = sorted(one["with_neutrino"], key=lambda row: -or_minus_infinity(row["log_b"]))
         rows += [
             (f"{names} + {row['i3event']} at {row['dt']:+.1f} s", "", format_odds(row["log_b"])) for row in by_b[:3]
         ]
@@ -100,10 +100,6 @@ def _sets(result: Mapping[str, Any]) -> list[str]:
 def _bullets(title: str, texts: Sequence[str]) -> list[str]:
     lines = [textwrap.fill(f"- {text}", _WIDTH, subsequent_indent="  ") for text in texts]
     return [title, *lines] if lines else []
-
-
-def _or_minus_infinity(log: float | None) -> float:
-    return -math.inf if log is None else log
 
 
 def _aligned(table: Iterable[Sequence[str]]) -> list[str]:

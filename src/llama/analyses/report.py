@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llama.analyses.wording import NOT_AVAILABLE, counted, p_for_people, per_second
+from llama.analyses.wording import NOT_AVAILABLE, counted, p_for_people, per_second, shorten
 
 R90_PER_SIGMA = math.sqrt(2.0 * math.log(10.0))
 """Radius holding 90 % of a two-dimensional Gaussian, in units of its sigma: 2.145966."""
@@ -73,15 +73,20 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class FalseAlarms:
-    """How often a coincidence as significant comes about by chance, per second, among which alerts; with
-    `upper_limit` it is less often than that."""
+    """How often a coincidence as significant comes about by chance, per second, among which alerts.
+
+    `limit_confidence`: where only an upper limit is known, with what confidence (0 to 1); None where the rate is.
+    """
 
     rate_hz: float
     alerts: str
-    upper_limit: bool
+    limit_confidence: float | None = None
 
     def __str__(self) -> str:
-        return f"{'below ' if self.upper_limit else ''}{per_second(self.rate_hz)} ({self.alerts})"
+        rate = f"{per_second(self.rate_hz)} ({self.alerts})"
+        if self.limit_confidence is None:
+            return rate
+        return f"below {rate}, with {100 * self.limit_confidence:.0f} % confidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +221,24 @@ class Report:
     @property
     def by_significance(self) -> tuple[Row, ...]:
         """All neutrinos, the one with the highest odds first; those with odds of zero last, in time order."""
-        return tuple(sorted(self.rows, key=lambda row: (-_or_minus_infinity(row.log_odds), row.number)))
+        return tuple(sorted(self.rows, key=lambda row: (-or_minus_infinity(row.log_odds), row.number)))
+
+
+def title(report: Report) -> str:
+    """The event's name, and that it was taken back: a title may be all that is copied."""
+    return shorten(report.event_id, 40) + (" RETRACTED" if report.retracted else "")
+
+
+def warning(report: Report) -> str:
+    """What nobody may overlook, in a few words; empty when there is nothing."""
+    words = (
+        (report.retracted is not None, "RETRACTED"),
+        (report.test, "TEST, not an observation"),
+        (report.made_up, "SIMULATED NEUTRINOS"),
+        (report.blinded, "BLINDED: scrambled RA"),
+        (not report.complete, "INCOMPLETE NEUTRINO DATA"),
+    )
+    return "; ".join(text for applies, text in words if applies)
 
 
 def read_report(significance: Mapping[str, Any], *, role: str = "observation") -> Report:
@@ -295,7 +317,7 @@ def _false_alarms(significance: Mapping[str, Any]) -> FalseAlarms | None:
     rate_hz, among = significance.get("far_joint_hz"), significance.get("far_joint")
     if rate_hz is None or among is None:
         return None
-    return FalseAlarms(float(rate_hz), str(among["alerts"]), bool(among["upper_limit"]))
+    return FalseAlarms(float(rate_hz), str(among["alerts"]), among["confidence"])
 
 
 def _energy_limit(given: Mapping[str, Any] | None) -> EnergyLimit | None:
@@ -326,5 +348,6 @@ def _rows(singles: Sequence[Mapping[str, Any]], event_p_text: str) -> tuple[Row,
     )
 
 
-def _or_minus_infinity(value: float | None) -> float:
+def or_minus_infinity(value: float | None) -> float:
+    """A logarithm as results hold it, null for that of zero, as a number."""
     return -math.inf if value is None else value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.analyses.report import LISTED_BELOW_P, Report
-from llama.analyses.wording import capitalised, format_odds, found, shorten
+from llama.analyses.report import LISTED_BELOW_P, Report, title, warning
+from llama.analyses.wording import capitalised, format_odds, found, readable_time
 from llama.plots.skymap import Caption, NeutrinoMark, joint_skymap
 from llama.science.skymap import SkyMap
 
@@ -30,30 +30,6 @@ def scatterplot(report: Report, skymap: SkyMap, version: str) -> Any:
         zoom_note=report.nothing_coincides,
     )
     return joint_skymap(skymap, marks, caption, focus)
-
-
-def title(report: Report) -> str:
-    """The event's name, and that it was taken back: a title may be all that is copied."""
-    return shorten(report.event_id, 40) + (" RETRACTED" if report.retracted else "")
-
-
-def warning(report: Report) -> str:
-    """What nobody may overlook, in a few words; empty when there is nothing."""
-    words = (
-        (report.retracted is not None, "RETRACTED"),
-        (report.test, "TEST, not an observation"),
-        (report.made_up, "SIMULATED NEUTRINOS"),
-        (report.blinded, "BLINDED: scrambled RA"),
-        (not report.complete, "INCOMPLETE NEUTRINO DATA"),
-    )
-    return "; ".join(text for applies, text in words if applies)
-
-
-def readable_time(event_time: str) -> str:
-    """An ISO 8601 time as `2019-04-25 08:18:05.017 UTC`."""
-    day, _, clock = event_time.removesuffix("Z").partition("T")
-    whole, _, fraction = clock.partition(".")
-    return f"{day} {whole}{'.' + fraction[:3] if fraction else ''} UTC"
 
 
 def _result(report: Report) -> str:

@@ -7,11 +7,18 @@ from importlib.resources import files
 from typing import Any
 
 from llama.analyses.parameters import in_words
-from llama.analyses.report import Report, Row
-from llama.analyses.scatterplot import readable_time, title, warning
+from llama.analyses.report import LISTED_BELOW_P, Report, Row, title, warning
 from llama.analyses.sources import METHOD, localisation, neutrino_release
 from llama.analyses.tables import LIST_COLUMNS, SIGNIFICANCE_COLUMNS, voiding
-from llama.analyses.wording import capitalised, energy_range, format_odds, format_probability, found, shorten
+from llama.analyses.wording import (
+    capitalised,
+    energy_range,
+    format_odds,
+    format_probability,
+    found,
+    readable_time,
+    shorten,
+)
 from llama.formats.pdf import typeset
 from llama.plots.skymap import HEADER, HEIGHT_IN, WIDTH_IN
 
@@ -110,7 +117,7 @@ def _sigma(report: Report) -> str:
 def _coincident(report: Report) -> str:
     if not report.coincident:
         return f"none listed: {report.nothing_coincides}"
-    return f"number {', '.join(str(row.number) for row in report.coincident)} (p < 0.1)"
+    return f"number {', '.join(str(row.number) for row in report.coincident)} (p < {LISTED_BELOW_P:g})"
 
 
 def _direction(report: Report) -> str:

@@ -112,6 +112,13 @@ def per_second(rate_hz: float) -> str:
     return f"{text}, once in {float(f'{years:.2g}'):,.0f} years" if years >= 2 else text
 
 
+def readable_time(event_time: str) -> str:
+    """An ISO 8601 time as `2019-04-25 08:18:05.017 UTC`."""
+    day, _, clock = event_time.removesuffix("Z").partition("T")
+    whole, _, fraction = clock.partition(".")
+    return f"{day} {whole}{'.' + fraction[:3] if fraction else ''} UTC"
+
+
 def capitalised(text: str) -> str:
     """With a capital first letter, the rest as it is."""
     return text[:1].upper() + text[1:]
