@@ -21,6 +21,7 @@ from significance_examples import (
     found,
     neutrino_list,
     populations,
+    row,
     table,
 )
 
@@ -191,3 +192,10 @@ def test_the_packaged_tables_belong_to_packaged_searches(tmp_path: Path) -> None
 
     for one in PopulationsFile().read(packaged("populations.hdf5")).tables.values():
         assert one.name.split("/")[1] in SEARCHES.records
+
+
+def test_notes_call_neutrinos_by_their_names() -> None:
+    """The statistic counts from 0 and the tables from 1; only a name cannot be mistaken."""
+    extreme = neutrino_list(row(1, -30.0), row(2, 30.0, energy=9e7))
+    (capped,) = (note for note in found(neutrinos=extreme)["notes"] if "capped" in note)
+    assert capped.startswith(f"neutrino {extreme.neutrinos[1].i3event}: energy 9e+07 GeV capped at ")

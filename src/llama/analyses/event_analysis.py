@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,12 +24,13 @@ from llama.science.observed import GWTrigger, Neutrinos
 from llama.science.populations import Populations, TableChoice, most_likely_population
 from llama.science.pvalue import p_value
 from llama.science.response import IceCubeTables, SeasonTable
-from llama.science.search import as_parameters
+from llama.science.search import Search, as_parameters
 from llama.science.searches import SearchChoice, Searches
 from llama.science.skymap import SkyMap, mean_distance
 from llama.science.window import search_window_s
 
 _SLACK_S = 1e-3
+_PLACE = re.compile(r"^neutrino ([0-9]+):")
 _LARGEST_WEIGHT_LOG = 700.0  # of exp() in a double
 
 
@@ -90,10 +92,20 @@ def analyse(given: Inputs) -> Analysis:
     chosen = given.searches.choose(population)
     search = chosen.search
     uncovered = uncovered_window(search_window_s(search), info, neutrinos)
-    arrays = kernel_arrays(neutrinos, (search.energy_min_gev, search.energy_max_gev))
     trigger = GWTrigger(info.gps_time, None, astrophysical(given.p_astro), info.instruments)
-    result = coincidence(given.skymap, trigger, arrays, season, search)
+    arrays, result = measured(given.skymap, trigger, neutrinos, season, search)
     return Analysis(given, season, population, chosen, arrays, result, uncovered)
+
+
+def measured(
+    skymap: SkyMap, trigger: GWTrigger, neutrinos: NeutrinoList, season: SeasonTable, search: Search
+) -> tuple[Neutrinos, CoincidenceResult]:
+    """A list as the statistic takes it, and what the statistic says of it.
+
+    Raises ValueError, which names the neutrino, for an energy outside the search's band.
+    """
+    arrays = kernel_arrays(neutrinos, (search.energy_min_gev, search.energy_max_gev))
+    return arrays, coincidence(skymap, trigger, arrays, season, search)
 
 
 def event_result(analysis: Analysis, search_type: str, background: TableChoice) -> dict[str, Any]:
@@ -106,20 +118,27 @@ def event_result(analysis: Analysis, search_type: str, background: TableChoice) 
         "search_type": search_type,
         "headline": search_type == headline_type(info.significant),
         "retracted": analysis.given.retracted,
-        "event_id": info.event_id,
-        "graceid": info.graceid,
-        "event_time": info.event_time,
-        "gps_time": info.gps_time,
+        **identity(info),
         **ratio,
         **found,
         "p_astro": {"before": result.p_astro_before, "after": result.p_astro_after},
         "population": analysis.population,
         "search": {"name": chosen.search.name, "why": chosen.why},
         "distance_mode": result.mode,
-        "notes": [*analysis.uncovered, *result.notes],
+        "notes": [*analysis.uncovered, *named_notes(result.notes, analysis.given.neutrinos)],
         "most_probable_direction": _direction(result, analysis.arrays),
         **_limits(analysis, found["p_value"], background),
         "inputs": _inputs(analysis),
+    }
+
+
+def identity(info: SkymapInfo) -> dict[str, Any]:
+    """Which event a result is about."""
+    return {
+        "event_id": info.event_id,
+        "graceid": info.graceid,
+        "event_time": info.event_time,
+        "gps_time": info.gps_time,
     }
 
 
@@ -226,6 +245,12 @@ def neutrino_inputs(neutrinos: NeutrinoList | None) -> dict[str, Any]:
         "neutrino_info": [asdict(row) for row in neutrinos.neutrinos],
         "neutrino_list": {name: getattr(neutrinos, name) for name in coverage},
     }
+
+
+def named_notes(notes: Sequence[str], neutrinos: NeutrinoList | None) -> list[str]:
+    """The statistic's notes with the names of neutrinos: it knows but their places in the list, counted from 0."""
+    rows = () if neutrinos is None else neutrinos.neutrinos
+    return [_PLACE.sub(lambda place: f"neutrino {rows[int(place[1])].i3event}:", note) for note in notes]
 
 
 def uncovered_window(window_s: tuple[float, float], info: SkymapInfo, neutrinos: NeutrinoList) -> tuple[str, ...]:

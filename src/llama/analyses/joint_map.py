@@ -11,12 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llama.analyses.report import Report, Row, read_report
-from llama.analyses.scatterplot import warning
+from llama.analyses.event_analysis import measured
+from llama.analyses.report import Report, Row, read_report, warning
 from llama.analyses.wording import format_energy, format_odds, found
-from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList
-from llama.science.coincidence import CoincidenceResult, coincidence
+from llama.science.coincidence import CoincidenceResult
 from llama.science.joint_map import LEAST_PROBABILITY, Relation, joint_map, relations
 from llama.science.observed import GWTrigger, Neutrinos
 from llama.science.response import IceCubeTables, SeasonTable
@@ -78,9 +77,8 @@ class _Basis:
     @classmethod
     def of(cls, given: Inputs, report: Report) -> _Basis:
         season, search = given.tables.season(report.season), given.searches.choose(str(report.population)).search
-        arrays = kernel_arrays(given.neutrinos, (search.energy_min_gev, search.energy_max_gev))
         trigger = GWTrigger(report.gps_time, None, report.p_astro_before, report.instruments)
-        result = coincidence(given.skymap, trigger, arrays, season, search)
+        arrays, result = measured(given.skymap, trigger, given.neutrinos, season, search)
         return cls(given.skymap, arrays, season, search, result, relations(result))
 
     def map_of(self, mixture: Sequence[Relation]) -> SkyMap:

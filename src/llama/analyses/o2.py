@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from llama.analyses.event_analysis import identity
 from llama.analyses.gw_neutrino import NEUTRINOS
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product
@@ -36,10 +37,7 @@ def significance_o2(
     return {
         "search_type": "o2",
         "retracted": retracted,
-        "event_id": info.event_id,
-        "graceid": info.graceid,
-        "event_time": info.event_time,
-        "gps_time": info.gps_time,
+        **identity(info),
         "best_neutrino": None if best is None else rows[best].i3event,
         "likelihood": 0.0 if best is None else found[best].likelihood,
         "most_probable_direction": None if best is None else _direction(found[best]),
