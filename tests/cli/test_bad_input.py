@@ -454,3 +454,9 @@ def test_words_that_make_no_sense(home: Path, made: Path, words: list[str], mess
     assert message.format(made=made) in said
     assert said.count("\n") == 1
     assert contents(made) == before
+
+
+@pytest.mark.parametrize(("option", "number", "least"), [("--seed", "-3", 0), ("-j", "0", 1), ("-j", "two", 1)])
+def test_a_number_that_a_validation_cannot_take(home: Path, option: str, number: str, least: int) -> None:
+    said = typed("dev", "validate", option, number, home=home, status=2)
+    assert f"{number!r} is not a whole number from {least} up" in said

@@ -7,10 +7,19 @@ import argparse
 
 def count(text: str) -> int:
     """A whole number from 1 up."""
+    return _whole(text, 1)
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 up, as random generators take it."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
     try:
         found = int(text)
     except ValueError:
-        found = 0
-    if found < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+        found = least - 1
+    if found < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} up")
     return found

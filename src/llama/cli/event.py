@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama.cli.arguments import count
 from llama.cli.event_text import graph_lines, header_lines, history_line, status_lines, telling
+from llama.cli.flags import shown
 
 if TYPE_CHECKING:
     from llama.engine.event import Event
@@ -173,9 +174,8 @@ def _status(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
 
     found = _judged(event, pipeline)
     state = event.refresh()
-    flags = " ".join(f"{name}={str(value).lower()}" for name, value in state.flags.as_dict().items())
     results = result_lines(event.path, found, state.flags.role)
-    head = [f"{event.id}  {event.path}", f"flags: {flags}", *header_lines(event, state), *results]
+    head = [f"{event.id}  {event.path}", f"flags: {shown(state.flags)}", *header_lines(event, state), *results]
     print("\n".join(head), end="\n\n")
     print("\n".join(status_lines(found, args.ascii)), end="\n\n")
     print("\n".join(graph_lines(pipeline, found, args.ascii)), end="\n\n")

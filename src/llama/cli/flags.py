@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llama.engine.flags import Flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,13 +28,11 @@ def main(args: argparse.Namespace) -> int:
     """Show or set."""
     from llama import app
     from llama.engine.errors import EventError
-    from llama.engine.flags import PRESETS, parse_flags
+    from llama.engine.flags import parse_flags
     from llama.engine.selection import target
 
     if args.flag_presets:
-        for name, flags in PRESETS.items():
-            print(f"{name:<20} {shown(flags.as_dict())}")
-        return 0
+        return print_presets()
     events = [event for word in args.events or ["."] for event in target(word, app.default_run()).events()]
     for event in events:
         flags = event.refresh().flags
@@ -41,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
                 raise EventError(str(error)) from None
             if not args.dry_run_flags:
                 event.flag(flags.as_dict(), why=args.why or "llama flags", now=datetime.now(UTC))
-        print(f"{event.id:<28} {shown(flags.as_dict())}")
+        print(f"{event.id:<28} {shown(flags)}")
     if not args.flags:
         print(f"\n{_explained()}")
     return 0
@@ -53,6 +55,15 @@ def _explained() -> str:
     return "\n".join(f"  {name:<18} {text}" for name, text in meanings().items())
 
 
-def shown(flags: dict[str, str | bool]) -> str:
+def print_presets() -> int:
+    """Each preset with its flags; the command's exit status."""
+    from llama.engine.flags import PRESETS
+
+    for name, flags in PRESETS.items():
+        print(f"{name:<20} {shown(flags)}")
+    return 0
+
+
+def shown(flags: Flags) -> str:
     """Flags on one line, as they would be typed."""
-    return " ".join(f"{name}={str(value).lower()}" for name, value in flags.items())
+    return " ".join(f"{name}={str(value).lower()}" for name, value in flags.as_dict().items())

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.cli.flags import print_presets, shown
+
 if TYPE_CHECKING:
     from llama.engine.event import Event
     from llama.engine.flags import Flags
@@ -52,10 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Create the event and say where it is; 2 when what was typed makes no sense."""
     if args.flag_presets:
-        return _show_presets()
+        return print_presets()
     if args.dry_run_flags:
         flags = _flags(args.flags, "")
-        return 2 if flags is None else _show(flags)
+        if flags is not None:
+            print(shown(flags))
+        return 2 if flags is None else 0
     given = _given(args)
     if _taken_back(given, _rundir(args.rundir)):
         return 0
@@ -108,9 +112,8 @@ def _taken_back(given: Given, run: Path) -> bool:
 def _read(given: Given) -> Start:
     from llama.app import environment
     from llama.messengers.gw.start import start
-    from llama.ports import GRACEDB
 
-    return start(given, lambda: environment().service(GRACEDB))
+    return start(given, environment().gracedb)
 
 
 def _rundir(given: Path | None) -> Path:
@@ -221,7 +224,7 @@ def _tell(event: Event, start: Start) -> None:
     print(f"  received  {', '.join(start.files)}")
     if kept := _kept(event, start):
         print(f"  as before {', '.join(kept)}")
-    print(f"  flags     {_in_words(event.refresh().flags)}")
+    print(f"  flags     {shown(event.refresh().flags)}")
     print(f"next: llama run -o {event.path}    make everything there is to make")
     print(f"      llama event {event.path}     what there is, and why")
 
@@ -230,23 +233,3 @@ def _kept(event: Event, start: Start) -> list[str]:
     """Files received earlier that an update did not touch: they still count."""
     state = event.refresh()
     return sorted(name for name in state.files if state.file(name).outside and name not in start.files)
-
-
-def _in_words(flags: Flags) -> str:
-    return " ".join(
-        f"{name}={str(value).lower() if isinstance(value, bool) else value}"
-        for name, value in flags.as_dict().items()
-    )
-
-
-def _show(flags: Flags) -> int:
-    print(_in_words(flags))
-    return 0
-
-
-def _show_presets() -> int:
-    from llama.engine.flags import PRESETS
-
-    for name, flags in PRESETS.items():
-        print(f"{name:<19} {_in_words(flags)}")
-    return 0

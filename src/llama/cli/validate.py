@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from llama.cli.arguments import count, seed
+
 _WORDS = {"pass": "pass", "fail": "FAIL", "not judged": "NOT JUDGED"}
 
 
@@ -27,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "cut, or split by --check, goes on")  # fmt: skip
     parser.add_argument("--maps", type=Path, metavar="DIR", help="sky maps with distances, a folder per population")
     parser.add_argument("-s", "--season", default="IC86-2011", help="whose neutrinos (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of all random numbers (default %(default)s)")
+    parser.add_argument("--seed", type=seed, default=1, help="of all random numbers (default %(default)s)")
     parser.add_argument(
-        "-j", "--workers", type=int, default=1, help="processes; changes no number (default %(default)s)"
+        "-j", "--workers", type=count, default=1, help="processes; changes no number (default %(default)s)"
     )
 
 
