@@ -134,7 +134,7 @@ def test_a_page_without_a_link_says_so(site, tmp_path, no_wheels):
         install(at(site.address), tmp_path / "data")
 
 
-def test_what_is_there_stays_when_nothing_better_comes(release, tmp_path, no_wheels):
+def test_what_is_there_stays_when_nothing_better_comes(release, tmp_path, no_wheels, caplog):
     folder = tmp_path / "data"
     folder.mkdir()
     old = folder / ICECUBE_3YR.filename
@@ -143,6 +143,7 @@ def test_what_is_there_stays_when_nothing_better_comes(release, tmp_path, no_whe
         install(at(NOWHERE), folder)
     (page,) = [line for line in str(failed.value).splitlines() if NOWHERE in line]
     assert "no connection (" in page and "HTTPConnectionPool" not in page and len(page) < 150
+    assert "not reached" not in caplog.text  # the error has told it
     assert old.read_bytes() == b"half a download of another program"
     assert list(folder.iterdir()) == [old]
 
