@@ -9,7 +9,7 @@ import textwrap
 
 from llama.analyses.report import LISTED_BELOW_P, Report, Row
 from llama.analyses.sources import METHOD, PIPELINE, localisation, neutrino_release
-from llama.analyses.wording import WINDOW_S, capitalised, energy_range, found
+from llama.analyses.wording import WINDOW_S, capitalised, energy_range, found, in_columns
 from llama.science.times import utc_from_gps
 
 WIDTH = 78
@@ -151,9 +151,7 @@ def _coincidence(report: Report) -> str:
 def _table(report: Report) -> list[str]:
     if not report.coincident:
         return []
-    cells = [_HEADINGS, *(_cells(row) for row in report.coincident)]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(_HEADINGS))]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
+    lines = in_columns([_HEADINGS, *(_cells(row) for row in report.coincident)])
     table = [lines[0], "-" * len(lines[0]), *lines[1:]]
     legend = (
         "dt = time of the track event minus time of the gravitational-wave trigger",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llama.analyses.report import or_minus_infinity
 from llama.analyses.results import marks, p_astro_change
-from llama.analyses.wording import format_odds
+from llama.analyses.wording import format_odds, in_columns
 
 _WIDTH = 100
 _MEANINGS = {
@@ -102,10 +102,7 @@ def _bullets(title: str, texts: Sequence[str]) -> list[str]:
     return [title, *lines] if lines else []
 
 
-def _aligned(table: Iterable[Sequence[str]]) -> list[str]:
-    """Columns as wide as their widest cell, the first left-aligned."""
-    rows = [list(row) for row in table]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    pads = [str.ljust, *[str.rjust] * (len(widths) - 1)]
-    lines = ["  ".join(pads[i](cell, widths[i]) for i, cell in enumerate(row)) for row in rows]
-    return [lines[0].rstrip(), "-" * len(lines[0]), *(line.rstrip() for line in lines[1:])]
+def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """With a rule under the headings, the first column left-aligned."""
+    lines = in_columns(table, left=1)
+    return [line.rstrip() for line in (lines[0], "-" * len(lines[0]), *lines[1:])]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from llama.analyses.report import Report, Row
-from llama.analyses.wording import capitalised, format_energy, format_odds, found
+from llama.analyses.wording import capitalised, format_energy, format_odds, found, in_columns
 from llama.messengers.icecube.blinding import MEANING
 from llama.messengers.icecube.record import NeutrinoList
 
@@ -163,11 +163,8 @@ def aligned(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
     """Header, unit line, rule and rows; every column right-aligned to its widest cell."""
     units = [f"[{column.unit}]" if column.unit else "" for column in columns]
     table = [[column.name for column in columns], units, *([column.cell(row) for column in columns] for row in rows)]
-    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
-    lines = [
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table
-    ]
-    return [*lines[:2], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[2:]]
+    lines = in_columns(table)
+    return [line.rstrip() for line in (*lines[:2], "-" * len(lines[0]), *lines[2:])]
 
 
 def _found(report: Report) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 WINDOW_S = 500.0
 """Half of the search window around the gravitational-wave time, seconds."""
@@ -117,6 +118,13 @@ def readable_time(event_time: str) -> str:
     day, _, clock = event_time.removesuffix("Z").partition("T")
     whole, _, fraction = clock.partition(".")
     return f"{day} {whole}{'.' + fraction[:3] if fraction else ''} UTC"
+
+
+def in_columns(table: Sequence[Sequence[str]], left: int = 0) -> list[str]:
+    """Rows of cells as lines of one length: columns as wide as their widest cell, the first `left` left-aligned."""
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    pads = [str.ljust] * left + [str.rjust] * (len(widths) - left)
+    return ["  ".join(pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True)) for row in table]
 
 
 def capitalised(text: str) -> str:
