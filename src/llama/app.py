@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from llama.messengers import Messenger
     from llama.ports import GraceDB, GRBSource, NeutrinoSource
     from llama.science.populations import TableKind
+    from llama.science.response import SeasonTable
     from llama.science.search import Search
     from llama.science.searches import Searches
     from llama.studies.review import Verdict
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from llama.studies.validation.inputs import Inputs, Pool
 
 S = TypeVar("S")
+T = TypeVar("T")
 
 ENVIRONMENT = "llama.app:environment"
 """Where a step's process finds its environment; only this name travels to it."""
@@ -252,9 +254,21 @@ def review(folder: Path | None) -> Verdict:
 def searches() -> Searches:
     """The search of each population, packaged or as the settings say."""
     from llama.analyses.gw_neutrino import SEARCHES
+
+    return _shared(SEARCHES)
+
+
+def _season_table(season: str) -> SeasonTable:
+    """IceCube's response and background in a season."""
+    from llama.analyses.gw_neutrino import ICECUBE_TABLES
+
+    return _shared(ICECUBE_TABLES).season(season)
+
+
+def _shared(shared: Shared[T]) -> T:
     from llama.engine.step import read
 
-    return cast("Searches", read(SEARCHES.codec, environment().shared_path(SEARCHES)))
+    return cast("T", read(shared.codec, environment().shared_path(shared)))
 
 
 def _search_of_table(out: Path, kind: TableKind, season: str) -> Search:
@@ -277,22 +291,17 @@ def draw_background(
     """Write background tables, one per search type, from a list of sky maps; returns how many events each has."""
     from tqdm import tqdm
 
-    from llama.analyses.gw_neutrino import ICECUBE_TABLES
-    from llama.engine.step import read
     from llama.formats.errors import FormatError
     from llama.studies.background import Study, draw, in_order, listed_maps, tables_by_type, write_tables
 
     paths = listed_maps(maps)
     kind, by_type = tables_by_type(tables, season, overwrite=overwrite)
-    application = environment()
+    settings = read_settings()
     search = _search_of_table(tables[0], kind, season)
-    response = read(ICECUBE_TABLES.codec, application.shared_path(ICECUBE_TABLES)).season(season)
     # Not the search type: events are the same for all
     label = f"{kind.population}-{kind.run}-{kind.detectors}-{season}"
-    study = Study(paths, events, label, response, search)
-    connect = functools.partial(
-        _source, "simulated", application.settings.archives, application.settings.cache_dir, season
-    )
+    study = Study(paths, events, label, _season_table(season), search)
+    connect = functools.partial(_source, "simulated", settings.archives, settings.cache_dir, season)
     try:
         blocks = list(tqdm(draw(study, connect, workers), total=len(study.blocks), unit="map", leave=False))
     except ValueError as error:
@@ -327,15 +336,9 @@ def validate(
     inputs = _validation_inputs(maps, season)
     command = f"llama dev validate --size {size} --seed {seed} -s {season}"
     command += (" --maps DIR" if maps else "") + "".join(f" --check {name}" for name in only)
-    facts = (
-        ("sky maps", "; ".join(f"{p.name}: {p.source}" for p in inputs.populations)),
-        ("neutrinos", f"{len(inputs.pool)} {inputs.pool.source}"),
-        ("searches", ", ".join(f"{p.search.name} for {p.name}" for p in inputs.populations)),
-        ("season", f"{inputs.season.name}, {1e3 * inputs.season.rate_hz:.2f} mHz"),
-        ("size and seed", f"{size}, {seed}; block k draws from SeedSequence(seed, study, spawn_key=(k,))"),
-        ("checks asked for", ", ".join(only or NAMES)),
-    )
-    header = Header(llama.__version__, command, facts)
+    drawn = ("size and seed", f"{size}, {seed}; block k draws from SeedSequence(seed, study, spawn_key=(k,))")
+    asked = ("checks asked for", ", ".join(only or NAMES))
+    header = Header(llama.__version__, command, (*_facts(inputs), drawn, asked))
     digest = f"{seed} {inputs.digest()} {code_digest()}" if keep else ""
     done: list[Check] = []
     for check in run(inputs, SIZES[size], seed, Runner(workers, keep, digest), only):
@@ -345,19 +348,26 @@ def validate(
         yield check
 
 
+def _facts(inputs: Inputs) -> tuple[tuple[str, str], ...]:
+    """What checks draw from, for people."""
+    return (
+        ("sky maps", "; ".join(f"{p.name}: {p.source}" for p in inputs.populations)),
+        ("neutrinos", f"{len(inputs.pool)} {inputs.pool.source}"),
+        ("searches", ", ".join(f"{p.search.name} for {p.name}" for p in inputs.populations)),
+        ("season", f"{inputs.season.name}, {1e3 * inputs.season.rate_hz:.2f} mHz"),
+    )
+
+
 def _validation_inputs(maps: Path | None, season: str) -> Inputs:
     """What checks draw from: what is at hand in the data folder, else synthetic."""
-    from llama.analyses.gw_neutrino import ICECUBE_TABLES
-    from llama.engine.step import read
     from llama.formats.errors import FormatError
     from llama.studies.validation.inputs import Inputs, populations_in, synthetic_pool, synthetic_populations
 
-    application = environment()
-    table = read(ICECUBE_TABLES.codec, application.shared_path(ICECUBE_TABLES)).season(season)
-    found = populations_in(maps or application.settings.data_dir / "simulated", searches())
+    settings, table = read_settings(), _season_table(season)
+    found = populations_in(maps or settings.data_dir / "simulated", searches())
     if maps and not found:
         raise FormatError(f"{maps} holds no sky maps (*.fits, *.fits.gz), nor do the folders in it")
-    pool = _neutrino_pool(application.settings, season) or synthetic_pool(table)
+    pool = _neutrino_pool(settings, season) or synthetic_pool(table)
     return Inputs(found or synthetic_populations(searches()), pool, table)
 
 
