@@ -477,6 +477,20 @@ def test_most_probable_direction_is_between_map_and_neutrino():
     assert np.hypot((ra - phi - 0.02) * np.sin(theta), dec - np.pi / 2 + theta) < 0.03
 
 
+def test_most_probable_direction_is_that_of_the_likeliest_neutrino():
+    """A sharp neutrino is a high peak of the joint density, however improbable it is as a whole."""
+    skymap = rough_map()
+    sharp, likely = (
+        one(ra=4.0, dec=-0.6, sigma_deg=0.2, energy=400.0),
+        one(ra=1.0, dec=0.3, sigma_deg=4.0, energy=1e5),
+    )
+    both = Neutrinos(*(np.concatenate([getattr(n, name) for n in (sharp, likely)]) for name in vars(sharp)))
+    result = coincidence(skymap, TRIGGER, both, SEASON, CBC)
+    assert result.log_odds[1] > result.log_odds[0]
+    found, alone = (most_probable_direction(coincidence(skymap, TRIGGER, n, SEASON, CBC), n) for n in (both, likely))
+    assert found == pytest.approx(alone, abs=1e-12)
+
+
 def test_most_probable_direction_passes_over_a_neutrino_that_no_source_gives():
     beside = several(2)
     beside.energy_gev[0] = 11.0  # below everything the table's signal reaches; real seasons hold such events

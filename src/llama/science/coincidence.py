@@ -186,19 +186,20 @@ def log_stranger_rate(season: SeasonTable, search: Search, candidates: Candidate
 
 
 def most_probable_direction(result: CoincidenceResult, neutrinos: Neutrinos) -> tuple[float, float] | None:
-    """Right ascension and declination (rad) where a common source is likeliest, None when there can be none."""
-    nodes = result.nodes
-    if not np.isfinite(result.log_odds[nodes.neutrino]).any():
+    """Right ascension and declination (rad) where the source of the likeliest neutrino most probably is.
+
+    Given that neutrino, not over all of them: a sharp one is a high peak of the density however improbable it is.
+    It is a node of the overlap integral, up to a quarter of σ from the peak. None when there can be no source.
+    """
+    nodes, log_odds = result.nodes, result.log_odds
+    if not np.isfinite(log_odds).any():
         return None
-    centre = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad).reshape(-1, 3)[nodes.neutrino]
-    quarter = np.square(nodes.direction - centre).sum(axis=-1) / 4
-    density = result.prepared.tree.log_density()[nodes.node] + log_density(
-        quarter, neutrinos.sigma_rad[nodes.neutrino]
-    )
-    share = result.log_odds.copy()  # stays −inf where the integral may be 0 as well
-    np.subtract(share, nodes.log_integral(result.log_integrand), share, where=np.isfinite(share))
-    best = density + result.log_integrand + share[nodes.neutrino]
-    x, y, z = nodes.direction[int(np.argmax(best))]
+    best = int(np.argmax(log_odds))
+    own = slice(int(nodes.start[best]), int(nodes.start[best + 1]))
+    centre = unit_vectors(neutrinos.ra_rad[best : best + 1], neutrinos.dec_rad[best : best + 1])
+    quarter = np.square(nodes.direction[own] - centre).sum(axis=-1) / 4
+    density = result.prepared.tree.log_density()[nodes.node[own]] + log_density(quarter, neutrinos.sigma_rad[best])
+    x, y, z = nodes.direction[own][int(np.argmax(density + result.log_integrand[own]))]
     return float(np.arctan2(y, x) % (2 * np.pi)), float(np.arctan2(z, np.hypot(x, y)))
 
 
