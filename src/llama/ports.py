@@ -70,6 +70,10 @@ class NeutrinoWindow:
     again_gps: float | None = None
 
 
+SIMULATED_SOURCE = "simulated"
+"""How the name of a source begins whose neutrinos never happened: it tells so also where blinding took their type."""
+
+
 class NeutrinoSource(Protocol):
     """Where neutrinos come from."""
 

@@ -10,9 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_examples import GPS, neutrino_list, real_neutrinos, significance
 
-from llama.analyses.report import read_report
+from llama.analyses.circular import circular
+from llama.analyses.company_text import told
+from llama.analyses.notice import notice
+from llama.analyses.report import read_report, warning
 from llama.analyses.tables import coincidence_list, escape_latex, latex_table, plain_list
 from llama.analyses.wording import energy_range, format_energy, format_odds, format_p, found, round_p
+from llama.messengers.icecube.text import as_text
 
 EVENT = ("S120923ab-2-Preliminary", GPS, "2012-09-23T11:18:35.500000Z")
 
@@ -86,6 +90,29 @@ def test_energies_have_three_digits(gev: float) -> None:
 def test_energy_ranges_are_in_the_unit_that_suits() -> None:
     assert energy_range(1419.6, 3899076.4) == "1.4 TeV to 3.9 PeV"
     assert energy_range(119173.8, 31157191.2) == "120 TeV to 31 PeV"
+
+
+def test_blinding_does_not_hide_that_neutrinos_were_simulated(data: Path) -> None:
+    """Of a blinded list only the source tells it, also of an empty one."""
+    source = {"source": "simulated from icecube-3yr IC86-2011"}
+    for rows in (real_neutrinos(data, 2, kind="blinded"), ()):
+        report = read_report(significance(rows, {1: 0.01} if rows else None, coverage=source))
+        for text in (
+            plain_list(neutrino_list(rows, **source), *EVENT),
+            as_text(neutrino_list(rows, **source)),
+            coincidence_list(report),
+            latex_table(report),
+        ):
+            assert "SIMULATED NEUTRINOS: they were drawn at random" in text
+            assert "time are real" not in text and ("BLINDED" in text) == bool(rows)
+        draft = circular(report)
+        assert "SIMULATED NEUTRINOS: do not send" in draft and "SUBJECT: SIMULATED - " in draft
+        assert "Good data cover" not in draft
+        assert "SIMULATED NEUTRINOS" in warning(report)
+        assert notice(report)["alert_tense"] == "injection"
+        result = significance(rows, coverage=source)
+        result["inputs"]["neutrino_info"] = [{"type": row.type} for row in rows]
+        assert "SIMULATED NEUTRINOS" in told(result, "observation")
 
 
 def test_blinded_neutrinos_are_called_that(data: Path) -> None:

@@ -10,6 +10,7 @@ import textwrap
 from llama.analyses.report import LISTED_BELOW_P, Report, Row
 from llama.analyses.sources import METHOD, PIPELINE, localisation, neutrino_release
 from llama.analyses.wording import WINDOW_S, capitalised, energy_range, found, in_columns
+from llama.ports import SIMULATED_SOURCE
 from llama.science.times import utc_from_gps
 
 WIDTH = 78
@@ -102,6 +103,8 @@ def _coverage(report: Report) -> str:
     sample += f", season {report.season}" if report.season else ""
     sample += " [3]." if neutrino_release(report.source) else "."
     why = f" Remark: {report.coverage_why}." if report.coverage_why else ""
+    if report.complete and report.source.startswith(SIMULATED_SOURCE):
+        return f"{sample} They were drawn at random for the whole window; no data were taken.{why}"
     if report.complete:
         return f"{sample} Good data cover the whole window.{why}"
     if report.covered_s <= 0:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llama.analyses.report import or_minus_infinity
+from llama.analyses.report import never_detected, or_minus_infinity
 from llama.analyses.results import marks, p_astro_change
 from llama.analyses.wording import format_odds, in_columns
 
@@ -45,7 +45,7 @@ def told(result: Mapping[str, Any], role: str) -> list[str]:
     return marks(
         retracted=result.get("retracted"),
         blinded="blinded" in kinds,
-        made_up=bool(kinds & {"simulated", "injected"}),
+        made_up=never_detected(kinds, (result["inputs"].get("neutrino_list") or {}).get("source") or ""),
         test="test" in (role, result["inputs"]["gw_skymap_info"]["role"]),
     )
 

@@ -6,11 +6,12 @@ All outputs take their numbers, numbering and wording of p-values from here, so 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from llama.analyses.wording import NOT_AVAILABLE, counted, p_for_people, per_second, shorten
+from llama.ports import SIMULATED_SOURCE
 
 R90_PER_SIGMA = math.sqrt(2.0 * math.log(10.0))
 """Radius holding 90 % of a two-dimensional Gaussian, in units of its sigma: 2.145966."""
@@ -168,8 +169,8 @@ class Report:
 
     @property
     def made_up(self) -> bool:
-        """Whether some of the neutrinos were simulated and not detected."""
-        return any(row.kind in _NOT_DETECTED for row in self.rows)
+        """Whether some of the neutrinos were simulated and not detected, by their types or, if blinded, source."""
+        return never_detected({row.kind for row in self.rows}, self.source)
 
     @property
     def void(self) -> str:
@@ -346,6 +347,11 @@ def _rows(singles: Sequence[Mapping[str, Any]], event_p_text: str) -> tuple[Row,
         # The sub-threshold file has the event's p-value for all of them, and each one's own beside it
         for p_value in [one.get("p_value_own", one.get("p_value"))]
     )
+
+
+def never_detected(kinds: Iterable[str], source: str) -> bool:
+    """Whether a list has neutrinos that were not detected, by their types and the name of their source."""
+    return source.startswith(SIMULATED_SOURCE) or any(kind in _NOT_DETECTED for kind in kinds)
 
 
 def or_minus_infinity(value: float | None) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from llama.analyses.report import Report, Row
 from llama.analyses.wording import capitalised, format_energy, format_odds, found, in_columns
-from llama.messengers.icecube.blinding import MEANING
+from llama.messengers.icecube.blinding import meanings
 from llama.messengers.icecube.record import NeutrinoList
 
 _LATEX = {
@@ -85,7 +85,7 @@ def plain_list(neutrinos: NeutrinoList, event_id: str, gps_time: float, event_ti
     head = [
         f"IceCube neutrinos around {event_id} (t_gw = {event_time})",
         coverage(neutrinos.source, neutrinos.season, neutrinos.covered_s, neutrinos.complete, neutrinos.why),
-        *([MEANING] if any(row.kind == "blinded" for row in rows) else []),
+        *meanings(neutrinos.source, blinded=any(row.kind == "blinded" for row in rows)),
     ]
     return _document(head, LIST_COLUMNS, rows, found(len(rows), neutrinos.covered_s), EXPLANATION)
 
@@ -143,7 +143,7 @@ def coverage(source: str, season: str | None, covered_s: float, complete: bool, 
 def voiding(report: Report) -> list[str]:
     """What makes the numbers no result, one sentence or two each."""
     lines = [retraction(report)] if report.retracted else []
-    return [*lines, MEANING] if report.blinded else lines
+    return [*lines, *meanings(report.source, blinded=report.blinded)]
 
 
 def retraction(report: Report) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.ports import Neutrino, NeutrinoWindow
+from llama.ports import SIMULATED_SOURCE, Neutrino, NeutrinoWindow
 from llama.science.times import mjd_from_gps
 from llama.services.errors import ArchiveError
 from llama.services.icecube_archive import IceCubeArchive, neutrino_of
@@ -35,7 +35,7 @@ class IceCubeSimulated:
     @property
     def name(self) -> str:
         """Says that it is simulated, and from what."""
-        return f"simulated from {self._release} {self._season.name}"
+        return f"{SIMULATED_SOURCE} from {self._release} {self._season.name}"
 
     @property
     def rate_hz(self) -> float:

@@ -12,12 +12,20 @@ import dataclasses
 import hashlib
 
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
+from llama.ports import SIMULATED_SOURCE
 
-MEANING = (
-    "BLINDED: right ascensions are scrambled. Each is a random number and not the neutrino's own; declination, "
-    "energy, error and time are real. Whether a neutrino coincides with anything cannot be told from this list."
+_MEANING = (
+    "BLINDED: right ascensions are scrambled. Each is a random number and not the neutrino's own; {rest}. Whether a "
+    "neutrino coincides with anything cannot be told from this list."
 )
-"""What a list for people says when its neutrinos are blinded."""
+_SIMULATED = "SIMULATED NEUTRINOS: they were drawn at random and never detected."
+
+
+def meanings(source: str, *, blinded: bool) -> list[str]:
+    """What a list for people says of blinded neutrinos and of simulated ones, by their source: one line each."""
+    simulated = source.startswith(SIMULATED_SOURCE)
+    rest = "declination, energy, error and time are " + ("as they were drawn" if simulated else "real")
+    return [*([_SIMULATED] if simulated else []), *([_MEANING.format(rest=rest)] if blinded else [])]
 
 
 def blind(neutrinos: NeutrinoList, seed: str) -> NeutrinoList:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llama.messengers.icecube.blinding import MEANING
+from llama.messengers.icecube.blinding import meanings
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.times import utc_from_gps
 
@@ -14,7 +14,7 @@ _HEADER = (
 def as_text(neutrinos: NeutrinoList) -> str:
     """What was asked, how much of it is covered and why not all, then the neutrinos in order of time.
 
-    Blinded ones are called that, and what it means.
+    Blinded and simulated ones are called that, and what it means.
     """
     length = neutrinos.stop_gps - neutrinos.start_gps
     start, stop = utc_from_gps(neutrinos.start_gps, 3), utc_from_gps(neutrinos.stop_gps, 3)
@@ -24,7 +24,8 @@ def as_text(neutrinos: NeutrinoList) -> str:
         f"# complete: {'yes' if neutrinos.complete else 'no'}, {neutrinos.covered_s:.1f} of {length:.1f} s covered",
     ]
     lines += [f"# {neutrinos.why}"] if neutrinos.why else []
-    lines += [f"# {MEANING}"] if any(row.type == "blinded" for row in neutrinos.neutrinos) else []
+    blinded = any(row.type == "blinded" for row in neutrinos.neutrinos)
+    lines += [f"# {text}" for text in meanings(neutrinos.source, blinded=blinded)]
     lines.append(f"# {_HEADER}")
     lines += [
         f"{utc_from_gps(row.gps, 3):<26}  {row.mjd:15.8f}  {row.ra:9.4f}  {row.dec:+9.4f}  {row.sigma:9.4f}"
