@@ -60,7 +60,9 @@ def test_without_burst_data_the_search_waits(data, tmp_path):
     event = started(data, tmp_path)
     typed("run", "-o", "-p", "GW_GRB", event, home=tmp_path)
     assert not (event / "significance_joint_lvc-fermi.json").exists()
-    assert "no messenger has data for this event" in typed("event", event, "-p", "GW_GRB", home=tmp_path)
+    said = typed("event", event, "-p", "GW_GRB", home=tmp_path)
+    assert "no messenger has data for this event" in said
+    assert "LLAMA_GRB_NOTICES" in said and "llama event EVENT remake FERMI_GRBS" in said
 
 
 def test_minutes_later_the_burst_says_nothing(data, tmp_path, catalogue):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from significance_examples import GPS, INFO, P_ASTRO, SEARCHES, SKYMAP, TABLES, neutrino_list, row
 
 from llama.analyses.company import company_significance
 from llama.messengers.icecube.record import NeutrinoList
+from llama.science.companion import Listening, log_silence_unless, not_listening
 
 
-def joint(neutrinos: NeutrinoList | None) -> dict[str, Any]:
+def joint(neutrinos: NeutrinoList | None, *listenings: Listening) -> dict[str, Any]:
     return company_significance(
         info=INFO,
         skymap=SKYMAP,
@@ -20,7 +22,7 @@ def joint(neutrinos: NeutrinoList | None) -> dict[str, Any]:
         p_astro=P_ASTRO,
         tables=TABLES,
         searches=SEARCHES,
-        listenings=(),
+        listenings=listenings,
     )
 
 
@@ -38,6 +40,15 @@ def test_no_data_and_not_asked_are_told_apart() -> None:
     assert deaf["messengers"] == joint(None)["messengers"] == ["gw"]
     assert joint(None)["inputs"]["neutrino_list"] is None
     assert deaf["inputs"]["neutrino_list"]["why"] == "no good run"
+
+
+def test_a_messenger_without_data_is_not_said_to_have_taken_part() -> None:
+    deaf = Listening("fermi", (), not_listening, notes=("the list of bursts is incomplete: no notice was archived",))
+    result = joint(neutrino_list(row(1, 30.0)), deaf)
+    assert result["messengers"] == ["gw", "icecube"]
+    assert "the list of bursts is incomplete: no notice was archived" in result["notes"]
+    silent = Listening("fermi", (), log_silence_unless(lambda r_mpc: np.full(np.shape(r_mpc), -3.0)))
+    assert joint(neutrino_list(row(1, 30.0)), silent)["messengers"] == ["gw", "icecube", "fermi"]
 
 
 def test_windows_without_common_time_are_refused() -> None:

@@ -86,7 +86,7 @@ def test_a_gap_is_not_silence(archive: Path):
 def test_no_folder_and_no_notices_are_incomplete_with_advice(archive: Path, tmp_path: Path):
     nothing = window(tmp_path / "nowhere")
     assert not nothing.complete and nothing.covered_s == 0 and nothing.again_gps is None
-    assert "grb_catalogue" in nothing.why
+    assert "LLAMA_GRB_CATALOGUE" in nothing.why and "remake FERMI_GRBS" in nothing.why
     elsewhen = window(archive, GW170817)
     assert not elsewhen.complete and "no notice was archived" in elsewhen.why
 

@@ -22,7 +22,7 @@ from llama.analyses.pvalues import no_p_value
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList
-from llama.science.companion import Listening
+from llama.science.companion import Listening, listens
 from llama.science.company import CompanyResult, SetResult, company
 from llama.science.observed import GWTrigger, Neutrinos
 from llama.science.populations import most_likely_population
@@ -49,6 +49,8 @@ def company_significance(
 ) -> dict[str, Any]:
     """The joint search over all messengers that were asked; None for `neutrinos` when IceCube was not.
 
+    Those that had no data are left out of `messengers`, and a note says why.
+
     `retracted` is when the alert was taken back (UTC); None when it stands.
     """
     population = most_likely_population(p_astro, info.group)
@@ -59,7 +61,7 @@ def company_significance(
     return {
         "search_type": SEARCH_TYPE,
         "retracted": retracted,
-        "messengers": ["gw", *(["icecube"] if heard else []), *(one.messenger for one in listenings)],
+        "messengers": ["gw", *(["icecube"] if heard else []), *(one.messenger for one in listenings if listens(one))],
         **identity(info),
         **odds_and_weights(result.event),
         **no_p_value(_NO_TABLE),

@@ -38,6 +38,10 @@ GAP_S = 6 * 3600.0
 LATE_S = 6 * 3600.0
 """Positions by people and sub-threshold candidates are written within 0.5 to 6 h (GCN's page on them)."""
 
+_ADVICE = (
+    "set LLAMA_GRB_NOTICES (a folder of notices) or LLAMA_GRB_CATALOGUE (a burst catalogue), then ask again with "
+    "`llama event EVENT remake FERMI_GRBS`"
+)
 _STAGES = ("catalogue", "subthreshold", "alert", "flight", "ground", "final")
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _SUFFIXES = {".xml", ".json"}
@@ -129,9 +133,9 @@ class NoticeFolder:
 
     def _why(self, heard: Sequence[float], start_gps: float, stop_gps: float, covered_s: float) -> str:
         if not self.folder.is_dir():
-            return f"there is no folder of notices {self.folder}; set `grb_notices` or `grb_catalogue`"
+            return f"there is no folder of notices {self.folder}; {_ADVICE}"
         if not heard:
-            return f"no notice was archived around {utc_from_gps(start_gps, 0)}"
+            return f"no notice was archived in {self.folder} around {utc_from_gps(start_gps, 0)}; {_ADVICE}"
         return (
             f"{covered_s:.0f} of {stop_gps - start_gps:.0f} s lie between notices less than {GAP_S / 3600:.0f} h "
             f"apart; heard from {utc_from_gps(heard[0], 0)} to {utc_from_gps(heard[-1], 0)}"

@@ -118,9 +118,15 @@ class IceCubeArchive:
         return f"it has {', '.join(spans)}{self._advice}"
 
 
+_ADVICE = (
+    "; to try the event with simulated neutrinos, set LLAMA_NEUTRINOS=simulated, then ask again with "
+    "`llama event EVENT remake NEUTRINOS`"
+)
+
+
 def open_archive(path: Path, cache_dir: Path) -> IceCubeArchive:
     """The release in a zip or folder, read through the cache. Raises ArchiveError that says what to do."""
-    return IceCubeArchive(load_release(path, cache_dir))
+    return IceCubeArchive(load_release(path, cache_dir), advice=_ADVICE)
 
 
 def neutrino_of(event: Sequence[float], season: str) -> Neutrino:
