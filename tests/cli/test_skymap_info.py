@@ -144,6 +144,6 @@ def test_the_question(data: Path, tmp_path: Path, answer: str, preset: str) -> N
     os.close(theirs)
     assert done.returncode == 0
     assert "The notice calls itself a test" in out
-    assert ("warning: the notice calls itself a test, but the event is treated as real" in err) == (answer == "real")
+    assert ("warning: the notice calls itself a test, so every output says TEST" in err) == (answer == "real")
     assert out.count("decides what goes out to collaborators") == 2
     assert Event.open(tmp_path / "MS260605l").refresh().flags == PRESETS[preset]

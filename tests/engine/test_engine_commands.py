@@ -139,16 +139,27 @@ def test_remake_of_what_is_locked_promises_nothing(event: Event, capsys: Capture
 
 
 def test_prune_says_what_it_dropped(event: Event, capsys: Capture) -> None:
+    stray = event.path / "stray"
+    stray.write_text("of a maker that died")
+    event.store.copy_in(stray, event.folder)
     for text in ("{}", '{"BNS": 1.0}'):
         (event.path / "p_astro.json").write_text(text)
         assert main(["event", "adopt", "P_ASTRO"]) == 0
     capsys.readouterr()
+    assert main(["event", "prune", "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith("would drop content ")
     assert main(["event", "prune"]) == 0
-    assert capsys.readouterr().out == "dropped p_astro.json version 1 (2 bytes)\n"
+    assert "which no file ever had (20 bytes)" in capsys.readouterr().out
     assert main(["event", "prune"]) == 0
     assert "nothing to drop" in capsys.readouterr().out
     assert main(["event", "versions", "P_ASTRO"]) == 0
-    assert "p_astro.json  (no copy kept)" in capsys.readouterr().out
+    assert "(no copy kept)" not in capsys.readouterr().out
+
+
+def test_flags_tell_of_a_veto_that_is_not_one_of_them(event: Event, capsys: Capture) -> None:
+    assert main(["event", "veto", "--why", "no good"]) == 0
+    assert main(["flags"]) == 0
+    assert "VETOED by `llama event veto`: no good" in capsys.readouterr().out
 
 
 def test_the_status_tells_a_missing_view_and_an_older_one(event: Event, capsys: Capture) -> None:

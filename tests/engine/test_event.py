@@ -187,9 +187,39 @@ def test_prune_keeps_present_contents_and_what_was_published(bench: Bench) -> No
     bench.event.veto("rct.txt", why="", now=bench.now)
     care.prune(bench.event, bench.maker.pipeline)
     left = sorted(bench.event.store.path(digest).read_text() for digest in bench.event.store)
-    assert left == ["HELLO", "THIRD", "third"]
+    assert left == ["HELLO", "THIRD", "hello", "second", "third"]  # what was received cannot be made again
     with pytest.raises(EventError, match="pruned"):
-        care.get_version(bench.event, "source.txt", 1, bench.event.path.parent)
+        care.get_version(bench.event, "upper.txt", 2, bench.event.path.parent)
+
+
+def test_prune_keeps_what_was_adopted_and_what_was_edited_by_hand(bench: Bench) -> None:
+    bench.make(UPPER)
+    view = bench.event.path / "upper.txt"
+    for text in ("first by hand", "second by hand"):
+        view.write_text(text)
+        bench.event.adopt("upper.txt", TEXT, why="", now=bench.now)
+    view.write_text("third by hand")
+    bench.event.remake(UPPER, why="", now=bench.now)
+    bench.make(UPPER)
+    bench.receive(source="other")
+    bench.make(UPPER)
+    said = care.prune(bench.event, bench.maker.pipeline, dry_run=True)
+    assert len(said) == 1 and said[0].startswith("would drop upper.txt version")
+    assert len(list(bench.event.store)) == 7
+    assert care.prune(bench.event, bench.maker.pipeline)[0].startswith("dropped upper.txt version")
+    left = sorted(bench.event.store.path(digest).read_text() for digest in bench.event.store)
+    assert left == ["OTHER", "first by hand", "hello", "other", "second by hand", "third by hand"]
+
+
+def test_a_bad_edit_of_what_was_received_has_a_way_back(bench: Bench) -> None:
+    view = bench.event.path / "source.txt"
+    kept = view.read_text()
+    view.write_text("spoilt")
+    (problem,) = care.check(bench.event)
+    assert "delete it and `llama event repair`" in problem and "remake" not in problem
+    view.unlink()
+    care.repair(bench.event, now=bench.now)
+    assert view.read_text() == kept and not care.check(bench.event)
 
 
 def test_cruft_is_what_nobody_knows(bench: Bench) -> None:

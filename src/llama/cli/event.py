@@ -14,7 +14,7 @@ Actions:
   remake FILE…    make it again, though nothing it is made from has changed
   repair          finish what a crash interrupted; put missing files back
   check           hash everything again and report what is damaged
-  prune           drop contents that no present file or receipt needs
+  prune           drop old contents that can be made again; --dry-run says which and drops none
   versions FILE   every content the file has had
   get FILE        write a copy of a version (-N N; default: the present one) into --into
 """
@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-p", "--pipeline", metavar="PIPELINE", help="judge by this pipeline (default: the default one)")
     add("--why", default="", help="the reason, for the event's history")
     add("--cruft", action="store_true", help="list files that neither journal nor pipeline knows, and stop")
+    add("--dry-run", action="store_true", help="with prune: say what would be dropped, and drop nothing")
     add("--ascii", action="store_true", help="no characters beyond ASCII")
     add("--version-number", "-N", type=count, metavar="N", help="with get: which version (default: the present one)")
     add("--into", type=Path, default=Path(), metavar="DIR", help="with get: where to (default: here)")
@@ -220,8 +221,8 @@ def _prune(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
     from llama.engine.care import prune
 
     print(
-        "\n".join(prune(event, pipeline))
-        or "nothing to drop: every content kept is that of a present file or receipt"
+        "\n".join(prune(event, pipeline, dry_run=args.dry_run))
+        or "nothing to drop: every content kept is present, published, or was received, adopted or edited by hand"
     )
     return 0
 

@@ -35,7 +35,8 @@ def main(args: argparse.Namespace) -> int:
         return print_presets()
     events = [event for word in args.events or ["."] for event in target(word, app.default_run()).events()]
     for event in events:
-        flags = event.refresh().flags
+        state = event.refresh()
+        flags = state.flags
         if args.flags:
             try:
                 flags = parse_flags(args.flags, flags)
@@ -43,7 +44,8 @@ def main(args: argparse.Namespace) -> int:
                 raise EventError(str(error)) from None
             if not args.dry_run_flags:
                 event.flag(flags.as_dict(), why=args.why or "llama flags", now=datetime.now(UTC))
-        print(f"{event.id:<28} {shown(flags)}")
+        veto = f"  VETOED by `llama event veto`: {state.vetoes[None]}" if None in state.vetoes else ""
+        print(f"{event.id:<28} {shown(flags)}{veto}")
     if not args.flags:
         print(f"\n{_explained()}")
     return 0

@@ -152,7 +152,11 @@ def _flags(words: list[str] | None, role: str) -> Flags | None:
 def _tell_contradiction(notice: str, event: str) -> None:
     """When the event will not be what the notice calls itself (empty: nothing)."""
     if notice == "test" and event != "test":
-        print("warning: the notice calls itself a test, but the event is treated as real", file=sys.stderr)
+        print(
+            "warning: the notice calls itself a test, so every output says TEST, but the flags say that the event is "
+            "real",
+            file=sys.stderr,
+        )
     if notice == "observation" and event == "test":
         print("warning: the notice calls itself an observation, but the event is a test", file=sys.stderr)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from llama.engine.errors import DamagedObject, EventError
 from llama.engine.event import Event, View
-from llama.engine.journal import Entry, Seen, Unknown
+from llama.engine.journal import Entry, Made, Seen, Unknown
 from llama.engine.pipeline import Pipeline
 from llama.engine.state import State, Version
+from llama.engine.status import ways_on_from_an_edit
 from llama.engine.store import digest_of, settle
 
 _AGAIN = "receive it again, or `llama event remake` it"
@@ -130,7 +131,7 @@ def check(event: Event) -> list[str]:
             found.append(f"{filename}: not in view; `llama event repair` puts it back")
         elif (present := digest_of(path)) != file.digest:
             old = "shows an older version; `llama event repair` puts the present one back"
-            hand = "was edited by hand; `llama event adopt` to use it, `llama event remake` to replace it"
+            hand = f"was edited by hand: {ways_on_from_an_edit(file)}"
             found.append(f"{filename}: {old if file.knows(present) else hand}")
     return found
 
@@ -191,28 +192,41 @@ def get_version(event: Event, filename: str, number: int | None, into: Path) -> 
     return target
 
 
-def prune(event: Event, pipeline: Pipeline) -> list[str]:
-    """Remove contents that no present file, receipt or running maker needs; says, one line each, what went.
+def prune(event: Event, pipeline: Pipeline, *, dry_run: bool = False) -> list[str]:
+    """Remove contents that can be made again and nothing needs; says, one line each, what went (`dry_run`: would go).
 
-    A receipt is the product of a step that writes to the outside; what it was made from was published, and is kept.
+    What was received, adopted or edited by hand nobody can make again, so it is always kept.
     """
     with event.writing() as state:
-        needed = {file.digest for file in state.files.values()}
-        needed |= {digest for claim in state.claims.values() for digest in claim.sources.values()}
-        for product in pipeline:
-            if any(service.writes for service in product.services):
-                file = state.file(product.filename)
-                needed |= file.given | {version.digest for version in file.versions}
+        needed = _needed(state, pipeline)
         dropped = sorted(digest for digest in event.store if digest not in needed)
         names = {
             version.digest: f"{filename} version {version.number}"
             for filename, file in state.files.items()
             for version in file.versions
         }
+        verb = "would drop" if dry_run else "dropped"
         said = [
-            f"dropped {names.get(digest, f'content {digest[:7]}, which no file ever had')}"
+            f"{verb} {names.get(digest, f'content {digest[:7]}, which no file ever had')}"
             f" ({event.store.path(digest).stat().st_size} bytes)"
             for digest in dropped
         ]
-        event.store.drop(dropped)
+        if not dry_run:
+            event.store.drop(dropped)
         return said
+
+
+def _needed(state: State, pipeline: Pipeline) -> set[str | None]:
+    """Contents of present files, of running makers, from people and from outside, and of what was published.
+
+    A receipt is the product of a step that writes to the outside; what it was made from was published.
+    """
+    needed = {file.digest for file in state.files.values()}
+    needed |= {digest for claim in state.claims.values() for digest in claim.sources.values()}
+    for file in state.files.values():
+        needed |= file.set_aside | {version.digest for version in file.versions if version.kind != Made.__name__}
+    for product in pipeline:
+        if any(service.writes for service in product.services):
+            file = state.file(product.filename)
+            needed |= file.given | {version.digest for version in file.versions}
+    return needed

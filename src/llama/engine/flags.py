@@ -14,7 +14,9 @@ Role = Literal["test", "observation"]
 class Flags:
     """What may be done with an event. The default is the cautious one: a test that uploads nothing."""
 
-    role: Role = field(default="test", metadata={"help": "test or observation: what every output calls the event"})
+    role: Role = field(
+        default="test", metadata={"help": "test or observation; TEST in outputs also where the notice says test"}
+    )
     online: bool = field(
         default=True, metadata={"help": "may ask the sources of neutrinos and bursts; off, what needs them is held"}
     )
@@ -28,7 +30,9 @@ class Flags:
     blinded_neutrinos: bool = field(
         default=False, metadata={"help": "right ascensions of the neutrinos are scrambled; a change makes all anew"}
     )
-    vetoed: bool = field(default=False, metadata={"help": "nothing more is made, as after `llama event EVENT veto`"})
+    vetoed: bool = field(
+        default=False, metadata={"help": "nothing more is made; apart from `llama event EVENT veto`, either suffices"}
+    )
 
     def __post_init__(self) -> None:
         if self.role not in get_args(Role):

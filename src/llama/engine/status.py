@@ -117,7 +117,14 @@ def _by_hand(product: Product[Any], state: State) -> str | None:
         return "what has its name is not a file: move it away"
     if not file.versions:
         return "put there by hand: `llama event adopt` to use it"
-    return "edited by hand: `llama event adopt` to use it, `llama event remake` to replace it"
+    return f"edited by hand: {ways_on_from_an_edit(file)}"
+
+
+def ways_on_from_an_edit(file: FileState) -> str:
+    """What can be done about a file that was edited by hand; what came from outside cannot be made again."""
+    if file.outside:
+        return "`llama event adopt` to use it; or delete it and `llama event repair` to have the kept version back"
+    return "`llama event adopt` to use it, `llama event remake` to replace it"
 
 
 def _held(product: Product[Any], file: FileState, state: State) -> Status | None:
