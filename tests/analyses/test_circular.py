@@ -94,3 +94,20 @@ def test_tests_blinded_and_simulated_lists_are_marked_on_top(data: Path) -> None
     assert subject(blinded).startswith("TEST") and "0.0100" not in text and "direction is RA" not in text
     injected = circular(read_report(significance(real_neutrinos(data, 2, kind="injected"), {1: 0.01})))
     assert "SIMULATED NEUTRINOS: do not send" in injected
+
+
+@pytest.mark.parametrize(
+    ("named", "creator", "words"),
+    [
+        ("bayestar.multiorder.fits,1", "BAYESTAR", "(bayestar.multiorder.fits,1, made by BAYESTAR)"),
+        ("bayestar.fits.gz", "run_sky_area", "(made by run_sky_area, as its header says; the notice names bayestar"),
+        (None, "BAYESTAR", "(made by BAYESTAR, as its header says)"),
+        ("bayestar.fits.gz", None, "(bayestar.fits.gz, made by BAYESTAR)"),
+    ],
+)
+def test_the_map_that_was_used_is_named_by_its_own_header(
+    data: Path, named: str | None, creator: str | None, words: str
+) -> None:
+    found = significance(real_neutrinos(data, 1), gw={"skymap_filename": named})
+    found["inputs"]["gw_skymap_header"] = {"creator": creator, "object": None, "date_obs": None}
+    assert words in one_line(circular(read_report(found)))

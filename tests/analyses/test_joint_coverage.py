@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from significance_examples import GPS, INFO, P_ASTRO, SEARCHES, SKYMAP, TABLES, neutrino_list, row
+from significance_examples import GPS, INFO, LIST, P_ASTRO, SEARCHES, SKYMAP, TABLES, found, neutrino_list, row
 
 from llama.analyses.company import company_significance
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.companion import Listening, log_silence_unless, not_listening
+from llama.science.skymap import SkyMap
+
+ANOTHER = {"OBJECT": "GW170817", "CREATOR": "BAYESTAR", "DATE-OBS": "2017-08-17T12:41:04"}
 
 
-def joint(neutrinos: NeutrinoList | None, *listenings: Listening) -> dict[str, Any]:
+def joint(neutrinos: NeutrinoList | None, *listenings: Listening, skymap: SkyMap = SKYMAP) -> dict[str, Any]:
     return company_significance(
         info=INFO,
-        skymap=SKYMAP,
+        skymap=skymap,
         neutrinos=neutrinos,
         p_astro=P_ASTRO,
         tables=TABLES,
@@ -55,3 +58,13 @@ def test_windows_without_common_time_are_refused() -> None:
     elsewhere = replace(neutrino_list(), start_gps=GPS + 5000, stop_gps=GPS + 6000)
     with pytest.raises(ValueError, match="no time in common"):
         joint(elsewhere)
+
+
+def test_a_map_of_another_event_is_noted_in_every_result() -> None:
+    skymap = replace(SKYMAP, origin=ANOTHER)
+    of_pair = found(skymap=skymap)
+    for result in (of_pair, joint(LIST, skymap=skymap)):
+        assert any("DATE-OBS 2017-08-17" in note and "OBJECT GW170817" in note for note in result["notes"])
+        header = {"creator": "BAYESTAR", "object": "GW170817", "date_obs": "2017-08-17T12:41:04"}
+        assert result["inputs"]["gw_skymap_header"] == header
+    assert not any("another event" in note for note in joint(LIST)["notes"])

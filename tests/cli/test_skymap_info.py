@@ -49,6 +49,14 @@ def test_voevent_and_map_into_the_current_run(data: Path, tmp_path: Path) -> Non
     assert (flags.role, flags.manual, flags.upload) == ("observation", True, False)
 
 
+def test_a_map_of_another_event_is_warned_of(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["skymap_info", "--voevent", str(data / O3), "-d", str(tmp_path), "--flags", "DEFAULT", "--skymap"]
+    assert main([*words, str(data / MULTI)]) == 0
+    assert "warning: the sky map may be of another event: its header says DATE-OBS 2024" in capsys.readouterr().err
+    assert main([*words, str(data / FLAT), "-c"]) == 0
+    assert "may be of another" not in capsys.readouterr().err
+
+
 def test_an_event_is_never_overwritten(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["skymap_info", "--alert", str(data / BNS), "-d", str(tmp_path), "--flags"]
     assert main([*words, "TRIGGERED_TEST"]) == 0

@@ -68,11 +68,27 @@ def test_voevent_with_a_multi_order_map(data: Path) -> None:
 
 def test_maps_packed_the_other_way_round(data: Path) -> None:
     packed = gzip.compress(read(data, MULTI))
-    assert skymap_file(packed) == {"lvc_skymap.multiorder.fits": read(data, MULTI)}
+    assert skymap_file(packed)[0] == {"lvc_skymap.multiorder.fits": read(data, MULTI)}
     unpacked = gzip.decompress(read(data, FLAT))
-    (name, content), *none = skymap_file(unpacked).items()
+    (name, content), *none = skymap_file(unpacked)[0].items()
     assert (name, gzip.decompress(content), none) == ("lvc_skymap.fits.gz", unpacked, [])
-    assert content == skymap_file(unpacked)[name], "the same bytes every time"
+    assert content == skymap_file(unpacked)[0][name], "the same bytes every time"
+
+
+@pytest.mark.parametrize(
+    ("notice", "skymap", "remark"),
+    [
+        (O3, FLAT, ""),  # OBJECT is the trigger's number
+        ("notices/lvk_voevent/G298048-1-Initial.xml", "skymaps/events/GW170817_GWTC1.multiorder.fits", ""),
+        (O3, "skymaps/events/S190425z_2_LALInference.fits.gz", ""),  # no OBJECT
+        (O3, MULTI, "DATE-OBS 2024-06-21T19:50:59.427549, which is 1.628e+08 s from the event at 2019-04-25T08:18"),
+        (O3, "skymaps/events/GW170817_GWTC1.multiorder.fits", "and OBJECT GW170817, and not S190425z"),
+        (O3, "skymaps/mock_and_sim/MS181101ab_bayestar.multiorder.fits", "DATE-OBS 2018-11-01"),
+    ],
+)
+def test_a_map_of_another_event_is_remarked_on(data: Path, notice: str, skymap: str, remark: str) -> None:
+    said = start(Given(voevent=read(data, notice), skymap=str(data / skymap)), nobody).remark
+    assert (remark in said) if remark else said == ""
 
 
 def test_voevent_without_a_map(data: Path) -> None:

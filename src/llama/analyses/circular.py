@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 
 from llama.analyses.report import LISTED_BELOW_P, Report, Row
-from llama.analyses.sources import METHOD, PIPELINE, localisation, neutrino_release
+from llama.analyses.sources import METHOD, PIPELINE, neutrino_release
 from llama.analyses.wording import WINDOW_S, capitalised, energy_range, found, in_columns
 from llama.ports import SIMULATED_SOURCE
 from llama.science.times import utc_from_gps
@@ -81,21 +81,15 @@ def _search(report: Report) -> str:
         "map": " The distance estimate of the sky map, direction by direction, enters the significance.",
         "pinned": " The mean distance of the sky map enters the significance.",
     }.get(report.distance_mode, " No distance estimate enters the significance.")
+    used = f" ({report.skymap_words})" if report.skymap_words else ""
     kind = "low-significance " if report.significant is False else ""  # None: alerts before O4 did not say
     return (
         f"A search for track-like muon neutrino events in IceCube data consistent with the sky localization of the "
         f"{kind}gravitational-wave candidate {report.graceid}, in a time range of 1000 seconds centered on the alert "
         f"event time ({start} to {stop}), has been performed [1,2]. It uses the sky map of {report.event_id}"
-        f"{_map_name(report)}. One hypothesis test was made: a Bayesian search for a common source, which assumes "
+        f"{used}. One hypothesis test was made: a Bayesian search for a common source, which assumes "
         f"{_ASSUMED.get(report.population or 'cbc', report.population)}.{distance}"
     )
-
-
-def _map_name(report: Report) -> str:
-    if not report.skymap_filename:
-        return ""
-    made_by = localisation(report.skymap_filename).partition(",")[0]
-    return f" ({report.skymap_filename}{f', made by {made_by}' if made_by else ''})"
 
 
 def _coverage(report: Report) -> str:

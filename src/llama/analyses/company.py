@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from llama.analyses.event_analysis import (
     astrophysical,
     finite,
@@ -16,6 +14,8 @@ from llama.analyses.event_analysis import (
     observed,
     odds,
     odds_and_weights,
+    skymap_notes,
+    trigger_inputs,
     uncovered_window,
 )
 from llama.analyses.pvalues import no_p_value
@@ -69,11 +69,15 @@ def company_significance(
         "population": population,
         "search": {"name": chosen.search.name, "why": chosen.why},
         "distance_mode": result.mode,
-        "notes": [*_coverage(neutrinos, chosen.search, info), *named_notes(result.notes, neutrinos)],
+        "notes": [
+            *skymap_notes(skymap, info),
+            *_coverage(neutrinos, chosen.search, info),
+            *named_notes(result.notes, neutrinos),
+        ],
         "candidates": [_candidate(listening, i, info) for listening in listenings for i in range(_count(listening))],
         "sets": [_set(one, info, neutrinos if heard else None) for one in result.sets],
         "without_candidates": _two(result),
-        "inputs": _inputs(info, neutrinos, listenings, chosen.search, None if heard is None else heard[1]),
+        "inputs": _inputs(info, skymap, neutrinos, listenings, chosen.search, None if heard is None else heard[1]),
     }
 
 
@@ -141,13 +145,14 @@ def _two(result: CompanyResult) -> dict[str, Any] | None:
 
 def _inputs(
     info: SkymapInfo,
+    skymap: SkyMap,
     neutrinos: NeutrinoList | None,
     listenings: Sequence[Listening],
     search: Search,
     season: SeasonTable | None,
 ) -> dict[str, Any]:
     return {
-        "gw_skymap_info": msgspec.to_builtins(info),
+        **trigger_inputs(info, skymap),
         **neutrino_inputs(neutrinos),
         "search_parameters": as_parameters(search, None if season is None else season.rate_hz),
         "companion_parameters": {one.messenger: dict(one.parameters) for one in listenings},

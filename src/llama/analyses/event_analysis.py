@@ -15,6 +15,7 @@ from llama.analyses.limits import coincident, likely_declinations, livetime_frac
 from llama.analyses.pvalues import STATISTICS, AlertClass, conditions, event_p_value, finite_odds, table_kind
 from llama.engine.errors import NotYet
 from llama.messengers.gw.record import SkymapInfo
+from llama.messengers.gw.skymap_origin import of_another_event
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.coincidence import CoincidenceResult, coincidence, most_probable_direction
@@ -125,7 +126,11 @@ def event_result(analysis: Analysis, search_type: str, background: TableChoice) 
         "population": analysis.population,
         "search": {"name": chosen.search.name, "why": chosen.why},
         "distance_mode": result.mode,
-        "notes": [*analysis.uncovered, *named_notes(result.notes, analysis.given.neutrinos)],
+        "notes": [
+            *skymap_notes(analysis.given.skymap, info),
+            *analysis.uncovered,
+            *named_notes(result.notes, analysis.given.neutrinos),
+        ],
         "most_probable_direction": _direction(result, analysis.arrays),
         **_limits(analysis, found["p_value"], background),
         "inputs": _inputs(analysis),
@@ -230,10 +235,24 @@ def observed(row: NeutrinoRow, gps_time: float) -> dict[str, Any]:
 
 def _inputs(analysis: Analysis) -> dict[str, Any]:
     return {
-        "gw_skymap_info": msgspec.to_builtins(analysis.given.info),
+        **trigger_inputs(analysis.given.info, analysis.given.skymap),
         **neutrino_inputs(analysis.given.neutrinos),
         "search_parameters": as_parameters(analysis.chosen.search, analysis.season.rate_hz),
     }
+
+
+def trigger_inputs(info: SkymapInfo, skymap: SkyMap) -> dict[str, Any]:
+    """The alert, and what the header of the map that was used says of it, which need not be the alert's own."""
+    header = {"creator": "CREATOR", "object": "OBJECT", "date_obs": "DATE-OBS"}
+    return {
+        "gw_skymap_info": msgspec.to_builtins(info),
+        "gw_skymap_header": {name: skymap.origin.get(key) for name, key in header.items()},
+    }
+
+
+def skymap_notes(skymap: SkyMap, info: SkymapInfo) -> list[str]:
+    """A note when the map seems to be another event's."""
+    return list(filter(None, [of_another_event(skymap.origin, info)]))
 
 
 def neutrino_inputs(neutrinos: NeutrinoList | None) -> dict[str, Any]:

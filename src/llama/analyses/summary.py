@@ -159,7 +159,7 @@ def _input(
     mode = DISTANCE_MODES.get(report.distance_mode, report.distance_mode)
     return [
         ("alert", f"{made_by}; FAR {far}"),
-        ("sky map", report.skymap_filename or "not named"),
+        ("sky map", report.skymap_words or "not named"),
         ("distance", f"{_distance(distance)}; used: {mode}"),
         ("classification", classes or "not given"),
         ("neutrino data", sample),
@@ -202,7 +202,7 @@ def _notes(report: Report) -> list[str]:
 
 
 def _sources(report: Report) -> str:
-    map_by = localisation(report.skymap_filename)
+    map_by = localisation(report.skymap_creator or report.skymap_filename)
     cited = (
         f"Neutrinos: {neutrino_release(report.source) or report.source or 'source not recorded'}.",
         f"Sky map: LIGO/Virgo/KAGRA alert{f' ({map_by})' if map_by else ''}.",

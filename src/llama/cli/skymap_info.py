@@ -64,6 +64,8 @@ def main(args: argparse.Namespace) -> int:
     if _taken_back(given, _rundir(args.rundir)):
         return 0
     start = _read(given)
+    if start.remark:
+        print(f"warning: {start.remark}", file=sys.stderr)
     path = _rundir(args.rundir) / start.event_id
     _refuse_existing(path, clobber=args.clobber)
     flags = _flags(args.flags, start.role)

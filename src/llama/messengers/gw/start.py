@@ -35,8 +35,10 @@ from llama.messengers.gw.gracedb import from_superevent, has_classification
 from llama.messengers.gw.igwn import from_json
 from llama.messengers.gw.names import Role, check_graceid
 from llama.messengers.gw.products import EVENT_DATA, FLAT_SKYMAP, GW_SKYMAP, IGWN_ALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
+from llama.messengers.gw.skymap_origin import of_another_event
 from llama.messengers.gw.voevents import from_voevent
 from llama.ports import GraceDB
+from llama.science.skymap import SkyMap
 
 Connect = Callable[[], GraceDB]
 _FITS_BLOCK = 2880
@@ -54,12 +56,14 @@ class Start:
         files: by file name, what the event receives.
         role: what the alert says it is; the operator decides what the event is.
         why: for the journal, where it came from.
+        remark: why the sky map seems to be another event's; empty when nothing says so.
     """
 
     event_id: str
     files: Mapping[str, bytes] = field(repr=False)
     role: Role
     why: str
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +104,9 @@ def start(given: Given, connect: Connect) -> Start:
         alert, why = _from_gracedb(str(graceid), connect), "by hand from GraceDB"
         files |= _described(alert)
     _check(alert)
-    files |= _skymap(given.skymap, alert, connect)
-    return Start(alert.graceid, files, alert.role, why)
+    map_files, skymap = _skymap(given.skymap, alert, connect)
+    remark = of_another_event(skymap.origin, skymap_info(alert, alert.graceid))
+    return Start(alert.graceid, files | map_files, alert.role, why, remark)
 
 
 def _not_swapped(given: Given) -> None:
@@ -172,11 +177,10 @@ def _download(gracedb: GraceDB, graceid: str, name: str) -> bytes:
         return path.read_bytes()
 
 
-def _skymap(given: str | None, alert: Alert, connect: Connect) -> dict[str, bytes]:
-    """The map's file in the event; none when the alert carries a good one and no other was given."""
+def _skymap(given: str | None, alert: Alert, connect: Connect) -> tuple[dict[str, bytes], SkyMap]:
+    """The map, and its file in the event; no file when the alert carries a good map and no other was given."""
     if given is None and alert.event_part().get("skymap"):
-        read_skymap(skymap_bytes(alert))
-        return {}
+        return {}, read_skymap(skymap_bytes(alert))
     if given is not None and Path(given).exists():
         return skymap_file(Path(given).read_bytes())
     name = given or skymap_filename(alert) or (None if alert.alert_type else usual_name(alert.event_part()))
@@ -187,11 +191,11 @@ def _skymap(given: str | None, alert: Alert, connect: Connect) -> dict[str, byte
     return skymap_file(_download(gracedb, alert.graceid, name))
 
 
-def skymap_file(data: bytes) -> dict[str, bytes]:
-    """A map's file name in an event, and its bytes. SkyMapError when it is no map."""
-    read_skymap(data)
+def skymap_file(data: bytes) -> tuple[dict[str, bytes], SkyMap]:
+    """A map's file name in an event with its bytes, and the map. SkyMapError when it is no map."""
+    skymap = read_skymap(data)
     packed = data.startswith(_GZIP)
     head = zlib.decompressobj(wbits=31).decompress(data, _HEADERS) if packed else data[:_HEADERS]
     if _MULTI_ORDER.search(head):
-        return {GW_SKYMAP.filename: gzip.decompress(data) if packed else data}
-    return {FLAT_SKYMAP.filename: data if packed else gzip.compress(data, mtime=0)}
+        return {GW_SKYMAP.filename: gzip.decompress(data) if packed else data}, skymap
+    return {FLAT_SKYMAP.filename: data if packed else gzip.compress(data, mtime=0)}, skymap
