@@ -68,6 +68,9 @@ class Directional:
         """ln of the map's mean of K_gw (or of its integral over SNR), as `Marginal.log_volume`."""
         return self.best.log_volume() + self.log_mean_cube
 
+    def weighted_tree(self, tree: SkyTree, k: int) -> SkyTree:
+        return tree
+
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         """ln of K_1(f_A, α) over the map's mean of K_gw; −inf where the network is deaf."""
         found = self._scaled(nodes.direction, alpha, lambda scale: self.best.log_q1(nodes, scale)[None])

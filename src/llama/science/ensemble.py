@@ -160,10 +160,13 @@ def single_terms(
 def _overlaps(host: Host, neutrinos: Candidates, season: SeasonTable) -> tuple[Nodes, Float]:
     """Nodes of the overlap integrals and ln of the integrand there, some neutrinos at a time: that is faster."""
     found, integrands = [], []
+    tree = host.radial.weighted_tree(host.tree, 1)
     for k in range(0, max(neutrinos.delay_s.size, 1), _TOGETHER):
         some = neutrinos.only(np.arange(k, min(k + _TOGETHER, neutrinos.delay_s.size)))
         steepness = Steepness.of(season, some.rows, some.direction[:, 2])
-        found.append(overlap_nodes(host.tree, some.direction, some.sigma_rad, steepness))
+        nodes = overlap_nodes(tree, some.direction, some.sigma_rad, steepness)
+        weight = tree.log_probability[nodes.node] - host.tree.log_probability[nodes.node]  # is in the integrand
+        found.append(replace(nodes, log_weight=nodes.log_weight - weight))
         integrands.append(signal_integrand(found[-1], season, some.rows, host.radial))
     return Nodes.joined(found), np.concatenate(integrands)
 
@@ -285,17 +288,12 @@ def _cluster_terms(
     steepness = Steepness.of(season, member.rows, member.direction[:, 2])
     steep = steepness.change(member.direction[:, 2], _REACH * member.sigma_rad) > _FLAT
     floor = log_single - host.log_rate - np.log(host.stop_s - host.start_s) - _MARGIN
-    nodes = cluster_nodes(
-        host.tree,
-        Members(
-            member.direction,
-            member.sigma_rad,
-            member.log_strength(season),
-            typical,
-            floor,
-            steepness if steep else None,
-        ),
-    )
+    tree = host.radial.weighted_tree(host.tree, 2)
+    if tree is not host.tree:  # the tree has the weight of pairs already
+        typical = typical - typical[2]
+    strength = member.log_strength(season)
+    members = Members(member.direction, member.sigma_rad, strength, typical, floor, steepness if steep else None)
+    nodes = cluster_nodes(tree, members)
     if not nodes.node.size:
         return np.full((at.size, at.size), -np.inf), -np.inf
     sin_dec = nodes.direction[:, 2]
@@ -305,6 +303,7 @@ def _cluster_terms(
         log_u = nodes.log_psf + np.log(density) - member.log_background[:, None]
     log_u -= np.log(member.plus_s - member.minus_s)
     log_counts = host.radial.log_counts(nodes, scale, at.size) + nodes.log_probability
+    log_counts -= tree.log_probability[nodes.node] - host.tree.log_probability[nodes.node]
     shared = np.triu(_shared_s(host, member), 1)
     with np.errstate(divide="ignore"):
         pairs = host.log_rate + np.log(shared) + _log_pair_integrals(log_u, log_counts[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -72,9 +73,9 @@ class PerCell:
         return cls(tree, m, log_a, fit, np.log(search.count_max_mpc2), log_alpha, float(total[~known].sum()))
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
-        value, slope = (values[nodes.node] for values in self._q1_of_nodes)
         away = np.log(alpha) - self.log_alpha[nodes.node]
-        result = value + np.where(nodes.part, away * slope, 0.0)
+        result = self._signal.log_probability[nodes.node] - self.tree.log_probability[nodes.node]
+        result += np.where(nodes.part, away * self._slope[nodes.node], 0.0)
         cell = self.tree.cell[nodes.node]
         # where α is much unlike the cell's own a straight line is not enough
         own = np.flatnonzero(nodes.part & (np.abs(away) > _STRAIGHT) & np.isfinite(result))
@@ -85,19 +86,45 @@ class PerCell:
             result[missing] = along_log_alpha(self._anywhere_log_q1, alpha[missing], order=8)
         return result
 
-    @cached_property
-    def _q1_of_nodes(self) -> tuple[Float, Float]:
-        """(nodes,) ln ⟨Q_1⟩ of every node, each cell at the α of its centre, and its slope in ln α for cells.
+    def weighted_tree(self, _: SkyTree, k: int) -> SkyTree:
+        return self._signal if k == 1 else self._pairs
 
-        NaN where the map has no distance. Made once per map: what it costs then grows with the cells.
-        """
+    @cached_property
+    def _signal(self) -> SkyTree:
+        """The map times ⟨Q_1⟩, each cell at the α of its centre; made once, as it costs what there are cells."""
+        return self._weighted(self.fit.log_q1, self._anywhere_log_q1)
+
+    @cached_property
+    def _pairs(self) -> SkyTree:
+        """The map times ⟨2 Q_2⟩."""
+
+        def two(n_max: Float, span: float) -> Float:
+            return np.asarray(log_counts(2, n_max, span)[1])
+
+        def of_cells(m: Float, log_n: Float) -> Float:
+            return log_means_near(two, m, log_n, self.fit.span)
+
+        return self._weighted(of_cells, lambda alpha: self._anywhere(two, alpha))
+
+    def _weighted(self, of_cells: Callable[[Float, Float], Float], anywhere: Callable[[Float], Float]) -> SkyTree:
+        """The map times a function of (m, ln a⁺/sigma² + ln α) of each cell, of α where no distance is known."""
         leaf = np.flatnonzero(self.tree.cell >= 0)
         cell = self.tree.cell[leaf]
-        at = self.m[cell], self.log_a[cell] + self.log_alpha[leaf]
-        q1, slope = np.full((2, self.tree.cell.size), np.nan)
-        q1[leaf], slope[leaf] = np.exp(self.fit.log_q1(*at)), self.fit.slope(*at)
-        with np.errstate(divide="ignore"):
-            return np.log(self.tree.means(q1)), slope
+        known = np.isfinite(self.m[cell])
+        values = np.zeros(self.tree.cell.size)
+        values[leaf[known]] = of_cells(self.m[cell[known]], self.log_a[cell[known]] + self.log_alpha[leaf[known]])
+        if not known.all():
+            values[leaf[~known]] = along_log_alpha(anywhere, np.exp(self.log_alpha[leaf[~known]]), order=8)
+        return self.tree.weighted(values)
+
+    @cached_property
+    def _slope(self) -> Float:
+        """(nodes,) d ln ⟨Q_1⟩/d ln α of the nodes that are cells, NaN where the map has no distance."""
+        leaf = np.flatnonzero(self.tree.cell >= 0)
+        cell = self.tree.cell[leaf]
+        slope = np.full(self.tree.cell.size, np.nan)
+        slope[leaf] = self.fit.slope(self.m[cell], self.log_a[cell] + self.log_alpha[leaf])
+        return slope
 
     def _log_q1_within(self, cell: NDArray[np.int64], log_alpha: Float) -> Float:
         """ln ⟨Q_1⟩ at points inside cells: four values per cell over its points' range of ln α, and a cubic."""
@@ -116,7 +143,7 @@ class PerCell:
         def family(n_max: Float, span: float) -> Float:
             return log_counts(most, n_max, span)
 
-        m, log_a = (values[points.node] for values in self._at_tree)
+        m, log_a = (values[points.node] for values in self._at_pairs)
         log_n = log_a + np.log(alpha)
         result = np.empty((most, alpha.size))
         known = np.isfinite(log_n)
@@ -124,6 +151,11 @@ class PerCell:
             result[:, known] = log_means_near(family, m[known], log_n[known], self.fit.span)
         if not known.all():
             result[:, ~known] = along_log_alpha(lambda scale: self._anywhere(family, scale), alpha[~known], order=8)
+        whole = points.node[self.tree.cell[points.node] < 0]
+        if most > 1 and whole.size:  # of several cells: the mean for pairs is known, the others take its ratio
+            exact = self._pairs.log_probability[whole] - self.tree.log_probability[whole]
+            at = self.tree.cell[points.node] < 0
+            result[:, at] += exact - result[1, at]
         return result
 
     def log_average(self, log_f: OfCountAndDistance, points: Points, alpha: Float) -> Float:
@@ -142,12 +174,20 @@ class PerCell:
     @cached_property
     def _at_tree(self) -> tuple[Float, Float]:
         """(nodes,) mu/sigma and ln(a⁺/sigma²) of every node, means where the map is finer; NaN where unknown."""
-        leaf = np.flatnonzero(self.tree.cell >= 0)
+        return self._means(self.tree)
+
+    @cached_property
+    def _at_pairs(self) -> tuple[Float, Float]:
+        """The same, with means over the map times ⟨2 Q_2⟩."""
+        return self._means(self._pairs)
+
+    def _means(self, tree: SkyTree) -> tuple[Float, Float]:
+        leaf = np.flatnonzero(tree.cell >= 0)
         found = []
         for values in (self.m, self.log_a):
-            at = np.full(self.tree.cell.size, np.nan)
-            at[leaf] = values[self.tree.cell[leaf]]
-            found.append(self.tree.means(at))
+            at = np.full(tree.cell.size, np.nan)
+            at[leaf] = values[tree.cell[leaf]]
+            found.append(tree.means(at))
         return found[0], found[1]
 
     def mean_q_some(self) -> float:

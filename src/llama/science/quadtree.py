@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,16 +96,43 @@ class SkyTree:
         """
         known = np.isfinite(values) & (self.cell >= 0)
         weight = np.where(known, np.exp(self.log_probability), 0.0)
-        total = np.where(known, values, 0.0) * weight
+        total = np.stack([weight, np.where(known, values, 0.0) * weight], axis=1)
+        self._sum_up(total)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.where(total[:, 0] > 0, total[:, 1] / total[:, 0], np.nan))
+
+    def weighted(self, log_weight: Float) -> SkyTree:
+        """The same nodes for probability times a weight, which is given at the nodes that are cells (m,).
+
+        `log_probability`, `direction` and `spread` are those of the product, which need not sum to one.
+        """
+        leaf = self.cell >= 0
+        top = log_weight[leaf].max()
+        share = np.where(leaf, np.exp(self.log_probability + np.where(leaf, log_weight - top, 0.0)), 0.0)
+        length = np.sqrt(1 - self.spread)
+        total = np.concatenate([share[:, None], (share * length)[:, None] * self.direction], axis=1)
+        self._sum_up(total)
+        lost = ~(total[:, 0] > _ZERO)  # too little to have digits: as if the weight were one number there
+        total[lost] = np.concatenate(
+            [np.exp(self.log_probability)[:, None], length[:, None] * self.direction], axis=1
+        )[lost]
+        total[lost, 1:] *= total[lost, :1]
+        mean = total[:, 1:] / total[:, :1]
+        length2 = np.einsum("ij,ij->i", mean, mean)
+        return replace(
+            self,
+            log_probability=np.log(total[:, 0]) + top,
+            direction=mean / np.sqrt(length2)[:, None],
+            spread=np.maximum(1 - length2, 0.0),
+        )
+
+    def _sum_up(self, columns: Float) -> None:
+        """Fills (m, c) columns of sums for the nodes above the cells."""
         for k in range(self.level.size - 3, -1, -1):
             parents = self.level[k] + np.flatnonzero(self.children[self.level[k] : self.level[k + 1]])
             if parents.size:
                 below = slice(self.level[k + 1], self.level[k + 2])
-                first = self.child[parents] - self.level[k + 1]
-                weight[parents] = np.add.reduceat(weight[below], first)
-                total[parents] = np.add.reduceat(total[below], first)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.where(weight > 0, total / weight, np.nan))
+                columns[parents] = np.add.reduceat(columns[below], self.child[parents] - self.level[k + 1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,6 +76,13 @@ OfCountAndDistance = Callable[[Float, Float], Float]
 class Distances(Counts, Protocol):
     """A density of distances in every direction."""
 
+    def weighted_tree(self, tree: SkyTree, k: int) -> SkyTree:
+        """The map times ⟨k! Q_k⟩, k = 1 or 2, where that changes from cell to cell; the map itself where it does not.
+
+        Nodes of several cells have the centre and the spread of what is integrated over them.
+        """
+        ...
+
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         """ln ⟨Q_1(αn)⟩ at nodes of the overlap integrals, whose α is given."""
         ...
@@ -117,6 +124,9 @@ class Pinned:
     distance_mpc: float
     likely: Likely
 
+    def weighted_tree(self, tree: SkyTree, k: int) -> SkyTree:
+        return tree
+
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         return log_q1(alpha * self.search.count_max_mpc2 / self.distance_mpc**2, self.search.log_nu_span)
 
@@ -147,6 +157,9 @@ class Marginal:
         if self.snr is None:
             return float(np.log(2 * (high**3 - low**3) / (9 * span)))
         return float(np.log(2 / (self.snr * span) * (high**3 - low**3) / 3))
+
+    def weighted_tree(self, tree: SkyTree, k: int) -> SkyTree:
+        return tree
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         return along_log_alpha(self.exact_log_q1, alpha)
@@ -223,6 +236,9 @@ class Volume:
 
     search: Search
     horizon_mpc: float
+
+    def weighted_tree(self, tree: SkyTree, k: int) -> SkyTree:
+        return tree
 
     def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
         """(most, m) ln ∫ r² k! Q_k(αn) dr, k = 1 … most."""

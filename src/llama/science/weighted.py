@@ -39,6 +39,9 @@ class Weighted:
     log_weight: OfDistance
     span: float
 
+    def weighted_tree(self, tree: SkyTree, k: int) -> SkyTree:
+        return self.base.weighted_tree(tree, k)
+
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         """ln ⟨weight Q_1(αn)⟩ at nodes of the overlap integrals."""
         return np.asarray(self.base.log_q1(nodes, alpha) + self.log_ratio(nodes.node, 1)[0])
