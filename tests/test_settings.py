@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llama.settings import SettingsError, describe, read_settings
+from llama.settings import SettingsError, describe, read_settings, unknown_variables
 
 
 def test_folders_follow_xdg_and_home(tmp_path: Path) -> None:
@@ -63,3 +63,14 @@ def test_every_setting_is_described(tmp_path: Path) -> None:
     text = describe(read_settings({"HOME": str(tmp_path)}))
     for name in ("DATA_DIR", "CACHE_DIR", "NEUTRINOS", "SEARCH", "POPULATIONS", "WORKERS"):
         assert f"LLAMA_{name}=" in text
+
+
+def test_variables_that_are_no_settings_are_named_with_the_one_that_may_be_meant() -> None:
+    environ = {
+        "LLAMA_NEUTRINO": "simulated",
+        "LLAMA_COLOUR": "red",
+        "LLAMA_TEST_DATA": "x",
+        "LLAMA_GRB": "y",
+        "HOME": "/",
+    }
+    assert unknown_variables(environ) == {"LLAMA_NEUTRINO": "LLAMA_NEUTRINOS", "LLAMA_COLOUR": ""}

@@ -6,6 +6,7 @@ A setting comes from, in this order: the environment (`LLAMA_…`), `settings.to
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +19,10 @@ _FILES = ("search", "populations", "grb_catalogue", "grb")
 
 _OTHERWISE = {"grb_catalogue": "the archived notices (setting grb_notices)"}
 """What stands in for a file that is not named; for all others the packaged one."""
+
+
+_NO_SETTINGS = ("LLAMA_TEST_", "LLAMA_TOY_")
+"""What the tests tell each other."""
 
 
 class SettingsError(Exception):
@@ -84,6 +89,17 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if settings.neutrinos not in ("archive", "simulated"):
         raise SettingsError(f"setting neutrinos is {settings.neutrinos!r}; it may be archive or simulated")
     return settings
+
+
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that look like settings and are none, each with the setting that is spelt most like it (or ``)."""
+    known = [f"LLAMA_{name.upper()}" for name in _abouts()]
+    unknown = sorted(name for name in environ if name.startswith("LLAMA_") and name not in known)
+    return {
+        name: next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8)), "")
+        for name in unknown
+        if not name.startswith(_NO_SETTINGS)
+    }
 
 
 def describe(settings: Settings) -> str:

@@ -111,3 +111,10 @@ def test_the_map_that_was_used_is_named_by_its_own_header(
     found = significance(real_neutrinos(data, 1), gw={"skymap_filename": named})
     found["inputs"]["gw_skymap_header"] = {"creator": creator, "object": None, "date_obs": None}
     assert words in one_line(circular(read_report(found)))
+
+
+def test_false_alarms_come_with_how_the_alerts_were_counted(data: Path) -> None:
+    among = {"alerts": "significant alerts, bns", "confidence": None, "rate_hz": 1.537e-8, "upper_limit": False}
+    rate = {"far_joint_hz": 1e-9, "far_joint": among | {"source": "1 most likely bns among the alerts of O4"}}
+    text = one_line(circular(read_report(significance(real_neutrinos(data, 1), **rate))))
+    assert "Such alerts come one in 753 days: 1 most likely bns among the alerts of O4." in text

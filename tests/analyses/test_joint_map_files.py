@@ -213,3 +213,8 @@ def test_the_numbers_do_not_wait_for_the_maps() -> None:
     assert made_from_maps == []
     assert order.index("JOINT_SKYMAP") > order.index("CIRCULAR") > order.index("SIGNIFICANCE")
     assert GW_NEUTRINO.find("JointSkymapI3Lvc").filename == "skymap_lvc-i3.multiorder.fits"
+
+
+def test_signs_beyond_ascii_are_written_out_in_headers(nearby: SkyMap, tmp_path: Path) -> None:
+    text = history(averaged_skymap(given(nearby, near_the_peak(nearby, 1, 0.5)), "test", "1.0"), tmp_path)
+    assert "within +-500 s" in text and "?" not in text

@@ -127,4 +127,8 @@ def test_help_lists_every_command_and_unknown_ones_are_refused(home: Path) -> No
     for words in COMMANDS:
         assert f"llama {' '.join(words)}" in said
         assert "usage:" in typed(*words, "--help", home=home)
-    assert "no command 'frobnicate'" in typed("frobnicate", home=home, status=2)
+    assert "no command 'frobnicate'; `llama" in typed("frobnicate", home=home, status=2)
+    assert "no command 'even' (did you mean `llama event`?)" in typed("even", home=home, status=2)
+    assert "did you mean `llama search list`" in typed("search", "lst", home=home, status=2)
+    said = typed("flags", "--flag-presets", home=home, LLAMA_NEUTRINO="simulated")
+    assert "there is no setting LLAMA_NEUTRINO; did you mean LLAMA_NEUTRINOS?" in said

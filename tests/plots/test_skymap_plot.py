@@ -147,6 +147,24 @@ def test_numbers_of_ten_neutrinos_in_one_place_do_not_cover_each_other_or_a_cros
     assert all(needs_line(tuple(places[i]), i, x, y, size) for i in range(10))
 
 
+def test_a_number_does_not_lie_on_its_own_circle() -> None:
+    view, size = mollweide(1300), 1300 / 60
+    for radius in (12.0, 16.0, 20.0, 30.0):
+        angle = np.linspace(0, 2 * np.pi, 181)
+        ring = 650.0 + radius * np.cos(angle), 340.0 + radius * np.sin(angle)
+        (place,) = place_labels(np.array([650.0]), np.array([340.0]), size, view.contains, lines=[ring])
+        off = np.abs(np.stack(ring, -1) - place)
+        assert not np.any((off[:, 0] < 0.48 * size) & (off[:, 1] < 0.44 * size)), radius
+
+
+@pytest.mark.parametrize(("r90_deg", "told"), [(0.02, False), (4.0, True)])
+def test_the_legend_speaks_of_circles_only_where_there_are_some(data: Path, r90_deg: float, told: bool) -> None:
+    skymap = read_skymap(data / "skymaps" / MAPS["16 deg²"])
+    (legend,) = joint_skymap(skymap, [NeutrinoMark(1, 197.0, -23.0, r90_deg)], CAPTION).legends
+    words = " ".join(text.get_text() for text in legend.get_texts())
+    assert "neutrino" in words and ("circle: 90 % radius" in words) == told
+
+
 def test_a_number_beside_a_lone_cross_needs_no_line() -> None:
     x, y, size = np.array([650.0, 900.0]), np.array([340.0, 300.0]), 1300 / 60
     places = place_labels(x, y, size, mollweide(1300).contains)

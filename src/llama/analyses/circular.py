@@ -197,12 +197,14 @@ def _meaning(report: Report) -> str:
         return "No false alarm rate follows from this search."
     detectors = "" if report.background is not None and report.background.pooled else " and detectors"
     rate = f": {report.false_alarms}" if report.false_alarms is not None else ""
+    counted = report.false_alarms.alerts_counted if report.false_alarms is not None else ""
+    basis = f" Such alerts come {counted}." if counted else ""
     return (
         "The p-values measure the consistency of the track events with background: simulated gravitational-wave sky "
         f"maps of the same population{detectors} with scrambled neutrinos. The overall p-value accounts for "
         "the number of neutrinos in the window. Neither it nor those of single events are corrected for the number "
         "of alerts and sky maps searched, or for other searches. The false alarm rate of a coincidence is its "
-        f"p-value times the rate of gravitational-wave alerts of the same class{rate}."
+        f"p-value times the rate of gravitational-wave alerts of the same class{rate}.{basis}"
     )
 
 

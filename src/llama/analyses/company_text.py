@@ -21,7 +21,8 @@ _EXPLANATION = (
     "odds: one source of the merger and of what stands in the line, against everything else.",
     "B: probability of the data with one source of all in the line, over that with all of them unrelated.",
     "dt: time after the gravitational wave; window: the first and last dt that a common source allows.",
-    "rate: how often unrelated candidates come.",
+    "rate: how often unrelated candidates come, from anywhere in the sky; for transients the rate of their list,",
+    "scaled from the area searched to the whole sky.",
 )
 
 

@@ -78,11 +78,23 @@ class FalseAlarms:
     """How often a coincidence as significant comes about by chance, per second, among which alerts.
 
     `limit_confidence`: where only an upper limit is known, with what confidence (0 to 1); None where the rate is.
+    `alerts_hz`, `alerts_source`: how often such alerts come, and where that is from.
     """
 
     rate_hz: float
     alerts: str
     limit_confidence: float | None = None
+    alerts_hz: float | None = None
+    alerts_source: str = ""
+
+    @property
+    def alerts_counted(self) -> str:
+        """How often such alerts come and where that number is from; empty when the result does not say."""
+        if not self.alerts_hz or not self.alerts_source:
+            return ""
+        days = 1.0 / (self.alerts_hz * 86400.0)
+        often = f"one in {float(f'{days:.3g}'):g} days" if days >= 1 else f"{float(f'{1 / days:.3g}'):g} per day"
+        return f"{often}: {self.alerts_source}"
 
     def __str__(self) -> str:
         rate = f"{per_second(self.rate_hz)} ({self.alerts})"
@@ -333,7 +345,8 @@ def _false_alarms(significance: Mapping[str, Any]) -> FalseAlarms | None:
     rate_hz, among = significance.get("far_joint_hz"), significance.get("far_joint")
     if rate_hz is None or among is None:
         return None
-    return FalseAlarms(float(rate_hz), str(among["alerts"]), among["confidence"])
+    basis = among.get("rate_hz"), str(among.get("source") or "")
+    return FalseAlarms(float(rate_hz), str(among["alerts"]), among["confidence"], *basis)
 
 
 def _energy_limit(given: Mapping[str, Any] | None) -> EnergyLimit | None:

@@ -15,6 +15,10 @@ from llama.analyses.wording import NOT_AVAILABLE, format_odds, format_probabilit
 from llama.engine.status import Kind, Status
 
 _PREFIX = "significance_"
+_NO_TABLE = (
+    "which background tables there are: src/llama/data/README.md; `llama dev background draw` makes others from sky "
+    "maps of yours"
+)
 
 
 def result_lines(event: Path, statuses: Mapping[str, Status], role: str) -> list[str]:
@@ -59,9 +63,11 @@ def _told(words: list[str]) -> str:
 
 def _headline(report: Report) -> list[str]:
     words = marks(retracted=report.retracted, blinded=report.blinded, made_up=report.made_up, test=report.test)
+    no_table = [_NO_TABLE] if report.p_value is None and report.p_reason.startswith("no background table") else []
     return [
         *([_told(words)] if words else []),
         f"{_first(report)}; {p_astro_change(report.p_astro_before, report.p_astro_after)}",
+        *no_table,
         *([] if report.complete else ["NOT COMPLETE: the neutrino data do not cover the window, or are not final"]),
         _most_significant(report),
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from llama.science.times import gps_from_utc, utc_from_gps
+
 WINDOW_S = 500.0
 """Half of the search window around the gravitational-wave time, seconds."""
 
@@ -114,10 +116,9 @@ def per_second(rate_hz: float) -> str:
 
 
 def readable_time(event_time: str) -> str:
-    """An ISO 8601 time as `2019-04-25 08:18:05.017 UTC`."""
-    day, _, clock = event_time.removesuffix("Z").partition("T")
-    whole, _, fraction = clock.partition(".")
-    return f"{day} {whole}{'.' + fraction[:3] if fraction else ''} UTC"
+    """An ISO 8601 time as `2019-04-25 08:18:05.017 UTC`, rounded to that."""
+    rounded = utc_from_gps(gps_from_utc(event_time), digits=3 if "." in event_time else 0)
+    return f"{rounded.removesuffix('Z').replace('T', ' ')} UTC"
 
 
 def in_columns(table: Sequence[Sequence[str]], left: int = 0) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import io
 import os
@@ -79,6 +80,7 @@ def _call(command: tuple[str, ...], words: list[str]) -> int:
     )
     parser.add_argument("-V", "--version", action="version", version=f"llama {llama.__version__}")
     module.add_arguments(parser)
+    _warn_of_unknown_settings()
     status = module.main(parser.parse_intermixed_args(words))
     return int(status or 0)
 
@@ -102,7 +104,7 @@ def _usage(words: list[str]) -> int:
     group = tuple(word for word in words if not word.startswith("-"))
     listed = {name: text for name, (_, text) in COMMANDS.items() if name[: len(group)] == group}
     if not listed:
-        print(f"llama: no command {' '.join(group)!r}; `llama --help` lists them", file=sys.stderr)
+        print(f"llama: no command {' '.join(group)!r}{_near(group)}; `llama --help` lists them", file=sys.stderr)
         return 2
     stream = sys.stdout if asked else sys.stderr
     head = " ".join(("llama", *group))
@@ -112,6 +114,22 @@ def _usage(words: list[str]) -> int:
         print(f"  llama {' '.join(name):<25} {text}", file=stream)
     print("\nEach command has --help.", file=stream)
     return 0 if asked else 2
+
+
+def _near(group: tuple[str, ...]) -> str:
+    """The command that is spelt most like it, as a question."""
+    names = [" ".join(name) for name in COMMANDS]
+    close = difflib.get_close_matches(" ".join(group), names, n=1) or difflib.get_close_matches(group[0], names, n=1)
+    return f" (did you mean `llama {close[0]}`?)" if close else ""
+
+
+def _warn_of_unknown_settings() -> None:
+    """A misspelt variable would be ignored in silence, and the default used."""
+    from llama.settings import unknown_variables
+
+    for name, near in unknown_variables(os.environ).items():
+        meant = f"did you mean {near}?" if near else "`llama --help-env` lists them"
+        print(f"llama: warning: there is no setting {name}; {meant}", file=sys.stderr)
 
 
 def _run(call: Callable[[], int]) -> int:

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from llama.engine.claim import Owner
-from llama.engine.errors import ClaimLost, DecodeError, EngineError, NotYet, StorageError
+from llama.engine.errors import ClaimLost, DecodeError, NotYet, StorageError
 from llama.engine.event import Event, SharedDigest
 from llama.engine.filesystem import full_disk, storage_errors
 from llama.engine.journal import Claimed, Deferred, Failed, Made, utc
@@ -217,7 +217,8 @@ def give_back(event: Event, claim: Claimed, why: str, *, until: datetime | None,
 def one_line(error: BaseException) -> str:
     """What went wrong, on one line; the kind of error only when it was not one of ours."""
     text = " ".join(str(error).split())[:_ERROR_LENGTH]
-    if isinstance(error, EngineError) and text:
+    ours = type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
+    if ours and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

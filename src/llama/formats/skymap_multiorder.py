@@ -15,6 +15,7 @@ from llama.science.skymap import SkyMap, max_order
 from llama.science.skymap_cells import refuse_too_many
 
 _COLUMNS = {"UNIQ": "", "PROBDENSITY": "sr-1", "DISTMU": "Mpc", "DISTSIGMA": "Mpc", "DISTNORM": "Mpc-2"}
+_SIGNS = str.maketrans({"±": "+-", "−": "-", "–": "-", "°": " deg", "²": "^2", "σ": "sigma", "×": "x", "≥": ">="})
 _ORIGIN_COMMENTS = {
     "OBJECT": "Unique identifier for this event",
     "REFERENC": "URL of this event",
@@ -85,4 +86,5 @@ def _header(m: SkyMap, dtype: np.dtype[Any], rows: int) -> fits.Header:
 
 
 def _ascii(text: str) -> str:
-    return text.encode("ascii", "replace").decode()
+    """FITS headers hold ASCII only; signs are written out, and what is left becomes `?`."""
+    return text.translate(_SIGNS).encode("ascii", "replace").decode()

@@ -91,13 +91,12 @@ def _figure(skymap: SkyMap, neutrinos: Sequence[NeutrinoMark], caption: Caption,
     axes = (_bare_axes(figure, _MAIN, views[0]), _zoom_axes(figure, views[1], zoom))
     labels = whole_sky_graticule(axes[0], views[0])
     scale = _paint(axes, views, skymap, level)
-    _draw_neutrinos(axes[0], views[0], neutrinos, labels)
-    _draw_neutrinos(axes[1], views[1], neutrinos)
+    ringed = _draw_neutrinos(axes[0], views[0], neutrinos, labels) | _draw_neutrinos(axes[1], views[1], neutrinos)
     box = views[0].line(*square(*zoom.centre_deg, zoom.half_width_deg))
     axes[0].plot(*box, color=_FRAME, linewidth=1.0, linestyle=(0, (3, 2)), zorder=4)
     _draw_bar(figure, scale)
     _draw_words(figure, caption, zoom)
-    _draw_legend(figure, skymap, neutrinos, caption)
+    _draw_legend(figure, skymap, neutrinos, caption, ringed)
     return figure
 
 
@@ -172,24 +171,29 @@ def _draw_contours(axes: Any, level: Float) -> None:
 
 def _draw_neutrinos(
     axes: Any, view: View, neutrinos: Sequence[NeutrinoMark], labels: Sequence[tuple[float, float]] = ()
-) -> None:
-    """Error circles, a cross at each centre and its number, clear of other `labels`; the notable ones on top."""
+) -> set[int]:
+    """Error circles, a cross at each centre and its number, clear of other `labels`; the notable ones on top.
+
+    Returns the numbers of those whose circle can be seen.
+    """
     if not neutrinos:
-        return
+        return set()
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=2.2, foreground="white")]
     marks = sorted(neutrinos, key=lambda mark: mark.notable)
+    rings: dict[int, tuple[Float, Float]] = {}
     for mark in marks:
         if mark.r90_deg > _CROSS_PX * view.degrees_per_pixel:
-            ring = view.line(*circle(mark.ra_deg, mark.dec_deg, mark.r90_deg))
+            ring = rings[mark.number] = view.line(*circle(mark.ra_deg, mark.dec_deg, mark.r90_deg))
             axes.plot(*ring, color=_colour(mark), linewidth=1.0, path_effects=halo, zorder=4)
     x, y = view.pixels([mark.ra_deg for mark in marks], [mark.dec_deg for mark in marks])
     seen = np.flatnonzero(view.contains(x, y))
     x, y, marks = x[seen], y[seen], [marks[i] for i in seen]
     axes.scatter(x, y, marker="+", s=26, c="white", linewidths=2.4, zorder=4.5)
     axes.scatter(x, y, marker="+", s=22, c=[_colour(mark) for mark in marks], linewidths=1.1, zorder=5)
-    _draw_numbers(axes, view, marks, (x, y), labels, halo)
+    _draw_numbers(axes, view, marks, (x, y), labels, list(rings.values()), halo)
+    return {number for number, ring in rings.items() if np.any(view.contains(*ring))}
 
 
 def _draw_numbers(
@@ -198,13 +202,14 @@ def _draw_numbers(
     marks: Sequence[NeutrinoMark],
     at: tuple[Float, Float],
     labels: Sequence[tuple[float, float]],
+    rings: Sequence[tuple[Float, Float]],
     halo: list[Any],
 ) -> None:
     """Each neutrino's number beside its cross, or with a line to it where others are in the way."""
     size = view.shape[1] / (60 if view.whole_sky else 26)
     digits = [len(str(mark.number)) for mark in marks]
     style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8, "path_effects": halo, "zorder": 6}
-    places = place_labels(*at, size, view.contains, labels, digits)
+    places = place_labels(*at, size, view.contains, labels, digits, rings)
     for i, (mark, place) in enumerate(zip(marks, places, strict=True)):
         if needs_line(place, i, *at, size):
             line = [(own[i], there) for own, there in zip(at, place, strict=True)]
@@ -262,7 +267,10 @@ def _area(deg2: float) -> str:
     return f"{deg2:.1f} deg²" if deg2 < 100 else f"{deg2:,.0f} deg²"
 
 
-def _draw_legend(figure: Any, skymap: SkyMap, neutrinos: Sequence[NeutrinoMark], caption: Caption) -> None:
+def _draw_legend(
+    figure: Any, skymap: SkyMap, neutrinos: Sequence[NeutrinoMark], caption: Caption, ringed: set[int]
+) -> None:
+    """What lines and crosses mean; circles only where some are drawn (`ringed`, by number)."""
     from matplotlib.lines import Line2D
 
     def cross(colour: str, text: str) -> Any:
@@ -273,9 +281,9 @@ def _draw_legend(figure: Any, skymap: SkyMap, neutrinos: Sequence[NeutrinoMark],
         Line2D([], [], color=_CONTOUR, linewidth=width, label=f"{100 * value:.0f} % credible region, {areas[value]}")
         for value, width in _WIDTHS.items()
     ]
-    radius = "neutrino; circle: 90 % radius (2.146 σ)"
-    if any(not mark.notable for mark in neutrinos):
-        entries.append(cross(_PLAIN, radius))
-    if any(mark.notable for mark in neutrinos):
-        entries.append(cross(_NOTABLE, f"{radius}, {caption.notable}"))
+    for notable, colour, also in ((False, _PLAIN, ""), (True, _NOTABLE, f", {caption.notable}")):
+        numbers = {mark.number for mark in neutrinos if mark.notable is notable}
+        radius = "; circle: 90 % radius (2.146 σ)" if numbers & ringed else ""
+        if numbers:
+            entries.append(cross(colour, f"neutrino{radius}{also}"))
     figure.legend(handles=entries, loc="upper left", bbox_to_anchor=(0.7, 0.2), fontsize=7.5, frameon=False)
