@@ -19,6 +19,7 @@ Index = NDArray[np.int64]
 
 STEEP = 0.5
 """What the slope counts beside that of a point spread: errors on the way up a step and on top of it cancel."""
+_STEEPEST = 12.0  # e-folds per bin
 _FALL = 3.0  # e-folds in one bin that a fall to zero counts as
 
 
@@ -71,10 +72,13 @@ def _place(grid: Float, sin_dec: Float) -> Index:
 
 
 def _slope(log_values: Float, sin_dec: Float) -> Float:
-    """(n, d) the steeper slope of both sides."""
+    """(n, d) the steeper slope of both sides.
+
+    The factor is a straight line between the points of the grid, so its logarithm is steepest beside the lower one.
+    """
     with np.errstate(invalid="ignore"):
-        rise = np.abs(np.diff(log_values, axis=1))
-    rise = np.minimum(np.nan_to_num(rise, nan=0.0, posinf=_FALL), _FALL) / _step(sin_dec)
+        rise = np.nan_to_num(np.abs(np.diff(log_values, axis=1)), nan=0.0, posinf=_FALL)
+    rise = np.minimum(rise * np.maximum(rise / 2, 1.0), _STEEPEST) / _step(sin_dec)
     both = np.maximum(np.pad(rise, ((0, 0), (0, 1))), np.pad(rise, ((0, 0), (1, 0))))
     return np.asarray(both * np.sqrt(1 - sin_dec**2))
 
