@@ -9,6 +9,7 @@ from llama.analyses.report import Report, Row
 from llama.analyses.wording import capitalised, format_energy, format_odds, found, in_columns
 from llama.messengers.icecube.blinding import meanings
 from llama.messengers.icecube.record import NeutrinoList
+from llama.ports import SIMULATED_SOURCE
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -135,7 +136,8 @@ def latex_table(report: Report) -> str:
 
 def coverage(source: str, season: str | None, covered_s: float, complete: bool, why: str) -> str:
     """One line on what the neutrino data cover."""
-    text = f"Data: {source or 'unknown source'}, season {season or 'none'}; {covered_s:.1f} s of 1000 s are good data"
+    what = "drawn at random" if source.startswith(SIMULATED_SOURCE) else "good data"
+    text = f"Data: {source or 'unknown source'}, season {season or 'none'}; {covered_s:.1f} s of 1000 s are {what}"
     text += "" if complete else "; NOT COMPLETE"
     return f"{text} ({why})" if why else text
 
