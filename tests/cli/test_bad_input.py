@@ -386,7 +386,7 @@ def test_a_disk_that_fills_up_and_is_freed(home: Path, fresh: Path, made: Path, 
     assert "the disk is full; free some space and run again. What was there before is unharmed." in said
     assert contents(event).items() <= contents(made).items()
     assert "every byte is as recorded" in typed("event", event, "check", home=home)
-    subprocess.run(["mount", "-o", "remount,size=10m", disk], check=True)
+    subprocess.run(["mount", "-o", "remount,size=30m", disk], check=True)
     typed("run", "-o", event, home=home)
     assert contents(event) == contents(made)
 

@@ -45,7 +45,7 @@ def test_notices_from_a_folder(data: Path, monkeypatch: pytest.MonkeyPatch, caps
 
 def test_without_any_source_it_says_what_to_do(capsys: pytest.CaptureFixture[str]):
     assert main(["files", "fermi", "-t", "2018-01-16T00:36:52"]) == 0
-    assert "set `grb_notices` or `grb_catalogue`" in capsys.readouterr().out
+    assert "set LLAMA_GRB_NOTICES (a folder of notices) or LLAMA_GRB_CATALOGUE" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("when", [["-t", "soon"], ["-i", "1187008900", "1187008800"], ["-t", "57982"]])
