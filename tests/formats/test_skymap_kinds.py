@@ -249,7 +249,7 @@ def test_three_million_different_pixels_with_distances_fit_in_a_worker(tmp_path:
 
 def test_writing_replaces_characters_that_fits_cannot_hold(tmp_path: Path) -> None:
     m = from_cells(
-        np.zeros(12), np.arange(12), np.full(12, 1 / (4 * np.pi)), origin={"OBJECT": "σ-1", "CREATOR": "x" * 200}
+        np.zeros(12), np.arange(12), np.full(12, 1 / (4 * np.pi)), origin={"OBJECT": "λ ±1σ", "CREATOR": "x" * 200}
     )
     MultiOrderFits().write(m, tmp_path / "map.fits")
-    assert read_skymap(tmp_path / "map.fits").origin == {"OBJECT": "?-1", "CREATOR": "x" * 200}
+    assert read_skymap(tmp_path / "map.fits").origin == {"OBJECT": "? +-1sigma", "CREATOR": "x" * 200}
