@@ -46,15 +46,26 @@ def legendre(points: int) -> tuple[Float, Float]:
     return nodes, weights
 
 
-def declinations(dec_rad: Float, sigma_rad: Float, points: int = 256) -> tuple[Float, Float]:
+@functools.cache
+def pieces(count: int, points: int = 16) -> tuple[Float, Float]:
+    """The same in equal pieces of [−1, 1]: for kinks, and found much faster than so many points at once."""
+    nodes, weights = legendre(points)
+    middle = (2 * np.arange(count) + 1) / count - 1
+    found = (middle[:, None] + nodes / count).ravel(), np.tile(weights / count, count)
+    for one in found:
+        one.setflags(write=False)
+    return found
+
+
+def declinations(dec_rad: Float, sigma_rad: Float) -> tuple[Float, Float]:
     """Quadrature over the declinations of the density, for averages of what does not depend on right ascension.
 
     The integral of exp(κ cos ψ) over right ascension is 2π I_0(κ cos δ cos δ₀) exp(κ sin δ sin δ₀).
 
     Returns:
-        sin_dec, weights: (n, points), the weights of each row sum to one.
+        sin_dec, weights: (n, 256), the weights of each row sum to one.
     """
-    nodes, weights = legendre(points)
+    nodes, weights = pieces(16)
     kappa, dec = 1 / np.square(sigma_rad), np.asarray(dec_rad)
     low = np.maximum(dec - _FAR * sigma_rad, -np.pi / 2)[:, None]
     high = np.minimum(dec + _FAR * sigma_rad, np.pi / 2)[:, None]

@@ -20,13 +20,13 @@ from llama.science.fit import (
 )
 from llama.science.overlap import Nodes
 from llama.science.poisson import log_counts, log_j1, log_j1_between, log_q1, q_some
-from llama.science.psf import legendre
+from llama.science.psf import legendre, pieces
 from llama.science.quadtree import SkyTree
 from llama.science.search import Search
 
 Float = NDArray[np.float64]
 
-_FINE_RADII = 200  # for functions with edges in distance
+_PIECES = 12  # of ln r, for functions with edges in distance
 
 
 class Points(Protocol):
@@ -250,22 +250,22 @@ class Volume:
 
     def log_average(self, log_f: OfCountAndDistance, points: Points, alpha: Float) -> Float:
         """(k, m) ln ∫ r² f dr."""
-        return along_log_alpha(lambda scale: self._exact(log_f, scale, _FINE_RADII), alpha)
+        return along_log_alpha(lambda scale: self._exact(log_f, scale, pieces(_PIECES)), alpha)
 
     def _exact_log_counts(self, alpha: Float, most: int) -> Float:
         return self._exact(lambda counts, _: log_counts(most, counts, self.search.log_nu_span), alpha)
 
-    def _exact(self, log_f: OfCountAndDistance, alpha: Float, radii: int = 64) -> Float:
+    def _exact(self, log_f: OfCountAndDistance, alpha: Float, rule: tuple[Float, Float] | None = None) -> Float:
         # nearer than this even the faintest source gives so many neutrinos that a few are impossible
         near = np.sqrt(self.search.count_min_mpc2 * alpha.min()) / 50
-        r_mpc, weights = _log_grid(float(min(near, self.horizon_mpc / 10)), self.horizon_mpc, radii)
+        r_mpc, weights = _log_grid(float(min(near, self.horizon_mpc / 10)), self.horizon_mpc, rule)
         counts = alpha[..., None] * self.search.count_max_mpc2 / r_mpc**2
         return log_sum(log_f(counts, np.broadcast_to(r_mpc, counts.shape)) + np.log(weights))
 
 
-def _log_grid(low: float, high: float, points: int = 64) -> tuple[Float, Float]:
-    """Radii between two distances and weights r² dr, Gauss–Legendre in ln r."""
-    nodes, weights = legendre(points)
+def _log_grid(low: float, high: float, rule: tuple[Float, Float] | None = None) -> tuple[Float, Float]:
+    """Radii between two distances and weights r² dr, Gauss–Legendre in ln r (64 points, or another rule)."""
+    nodes, weights = rule or legendre(64)
     half = np.log(high / low) / 2
     radii = low * np.exp(half * (nodes + 1))
     return radii, half * weights * radii**3
