@@ -71,7 +71,7 @@ def test_a_neutrino_beside_a_map_of_many_distances(real_map, fine_map, ra, dec, 
     heavy = np.flatnonzero(weight > 1e-6 * weight.max())
     total = (weight[heavy] * mean_counts(fine_map, heavy, 1)).sum()
     expected = np.log(total / CBC.beaming / (CBC.t_gw_plus_s - CBC.t_gw_minus_s))
-    assert result.log_b[0] == pytest.approx(expected, abs=1.5e-3)
+    assert result.log_b[0] == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_pair_beside_a_map_of_many_distances(real_map, fine_map):
