@@ -19,7 +19,7 @@ Index = NDArray[np.int64]
 
 STEEP = 0.5
 """What the slope counts beside that of a point spread: errors on the way up a step and on top of it cancel."""
-_STEEPEST = 12.0  # e-folds per bin
+_STEEPEST = 20.0  # e-folds per bin
 _FALL = 3.0  # e-folds in one bin that a fall to zero counts as
 
 
@@ -78,7 +78,7 @@ def _slope(log_values: Float, sin_dec: Float) -> Float:
     """
     with np.errstate(invalid="ignore"):
         rise = np.nan_to_num(np.abs(np.diff(log_values, axis=1)), nan=0.0, posinf=_FALL)
-    rise = np.minimum(rise * np.maximum(rise / 2, 1.0), _STEEPEST) / _step(sin_dec)
+    rise = np.minimum(rise * np.maximum(rise, 1.0), _STEEPEST) / _step(sin_dec)
     both = np.maximum(np.pad(rise, ((0, 0), (0, 1))), np.pad(rise, ((0, 0), (1, 0))))
     return np.asarray(both * np.sqrt(1 - sin_dec**2))
 
