@@ -49,6 +49,32 @@ def alpha(season: SeasonTable, sin_dec: np.ndarray) -> np.ndarray:
     return linear(season.sin_dec, season.signal_per_dex.sum(axis=0) * step, sin_dec)
 
 
+def over_declinations(season: SeasonTable, energy: float, middle: np.ndarray, reach: np.ndarray):
+    """Mean of a/α and its α for nodes that stand for ranges of HEALPix heights, by sums over a triangular weight.
+
+    The rule of the statistic: a node within one bin of declination takes the value at its middle.
+    """
+    part = (np.arange(20000) + 0.5) / 10000 - 1
+    weight = (1 - np.abs(part)) / 10000
+    per_source, scale = np.empty((2, middle.size))
+    bin_width = season.sin_dec[1] - season.sin_dec[0]
+    for i, (at, half) in enumerate(zip(middle, reach, strict=True)):
+        bins = (sine(np.array(at)) - season.sin_dec[0] + half / 1.5 * np.array([-1, 1])) / bin_width
+        within = np.floor(bins[0]) == np.floor(bins[1])
+        z, share = (sine(np.array([at])), np.ones(1)) if within else (sine(at + half * part), weight)
+        density = signal_density(season, energy, z)
+        per_source[i] = (share * density / alpha(season, z)).sum()
+        scale[i] = (share * density).sum() / per_source[i]
+    return per_source, scale
+
+
+def sine(height: np.ndarray) -> np.ndarray:
+    """sin δ at heights of the HEALPix projection (Górski et al. 2005, eqs. 4 to 8 with y = height · π/4)."""
+    return np.where(
+        np.abs(height) <= 1, 2 / 3 * height, np.sign(height) * (1 - np.square(np.maximum(2 - np.abs(height), 0)) / 3)
+    )
+
+
 def q_one(search: Search, alpha_: np.ndarray, r: np.ndarray) -> np.ndarray:
     """∫dE P(E) n e^{−n} over the log-uniform prior, by quadrature over ln E; broadcasts α against r."""
     x, w = np.polynomial.legendre.leggauss(40)
@@ -156,13 +182,13 @@ def log_overlap(
 def mean_q_one(
     skymap: SkyMap, search: Search, cell: np.ndarray, scale: np.ndarray, distance: float | None
 ) -> np.ndarray:
-    """⟨Q_1⟩ for each pixel, once per distinct pair of cell and α."""
+    """⟨Q_1⟩ for each pixel, once per distinct pair of cell and α where the distance is not one and the same."""
+    if distance is not None:
+        parts = np.array_split(scale, scale.size // 10**5 + 1)
+        return np.concatenate([q_one(search, part, np.full(part.size, distance)) for part in parts])
     pairs, back = np.unique(np.stack([cell.astype(float), np.round(scale, 12)]), axis=1, return_inverse=True)
     values = np.empty(pairs.shape[1])
     for i, (one, a) in enumerate(pairs.T):
-        if distance is not None:
-            values[i] = q_one(search, np.array([a]), np.array([distance]))[0]
-            continue
         r, p = radial_grid(skymap.distmu[int(one)], skymap.distsigma[int(one)])
         values[i] = p @ q_one(search, np.full(r.size, a), r)
     return values[back.ravel()]

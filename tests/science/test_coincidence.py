@@ -163,9 +163,7 @@ def test_same_nodes_same_answer():
     result = coincidence(skymap, TRIGGER, one(0.5, 0.4, 6.0), SEASON, search)
     nodes, tree = result.nodes, result.prepared.tree
     pick = np.argsort(nodes.log_weight)[-40:]
-    sin_dec = nodes.direction[pick, 2]
-    scale = slow.alpha(SEASON, sin_dec)
-    density = slow.signal_density(SEASON, 2e3, sin_dec) / scale
+    density, scale = slow.over_declinations(SEASON, 2e3, nodes.middle[pick], nodes.reach[pick])
     for i, k in enumerate(pick):
         cell = tree.cell[nodes.node[k]]
         r, p = slow.radial_grid(skymap.distmu[cell], skymap.distsigma[cell], 2000)

@@ -200,10 +200,8 @@ def test_log_odds_of_the_slow_reference_on_the_same_nodes(mode, ra, dec, sigma_d
     result = coincidence(sky, TRIGGER, one(ra, dec, sigma_deg, energy, dt=-70), SEASON, search)
     nodes, cell = result.nodes, result.prepared.tree.cell[result.nodes.node]
     assert nodes.part.all()  # each lies in one cell
-    sin_dec = nodes.direction[:, 2]
-    scale = slow.alpha(SEASON, sin_dec)
-    q1 = mean_over_distance(slow.q_one, sky, search, cell, scale)
-    signal = np.exp(nodes.log_weight) * slow.signal_density(SEASON, energy, sin_dec) / scale * q1
+    per_source, scale = slow.over_declinations(SEASON, energy, nodes.middle, nodes.reach)
+    signal = np.exp(nodes.log_weight) * per_source * mean_over_distance(slow.q_one, sky, search, cell, scale)
     background = SEASON.rate_hz * slow.background_density(SEASON, search, dec, energy)
     b = signal.sum() * 430 / 500 / 500 / search.beaming / background
 

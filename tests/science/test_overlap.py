@@ -183,3 +183,15 @@ def test_means_over_nodes_are_weighted_with_probability():
     first = 0
     inside = known & leaf & (tree.ipix >> 6 == tree.ipix[first])
     assert means[first] == pytest.approx(np.average(values[inside], weights=weight[inside]))
+
+
+def test_weights_of_any_size_keep_their_logarithms():
+    """Cells whose probability times weight is e⁻⁹⁰⁰ of the largest, and the nodes above them."""
+    tree = SkyTree.of(vmf_map(1.0, 0.3, 0.8, 3))
+    leaf = tree.cell >= 0
+    log_weight = np.where(leaf, -900.0 * (tree.direction[:, 2] < 0.2), 0.0)
+    found = tree.weighted(log_weight)
+    assert found.log_probability[leaf] == pytest.approx((tree.log_probability + log_weight)[leaf], abs=1e-9)
+    for node in np.flatnonzero(~leaf):
+        children = slice(int(tree.child[node]), int(tree.child[node] + tree.children[node]))
+        assert found.log_probability[node] == pytest.approx(np.logaddexp.reduce(found.log_probability[children]))

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
-from llama.science.declination import STEEP, Steepness
-from llama.science.descent import DROP, Emitted, Entries, emit, faces, fine, points, split
+from llama.science.declination import Steepness
+from llama.science.descent import DROP, FIRST_ORDER, Emitted, Entries, centres, emit_points, emit_quads, split, start
+from llama.science.fit import log_sum
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree, max_radius
 from llama.science.skymap import MAX_ORDER
@@ -22,6 +24,14 @@ from llama.science.skymap import MAX_ORDER
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
+
+# largest side of a node over the local scale, where its share is 1
+_SINGLE = 0.1  # one point for a cell or part of it: relative error ≤ side²/24
+_MIXED = 0.08  # one for a node of several cells, whose probability may lie in any way
+_QUAD = 1.2  # 2 × 2 Gauss points in a cell: ≤ side⁴/4320, of both signs
+_STEEP = 2.0  # what the slope of a factor of declination counts beside those of point spreads
+_COARSER = 2.0  # e-folds by which it may be larger where the share is small
+_SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +79,19 @@ MOST = 24
 
 def symmetric_polynomials(u: Float) -> Float:
     """(k + 1, …) elementary symmetric polynomials e_0 … e_k of the values on the first axis."""
-    e = np.zeros((u.shape[0] + 1, *u.shape[1:]))
-    e[0] = 1.0
-    for i, value in enumerate(u):
-        e[1 : i + 2] += e[: i + 1] * value
+    e = np.ones((1, *u.shape[1:]))
+    for value in u:
+        e = _with_one_more(e, value)
     return e
+
+
+def _with_one_more(e: Float, value: Float) -> Float:
+    """(k + 2, …) those with one more value."""
+    result = np.empty((e.shape[0] + 1, *e.shape[1:]))
+    result[0] = e[0]
+    np.multiply(e, value, out=result[1:])
+    result[1:-1] += e[1:]
+    return result
 
 
 def nested_polynomials(u: Float, sets: Sequence[NDArray[np.bool_]]) -> list[Float]:
@@ -86,25 +104,16 @@ def nested_polynomials(u: Float, sets: Sequence[NDArray[np.bool_]]) -> list[Floa
         nearest = max(inside, key=sizes.__getitem__, default=None)
         e = found[i] if nearest is None else found[nearest]
         for k in np.flatnonzero(sets[i] if nearest is None else sets[i] & ~sets[nearest]):
-            e = np.concatenate([e, np.zeros_like(e[:1])])
-            e[1:] += e[:-1] * u[k]
+            e = _with_one_more(e, u[k])
         found[i] = e
     return found
-
-
-def log_symmetric_polynomials(log_u: Float) -> Float:
-    """(k + 1, …) their logarithms, of exp(values)."""
-    scale = np.maximum(log_u.max(axis=0), -1e300)
-    powers = np.arange(log_u.shape[0] + 1).reshape(-1, *[1] * (log_u.ndim - 1))
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(symmetric_polynomials(np.exp(log_u - scale))) + scale * powers)
 
 
 def cluster_nodes(tree: SkyTree, members: Members) -> ClusterNodes:
     """Nodes for the pairs and all higher products of one cluster, each good to 1e-3."""
     walk = _Walk(tree, members)
-    entries = faces(tree, 1)
-    for order in range(MAX_ORDER + 1):
+    entries = start(tree, 1)
+    for order in range(FIRST_ORDER, MAX_ORDER + 1):
         if not entries.node.size:
             break
         entries = walk.descend(order, entries)
@@ -126,21 +135,31 @@ class _Walk:
 
     def descend(self, order: int, entries: Entries) -> Entries:
         """Drops, emits or splits every entry; returns what is open at the next order."""
-        low, high, side = self._bounds(order, entries)
+        centre = centres(self.tree, order, entries)
+        low, high, side = self._bounds(order, centre, entries)
         share, patch = self._share(low, high, side)
         keep = np.flatnonzero(share > -DROP)
         entries, low, side, share, patch = entries.take(keep), low[:, keep], side[keep], share[keep], patch[:, keep]
-        single, quad = fine(self.tree, order, entries, side, share)
-        self.emitted.append(emit(self.tree, order, entries, single, quad))
+        single, quad = self._fine(order, entries, side, share)
+        one = np.flatnonzero(single)
+        self.emitted.append(emit_points(self.tree, order, entries.take(one), centre[keep].take(one, axis=0)))
+        self.emitted.append(emit_quads(order, entries.take(np.flatnonzero(quad))))
         done = single | quad
         if done.any():
-            self.found = np.logaddexp(self.found, np.logaddexp.reduce(low[:, done], axis=1))
+            self.found = np.logaddexp(self.found, log_sum(low[:, done]))
             self.largest = np.maximum(self.largest, patch[:, done].max(axis=1))
         return split(self.tree, entries.take(np.flatnonzero(~done)))
 
-    def _bounds(self, order: int, entries: Entries) -> tuple[Float, Float, Float]:
+    def _fine(self, order: int, entries: Entries, side: Float, share: Float) -> tuple[Bool, Bool]:
+        """Which entries one point can stand for, and which 2 × 2 points. An error counts as much as the share."""
+        constant = self.tree.cell[entries.node] >= 0
+        one, four = (np.exp(np.minimum(-share / k, _COARSER)) for k in (4, 5))
+        single = (side < np.where(constant, _SINGLE, _MIXED) * one) & (order >= _SMOOTH_ORDER)
+        quad = constant & ~single & (side < _QUAD * four) & (order >= _SMOOTH_ORDER - 1)
+        return single, constant & ~single if order == MAX_ORDER else quad
+
+    def _bounds(self, order: int, centre: Float, entries: Entries) -> tuple[Float, Float, Float]:
         """ln of a lower and an upper bound of each product's part, (2, e), and the side in local scales."""
-        centre = points(self.tree, order, entries, self.tree.centre)
         sine2 = np.clip(self._quarter(centre), 0.0, 1.0)
         sine, cosine = np.sqrt(sine2), np.sqrt(1 - sine2)  # of ψ/2
         up, across = np.sin(max_radius(order) / 2), np.cos(max_radius(order) / 2)
@@ -149,8 +168,8 @@ class _Walk:
         low, high, steep = self._log_u(far * far), self._log_u(near * near), None
         if self.members.steepness is not None:
             every = np.arange(self.kappa.size)[:, None]
-            least, most, steep = self.members.steepness.within(order, every, centre[:, 2])
-            low, high = low + least, high + most
+            minus_least, most, steep, _ = self.members.steepness.within(order, every, centre[:, 2])
+            low, high = low - minus_least, high + most
         side = self._side(order, centre, high, steep)
         return self._log_terms(entries, low), self._log_terms(entries, high), side
 
@@ -160,15 +179,20 @@ class _Walk:
 
     def _log_terms(self, entries: Entries, log_u: Float) -> Float:
         """(2, e) ln of the part in the pairs, and in everything."""
-        each = log_symmetric_polynomials(log_u)[2:] + self.members.log_multiplicity[2:, None]
-        return np.asarray(entries.log_probability + np.stack([each[0], np.logaddexp.reduce(each, axis=0)]))
+        scale = np.maximum(log_u.max(axis=0), -1e300)
+        e = symmetric_polynomials(np.exp(log_u - scale))[2:]
+        weight = np.arange(2, e.shape[0] + 2)[:, None] * scale + self.members.log_multiplicity[2:, None]
+        top = weight.max(axis=0)
+        with np.errstate(divide="ignore"):
+            pairs = weight[0] + np.log(e[0])
+            every = top + np.log((e * np.exp(weight - top)).sum(axis=0))
+        return np.asarray(entries.log_probability + np.stack([pairs, np.maximum(every, pairs)]))
 
     def _membership(self, log_u: Float) -> Float:
         """(n, e) how much each neutrino matters there: its chance to be one more of a larger set; two always are."""
-        log_more = log_u + self.log_more
-        share = np.exp(log_more - np.logaddexp(0.0, log_more))
-        second = np.partition(log_u, -2, axis=0)[-2]
-        return np.where(log_u >= second, 1.0, share)
+        first = log_u.max(axis=0)
+        second = np.where(log_u < first, log_u, -np.inf).max(axis=0)
+        return np.where(log_u >= second, 1.0, expit(log_u + self.log_more))
 
     def _side(self, order: int, centre: Float, high: Float, steep: Float | None) -> Float:
         """Side of a pixel over the scale on which the product of all u that matter there changes."""
@@ -179,13 +203,13 @@ class _Walk:
         slope2 = np.maximum(np.einsum("ij,ij->i", gradient, gradient) - along * along, 0.0)
         per_rad = np.sqrt(np.maximum(kappa.sum(axis=0), slope2))
         if steep is not None:
-            per_rad = np.maximum(per_rad, STEEP * (membership * steep).sum(axis=0))
+            per_rad = np.maximum(per_rad, _STEEP * (membership * steep).sum(axis=0))
         return np.asarray(np.sqrt(np.pi / 3) / 2.0**order * per_rad)
 
     def _share(self, low: Float, high: Float, side: Float) -> tuple[Float, Float]:
         """ln of what an entry matters for the product to which it matters most, and of its patch (see `overlap`)."""
         patch = high + np.log(2 * np.pi / np.minimum(side * side, 2 * np.pi))
-        whole = np.logaddexp(self.found, np.logaddexp.reduce(low, axis=1))
+        whole = np.logaddexp(self.found, log_sum(low))
         largest = np.maximum(self.largest, patch.max(axis=1))
         against = np.maximum(np.minimum(whole, largest), self.members.floor)
         with np.errstate(invalid="ignore"):

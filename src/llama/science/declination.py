@@ -1,7 +1,9 @@
-"""A factor of declination in the integrands, as the walks down a sky map must know it.
+"""A factor of declination in the integrands: how the walks down a sky map bound it, and its means over their nodes.
 
-The signal density over the expected counts, a/α, changes by e⁶ within 10° where the detector's selection does. A
-neutrino just outside, with an error of 8°, has all of its odds in the far flank of its point spread.
+The signal density over the expected counts, a/α, can rise two hundredfold within one bin of declination where the
+detector's selection changes. A neutrino just outside, with an error of 8°, has all of its odds in the far flank of
+its point spread. Such a step is a straight line between two points of the season's grid, so it needs no fine nodes:
+one that stands for a piece of sky takes the mean over the declinations of that piece, which is known in closed form.
 """
 
 from __future__ import annotations
@@ -11,16 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.science.pixels import height, sine_of_height
 from llama.science.quadtree import max_radius
-from llama.science.response import SeasonTable
+from llama.science.response import SeasonTable, alpha, interpolate_sin_dec
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-STEEP = 0.5
-"""What the slope counts beside that of a point spread: errors on the way up a step and on top of it cancel."""
-_STEEPEST = 20.0  # e-folds per bin
+_STEEPEST = 1.0  # e-folds per bin: a steeper rise is a straight line all the same, with its weight near the top
 _FALL = 3.0  # e-folds in one bin that a fall to zero counts as
+_PARTS = 4  # pieces of a bin on which a/α, a ratio of two straight lines, counts as a parabola
+_BEYOND = 3.0  # a height that no pixel reaches
+_DIGITS = 2.0**-13  # ranges smaller than this would lose the digits of second differences; a point will do
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +34,8 @@ class Steepness:
     The factor is a/α times ⟨Q_1(αn)⟩, which is between proportional to α and constant, so it lies between a and a/α.
 
     Attributes:
-        table: (3, n, d) on the season's declination grid: minus ln of the lesser of the two, ln of the larger,
-            its |slope| in declination, rad⁻¹.
+        table: (4, n, d) on the season's declination grid: minus ln of the lesser of the two, ln of the larger, the
+            |slope| in declination, rad⁻¹, and that of α alone.
         sin_dec: (d,) the grid, even in sin δ.
     """
 
@@ -48,19 +52,98 @@ class Steepness:
         # a neutrino where the detector sees no such energy has no value of its own: the largest will do
         own = np.where(np.isfinite(own), own, np.maximum(both.max(axis=-1), -1e300))
         low, high = np.sort(both - own[..., None], axis=0)
-        return cls(np.stack([-low, high, _slope(high, grid)]), grid)
+        per_rad, rise = np.sqrt(1 - grid**2) / _step(grid), _rise(both)
+        steep = np.minimum(rise.max(axis=0), _STEEPEST) * per_rad
+        smooth = np.broadcast_to(_rise(np.log(season.alpha)) * per_rad, low.shape)
+        return cls(np.stack([-low, high, steep, smooth]), grid)
 
     def change(self, sin_dec: Float, reach_rad: Float) -> float:
         """The most by which ln of any neutrino's factor changes within reach of its declination."""
         near = np.abs(np.arcsin(self.sin_dec) - np.arcsin(sin_dec)[:, None]) <= reach_rad[:, None]
         return float(np.where(near, np.maximum(self.table[0], self.table[1]), 0.0).max(initial=0.0))
 
-    def within(self, order: int, neutrino: Index, sin_dec: Float) -> tuple[Float, Float, Float]:
-        """ln of the least and of the largest value, and the slope, in pixels of this order around sin δ."""
+    def within(self, order: int, neutrino: Index, sin_dec: Float) -> Float:
+        """(4, m) the largest of each row of the table in pixels of this order around sin δ."""
         largest = _largest(self.table, int(np.ceil(max_radius(order) / _step(self.sin_dec))) + 1)
         at = neutrino * self.sin_dec.size + _place(self.sin_dec, sin_dec)
-        minus_least, most, slope = largest.reshape(3, -1).take(at, axis=1)
-        return -minus_least, most, slope
+        return np.asarray(largest.reshape(4, -1).take(at, axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Means:
+    """Means of each neutrino's a and a/α over ranges of declination, as pixels have them.
+
+    Over a HEALPix pixel the height (`pixels.height`) has a triangular density. The mean of a function with such a
+    weight is a second difference of its second antiderivative, here a quartic between the knots.
+
+    Attributes:
+        season: whose grid; rows: (n, d) a(ε, δ) of each neutrino on it, GeV⁻¹.
+        knot: (k + 1,) heights. quartic: (k, 2, n, 5) coefficients, in the height beyond each knot but the last, of
+            second antiderivatives of a and of a/α.
+    """
+
+    season: SeasonTable
+    rows: Float
+    knot: Float
+    quartic: Float
+
+    @classmethod
+    def of(cls, season: SeasonTable, rows: Float) -> Means:
+        """Of signal densities (n, d) on the season's grid."""
+        grid = season.sin_dec
+        edges = height(np.linspace(grid[0], grid[-1], (grid.size - 1) * _PARTS + 1))
+        knot = np.concatenate([[-_BEYOND], edges, [_BEYOND]])  # flat beyond the grid
+        sine = sine_of_height(np.stack([knot[:-1], (knot[:-1] + knot[1:]) / 2, knot[1:]]))
+        density = interpolate_sin_dec(season, rows, np.arange(rows.shape[0])[:, None, None], sine)
+        # the values at both ends and in the middle of each part, as a parabola in the height beyond its lower end
+        left, middle, right = np.moveaxis(np.stack([density, density / alpha(season, sine)]), 2, 0)
+        step = np.diff(knot)
+        bend = 2 * (left - 2 * middle + right) / step**2
+        slope = (right - left) / step - bend * step
+        first = _running(((bend / 3 * step + slope / 2) * step + left) * step)
+        second = _running((((bend / 12 * step + slope / 6) * step + left / 2) * step + first) * step)
+        quartic = np.stack([second, first, left / 2, slope / 6, bend / 12], axis=-1)
+        return cls(season, rows, knot, np.ascontiguousarray(np.moveaxis(quartic, 2, 0)))
+
+    def over(self, neutrino: Index, middle: Float, reach: Float) -> tuple[Float, Float]:
+        """Mean of a/α, GeV⁻¹, and the α that belongs to it: the mean of a over that of a/α.
+
+        Args:
+            neutrino: (m,) which one.
+            middle: (m,) heights at the middle of the ranges, whose half width is `reach` (m,), 0 for a point.
+        """
+        grid, sine = self.season.sin_dec, sine_of_height(middle)
+        count_scale = alpha(self.season, sine)
+        per_source = interpolate_sin_dec(self.season, self.rows, neutrino, sine) / count_scale
+        # between two points of the grid it is a straight line, whose mean is its value at the middle
+        place, half = (sine - grid[0]) / _step(grid), reach / (1.5 * _step(grid))
+        bent = np.flatnonzero((np.floor(place - half) != np.floor(place + half)) & (reach > _DIGITS))
+        if bent.size:
+            mean = self._triangles(neutrino[bent], middle[bent], reach[bent])
+            seen = np.flatnonzero((mean > 0).all(axis=0))
+            per_source[bent] = np.maximum(mean[1], 0.0)
+            count_scale[bent[seen]] = mean[0, seen] / mean[1, seen]
+        return per_source, count_scale
+
+    def _triangles(self, neutrino: Index, middle: Float, reach: Float) -> Float:
+        """(2, m) means of a and of a/α with a triangular weight."""
+        low, mid, high = (self._antiderivative(neutrino, middle + k * reach) for k in (-1, 0, 1))
+        return np.asarray((low - 2 * mid + high) / np.square(reach))
+
+    def _antiderivative(self, neutrino: Index, at: Float) -> Float:
+        grid = self.season.sin_dec
+        part = np.floor((sine_of_height(at) - grid[0]) * (_PARTS / _step(grid))).astype(np.int64) + 1
+        part = np.clip(part, 0, self.knot.size - 2)
+        beyond, terms = at - self.knot[part], self.quartic[part, :, neutrino].T
+        found = terms[4]
+        for k in (3, 2, 1, 0):
+            found = found * beyond + terms[k]
+        return np.asarray(found)
+
+
+def _running(values: Float) -> Float:
+    """Sums of the values before each on the last axis."""
+    return np.asarray(values.cumsum(axis=-1) - values)
 
 
 def _step(grid: Float) -> float:
@@ -71,16 +154,12 @@ def _place(grid: Float, sin_dec: Float) -> Index:
     return np.asarray(np.clip(np.rint((sin_dec - grid[0]) / _step(grid)).astype(np.int64), 0, grid.size - 1))
 
 
-def _slope(log_values: Float, sin_dec: Float) -> Float:
-    """(n, d) the steeper slope of both sides.
-
-    The factor is a straight line between the points of the grid, so its logarithm is steepest beside the lower one.
-    """
+def _rise(log_values: Float) -> Float:
+    """(…, d) the larger change of a logarithm to the next points of the grid on both sides."""
     with np.errstate(invalid="ignore"):
-        rise = np.nan_to_num(np.abs(np.diff(log_values, axis=1)), nan=0.0, posinf=_FALL)
-    rise = np.minimum(rise * np.maximum(rise, 1.0), _STEEPEST) / _step(sin_dec)
-    both = np.maximum(np.pad(rise, ((0, 0), (0, 1))), np.pad(rise, ((0, 0), (1, 0))))
-    return np.asarray(both * np.sqrt(1 - sin_dec**2))
+        rise = np.nan_to_num(np.abs(np.diff(log_values, axis=-1)), nan=0.0, posinf=_FALL)
+    before = [(0, 0)] * (rise.ndim - 1)
+    return np.asarray(np.maximum(np.pad(rise, [*before, (0, 1)]), np.pad(rise, [*before, (1, 0)])))
 
 
 def _largest(values: Float, half: int) -> Float:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.quadtree import SkyTree, pixel_spread, vectors
-from llama.science.skymap import MAX_ORDER
+from llama.science.quadtree import SkyTree, vectors
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
+FIRST_ORDER = 2
+"""Where walks start: to judge what is larger costs more than it spares."""
 DROP = 11.0  # parts below e^-11 of the whole may be left out; some ten patches of them add up to 2e-4
-SINGLE = 0.13  # side over local scale where one point stands for a whole node (relative error ≤ side²/24)
-_SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
-_QUAD = 0.8  # as `SINGLE`, for 2 × 2 Gauss points (≤ side⁴/4320)
 _GAUSS = 0.5 + 12**-0.5 * np.array([[[-1], [1], [-1], [1]], [[-1], [-1], [1], [1]]])  # x and y
 
 
@@ -50,7 +48,7 @@ class Emitted:
         log_probability: (m,) ln of the map's probability that the point stands for.
         node: (m,) node of the tree that it stands for or lies in.
         part: (m,) whether it stands for a part of that node only, which then is a single map cell.
-        spread: (m,) mean squared distance from the point of what it alone stands for, rad²; 0 for Gauss points.
+        order: (m,) HEALPix order of what it stands for.
     """
 
     owner: Index
@@ -58,12 +56,12 @@ class Emitted:
     log_probability: Float
     node: Index
     part: Bool
-    spread: Float
+    order: Index
 
     @classmethod
     def none(cls) -> Emitted:
         whole = np.empty(0, np.int64)
-        return cls(whole, np.empty((0, 3)), np.empty(0), whole, np.empty(0, np.bool_), np.empty(0))
+        return cls(whole, np.empty((0, 3)), np.empty(0), whole, np.empty(0, np.bool_), whole)
 
     @classmethod
     def joined(cls, pieces: list[Emitted]) -> Emitted:
@@ -71,11 +69,14 @@ class Emitted:
         return cls(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names))
 
 
-def faces(tree: SkyTree, owners: int) -> Entries:
-    """The tree's nodes of order 0, once for each of several integrals."""
-    m = int(tree.level[1])
-    node = np.tile(np.arange(m), owners)
-    return Entries(np.repeat(np.arange(owners), m), tree.ipix[node], tree.log_probability[node], node)
+def start(tree: SkyTree, owners: int) -> Entries:
+    """All of the map at `FIRST_ORDER`, once for each of several integrals."""
+    node = np.arange(int(tree.level[1]))
+    one = Entries(np.zeros_like(node), tree.ipix[node], tree.log_probability[node], node)
+    for _ in range(FIRST_ORDER):
+        one = split(tree, one)
+    every = one.take(np.tile(np.arange(one.node.size), owners))
+    return replace(every, owner=np.repeat(np.arange(owners), one.node.size))
 
 
 def split(tree: SkyTree, entries: Entries) -> Entries:
@@ -98,55 +99,28 @@ def inside(tree: SkyTree, order: int, entries: Entries) -> Bool:
     return np.asarray(entries.node < tree.level[order])
 
 
-def points(tree: SkyTree, order: int, entries: Entries, of_node: Float) -> Float:
-    """(e, 3) a direction that each node of the tree has, for entries finer than the map their centre."""
+def centres(tree: SkyTree, order: int, entries: Entries) -> Float:
+    """(e, 3) the centre of each entry."""
     if order + 1 >= tree.level.size:
         return vectors(order, entries.ipix, 0.5, 0.5)
-    found = of_node.take(entries.node, axis=0)
+    found = tree.centre.take(entries.node, axis=0)
     finer = np.flatnonzero(inside(tree, order, entries))
     found[finer] = vectors(order, entries.ipix[finer], 0.5, 0.5)
     return found
 
 
-def fine(
-    tree: SkyTree, order: int, entries: Entries, side: Float, share: Float, one: float = SINGLE
-) -> tuple[Bool, Bool]:
-    """Which entries one point can stand for, and which 2 × 2 points.
-
-    Args:
-        side: (e,) side of a pixel in units of the scale on which the integrand changes there.
-        share: (e,) ln of the entry's part in the whole, at most 0; an error counts in proportion to it.
-        one: largest side for one point where the share is 1.
-    """
-    constant = tree.cell[entries.node] >= 0
-    single = (side < one * np.minimum(np.exp(-share / 4), 8.0)) & (order >= _SMOOTH_ORDER)
-    quad = constant & ~single & (side < _QUAD * np.minimum(np.exp(-share / 5), 6.0)) & (order >= _SMOOTH_ORDER - 1)
-    if order == MAX_ORDER:
-        quad = constant & ~single
-    return single, quad
+def emit_points(tree: SkyTree, order: int, one: Entries, centre: Float) -> Emitted:
+    """One point for each entry: its centre, or that of its probability where it holds several cells."""
+    mixed = np.flatnonzero(tree.cell[one.node] < 0)
+    where = centre.copy()
+    where[mixed] = tree.direction.take(one.node[mixed], axis=0)
+    part = inside(tree, order, one)
+    return Emitted(one.owner, where, one.log_probability, one.node, part, np.full(part.size, order))
 
 
-def emit(tree: SkyTree, order: int, entries: Entries, single: Bool, quad: Bool) -> Emitted:
-    """One point, at the centre of its probability, for each single entry, and 2 × 2 Gauss points for each quad."""
-    one, four = entries.take(np.flatnonzero(single)), entries.take(np.flatnonzero(quad))
-    finer, each = inside(tree, order, one), four.take(np.tile(np.arange(four.node.size), 4))
-    return Emitted.joined(
-        [
-            Emitted(
-                one.owner,
-                points(tree, order, one, tree.direction),
-                one.log_probability,
-                one.node,
-                finer,
-                np.where(finer, pixel_spread(order), tree.spread[one.node]),
-            ),
-            Emitted(
-                each.owner,
-                vectors(order, four.ipix, *_GAUSS).reshape(-1, 3),
-                each.log_probability - np.log(4),
-                each.node,
-                np.ones(each.node.size, np.bool_),
-                np.zeros(each.node.size),
-            ),
-        ]
-    )
+def emit_quads(order: int, four: Entries) -> Emitted:
+    """2 × 2 Gauss points for each entry, all of which lie in cells."""
+    each = four.take(np.tile(np.arange(four.node.size), 4))
+    where, m = vectors(order, four.ipix, *_GAUSS).reshape(-1, 3), each.node.size
+    log_p = each.log_probability - np.log(4)
+    return Emitted(each.owner, where, log_p, each.node, np.ones(m, np.bool_), np.full(m, order))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.cluster import MOST, Members, cluster_nodes, nested_polynomials
-from llama.science.declination import Steepness
+from llama.science.declination import Means, Steepness
 from llama.science.observed import Neutrinos
 from llama.science.overlap import Nodes, overlap_nodes
 from llama.science.psf import log_peak
@@ -167,17 +167,15 @@ def _overlaps(host: Host, neutrinos: Candidates, season: SeasonTable) -> tuple[N
         nodes = overlap_nodes(tree, some.direction, some.sigma_rad, steepness)
         weight = tree.log_probability[nodes.node] - host.tree.log_probability[nodes.node]  # is in the integrand
         found.append(replace(nodes, log_weight=nodes.log_weight - weight))
-        integrands.append(signal_integrand(found[-1], season, some.rows, host.radial))
+        integrands.append(signal_integrand(found[-1], Means.of(season, some.rows), host.radial))
     return Nodes.joined(found), np.concatenate(integrands)
 
 
-def signal_integrand(nodes: Nodes, season: SeasonTable, rows: Float, radial: Distances) -> Float:
-    """ln of (a/α)(ε, Ω) ⟨Q_1(αn)⟩ at each node, GeV⁻¹; −inf where the detector sees no such neutrino."""
-    sin_dec = nodes.direction[:, 2]
-    count_scale = alpha(season, sin_dec)
-    density = interpolate_sin_dec(season, rows, nodes.neutrino, sin_dec)
+def signal_integrand(nodes: Nodes, means: Means, radial: Distances) -> Float:
+    """ln of (a/α)(ε, Ω) ⟨Q_1(αn)⟩ for each node, GeV⁻¹; −inf where the detector sees no such neutrino."""
+    per_source, count_scale = means.over(nodes.neutrino, nodes.middle, nodes.reach)
     with np.errstate(divide="ignore"):
-        return np.log(density / count_scale) + radial.log_q1(nodes, count_scale)
+        return np.log(per_source) + radial.log_q1(nodes, count_scale)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.declination import STEEP, Steepness
-from llama.science.descent import DROP, Emitted, Entries, emit, faces, fine, points, split
+from llama.science.declination import Steepness
+from llama.science.descent import DROP, FIRST_ORDER, Emitted, Entries, centres, emit_points, split, start
+from llama.science.pixels import height, height_per_sine, log_mean_over_centre, node_moments, slopes
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree, log_sum_by, max_radius
 from llama.science.skymap import MAX_ORDER
@@ -28,7 +29,14 @@ Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
 _NOTHING = -1e300  # ln of an integral that is zero everywhere
-_SINGLE = 0.24  # with the second moment; what is left depends on how the probability lies in a node
+# largest side of a node over the local scale, where its share is 1; first and second moments are corrected for
+_CELL = 0.5  # inside a cell: what is left is of the fourth order, ≤ 2e-4
+_MIXED = 0.2  # of several cells: it depends on how the probability lies in a node
+# what slopes with declination count beside those of the point spread
+_STEEP = 1.0  # of f, in nodes of several cells
+_ALPHA = 2.5  # of α, inside a cell, where only what ⟨Q_1⟩ makes of its curve is not averaged
+_COARSER = 2.0  # e-folds by which it may be larger where the share is small
+_SMOOTH_ORDER = 4  # 3.7°: larger nodes see too little of a factor of declination
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +49,8 @@ class Nodes:
         log_weight: (m,) ln of P_gw · PSF · solid angle, sr⁻¹.
         node: (m,) node of the `SkyTree` that it stands for or lies in.
         part: (m,) whether it stands for a part of that node only, which then is a single map cell.
+        middle: (m,) height (`pixels.height`) at the centre of what it stands for, times the point spread.
+        reach: (m,) half width of its range of heights; 0 for a point.
         start: (n + 1,) nodes of neutrino i are start[i] … start[i + 1]. A neutrino may have none.
     """
 
@@ -49,6 +59,8 @@ class Nodes:
     log_weight: Float
     node: Index
     part: Bool
+    middle: Float
+    reach: Float
     start: Index
 
     @classmethod
@@ -68,6 +80,8 @@ class Nodes:
             log_weight=column("log_weight"),
             node=column("node"),
             part=column("part"),
+            middle=column("middle"),
+            reach=column("reach"),
             start=np.append(
                 np.concatenate([piece.start[:-1] + k for piece, k in zip(pieces, place, strict=False)]), place[-1]
             ),
@@ -91,8 +105,8 @@ def overlap_nodes(
         drop: parts below e^{−drop} of the integral may be left out.
     """
     walk = _Walk(tree, direction, sigma_rad, steepness, drop)
-    entries = faces(tree, sigma_rad.size)
-    for order in range(MAX_ORDER + 1):
+    entries = start(tree, sigma_rad.size)
+    for order in range(FIRST_ORDER, MAX_ORDER + 1):
         if not entries.owner.size:
             break
         entries = walk.descend(order, entries)
@@ -114,35 +128,46 @@ class _Walk:
 
     def descend(self, order: int, entries: Entries) -> Entries:
         """Drops, emits or splits every entry; returns what is open at the next order."""
-        slope, low, high = self._bounds(order, entries)
+        centre = centres(self.tree, order, entries)
+        slope, low, high = self._bounds(order, centre, entries)
+        pixel = np.sqrt(np.pi / 3) / 2.0**order
+        minus_least, most, *change = self._factor(order, centre, entries.owner)
+        low, high, (steep, smooth) = low - minus_least, high + most, (pixel * each for each in change)
         # the point-spread function changes by a factor of e or so over σ, or over σ²/ψ further out
-        side = np.sqrt(np.pi / 3) / 2.0**order * np.maximum(np.sqrt(self.kappa)[entries.owner], slope)
+        side = pixel * np.maximum(np.sqrt(self.kappa)[entries.owner], slope)
         whole = np.logaddexp(self.found, log_sum_by(low, self._starts(entries.owner)))
-        share, patch = self._share(entries, high, side, whole)
-        keep = np.flatnonzero(share > -self.drop)
-        entries, low, side, share, patch = entries.take(keep), low[keep], side[keep], share[keep], patch[keep]
-        single, quad = fine(self.tree, order, entries, side, share, _SINGLE)
-        self.emitted.append(emit(self.tree, order, entries, single, quad))
-        done = single | quad
+        share, patch = self._share(entries, high, side * np.maximum(side, steep), whole)
+        keep = share > -self.drop
+        # of what lies inside a cell the mean of a factor of declination is known, however steep, but not that of α
+        factor = np.where(self.tree.cell[entries.node] >= 0, _ALPHA * smooth, _STEEP * steep)
+        largest = np.where(self.tree.cell[entries.node] >= 0, _CELL, _MIXED) * np.exp(
+            np.minimum(-share / 4, _COARSER)
+        )
+        small = (np.maximum(side, factor) < largest) & (order >= _SMOOTH_ORDER)
+        done = keep & (small | (order == MAX_ORDER))
+        one = np.flatnonzero(done)
+        self.emitted.append(emit_points(self.tree, order, entries.take(one), centre.take(one, axis=0)))
         starts = self._starts(entries.owner[done])
         self.found = np.logaddexp(self.found, log_sum_by(low[done], starts))
         self.peak = np.maximum(self.peak, _max_by(patch[done], starts))
-        return split(self.tree, entries.take(np.flatnonzero(~done)))
+        return split(self.tree, entries.take(np.flatnonzero(keep & ~done)))
 
-    def _share(self, entries: Entries, high: Float, side: Float, whole: Float) -> tuple[Float, Float]:
+    def _share(self, entries: Entries, high: Float, area: Float, whole: Float) -> tuple[Float, Float]:
         """ln of what an entry matters, at most 0, and of its patch: the entry and its like out to the local scale.
 
         Patches are measured, not entries, and against the largest patch: many small neighbours must not each be
         called negligible because they are small, nor a thousand patches because they are many.
+
+        Args:
+            area: (e,) of an entry in local scales. A factor of declination shortens a patch in one direction only.
         """
-        patch = high + np.log(2 * np.pi / np.minimum(side * side, 2 * np.pi))
+        patch = high + np.log(2 * np.pi / np.minimum(area, 2 * np.pi))
         largest = np.maximum(self.peak, _max_by(patch, self._starts(entries.owner)))
         against = np.maximum(np.minimum(whole, largest), _NOTHING)
         return np.minimum(patch - against[entries.owner], 0.0), patch
 
-    def _bounds(self, order: int, entries: Entries) -> tuple[Float, Float, Float]:
-        """Steepest slope, e-folds per rad, and ln of a lower and an upper bound of each entry's integral."""
-        centre = points(self.tree, order, entries, self.tree.centre)
+    def _bounds(self, order: int, centre: Float, entries: Entries) -> tuple[Float, Float, Float]:
+        """Steepest slope, e-folds per rad, and ln of a lower and an upper bound of each entry's integral of P PSF."""
         sine2 = np.minimum(self._quarter(centre, entries.owner), 1.0)
         sine, cosine = np.sqrt(sine2), np.sqrt(1 - sine2)  # of ψ/2
         up, across = np.sin(max_radius(order) / 2), np.cos(max_radius(order) / 2)
@@ -150,12 +175,13 @@ class _Walk:
         far = np.where(cosine * across > sine * up, sine * across + cosine * up, 1.0)
         kappa = self.kappa[entries.owner]
         low = entries.log_probability + self._log_density(far * far, entries.owner)
-        high = low + 2 * kappa * (far * far - near * near)
-        slope = 2 * sine * cosine * kappa
+        return 2 * sine * cosine * kappa, low, low + 2 * kappa * (far * far - near * near)
+
+    def _factor(self, order: int, centre: Float, neutrino: Index) -> Float:
+        """(4, e) rows of `Steepness.within`; zeros where the factor is smooth."""
         if self.steepness is None:
-            return slope, low, high
-        least, most, steep = self.steepness.within(order, entries.owner, centre[:, 2])
-        return np.maximum(slope, STEEP * steep), low + least, high + most
+            return np.zeros((4, neutrino.size))
+        return self.steepness.within(order, neutrino, centre[:, 2])
 
     def _quarter(self, direction: Float, neutrino: Index) -> Float:
         """sin²(ψ/2), from the chord: it keeps its digits where cos ψ has lost them."""
@@ -173,10 +199,18 @@ class _Walk:
         found = Emitted.joined(self.emitted)
         by = np.argsort(found.owner, kind="stable")
         neutrino, direction = found.owner[by], found.direction.take(by, axis=0)
-        quarter, kappa = self._quarter(direction, neutrino), self.kappa[neutrino]
-        curvature = 4 * kappa * kappa * quarter * (1 - quarter) - 2 * kappa * (1 - 2 * quarter)  # ∇²PSF/PSF
-        weight = found.log_probability[by] + self._log_density(quarter, neutrino) + found.spread[by] / 4 * curvature
-        return Nodes(neutrino, direction, weight, found.node[by], found.part[by], self._starts(neutrino))
+        of = slopes(direction, self.direction.take(neutrino, axis=0), self.kappa[neutrino])
+        moments = node_moments(self.tree, found.order, found.node, found.direction).take(by, axis=1)
+        weight = found.log_probability[by] + self._log_density(self._quarter(direction, neutrino), neutrino)
+        weight += log_mean_over_centre(of, moments)
+        # in height: the centre of what a point stands for times the point spread lies nearer to the neutrino
+        sin_dec, v_north = direction[:, 2], moments[2]
+        per_rad = height_per_sine(sin_dec) * np.sqrt(np.maximum(1 - sin_dec * sin_dec, 1e-300))
+        middle = height(sin_dec) + per_rad * (of.north * v_north + of.east * moments[4])
+        reach = per_rad * np.sqrt(6 * v_north)
+        return Nodes(
+            neutrino, direction, weight, found.node[by], found.part[by], middle, reach, self._starts(neutrino)
+        )
 
 
 def _max_by(values: Float, start: Index) -> Float:

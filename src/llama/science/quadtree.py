@@ -112,19 +112,30 @@ class SkyTree:
         length = np.sqrt(1 - self.spread)
         total = np.concatenate([share[:, None], (share * length)[:, None] * self.direction], axis=1)
         self._sum_up(total)
-        lost = ~(total[:, 0] > _ZERO)  # too little to have digits: as if the weight were one number there
+        lost = ~(total[:, 0] > _ZERO)  # too little to have digits: where it is, is as if the weight were one number
         total[lost] = np.concatenate(
             [np.exp(self.log_probability)[:, None], length[:, None] * self.direction], axis=1
         )[lost]
         total[lost, 1:] *= total[lost, :1]
         mean = total[:, 1:] / total[:, :1]
         length2 = np.einsum("ij,ij->i", mean, mean)
+        log_total = np.where(lost, self.log_probability + np.where(leaf, log_weight, 0.0), np.log(total[:, 0]) + top)
+        self._sum_up_logs(log_total, lost & ~leaf)
         return replace(
             self,
-            log_probability=np.log(total[:, 0]) + top,
+            log_probability=log_total,
             direction=mean / np.sqrt(length2)[:, None],
             spread=np.maximum(1 - length2, 0.0),
         )
+
+    def _sum_up_logs(self, logs: Float, wanted: NDArray[np.bool_]) -> None:
+        """Fills in logarithms of sums for some of the nodes above the cells."""
+        for k in range(self.level.size - 3, -1, -1):
+            parents = self.level[k] + np.flatnonzero(wanted[self.level[k] : self.level[k + 1]])
+            if parents.size:
+                start = np.cumsum([0, *self.children[parents]])
+                below = np.repeat(self.child[parents] - start[:-1], self.children[parents]) + np.arange(start[-1])
+                logs[parents] = log_sum_by(logs[below], start)
 
     def _sum_up(self, columns: Float) -> None:
         """Fills (m, c) columns of sums for the nodes above the cells."""
@@ -208,7 +219,7 @@ def vectors(order: int, ipix: Index, x: float | Float, y: float | Float) -> Floa
 
     The HEALPix projection keeps areas, so a mean over (x, y) is a mean over solid angle (Górski et al. 2005).
     """
-    side = 2.0**-order
+    side = 0.5**order
     face = ipix >> (2 * order)
     within = ipix & ((np.int64(1) << (2 * order)) - 1)
     u, v = (_even_bits(within, order) + x) * side, (_even_bits(within >> 1, order) + y) * side
