@@ -23,6 +23,7 @@ _MARGIN = 0.2  # of the fit in ln α: points of a cell may have more or less tha
 _SOME_ERROR, _SLOPE_ERROR = 1e-6, 1e-3  # terms below these are left out
 _RADII = 32
 _STEEP_RADII = 48  # for functions as steep as r^-20: ten neutrinos of one source
+_BEND_ERROR, _TERM_ERROR = 1e-4, 1e-6  # largest last term of a fit, and of those left out from it
 _POINTS, _PRODUCT = 1 << 12, 1 << 18
 
 
@@ -150,14 +151,23 @@ def log_means_near(log_f: LogF, m: Float, log_a: Float, span: float) -> Float:
     u, v = _sheared(m, log_a)
     low, high = (u.min() - 1e-9, v.min() - 1e-9), (u.max() + 1e-9, v.max() + 1e-9)
     orders = int(6 + 4.4 * (high[0] - low[0])), int(7 + 1.3 * (high[1] - low[1]))
-    if m.size <= orders[0] * orders[1]:
-        return integrate_over_distance(log_f, m, log_a, span, _STEEP_RADII)
-    mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*_grids(low, high, orders), indexing="ij"))
-    values = integrate_over_distance(log_f, np.sinh(mesh_u) * np.sqrt(8), mesh_v + 2 * mesh_u, span, _STEEP_RADII)
-    left, right = chebyshev_transform(orders[0]), chebyshev_transform(orders[1]).T
-    terms = left @ values.reshape(-1, *orders) @ right
-    x, y = ((2 * at - a - b) / (b - a) for at, a, b in zip((u, v), low, high, strict=True))
-    return _bilinear(terms, x, y).reshape(*values.shape[:-1], m.size)
+    while m.size > orders[0] * orders[1]:
+        mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*_grids(low, high, orders), indexing="ij"))
+        values = integrate_over_distance(log_f, np.sinh(mesh_u) * np.sqrt(8), mesh_v + 2 * mesh_u, span, _STEEP_RADII)
+        terms = chebyshev_transform(orders[0]) @ values.reshape(-1, *orders) @ chebyshev_transform(orders[1]).T
+        # many neutrinos come from the near flank of a posterior or from its peak: a logarithm bends sharply between
+        ends = np.abs(terms[:, -2:]).max(), np.abs(terms[:, :, -2:]).max()
+        if max(ends) < _BEND_ERROR:
+            x, y = ((2 * at - a - b) / (b - a) for at, a, b in zip((u, v), low, high, strict=True))
+            found = [_bilinear(_trimmed(one, _TERM_ERROR), x, y) for one in terms]
+            return np.stack(found).reshape(*values.shape[:-1], m.size)
+        orders = _more(orders[0], ends[0]), _more(orders[1], ends[1])
+    return integrate_over_distance(log_f, m, log_a, span, _STEEP_RADII)
+
+
+def _more(order: int, end: float) -> int:
+    """A larger order of a fit whose last terms matter."""
+    return order if end < _BEND_ERROR else order + order // 2 + 1
 
 
 def along_log_alpha(log_f: Callable[[Float], Float], alpha: Float, order: int = 20) -> Float:

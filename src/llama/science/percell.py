@@ -10,6 +10,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
+from llama.science.distance_sums import log_means
 from llama.science.fit import (
     DistanceFit,
     LogF,
@@ -30,6 +31,7 @@ from llama.science.skymap import SkyMap
 Float = NDArray[np.float64]
 
 _STRAIGHT = 0.005  # in ln α: the second derivative is 0.3 at most, so a line is good to 4e-6
+_STRAIGHT_COUNTS = 0.02  # for the chances of several, whose second derivative is below their number
 _SAMPLE = 1000
 _FINE_RADII = 64  # for functions with edges in distance
 
@@ -140,22 +142,39 @@ class PerCell:
         return np.asarray((terms.take(at, axis=1) * polynomials((log_alpha - middle[at]) / half[at], 4)).sum(axis=0))
 
     def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
+        log_alpha = np.log(alpha)
+        node, back = np.unique(points.node, return_inverse=True)
+        # once for each node of the tree, at the mean of its points: with d ln m_k/d ln α = k − m_{k+1}/m_k, as the
+        # prior of n is log-uniform
+        middle = np.bincount(back, log_alpha) / np.bincount(back)
+        known = self._log_counts_at(node, middle, most + 1)
+        slope = np.arange(1, most + 1)[:, None] - np.exp(known[1:] - known[:-1])
+        away = log_alpha - middle[back]
+        result = known[:-1].take(back, axis=1) + slope.take(back, axis=1) * away
+        own = np.flatnonzero(np.abs(away) > _STRAIGHT_COUNTS)
+        if own.size:
+            result[:, own] = self._log_counts_at(points.node[own], log_alpha[own], most)
+        return result
+
+    def _log_counts_at(self, node: NDArray[np.int64], log_alpha: Float, most: int) -> Float:
+        """(most, n) ln ⟨k! Q_k(αn)⟩ at nodes of the tree."""
+
         def family(n_max: Float, span: float) -> Float:
             return log_counts(most, n_max, span)
 
-        m, log_a = (values[points.node] for values in self._at_pairs)
-        log_n = log_a + np.log(alpha)
-        result = np.empty((most, alpha.size))
+        m, log_a = (values[node] for values in self._at_pairs)
+        log_n = log_a + log_alpha
+        result = np.empty((most, node.size))
         known = np.isfinite(log_n)
         if known.any():
-            result[:, known] = log_means_near(family, m[known], log_n[known], self.fit.span)
+            result[:, known] = log_means(family, m[known], log_n[known], self.fit.span)
         if not known.all():
-            result[:, ~known] = along_log_alpha(lambda scale: self._anywhere(family, scale), alpha[~known], order=8)
-        whole = points.node[self.tree.cell[points.node] < 0]
-        if most > 1 and whole.size:  # of several cells: the mean for pairs is known, the others take its ratio
-            exact = self._pairs.log_probability[whole] - self.tree.log_probability[whole]
-            at = self.tree.cell[points.node] < 0
-            result[:, at] += exact - result[1, at]
+            at = np.exp(log_alpha[~known])
+            result[:, ~known] = along_log_alpha(lambda scale: self._anywhere(family, scale), at, order=8)
+        whole = self.tree.cell[node] < 0
+        if most > 1 and whole.any():  # of several cells: the mean for pairs is known, the others take its ratio
+            exact = self._pairs.log_probability[node[whole]] - self.tree.log_probability[node[whole]]
+            result[:, whole] += exact - result[1, whole]
         return result
 
     def log_average(self, log_f: OfCountAndDistance, points: Points, alpha: Float) -> Float:

@@ -15,6 +15,8 @@ Float = NDArray[np.float64]
 _SERIES_BELOW = 0.5
 _ASYMPTOTIC_ABOVE = 200.0
 _TERMS = 24
+_CERTAIN = 600.0  # so many are expected that a few are as impossible as for more
+_ALL = 1 - 2.0**-53
 _EIN_TERMS = 15
 _EIN_FLAT = 36.0  # beyond, E1 is below the last digit of the rest
 
@@ -67,26 +69,32 @@ def q_exactly(k: int, n_max: ArrayLike, span: float) -> Float:
 def log_counts(most: int, n_max: ArrayLike, span: float) -> Float:
     """(most, …) ln of k! Q_k = Γ(k)[P(k, n⁺) − P(k, n⁻)]/L for k = 1 … most (SCIENCE 2.2: m_k α^k)."""
     n_max = np.asarray(n_max, dtype=np.float64)
-    high = _log_incomplete_gammas(most, n_max)
-    low = _log_incomplete_gammas(most, n_max * np.exp(-span))
-    log_gamma = gammaln(np.arange(1, most + 1)).reshape(most, *[1] * n_max.ndim)
-    return np.asarray(high + np.log1p(-np.exp(np.minimum(low - high, -1e-16))) + log_gamma - np.log(span))
+    high, low = np.minimum(n_max, _CERTAIN), np.minimum(n_max * np.exp(-span), _CERTAIN)
+    # P(k, n) in units of its first term n^k e^{−n}/k!: ratios near one, which need no logarithms of their own
+    over_high, over_low = _over_first_term(most, high), _over_first_term(most, low)
+    log_high = np.log(high)
+    log_term, step = log_high - high, low / high
+    terms = step * np.exp(high - low)
+    result = np.empty((most, *n_max.shape))
+    for k in range(1, most + 1):
+        part = np.minimum(terms * over_low[k - 1] / over_high[k - 1], _ALL)
+        result[k - 1] = np.log(over_high[k - 1] * (1 - part)) + log_term - np.log(k * span)
+        log_term, terms = log_term + log_high, terms * step  # Γ(k)/k! is 1/k
+    return result
 
 
-def _log_incomplete_gammas(most: int, n: Float) -> Float:
-    """(most, …) ln P(k, n), from the last down: P(k − 1) = P(k) + n^{k−1}e^{−n}/(k − 1)!, a sum of positive terms."""
-    log_n, small = np.log(n), np.minimum(n, 1.0)
+def _over_first_term(most: int, n: Float) -> list[Float]:
+    """Σ_{j≥k} n^{j−k} k!/j! for k = 1 … most, from the last down: each is 1 + n/(k + 1) times the next."""
+    small = np.minimum(n, 1.0)
     series = np.ones_like(small)
     for j in range(most + _TERMS, most, -1):
         series = 1 + small / j * series
-    log_term = most * log_n - n - gammaln(most + 1)  # n^k e^{−n}/k!
-    with np.errstate(divide="ignore"):  # less than the smallest double: what follows adds larger terms
-        top = np.where(n <= 1, log_term + np.log(series), np.log(gammainc(most, np.maximum(n, 1.0))))
-    rows = [top]
+    large = np.maximum(n, 1.0)
+    log_term = most * np.log(large) - large - gammaln(most + 1)
+    rows = [np.where(n <= 1, series, gammainc(most, large) * np.exp(-log_term))]
     for k in range(most, 1, -1):
-        log_term = log_term - log_n + np.log(k)
-        rows.append(np.logaddexp(rows[-1], log_term))
-    return np.stack(rows[::-1])
+        rows.append(1 + rows[-1] * n / k)
+    return rows[::-1]
 
 
 def log_volume_attenuated(x: ArrayLike) -> Float:
