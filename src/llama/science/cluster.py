@@ -30,6 +30,7 @@ _SINGLE = 0.1  # one point for a cell or part of it: relative error ≤ side²/2
 _MIXED = 0.08  # one for a node of several cells, whose probability may lie in any way
 _QUAD = 1.2  # 2 × 2 Gauss points in a cell: ≤ side⁴/4320, of both signs
 _STEEP = 2.0  # what the slope of a factor of declination counts beside those of point spreads
+_LARGER = 3.0  # e-folds that larger sets may weigh more in one place, against pairs, than in a typical one
 _COARSER = 2.0  # e-folds by which it may be larger where the share is small
 _SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
 
@@ -138,8 +139,9 @@ class _Walk:
         centre = centres(self.tree, order, entries)
         low, high, side = self._bounds(order, centre, entries)
         share, patch = self._share(low, high, side)
-        keep = np.flatnonzero(share > -DROP)
-        entries, low, side, share, patch = entries.take(keep), low[:, keep], side[keep], share[keep], patch[:, keep]
+        keep = np.flatnonzero((share > -DROP).any(axis=0))
+        entries = entries.take(keep)
+        low, side, share, patch = (each[:, keep] for each in (low, side, share, patch))
         single, quad = self._fine(order, entries, side, share)
         one = np.flatnonzero(single)
         self.emitted.append(emit_points(self.tree, order, entries.take(one), centre[keep].take(one, axis=0)))
@@ -152,14 +154,16 @@ class _Walk:
 
     def _fine(self, order: int, entries: Entries, side: Float, share: Float) -> tuple[Bool, Bool]:
         """Which entries one point can stand for, and which 2 × 2 points. An error counts as much as the share."""
-        constant = self.tree.cell[entries.node] >= 0
-        one, four = (np.exp(np.minimum(-share / k, _COARSER)) for k in (4, 5))
-        single = (side < np.where(constant, _SINGLE, _MIXED) * one) & (order >= _SMOOTH_ORDER)
-        quad = constant & ~single & (side < _QUAD * four) & (order >= _SMOOTH_ORDER - 1)
+        matters, constant = share > -DROP, self.tree.cell[entries.node] >= 0
+        one, four = (
+            np.where(matters, side * np.exp(np.maximum(share / k, -_COARSER)), 0.0).max(axis=0) for k in (4, 5)
+        )
+        single = (one < np.where(constant, _SINGLE, _MIXED)) & (order >= _SMOOTH_ORDER)
+        quad = constant & ~single & (four < _QUAD) & (order >= _SMOOTH_ORDER - 1)
         return single, constant & ~single if order == MAX_ORDER else quad
 
     def _bounds(self, order: int, centre: Float, entries: Entries) -> tuple[Float, Float, Float]:
-        """ln of a lower and an upper bound of each product's part, (2, e), and the side in local scales."""
+        """(2, e) ln of lower and of upper bounds of the parts in pairs and in everything, and the sides in scales."""
         sine2 = np.clip(self._quarter(centre), 0.0, 1.0)
         sine, cosine = np.sqrt(sine2), np.sqrt(1 - sine2)  # of ψ/2
         up, across = np.sin(max_radius(order) / 2), np.cos(max_radius(order) / 2)
@@ -170,8 +174,7 @@ class _Walk:
             every = np.arange(self.kappa.size)[:, None]
             minus_least, most, steep, _ = self.members.steepness.within(order, every, centre[:, 2])
             low, high = low - minus_least, high + most
-        side = self._side(order, centre, high, steep)
-        return self._log_terms(entries, low), self._log_terms(entries, high), side
+        return self._log_terms(entries, low), self._log_terms(entries, high), self._sides(order, centre, high, steep)
 
     def _log_u(self, quarter: Float) -> Float:
         """(n, e) ln u at the given sin²(ψ/2)."""
@@ -188,15 +191,20 @@ class _Walk:
             every = top + np.log((e * np.exp(weight - top)).sum(axis=0))
         return np.asarray(entries.log_probability + np.stack([pairs, np.maximum(every, pairs)]))
 
-    def _membership(self, log_u: Float) -> Float:
-        """(n, e) how much each neutrino matters there: its chance to be one more of a larger set; two always are."""
+    def _sides(self, order: int, centre: Float, log_u: Float, steep: Float | None) -> Float:
+        """(2, e) side of a pixel over the scales on which the pairs change, and everything.
+
+        Pairs change as the product of the two strongest. In everything a neutrino counts with its chance to be one
+        more of a larger set.
+        """
         first = log_u.max(axis=0)
         second = np.where(log_u < first, log_u, -np.inf).max(axis=0)
-        return np.where(log_u >= second, 1.0, expit(log_u + self.log_more))
+        strongest = log_u >= second
+        members = strongest.astype(np.float64), np.where(strongest, 1.0, expit(log_u + self.log_more))
+        return np.stack([self._side(order, centre, one, steep) for one in members])
 
-    def _side(self, order: int, centre: Float, high: Float, steep: Float | None) -> Float:
-        """Side of a pixel over the scale on which the product of all u that matter there changes."""
-        membership = self._membership(high)
+    def _side(self, order: int, centre: Float, membership: Float, steep: Float | None) -> Float:
+        """The same for a product to which each neutrino belongs so much."""
         kappa = membership * self.kappa[:, None]
         gradient = kappa.T @ self.members.direction
         along = np.einsum("ij,ij->i", gradient, centre)
@@ -207,13 +215,15 @@ class _Walk:
         return np.asarray(np.sqrt(np.pi / 3) / 2.0**order * per_rad)
 
     def _share(self, low: Float, high: Float, side: Float) -> tuple[Float, Float]:
-        """ln of what an entry matters for the product to which it matters most, and of its patch (see `overlap`)."""
+        """(2, e) ln of what an entry matters for pairs and for everything, and of its patches (see `overlap`)."""
         patch = high + np.log(2 * np.pi / np.minimum(side * side, 2 * np.pi))
         whole = np.logaddexp(self.found, log_sum(low))
         largest = np.maximum(self.largest, patch.max(axis=1))
         against = np.maximum(np.minimum(whole, largest), self.members.floor)
         with np.errstate(invalid="ignore"):
-            return np.fmax.reduce(np.minimum(patch - against[:, None], 0.0), axis=0, initial=-np.inf), patch
+            share = np.nan_to_num(np.minimum(patch - against[:, None], 0.0), nan=-np.inf, neginf=-np.inf)
+        share[1] = np.maximum(share[1], share[0] - _LARGER)
+        return share, patch
 
     def _quarter(self, direction: Float) -> Float:
         """(n, e) sin²(ψ/2) to each neutrino; its last digits go, which matters for σ below an arcsecond only."""
