@@ -1,11 +1,10 @@
 """Where a sky map and a neutrino's point-spread function meet: ∫dΩ P_gw(Ω) f(Ω) PSF(Ω) as a sum over nodes.
 
 One walk down the HEALPix quadtree serves all neutrinos at once. A node of the tree is left out when an upper bound
-of what it can give is e^{−`DROP`} below a lower bound of the whole. It is emitted when it is small against the scale
-on which the point-spread function changes there: as one point at the centre of its probability, or as 2 × 2 Gauss
-points where the map is constant. Bounds and weights are logarithms, so a neutrino 75° from a 3° map gives
-ln O ≈ −220 as calmly as a coincident one gives +10. Nodes finer than that scale are never opened, so the cost grows
-with the logarithm of the number of cells.
+of what it can give is e^{−`DROP`} below a lower bound of the whole. It is emitted, as one point over which the
+point-spread function is averaged to second order, when it is small against the scale on which that changes there.
+Bounds and weights are logarithms, so a neutrino 75° from a 3° map gives ln O ≈ −220 as calmly as a coincident one
+gives +10. Nodes finer than that scale are never opened, so the cost grows with the logarithm of the number of cells.
 """
 
 from __future__ import annotations
