@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_coincidence import CBC, GPS, SEASON, TRIGGER, UNIFORM, isotropic, rough_map, take
 
-from llama.science.cluster import nested_polynomials, symmetric_polynomials
 from llama.science.coincidence import coincidence
 from llama.science.observed import GWTrigger, Neutrinos
 from llama.science.poisson import log_counts, log_q1
 from llama.science.psf import unit_vectors
 from llama.science.skymap import SkyMap
+from llama.science.symmetric import symmetric_polynomials
 
 
 def bunch(n: int, apart_deg: float, sigma_deg: float, seed: int = 0, dec: float = 0.3) -> Neutrinos:
@@ -95,7 +95,7 @@ def test_counts_are_poisson_averaged_over_the_energy_prior(n):
 
 @given(st.lists(st.floats(-80, 50), min_size=1, max_size=5))
 def test_symmetric_polynomials_are_the_coefficients_of_the_product(logs):
-    found = symmetric_polynomials(np.exp(logs)[:, None])[:, 0]
+    found = symmetric_polynomials(np.exp(logs)[:, None], [np.ones(len(logs), np.bool_)])[0][:, 0]
     product = [mpmath.mpf(1)]
     for value in logs:
         u = mpmath.exp(mpmath.mpf(value))
@@ -107,8 +107,9 @@ def test_symmetric_polynomials_are_the_coefficients_of_the_product(logs):
 def test_polynomials_of_sets_made_from_their_neighbours_are_those_of_each(sets):
     u = np.random.default_rng(0).uniform(0, 3, (6, 4))
     heard = [np.isin(np.arange(6), list(one)) for one in sets]
-    for one, found in zip(heard, nested_polynomials(u, heard), strict=True):
-        assert found == pytest.approx(symmetric_polynomials(u[one]), rel=1e-12)
+    for one, found in zip(heard, symmetric_polynomials(u, heard), strict=True):
+        coefficients = [np.poly(-at) if one.any() else [1.0] for at in u[one].T]  # of Π (x + u)
+        assert found.T.tolist() == pytest.approx(np.array(coefficients), rel=1e-12)
 
 
 def test_no_neutrinos_no_pairs():

@@ -7,18 +7,29 @@ pairs and the weighted sum of all: each to its own relative accuracy, or to that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from llama.science.declination import Steepness
-from llama.science.descent import DROP, FIRST_ORDER, Emitted, Entries, centres, emit_points, emit_quads, split, start
+from llama.science.descent import (
+    DROP,
+    FIRST_ORDER,
+    Chosen,
+    Emitted,
+    Entries,
+    centres,
+    points,
+    split,
+    squares,
+    start,
+    triangles,
+)
 from llama.science.fit import log_sum
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree, max_radius
+from llama.science.radial import LargerSets
 from llama.science.skymap import MAX_ORDER
 
 Float = NDArray[np.float64]
@@ -26,12 +37,13 @@ Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
 # largest side of a node over the local scale, where its share is 1
-_SINGLE = 0.1  # one point for a cell or part of it: relative error ≤ side²/24
-_MIXED = 0.08  # one for a node of several cells, whose probability may lie in any way
-_QUAD = 1.2  # 2 × 2 Gauss points in a cell: ≤ side⁴/4320, of both signs
+_ONE = 0.15  # one point for a cell or part of it: relative error ≤ side²/24
+_FOUR = 1.2  # 2 × 2 Gauss points in it: ≤ side⁴/4320, of both signs
+_THREE = 0.5  # three for a node of several cells, with its mean and variances: as the third moments may be
 _STEEP = 2.0  # what the slope of a factor of declination counts beside those of point spreads
-_LARGER = 3.0  # e-folds that larger sets may weigh more in one place, against pairs, than in a typical one
-_COARSER = 2.0  # e-folds by which it may be larger where the share is small
+_UNEVEN = 0.015  # e-folds that distances may change the weight of a set within a node, but for a trend
+_COARSER, _MORE_UNEVEN = 2.0, 4.0  # e-folds by which these may be larger where the share is small
+_LARGEST_LOG = 700.0
 _SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
 
 
@@ -61,7 +73,7 @@ class Members:
     Attributes:
         direction: (n, 3) unit vectors. sigma_rad: (n,) 1σ errors.
         log_strength: (n,) ln of u/PSF, sr.
-        log_multiplicity: (k + 1,) ln of the weight of e_k among the terms, by k; the first two do not matter.
+        sets: what they weigh in the nodes of the tree.
         floor: ln of what the terms stand beside: parts far below it need no care. −inf for none.
         steepness: how u/PSF changes with declination, where it does so within reach of them.
     """
@@ -69,45 +81,13 @@ class Members:
     direction: Float
     sigma_rad: Float
     log_strength: Float
-    log_multiplicity: Float
+    sets: LargerSets
     floor: float
     steepness: Steepness | None
 
 
 MOST = 24
 """Neutrinos of one cluster; a larger one is cut, and the result says so."""
-
-
-def symmetric_polynomials(u: Float) -> Float:
-    """(k + 1, …) elementary symmetric polynomials e_0 … e_k of the values on the first axis."""
-    e = np.ones((1, *u.shape[1:]))
-    for value in u:
-        e = _with_one_more(e, value)
-    return e
-
-
-def _with_one_more(e: Float, value: Float) -> Float:
-    """(k + 2, …) those with one more value."""
-    result = np.empty((e.shape[0] + 1, *e.shape[1:]))
-    result[0] = e[0]
-    np.multiply(e, value, out=result[1:])
-    result[1:-1] += e[1:]
-    return result
-
-
-def nested_polynomials(u: Float, sets: Sequence[NDArray[np.bool_]]) -> list[Float]:
-    """(k + 1, …) the same of each set's values, made from those of a neighbour in the list that lies in it."""
-    sizes, found = [int(one.sum()) for one in sets], [np.ones((1, *u.shape[1:]))] * len(sets)
-    for i in sorted(range(len(sets)), key=sizes.__getitem__):
-        inside = [
-            j for j in (i - 1, i + 1) if 0 <= j < len(sets) and sizes[j] < sizes[i] and not (sets[j] & ~sets[i]).any()
-        ]
-        nearest = max(inside, key=sizes.__getitem__, default=None)
-        e = found[i] if nearest is None else found[nearest]
-        for k in np.flatnonzero(sets[i] if nearest is None else sets[i] & ~sets[nearest]):
-            e = _with_one_more(e, u[k])
-        found[i] = e
-    return found
 
 
 def cluster_nodes(tree: SkyTree, members: Members) -> ClusterNodes:
@@ -127,91 +107,89 @@ class _Walk:
     def __init__(self, tree: SkyTree, members: Members) -> None:
         self.tree, self.members = tree, members
         self.kappa, self.peak = 1 / np.square(members.sigma_rad), log_peak(members.sigma_rad)
-        weights = members.log_multiplicity
-        # of one more in a pair
-        self.log_more = float(weights[3] - weights[2]) if weights.size > 3 and np.isfinite(weights[3]) else -np.inf
         self.found = np.full(2, -np.inf)  # ln of a lower bound of what was emitted: pairs, and everything
         self.largest = np.full(2, -np.inf)  # ln of the largest patch that was emitted
-        self.emitted = [Emitted.none()]
+        self.one, self.three, self.four = Chosen(), Chosen(), Chosen()
 
     def descend(self, order: int, entries: Entries) -> Entries:
         """Drops, emits or splits every entry; returns what is open at the next order."""
         centre = centres(self.tree, order, entries)
-        low, high, side = self._bounds(order, centre, entries)
+        (low, high), chance, side = self._bounds(order, centre, entries)
         share, patch = self._share(low, high, side)
         keep = np.flatnonzero((share > -DROP).any(axis=0))
         entries = entries.take(keep)
         low, side, share, patch = (each[:, keep] for each in (low, side, share, patch))
-        single, quad = self._fine(order, entries, side, share)
-        one = np.flatnonzero(single)
-        self.emitted.append(emit_points(self.tree, order, entries.take(one), centre[keep].take(one, axis=0)))
-        self.emitted.append(emit_quads(order, entries.take(np.flatnonzero(quad))))
-        done = single | quad
+        one, three, four = self._fine(order, entries, side, share, chance.sum(axis=0)[keep])
+        for chosen, fine in zip((self.one, self.three, self.four), (one, three, four), strict=True):
+            chosen.add(order, entries.take(np.flatnonzero(fine)))
+        done = one | three | four
         if done.any():
             self.found = np.logaddexp(self.found, log_sum(low[:, done]))
             self.largest = np.maximum(self.largest, patch[:, done].max(axis=1))
         return split(self.tree, entries.take(np.flatnonzero(~done)))
 
-    def _fine(self, order: int, entries: Entries, side: Float, share: Float) -> tuple[Bool, Bool]:
-        """Which entries one point can stand for, and which 2 × 2 points. An error counts as much as the share."""
+    def _fine(self, order: int, entries: Entries, side: Float, share: Float, many: Float) -> tuple[Bool, Bool, Bool]:
+        """Which entries one point can stand for, which three, and which four. An error counts as much as the share.
+
+        Args:
+            many: (e,) how many neutrinos most of everything comes from.
+        """
         matters, constant = share > -DROP, self.tree.cell[entries.node] >= 0
-        one, four = (
+        of_one, of_more = (
             np.where(matters, side * np.exp(np.maximum(share / k, -_COARSER)), 0.0).max(axis=0) for k in (4, 5)
         )
-        single = (one < np.where(constant, _SINGLE, _MIXED)) & (order >= _SMOOTH_ORDER)
-        quad = constant & ~single & (four < _QUAD) & (order >= _SMOOTH_ORDER - 1)
-        return single, constant & ~single if order == MAX_ORDER else quad
+        one = constant & (of_one < _ONE) & (order >= _SMOOTH_ORDER)
+        many_points = ~one & (order >= _SMOOTH_ORDER - 1)
+        three = ~constant & many_points & (of_more < _THREE)
+        uneven = (many - 2) * self.members.sets.unevenness[entries.node]
+        three &= uneven * np.exp(np.maximum(share[1] / 2, -_MORE_UNEVEN)) < _UNEVEN
+        four = constant & many_points & ((of_more < _FOUR) | (order == MAX_ORDER))
+        return one, three, four
 
     def _bounds(self, order: int, centre: Float, entries: Entries) -> tuple[Float, Float, Float]:
-        """(2, e) ln of lower and of upper bounds of the parts in pairs and in everything, and the sides in scales."""
-        sine2 = np.clip(self._quarter(centre), 0.0, 1.0)
-        sine, cosine = np.sqrt(sine2), np.sqrt(1 - sine2)  # of ψ/2
-        up, across = np.sin(max_radius(order) / 2), np.cos(max_radius(order) / 2)
-        near = np.maximum(sine * across - cosine * up, 0.0)
-        far = np.where(cosine * across > sine * up, sine * across + cosine * up, 1.0)
-        low, high, steep = self._log_u(far * far), self._log_u(near * near), None
+        """(2, 2, e) ln of a lower and of an upper bound of the parts in pairs and in everything.
+
+        Also (n, e) each neutrino's chance to be one of a larger set, and (2, e) the sides of a pixel over the scales
+        on which pairs change, as the product of the two strongest, and everything, by these chances.
+        """
+        sine, reach = np.sqrt(np.clip(self._quarter(centre), 0.0, 1.0)), np.sin(max_radius(order) / 2)
+        half_chord = np.stack([np.minimum(sine + reach, 1.0), np.maximum(sine - reach, 0.0)])
+        log_u = (self.members.log_strength + self.peak)[:, None] - 2 * self.kappa[:, None] * np.square(half_chord)
+        steep = None
         if self.members.steepness is not None:
             every = np.arange(self.kappa.size)[:, None]
             minus_least, most, steep, _ = self.members.steepness.within(order, every, centre[:, 2])
-            low, high = low - minus_least, high + most
-        return self._log_terms(entries, low), self._log_terms(entries, high), self._sides(order, centre, high, steep)
+            log_u += np.stack([-minus_least, most])
+        terms, chance = self._log_terms(log_u, self.members.sets.log_more[entries.node])
+        high = log_u[1]
+        second = np.where(high < high.max(axis=0), high, -np.inf).max(axis=0)
+        side = self._sides(order, centre, np.stack([high >= second, np.maximum(high >= second, chance[1])]), steep)
+        return entries.log_probability + self.members.sets.log_pair + terms, chance[1], side
 
-    def _log_u(self, quarter: Float) -> Float:
-        """(n, e) ln u at the given sin²(ψ/2)."""
-        return np.asarray((self.members.log_strength + self.peak)[:, None] - 2 * self.kappa[:, None] * quarter)
+    def _log_terms(self, log_u: Float, log_more: Float) -> tuple[Float, Float]:
+        """(b, 2, e) ln of the sums over pairs and over all sets from pairs on, and (b, n, e) chances to be in one.
 
-    def _log_terms(self, entries: Entries, log_u: Float) -> Float:
-        """(2, e) ln of the part in the pairs, and in everything."""
-        scale = np.maximum(log_u.max(axis=0), -1e300)
-        e = symmetric_polynomials(np.exp(log_u - scale))[2:]
-        weight = np.arange(2, e.shape[0] + 2)[:, None] * scale + self.members.log_multiplicity[2:, None]
-        top = weight.max(axis=0)
-        with np.errstate(divide="ignore"):
-            pairs = weight[0] + np.log(e[0])
-            every = top + np.log((e * np.exp(weight - top)).sum(axis=0))
-        return np.asarray(entries.log_probability + np.stack([pairs, np.maximum(every, pairs)]))
-
-    def _sides(self, order: int, centre: Float, log_u: Float, steep: Float | None) -> Float:
-        """(2, e) side of a pixel over the scales on which the pairs change, and everything.
-
-        Pairs change as the product of the two strongest. In everything a neutrino counts with its chance to be one
-        more of a larger set.
+        With w, what a neutrino more weighs, the latter sum is [Π (1 + w u) − 1 − Σ w u]/w².
         """
-        first = log_u.max(axis=0)
-        second = np.where(log_u < first, log_u, -np.inf).max(axis=0)
-        strongest = log_u >= second
-        members = strongest.astype(np.float64), np.where(strongest, 1.0, expit(log_u + self.log_more))
-        return np.stack([self._side(order, centre, one, steep) for one in members])
+        scale = np.maximum(log_u.max(axis=1, keepdims=True), -1e300)
+        u = np.exp(log_u - scale)
+        weighed = u * np.exp(np.minimum(scale + log_more, _LARGEST_LOG))
+        together = np.log1p(weighed).sum(axis=1)
+        with np.errstate(divide="ignore"):
+            pairs = np.log((u[:, 1:] * np.cumsum(u[:, :-1], axis=1)).sum(axis=1)) + 2 * scale[:, 0]
+            # where these digits do not suffice the pairs are all there is
+            larger = np.log(np.maximum(np.expm1(together) - weighed.sum(axis=1), 0.0)) - 2 * log_more
+        return np.stack([pairs, np.maximum(pairs, larger)], axis=1), weighed / (1 + weighed)
 
-    def _side(self, order: int, centre: Float, membership: Float, steep: Float | None) -> Float:
-        """The same for a product to which each neutrino belongs so much."""
+    def _sides(self, order: int, centre: Float, membership: Float, steep: Float | None) -> Float:
+        """(b, e) the same for products to which each neutrino belongs so much, (b, n, e)."""
         kappa = membership * self.kappa[:, None]
-        gradient = kappa.T @ self.members.direction
-        along = np.einsum("ij,ij->i", gradient, centre)
-        slope2 = np.maximum(np.einsum("ij,ij->i", gradient, gradient) - along * along, 0.0)
-        per_rad = np.sqrt(np.maximum(kappa.sum(axis=0), slope2))
+        gradient = self.members.direction.T @ kappa  # (b, 3, e)
+        along = (gradient * centre.T).sum(axis=1)
+        slope2 = np.maximum(np.square(gradient).sum(axis=1) - along * along, 0.0)
+        per_rad = np.sqrt(np.maximum(kappa.sum(axis=1), slope2))
         if steep is not None:
-            per_rad = np.maximum(per_rad, _STEEP * (membership * steep).sum(axis=0))
+            per_rad = np.maximum(per_rad, _STEEP * (membership * steep).sum(axis=1))
         return np.asarray(np.sqrt(np.pi / 3) / 2.0**order * per_rad)
 
     def _share(self, low: Float, high: Float, side: Float) -> tuple[Float, Float]:
@@ -222,7 +200,6 @@ class _Walk:
         against = np.maximum(np.minimum(whole, largest), self.members.floor)
         with np.errstate(invalid="ignore"):
             share = np.nan_to_num(np.minimum(patch - against[:, None], 0.0), nan=-np.inf, neginf=-np.inf)
-        share[1] = np.maximum(share[1], share[0] - _LARGER)
         return share, patch
 
     def _quarter(self, direction: Float) -> Float:
@@ -231,6 +208,7 @@ class _Walk:
 
     def nodes(self) -> ClusterNodes:
         """Everything emitted."""
-        found = Emitted.joined(self.emitted)
+        one, three = (make(self.tree, *of.all()) for make, of in ((points, self.one), (triangles, self.three)))
+        found = Emitted.joined([one, three, squares(*self.four.all())])
         log_psf = self.peak[:, None] - 2 * self.kappa[:, None] * self._quarter(found.direction)
         return ClusterNodes(found.direction, found.log_probability, log_psf, found.node, found.part)

@@ -9,6 +9,7 @@ one that stands for a piece of sky takes the mean over the declinations of that 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,11 @@ class Steepness:
         smooth = np.broadcast_to(_rise(np.log(season.alpha)) * per_rad, low.shape)
         return cls(np.stack([-low, high, steep, smooth]), grid)
 
+    @cached_property
+    def _widened(self) -> dict[int, Float]:
+        """The largest values within so many bins."""
+        return {}
+
     def change(self, sin_dec: Float, reach_rad: Float) -> float:
         """The most by which ln of any neutrino's factor changes within reach of its declination."""
         near = np.abs(np.arcsin(self.sin_dec) - np.arcsin(sin_dec)[:, None]) <= reach_rad[:, None]
@@ -64,7 +70,10 @@ class Steepness:
 
     def within(self, order: int, neutrino: Index, sin_dec: Float) -> Float:
         """(4, m) the largest of each row of the table in pixels of this order around sin δ."""
-        largest = _largest(self.table, int(np.ceil(max_radius(order) / _step(self.sin_dec))) + 1)
+        half = int(np.ceil(max_radius(order) / _step(self.sin_dec))) + 1
+        if half not in self._widened:  # fine orders have the same
+            self._widened[half] = _largest(self.table, half)
+        largest = self._widened[half]
         at = neutrino * self.sin_dec.size + _place(self.sin_dec, sin_dec)
         return np.asarray(largest.reshape(4, -1).take(at, axis=1))
 

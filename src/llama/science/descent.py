@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.science.pixels import north_and_east, pixel_moments
 from llama.science.quadtree import SkyTree, vectors
 
 Float = NDArray[np.float64]
@@ -16,6 +17,7 @@ Bool = NDArray[np.bool_]
 FIRST_ORDER = 2
 """Where walks start: to judge what is larger costs more than it spares."""
 DROP = 11.0  # parts below e^-11 of the whole may be left out; some ten patches of them add up to 2e-4
+_CORNERS = np.sqrt(2) * np.exp(2j * np.pi * np.arange(3) / 3)  # of a triangle with the variance 1 in x and in y
 _GAUSS = 0.5 + 12**-0.5 * np.array([[[-1], [1], [-1], [1]], [[-1], [-1], [1], [1]]])  # x and y
 
 
@@ -59,14 +61,29 @@ class Emitted:
     order: Index
 
     @classmethod
-    def none(cls) -> Emitted:
-        whole = np.empty(0, np.int64)
-        return cls(whole, np.empty((0, 3)), np.empty(0), whole, np.empty(0, np.bool_), whole)
-
-    @classmethod
     def joined(cls, pieces: list[Emitted]) -> Emitted:
         names = cls.__dataclass_fields__
         return cls(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names))
+
+
+class Chosen:
+    """Entries of a walk that are fine enough for one kind of points, which are made of all of them at once."""
+
+    def __init__(self) -> None:
+        self.pieces: list[tuple[int, Entries]] = []
+
+    def add(self, order: int, entries: Entries) -> None:
+        """More of them, of this order."""
+        if entries.node.size:
+            self.pieces.append((order, entries))
+
+    def all(self) -> tuple[Index, Entries]:
+        """The order of each, and they themselves."""
+        none = np.empty(0, np.int64)
+        pieces = [*self.pieces, (0, Entries(none, none, np.empty(0), none))]
+        names = Entries.__dataclass_fields__
+        order = np.repeat([k for k, _ in pieces], [piece.node.size for _, piece in pieces])
+        return order, Entries(*(np.concatenate([getattr(piece, name) for _, piece in pieces]) for name in names))
 
 
 def start(tree: SkyTree, owners: int) -> Entries:
@@ -92,35 +109,54 @@ def split(tree: SkyTree, entries: Entries) -> Entries:
     return Entries(entries.owner[parent], ipix, log_p, node)
 
 
-def inside(tree: SkyTree, order: int, entries: Entries) -> Bool:
+def inside(tree: SkyTree, order: int | Index, entries: Entries) -> Bool:
     """Whether an entry is finer than the map, so that its node is the cell around it."""
-    if order + 1 >= tree.level.size:
-        return np.ones(entries.node.size, np.bool_)
-    return np.asarray(entries.node < tree.level[order])
+    return np.asarray(entries.node < tree.level[np.minimum(order, tree.level.size - 1)])
 
 
-def centres(tree: SkyTree, order: int, entries: Entries) -> Float:
+def centres(tree: SkyTree, order: int | Index, entries: Entries) -> Float:
     """(e, 3) the centre of each entry."""
-    if order + 1 >= tree.level.size:
-        return vectors(order, entries.ipix, 0.5, 0.5)
     found = tree.centre.take(entries.node, axis=0)
     finer = np.flatnonzero(inside(tree, order, entries))
-    found[finer] = vectors(order, entries.ipix[finer], 0.5, 0.5)
+    found[finer] = vectors(order if isinstance(order, int) else order[finer], entries.ipix[finer], 0.5, 0.5)
     return found
 
 
-def emit_points(tree: SkyTree, order: int, one: Entries, centre: Float) -> Emitted:
+def points(tree: SkyTree, order: Index, one: Entries) -> Emitted:
     """One point for each entry: its centre, or that of its probability where it holds several cells."""
+    where = centres(tree, order, one)
     mixed = np.flatnonzero(tree.cell[one.node] < 0)
-    where = centre.copy()
     where[mixed] = tree.direction.take(one.node[mixed], axis=0)
-    part = inside(tree, order, one)
-    return Emitted(one.owner, where, one.log_probability, one.node, part, np.full(part.size, order))
+    return Emitted(one.owner, where, one.log_probability, one.node, inside(tree, order, one), order)
 
 
-def emit_quads(order: int, four: Entries) -> Emitted:
+def triangles(tree: SkyTree, order: Index, three: Entries) -> Emitted:
+    """Three points for each entry, which are nodes of several cells: with the mean and the variances of each."""
+    v_north, v_east, both = tree.variances[:, three.node, None]
+    centre = tree.direction[three.node]
+    north, east = north_and_east(centre)
+    root = np.sqrt(np.maximum(v_north, 1e-300))
+    across = both / root
+    up, aside = root * _CORNERS.real, across * _CORNERS.real
+    aside = aside + np.sqrt(np.maximum(v_east - across * across, 0.0)) * _CORNERS.imag
+    where = centre[:, None] + up[..., None] * north[:, None] + aside[..., None] * east[:, None]
+    where /= np.sqrt(np.square(where).sum(axis=-1, keepdims=True))
+    at = np.repeat(np.arange(three.node.size), 3)
+    each, part = three.take(at), np.zeros(at.size, np.bool_)
+    return Emitted(each.owner, where.reshape(-1, 3), each.log_probability - np.log(3), each.node, part, order[at])
+
+
+def squares(order: Index, four: Entries) -> Emitted:
     """2 × 2 Gauss points for each entry, all of which lie in cells."""
-    each = four.take(np.tile(np.arange(four.node.size), 4))
-    where, m = vectors(order, four.ipix, *_GAUSS).reshape(-1, 3), each.node.size
-    log_p = each.log_probability - np.log(4)
-    return Emitted(each.owner, where, log_p, each.node, np.ones(m, np.bool_), np.full(m, order))
+    at = np.tile(np.arange(four.node.size), 4)
+    each, where = four.take(at), vectors(order, four.ipix, *_GAUSS).reshape(-1, 3)
+    part = np.ones(at.size, np.bool_)
+    return Emitted(each.owner, where, each.log_probability - np.log(4), each.node, part, order[at])
+
+
+def node_moments(tree: SkyTree, found: Emitted) -> Float:
+    """(5, m) moments (`pixel_moments`) of what points stand for: pixels in map cells, or nodes of several cells."""
+    moments = pixel_moments(found.order, found.direction)
+    mixed = np.flatnonzero(tree.cell[found.node] < 0)
+    moments[:2, mixed], moments[2:, mixed] = 0.0, tree.variances[:, found.node[mixed]]
+    return moments

@@ -71,6 +71,9 @@ class Directional:
     def weighted_tree(self, tree: SkyTree, k: int) -> SkyTree:
         return tree
 
+    def larger_sets(self, most: int) -> None:
+        return None
+
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         """ln of K_1(f_A, α) over the map's mean of K_gw; −inf where the network is deaf."""
         found = self._scaled(nodes.direction, alpha, lambda scale: self.best.log_q1(nodes, scale)[None])

@@ -16,16 +16,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.cluster import MOST, Members, cluster_nodes, nested_polynomials
+from llama.science.cluster import MOST, Members, cluster_nodes
 from llama.science.declination import Means, Steepness
 from llama.science.observed import Neutrinos
 from llama.science.overlap import Nodes, overlap_nodes
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree
-from llama.science.radial import At, Distances, Volume
+from llama.science.radial import At, Distances, LargerSets, Volume, typical_patches
 from llama.science.response import SeasonTable, alpha, interpolate_sin_dec
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
+from llama.science.symmetric import symmetric_polynomials
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -37,7 +38,6 @@ _REACH = 5.0  # sigma
 _LARGEST_LOG = 700.0
 _TOGETHER = 100  # neutrinos
 _BLOCK = 4096  # nodes whose polynomials stay in the cache
-_TYPICAL = 16  # of the most probable 7° patches
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,17 +280,20 @@ def _cluster_terms(
     host: Host, neutrinos: Candidates, at: Index, season: SeasonTable, log_single: float
 ) -> tuple[Float, float]:
     """ln of each pair's term, above the diagonal, and of all terms from pairs on, for one cluster."""
-    member, typical = neutrinos.only(at), _typical_counts(host, season, at.size)
-    if not np.isfinite(typical[2]):  # two of them are impossible
+    member, tree = neutrinos.only(at), host.radial.weighted_tree(host.tree, 2)
+    sets = _larger_sets(host, season, at.size)
+    if not np.isfinite(sets.log_pair):  # two of them are impossible
         return np.full((at.size, at.size), -np.inf), -np.inf
     steepness = Steepness.of(season, member.rows, member.direction[:, 2])
     steep = steepness.change(member.direction[:, 2], _REACH * member.sigma_rad) > _FLAT
-    floor = log_single - host.log_rate - np.log(host.stop_s - host.start_s) - _MARGIN
-    tree = host.radial.weighted_tree(host.tree, 2)
-    if tree is not host.tree:  # the tree has the weight of pairs already
-        typical = typical - typical[2]
-    strength = member.log_strength(season)
-    members = Members(member.direction, member.sigma_rad, strength, typical, floor, steepness if steep else None)
+    members = Members(
+        direction=member.direction,
+        sigma_rad=member.sigma_rad,
+        log_strength=member.log_strength(season),
+        sets=sets,
+        floor=log_single - host.log_rate - np.log(host.stop_s - host.start_s) - _MARGIN,
+        steepness=steepness if steep else None,
+    )
     nodes = cluster_nodes(tree, members)
     if not nodes.node.size:
         return np.full((at.size, at.size), -np.inf), -np.inf
@@ -308,12 +311,18 @@ def _cluster_terms(
     return pairs, host.log_rate + _log_all(log_u, log_counts, host, member)
 
 
-def _typical_counts(host: Host, season: SeasonTable, most: int) -> Float:
-    """(most + 1,) ln ⟨k! Q_k⟩ over the most probable patches: what each multiplicity weighs, by order of size."""
-    patches = host.tree.covering(3)
-    best = patches[np.argsort(-host.tree.log_probability[patches], kind="stable")[:_TYPICAL]]
-    counts = host.radial.log_counts(At.of(host.tree, best), alpha(season, host.tree.direction[best, 2]), most)
-    return np.concatenate([[0.0], np.logaddexp.reduce(counts + host.tree.log_probability[best], axis=1)])
+def _larger_sets(host: Host, season: SeasonTable, most: int) -> LargerSets:
+    """What sets weigh in each node, or in typical patches where they weigh alike in all."""
+    found = host.radial.larger_sets(most)
+    if found is not None:
+        return found
+    best, tree = typical_patches(host.tree), host.tree
+    counts = host.radial.log_counts(At.of(tree, best), alpha(season, tree.direction[best, 2]), most)
+    typical = np.logaddexp.reduce(counts + tree.log_probability[best], axis=1)
+    with np.errstate(invalid="ignore"):
+        log_more = np.nan_to_num((typical[-1] - typical[1]) / max(most - 2, 1))
+    each = np.broadcast_to(log_more, tree.cell.size)
+    return LargerSets(float(typical[1]), each, np.zeros_like(each))
 
 
 def _log_pair_integrals(log_u: Float, log_weight: Float) -> Float:
@@ -340,7 +349,7 @@ def _log_all_at(log_u: Float, log_counts: Float, pieces: list[tuple[float, NDArr
     scale = log_u.max(axis=0)
     scale = np.where(np.isfinite(scale), scale, 0.0)
     everyone = np.logical_or.reduce([heard for _, heard in pieces])
-    *each, most = nested_polynomials(np.exp(log_u - scale), [*(heard for _, heard in pieces), everyone])
+    *each, most = symmetric_polynomials(np.exp(log_u - scale), [*(heard for _, heard in pieces), everyone])
     log_weight = (log_counts + np.arange(1, log_counts.shape[0] + 1)[:, None] * scale)[1 : most.shape[0] - 1]
     with np.errstate(divide="ignore"):
         height = float((log_weight + np.log(most[2:])).max())

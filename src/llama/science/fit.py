@@ -22,7 +22,6 @@ _FITTED_V = (-40.0, 12.0)
 _MARGIN = 0.2  # of the fit in ln α: points of a cell may have more or less than its centre
 _SOME_ERROR, _SLOPE_ERROR = 1e-6, 1e-3  # terms below these are left out
 _RADII = 32
-_STEEP_RADII = 48  # for functions as steep as r^-20: ten neutrinos of one source
 _BEND_ERROR, _TERM_ERROR = 1e-4, 1e-6  # largest last term of a fit, and of those left out from it
 _POINTS, _PRODUCT = 1 << 12, 1 << 18
 
@@ -142,27 +141,22 @@ def integrate_over_distance(log_f: LogF, m: Float, log_a: Float, span: float, ra
     return log_sum(log_p + log_f(np.exp(log_a)[:, None] / x**2, span)) - log_sum(log_p)
 
 
-def log_means_near(log_f: LogF, m: Float, log_a: Float, span: float) -> Float:
-    """(…, n) ln ⟨f⟩ over distance at many points that lie close together, by a Chebyshev fit over the box they fill.
-
-    Args:
-        log_f: may return several functions of n⁺ at once, stacked on axes before those of n⁺.
-    """
+def over_their_box(log_means: Callable[[Float, Float], Float], m: Float, log_a: Float) -> Float:
+    """(k, n) several functions of m and ln A at many points, by a Chebyshev fit over the box they fill."""
     u, v = _sheared(m, log_a)
     low, high = (u.min() - 1e-9, v.min() - 1e-9), (u.max() + 1e-9, v.max() + 1e-9)
     orders = int(6 + 4.4 * (high[0] - low[0])), int(7 + 1.3 * (high[1] - low[1]))
     while m.size > orders[0] * orders[1]:
         mesh_u, mesh_v = (mesh.ravel() for mesh in np.meshgrid(*_grids(low, high, orders), indexing="ij"))
-        values = integrate_over_distance(log_f, np.sinh(mesh_u) * np.sqrt(8), mesh_v + 2 * mesh_u, span, _STEEP_RADII)
+        values = log_means(np.sinh(mesh_u) * np.sqrt(8), mesh_v + 2 * mesh_u)
         terms = chebyshev_transform(orders[0]) @ values.reshape(-1, *orders) @ chebyshev_transform(orders[1]).T
         # many neutrinos come from the near flank of a posterior or from its peak: a logarithm bends sharply between
         ends = np.abs(terms[:, -2:]).max(), np.abs(terms[:, :, -2:]).max()
         if max(ends) < _BEND_ERROR:
             x, y = ((2 * at - a - b) / (b - a) for at, a, b in zip((u, v), low, high, strict=True))
-            found = [_bilinear(_trimmed(one, _TERM_ERROR), x, y) for one in terms]
-            return np.stack(found).reshape(*values.shape[:-1], m.size)
+            return np.stack([_bilinear(_trimmed(one, _TERM_ERROR), x, y) for one in terms])
         orders = _more(orders[0], ends[0]), _more(orders[1], ends[1])
-    return integrate_over_distance(log_f, m, log_a, span, _STEEP_RADII)
+    return log_means(m, log_a)
 
 
 def _more(order: int, end: float) -> int:

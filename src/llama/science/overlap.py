@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.declination import Steepness
-from llama.science.descent import DROP, FIRST_ORDER, Emitted, Entries, centres, emit_points, split, start
-from llama.science.pixels import height, height_per_sine, log_mean_over_centre, node_moments, slopes
+from llama.science.descent import DROP, FIRST_ORDER, Chosen, Entries, centres, node_moments, points, split, start
+from llama.science.pixels import height, height_per_sine, log_mean_over_centre, slopes
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree, log_sum_by, max_radius
 from llama.science.skymap import MAX_ORDER
@@ -30,7 +30,7 @@ Bool = NDArray[np.bool_]
 _NOTHING = -1e300  # ln of an integral that is zero everywhere
 # largest side of a node over the local scale, where its share is 1; first and second moments are corrected for
 _CELL = 0.5  # inside a cell: what is left is of the fourth order, ≤ 2e-4
-_MIXED = 0.2  # of several cells: it depends on how the probability lies in a node
+_MIXED = 0.4  # of several cells: it depends on how the probability lies in a node
 # what slopes with declination count beside those of the point spread
 _STEEP = 1.0  # of f, in nodes of several cells
 _ALPHA = 2.5  # of α, inside a cell, where only what ⟨Q_1⟩ makes of its curve is not averaged
@@ -123,7 +123,7 @@ class _Walk:
         self.every = np.arange(sigma_rad.size + 1)
         self.found = np.full(sigma_rad.size, -np.inf)  # ln of a lower bound of what was emitted
         self.peak = np.full(sigma_rad.size, -np.inf)  # ln of the largest patch that was emitted
-        self.emitted = [Emitted.none()]
+        self.chosen = Chosen()
 
     def descend(self, order: int, entries: Entries) -> Entries:
         """Drops, emits or splits every entry; returns what is open at the next order."""
@@ -144,8 +144,7 @@ class _Walk:
         )
         small = (np.maximum(side, factor) < largest) & (order >= _SMOOTH_ORDER)
         done = keep & (small | (order == MAX_ORDER))
-        one = np.flatnonzero(done)
-        self.emitted.append(emit_points(self.tree, order, entries.take(one), centre.take(one, axis=0)))
+        self.chosen.add(order, entries.take(np.flatnonzero(done)))
         starts = self._starts(entries.owner[done])
         self.found = np.logaddexp(self.found, log_sum_by(low[done], starts))
         self.peak = np.maximum(self.peak, _max_by(patch[done], starts))
@@ -195,11 +194,11 @@ class _Walk:
 
     def nodes(self) -> Nodes:
         """Everything emitted, sorted by neutrino."""
-        found = Emitted.joined(self.emitted)
+        found = points(self.tree, *self.chosen.all())
         by = np.argsort(found.owner, kind="stable")
         neutrino, direction = found.owner[by], found.direction.take(by, axis=0)
         of = slopes(direction, self.direction.take(neutrino, axis=0), self.kappa[neutrino])
-        moments = node_moments(self.tree, found.order, found.node, found.direction).take(by, axis=1)
+        moments = node_moments(self.tree, found).take(by, axis=1)
         weight = found.log_probability[by] + self._log_density(self._quarter(direction, neutrino), neutrino)
         weight += log_mean_over_centre(of, moments)
         # in height: the centre of what a point stands for times the point spread lies nearer to the neutrino

@@ -10,28 +10,29 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from llama.science.distance_sums import log_means
+from llama.science.distance_sums import log_mean_counts
 from llama.science.fit import (
     DistanceFit,
-    LogF,
     along_log_alpha,
     chebyshev_transform,
     integrate_over_distance,
-    log_means_near,
     log_sum,
+    over_their_box,
     polynomials,
 )
 from llama.science.overlap import Nodes
-from llama.science.poisson import log_counts
-from llama.science.quadtree import SkyTree
-from llama.science.radial import OfCountAndDistance, Points
+from llama.science.quadtree import SkyTree, Trend
+from llama.science.radial import LargerSets, OfCountAndDistance, Points
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
 
 Float = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 _STRAIGHT = 0.005  # in ln α: the second derivative is 0.3 at most, so a line is good to 4e-6
 _STRAIGHT_COUNTS = 0.02  # for the chances of several, whose second derivative is below their number
+_SIZES = (3, 4, 6, 10, 24)  # of sets that `larger_sets` knows
+_NEVER = -1e300
 _SAMPLE = 1000
 _FINE_RADII = 64  # for functions with edges in distance
 
@@ -94,30 +95,55 @@ class PerCell:
     @cached_property
     def _signal(self) -> SkyTree:
         """The map times ⟨Q_1⟩, each cell at the α of its centre; made once, as it costs what there are cells."""
-        return self._weighted(self.fit.log_q1, self._anywhere_log_q1)
+        return self.tree.weighted(self._at_cells(self.fit.log_q1, self._anywhere_log_q1)[0])
 
     @cached_property
     def _pairs(self) -> SkyTree:
         """The map times ⟨2 Q_2⟩."""
+        return self.tree.weighted(self._log_pair)
 
-        def two(n_max: Float, span: float) -> Float:
-            return np.asarray(log_counts(2, n_max, span)[1])
+    def larger_sets(self, most: int) -> LargerSets:
+        if most <= 2:
+            return LargerSets(0.0, np.broadcast_to(_NEVER, self.tree.cell.size), np.zeros(self.tree.cell.size))
+        size = min((k for k in _SIZES if k >= most), default=_SIZES[-1])
+        if size not in self._sets:
+            log_more = (self._log_counts_of_cells(size) - self._log_pair) / (size - 2)
+            trend = self._pairs.trend(np.where(self.tree.cell >= 0, log_more, np.nan))
+            self._sets[size] = LargerSets(0.0, trend.mean, np.sqrt(trend.left))
+        return self._sets[size]
 
-        def of_cells(m: Float, log_n: Float) -> Float:
-            return log_means_near(two, m, log_n, self.fit.span)
+    @cached_property
+    def _sets(self) -> dict[int, LargerSets]:
+        """By how many neutrinos they have at most."""
+        return {}
 
-        return self._weighted(of_cells, lambda alpha: self._anywhere(two, alpha))
+    @cached_property
+    def _log_pair(self) -> Float:
+        """(nodes,) ln ⟨2 Q_2⟩ of the nodes that are cells."""
+        return self._log_counts_of_cells(2)
 
-    def _weighted(self, of_cells: Callable[[Float, Float], Float], anywhere: Callable[[Float], Float]) -> SkyTree:
-        """The map times a function of (m, ln a⁺/sigma² + ln α) of each cell, of α where no distance is known."""
+    def _log_counts_of_cells(self, k: int) -> Float:
+        """(nodes,) ln ⟨k! Q_k⟩ of the nodes that are cells."""
+
+        def at_points(m: Float, log_n: Float) -> Float:
+            return log_mean_counts(k, m, log_n, self.fit.span)[-1:]
+
+        found = self._at_cells(
+            lambda m, log_n: over_their_box(at_points, m, log_n), lambda alpha: self._anywhere(k, alpha)[-1:]
+        )
+        return np.asarray(found[0])
+
+    def _at_cells(self, of_cells: Callable[[Float, Float], Float], anywhere: Callable[[Float], Float]) -> Float:
+        """(k, nodes) functions of (m, ln a⁺/sigma² + ln α), of α where no distance is known; zeros but for cells."""
         leaf = np.flatnonzero(self.tree.cell >= 0)
         cell = self.tree.cell[leaf]
         known = np.isfinite(self.m[cell])
-        values = np.zeros(self.tree.cell.size)
-        values[leaf[known]] = of_cells(self.m[cell[known]], self.log_a[cell[known]] + self.log_alpha[leaf[known]])
+        found = np.atleast_2d(of_cells(self.m[cell[known]], self.log_a[cell[known]] + self.log_alpha[leaf[known]]))
+        values = np.zeros((found.shape[0], self.tree.cell.size))
+        values[:, leaf[known]] = found
         if not known.all():
-            values[leaf[~known]] = along_log_alpha(anywhere, np.exp(self.log_alpha[leaf[~known]]), order=8)
-        return self.tree.weighted(values)
+            values[:, leaf[~known]] = along_log_alpha(anywhere, np.exp(self.log_alpha[leaf[~known]]), order=8)
+        return values
 
     @cached_property
     def _slope(self) -> Float:
@@ -128,7 +154,7 @@ class PerCell:
         slope[leaf] = self.fit.slope(self.m[cell], self.log_a[cell] + self.log_alpha[leaf])
         return slope
 
-    def _log_q1_within(self, cell: NDArray[np.int64], log_alpha: Float) -> Float:
+    def _log_q1_within(self, cell: Index, log_alpha: Float) -> Float:
         """ln ⟨Q_1⟩ at points inside cells: four values per cell over its points' range of ln α, and a cubic."""
         by = np.argsort(cell, kind="stable")
         first = np.flatnonzero(np.diff(cell[by], prepend=-1))
@@ -144,38 +170,39 @@ class PerCell:
     def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
         log_alpha = np.log(alpha)
         node, back = np.unique(points.node, return_inverse=True)
-        # once for each node of the tree, at the mean of its points: with d ln m_k/d ln α = k − m_{k+1}/m_k, as the
-        # prior of n is log-uniform
-        middle = np.bincount(back, log_alpha) / np.bincount(back)
-        known = self._log_counts_at(node, middle, most + 1)
+        middle = (np.bincount(back, log_alpha) / np.bincount(back))[back]
+        # points in a cell share its distance, and a straight line in ln α when they are near each other
+        alike = (self.tree.cell[points.node] >= 0) & (np.abs(log_alpha - middle) < _STRAIGHT_COUNTS)
+        place = np.where(alike, back, node.size + np.arange(back.size))
+        _, at, of = np.unique(place, return_index=True, return_inverse=True)
+        there = np.where(alike, middle, log_alpha)[at]
+        known = self._log_counts_at(points.node[at], points.direction[at], there, most)
+        # d ln m_k/d ln α = k − m_{k+1}/m_k, as the prior of n is log-uniform
         slope = np.arange(1, most + 1)[:, None] - np.exp(known[1:] - known[:-1])
-        away = log_alpha - middle[back]
-        result = known[:-1].take(back, axis=1) + slope.take(back, axis=1) * away
-        own = np.flatnonzero(np.abs(away) > _STRAIGHT_COUNTS)
-        if own.size:
-            result[:, own] = self._log_counts_at(points.node[own], log_alpha[own], most)
-        return result
+        return np.asarray(known[:-1].take(of, axis=1) + slope.take(of, axis=1) * (log_alpha - there[of]))
 
-    def _log_counts_at(self, node: NDArray[np.int64], log_alpha: Float, most: int) -> Float:
-        """(most, n) ln ⟨k! Q_k(αn)⟩ at nodes of the tree."""
-
-        def family(n_max: Float, span: float) -> Float:
-            return log_counts(most, n_max, span)
-
-        m, log_a = (values[node] for values in self._at_pairs)
-        log_n = log_a + log_alpha
-        result = np.empty((most, node.size))
-        known = np.isfinite(log_n)
-        if known.any():
-            result[:, known] = log_means(family, m[known], log_n[known], self.fit.span)
+    def _log_counts_at(self, node: Index, direction: Float, log_alpha: Float, most: int) -> Float:
+        """(most + 1, n) ln ⟨k! Q_k(αn)⟩ at directions in nodes of the tree."""
+        away = direction - self._pairs.direction[node]
+        m, log_a = (trend.mean[node] + (trend.slope[node] * away).sum(axis=1) for trend in self._distances)
+        result, known = np.empty((most + 1, node.size)), np.isfinite(log_a)
+        result[:, known] = log_mean_counts(most + 1, m[known], (log_a + log_alpha)[known], self.fit.span)
         if not known.all():
             at = np.exp(log_alpha[~known])
-            result[:, ~known] = along_log_alpha(lambda scale: self._anywhere(family, scale), at, order=8)
-        whole = self.tree.cell[node] < 0
-        if most > 1 and whole.any():  # of several cells: the mean for pairs is known, the others take its ratio
+            result[:, ~known] = along_log_alpha(lambda scale: self._anywhere(most + 1, scale), at, order=8)
+        whole = np.flatnonzero(self.tree.cell[node] < 0)
+        if most > 1 and whole.size:  # of several cells: the mean for pairs is known, the others take its ratio
             exact = self._pairs.log_probability[node[whole]] - self.tree.log_probability[node[whole]]
-            result[:, whole] += exact - result[1, whole]
+            # the mean of an exponential of what varies about the straight line
+            left = np.square(self.larger_sets(most).unevenness[node[whole]]) / 2
+            result[:, whole] += exact - result[1, whole] + np.square(np.arange(most + 1) - 1)[:, None] * left
         return result
+
+    @cached_property
+    def _distances(self) -> tuple[Trend, Trend]:
+        """mu/sigma and ln(a⁺/sigma²) in the nodes, weighted with the map times ⟨2 Q_2⟩."""
+        m, log_a = (self._pairs.trend(one) for one in self._known_at_cells())
+        return m, log_a
 
     def log_average(self, log_f: OfCountAndDistance, points: Points, alpha: Float) -> Float:
         m, log_a = (values[points.node] for values in self._at_tree)
@@ -193,21 +220,15 @@ class PerCell:
     @cached_property
     def _at_tree(self) -> tuple[Float, Float]:
         """(nodes,) mu/sigma and ln(a⁺/sigma²) of every node, means where the map is finer; NaN where unknown."""
-        return self._means(self.tree)
+        m, log_a = (self.tree.means(one) for one in self._known_at_cells())
+        return m, log_a
 
-    @cached_property
-    def _at_pairs(self) -> tuple[Float, Float]:
-        """The same, with means over the map times ⟨2 Q_2⟩."""
-        return self._means(self._pairs)
-
-    def _means(self, tree: SkyTree) -> tuple[Float, Float]:
-        leaf = np.flatnonzero(tree.cell >= 0)
-        found = []
-        for values in (self.m, self.log_a):
-            at = np.full(tree.cell.size, np.nan)
-            at[leaf] = values[tree.cell[leaf]]
-            found.append(tree.means(at))
-        return found[0], found[1]
+    def _known_at_cells(self) -> Float:
+        """(2, nodes) mu/sigma and ln(a⁺/sigma²) of the nodes that are cells."""
+        leaf = np.flatnonzero(self.tree.cell >= 0)
+        values = np.full((2, self.tree.cell.size), np.nan)
+        values[:, leaf] = self.m[self.tree.cell[leaf]], self.log_a[self.tree.cell[leaf]]
+        return values
 
     def mean_q_some(self) -> float:
         """⟨Q_{≥1}⟩ over the map; cells without a distance are left out of the mean."""
@@ -225,12 +246,12 @@ class PerCell:
         values = self.fit.log_q1(np.tile(m, alpha.size), at.ravel()).reshape(at.shape)
         return np.asarray(log_sum(values) - np.log(_SAMPLE))
 
-    def _anywhere(self, log_f: LogF, alpha: Float) -> Float:
-        """(…, n) ln of the map's mean ⟨f⟩ for each α."""
+    def _anywhere(self, most: int, alpha: Float) -> Float:
+        """(most, n) ln of the map's mean ⟨k! Q_k⟩ for each α."""
         m, log_a = self._sample
         at = np.log(alpha)[:, None] + log_a
-        values = integrate_over_distance(log_f, np.tile(m, alpha.size), at.ravel(), self.fit.span)
-        return np.asarray(log_sum(values.reshape(*values.shape[:-1], *at.shape)) - np.log(_SAMPLE))
+        values = log_mean_counts(most, np.tile(m, alpha.size), at.ravel(), self.fit.span)
+        return np.asarray(log_sum(values.reshape(most, *at.shape)) - np.log(_SAMPLE))
 
     @cached_property
     def _sample(self) -> tuple[Float, Float]:

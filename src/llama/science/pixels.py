@@ -16,8 +16,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.quadtree import SkyTree
-
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 
@@ -44,6 +42,15 @@ def height_per_sine(sin_dec: Float) -> Float:
     return np.where(np.abs(sin_dec) > 2 / 3, 1.5 / ring, 1.5)
 
 
+def north_and_east(direction: Float) -> tuple[Float, Float]:
+    """(m, 3) unit vectors along which declination and right ascension grow, at (m, 3) directions off the poles."""
+    x, y, z = direction.T
+    cosine = np.sqrt(np.maximum(x * x + y * y, 1e-300))
+    return np.stack([-z * x / cosine, -z * y / cosine, cosine], axis=1), np.stack([-y, x, 0 * z], axis=1) / cosine[
+        :, None
+    ]
+
+
 def pixel_moments(order: Index, direction: Float) -> Float:
     """(5, m) how a function of the sky averages over the pixels with these orders and centres, to second order.
 
@@ -66,17 +73,6 @@ def pixel_moments(order: Index, direction: Float) -> Float:
     up = ((v_north + v_east) * z / 2 - np.copysign(cap / 3, z)) / cosine
     aslant = east * aside / ring * (cap + np.where(edge, 1 / side, 0.0))
     return np.stack([up, aslant - both * z / cosine, v_north, v_east, both]) * (side * side / 6)
-
-
-def node_moments(tree: SkyTree, order: Index, node: Index, direction: Float) -> Float:
-    """(5, m) the same of what stands at these directions: pixels in map cells, or nodes of several cells.
-
-    Of the latter only the sum of both variances is kept.
-    """
-    moments = pixel_moments(order, direction)
-    mixed = np.flatnonzero(tree.cell[node] < 0)
-    moments[:, mixed] = tree.spread[node[mixed]] * np.array([[0.0], [0.0], [0.5], [0.5], [0.0]])
-    return moments
 
 
 class Slopes(NamedTuple):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.science.pixels import north_and_east, pixel_moments
 from llama.science.skymap import MAX_ORDER, SkyMap
 
 Float = NDArray[np.float64]
@@ -17,6 +21,22 @@ _FACE_DROP = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2], dtype=np.float64)
 _FACE_TURN = np.array([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7], dtype=np.float64)
 _ZERO = 1e-300  # posteriors trail off into subnormal numbers, which have no digits; below this it is zero
 _AREA_SR = np.pi / 3 / 4.0 ** np.arange(MAX_ORDER + 1)
+_ROW, _COLUMN = np.array([[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]])  # components of a symmetric tensor
+_TWICE = np.array([1, 1, 1, 2, 2, 2])  # how often each stands in it
+
+
+class Trend(NamedTuple):
+    """A function of the sky in each node of several cells, as the straight line that fits best.
+
+    Attributes:
+        mean: (m,) also of the cells. NaN where nothing is known.
+        slope: (m, 3) its gradient, rad⁻¹; zeros for cells.
+        left: (m,) variance about the line; zeros for cells.
+    """
+
+    mean: Float
+    slope: Float
+    left: Float
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +88,30 @@ class SkyTree:
         """(m,) ln of each node's mean density, sr⁻¹."""
         return np.asarray(self.log_probability - np.log(_AREA_SR[self.order()]))
 
+    @cached_property
+    def variances(self) -> Float:
+        """(3, m) of each node's probability: north and east of its `direction`, and their covariance, rad²."""
+        variances = pixel_moments(self.order(), self.centre)[2:]
+        leaf = np.flatnonzero(self.cell >= 0)
+        north, east = north_and_east(self.centre[leaf])
+        v_north, v_east, both = variances[:, leaf, None]
+        tensor = np.zeros((self.cell.size, 6))  # as north and east turn between a node and its parent
+        tensor[leaf] = (
+            v_north * _tensor(north, north) + v_east * _tensor(east, east) + 2 * both * _tensor(north, east)
+        )
+        mean = self.direction * np.sqrt(1 - self.spread)[:, None]
+        for parents, below, first in self._families():
+            parent = np.repeat(parents, self.children[parents])
+            away = mean[below] - mean[parent]
+            tensor[parents] = np.add.reduceat(
+                (tensor[below] + _tensor(away, away)) * self._share(below, parent), first
+            )
+        inner = np.flatnonzero(self.cell < 0)
+        north, east = north_and_east(self.direction[inner])
+        for k, (one, other) in enumerate([(north, north), (east, east), (north, east)]):
+            variances[k, inner] = (tensor[inner] * _tensor(one, other)) @ _TWICE
+        return variances
+
     def covering(self, order: int) -> Index:
         """Nodes of one order and the cells that are coarser: together they hold all of the map."""
         if order + 1 >= self.level.size:
@@ -100,6 +144,33 @@ class SkyTree:
         self._sum_up(total)
         with np.errstate(invalid="ignore"):
             return np.asarray(np.where(total[:, 0] > 0, total[:, 1] / total[:, 0], np.nan))
+
+    def trend(self, values: Float) -> Trend:
+        """Straight lines through a function that is known as for `means`, weighted with probability."""
+        found, place = self.means(values), self.direction * np.sqrt(1 - self.spread)[:, None]
+        columns = np.zeros((self.cell.size, 4))  # covariances with the place, and the variance
+        for parents, below, first in self._families():
+            parent = np.repeat(parents, self.children[parents])
+            rise = np.nan_to_num(found[below] - found[parent])[:, None]
+            both = np.concatenate([rise * (place[below] - place[parent]), rise * rise], axis=1)
+            columns[parents] = np.add.reduceat((columns[below] + both) * self._share(below, parent), first)
+        inner = np.flatnonzero(self.cell < 0)
+        north, east = north_and_east(self.direction[inner])
+        v_north, v_east, both_v = self.variances[:, inner]
+        up, aside = ((columns[inner, :3] * one).sum(axis=1) for one in (north, east))
+        determinant = v_north * v_east - both_v**2
+        to_north, to_east = (
+            (v_east * up - both_v * aside) / determinant,
+            (v_north * aside - both_v * up) / determinant,
+        )
+        slope, left = np.zeros((self.cell.size, 3)), np.zeros(self.cell.size)
+        slope[inner] = to_north[:, None] * north + to_east[:, None] * east
+        left[inner] = np.maximum(columns[inner, 3] - to_north * up - to_east * aside, 0.0)
+        return Trend(found, slope, left)
+
+    def _share(self, below: slice, parent: Index) -> Float:
+        """(b, 1) of the parent's probability."""
+        return np.asarray(np.exp(self.log_probability[below] - self.log_probability[parent]))[:, None]
 
     def weighted(self, log_weight: Float) -> SkyTree:
         """The same nodes for probability times a weight, which is given at the nodes that are cells (m,).
@@ -139,11 +210,20 @@ class SkyTree:
 
     def _sum_up(self, columns: Float) -> None:
         """Fills (m, c) columns of sums for the nodes above the cells."""
+        for parents, below, first in self._families():
+            columns[parents] = np.add.reduceat(columns[below], first)
+
+    def _families(self) -> Iterator[tuple[Index, slice, Index]]:
+        """Level by level from the last but one up: the nodes with children, all those children, each one's first."""
         for k in range(self.level.size - 3, -1, -1):
             parents = self.level[k] + np.flatnonzero(self.children[self.level[k] : self.level[k + 1]])
             if parents.size:
-                below = slice(self.level[k + 1], self.level[k + 2])
-                columns[parents] = np.add.reduceat(columns[below], self.child[parents] - self.level[k + 1])
+                yield parents, slice(self.level[k + 1], self.level[k + 2]), self.child[parents] - self.level[k + 1]
+
+
+def _tensor(one: Float, other: Float) -> Float:
+    """(m, 6) components of the symmetric tensors (one otherᵀ + other oneᵀ)/2 of (m, 3) vectors."""
+    return np.asarray((one[:, _ROW] * other[:, _COLUMN] + one[:, _COLUMN] * other[:, _ROW]) / 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,15 +294,16 @@ def log_sum_by(values: Float, start: Index) -> Float:
     return result
 
 
-def vectors(order: int, ipix: Index, x: float | Float, y: float | Float) -> Float:
+def vectors(order: int | Index, ipix: Index, x: float | Float, y: float | Float) -> Float:
     """(…, 3) unit vectors of a point in each NESTED pixel; x and y in [0, 1] are its equal-area face coordinates.
 
     The HEALPix projection keeps areas, so a mean over (x, y) is a mean over solid angle (Górski et al. 2005).
     """
-    side = 0.5**order
+    side, bits = 0.5**order, int(np.max(order, initial=0))
     face = ipix >> (2 * order)
     within = ipix & ((np.int64(1) << (2 * order)) - 1)
-    u, v = (_even_bits(within, order) + x) * side, (_even_bits(within >> 1, order) + y) * side
+    column, row = _even_bits(np.stack([within, within >> 1]), bits)
+    u, v = (column + x) * side, (row + y) * side
     up = u + v - _FACE_DROP[face]  # 2 at the north pole, −2 at the south pole, within ±1 between the polar caps
     belt = np.minimum(np.maximum(up, -1.0), 1.0)
     ring = np.minimum(2 - np.abs(up), 1.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from llama.science.search import Search
 
 Float = NDArray[np.float64]
 
+_TYPICAL = 16
 _PIECES = 12  # of ln r, for functions with edges in distance
 
 
@@ -61,6 +62,26 @@ class At:
         return cls(tree.direction[node], node, np.zeros(node.size, np.bool_))
 
 
+class LargerSets(NamedTuple):
+    """ln ⟨k! Q_k⟩ ≈ ln ⟨2 Q_2⟩ + (k − 2) log_more over the nodes of a tree that holds ⟨2 Q_2⟩.
+
+    Attributes:
+        log_pair: ln of the part of ⟨2 Q_2⟩ that the tree does not hold.
+        log_more: (nodes,) ln of what each neutrino more weighs.
+        unevenness: (nodes,) how much log_more varies within a node, rms about the best straight line.
+    """
+
+    log_pair: float
+    log_more: Float
+    unevenness: Float
+
+
+def typical_patches(tree: SkyTree) -> NDArray[np.int64]:
+    """The most probable nodes of 7°."""
+    patches = tree.covering(3)
+    return patches[np.argsort(-tree.log_probability[patches], kind="stable")[:_TYPICAL]]
+
+
 class Counts(Protocol):
     """How likely several neutrinos are, averaged over distance."""
 
@@ -81,6 +102,10 @@ class Distances(Counts, Protocol):
 
         Nodes of several cells have the centre and the spread of what is integrated over them.
         """
+        ...
+
+    def larger_sets(self, most: int) -> LargerSets | None:
+        """What sets of more than two weigh over the nodes of `weighted_tree(…, 2)`; None where it is alike in all."""
         ...
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
@@ -127,6 +152,9 @@ class Pinned:
     def weighted_tree(self, tree: SkyTree, k: int) -> SkyTree:
         return tree
 
+    def larger_sets(self, most: int) -> None:
+        return None
+
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         return log_q1(alpha * self.search.count_max_mpc2 / self.distance_mpc**2, self.search.log_nu_span)
 
@@ -160,6 +188,9 @@ class Marginal:
 
     def weighted_tree(self, tree: SkyTree, k: int) -> SkyTree:
         return tree
+
+    def larger_sets(self, most: int) -> None:
+        return None
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         return along_log_alpha(self.exact_log_q1, alpha)
@@ -239,6 +270,9 @@ class Volume:
 
     def weighted_tree(self, tree: SkyTree, k: int) -> SkyTree:
         return tree
+
+    def larger_sets(self, most: int) -> None:
+        return None
 
     def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
         """(most, m) ln ∫ r² k! Q_k(αn) dr, k = 1 … most."""

@@ -11,7 +11,7 @@ from llama.science.companion import OfDistance
 from llama.science.overlap import Nodes
 from llama.science.poisson import log_counts, q_some
 from llama.science.quadtree import SkyTree
-from llama.science.radial import At, Distances, OfCountAndDistance, Points
+from llama.science.radial import At, Distances, LargerSets, OfCountAndDistance, Points, typical_patches
 
 Float = NDArray[np.float64]
 
@@ -41,6 +41,18 @@ class Weighted:
 
     def weighted_tree(self, tree: SkyTree, k: int) -> SkyTree:
         return self.base.weighted_tree(tree, k)
+
+    def larger_sets(self, most: int) -> LargerSets | None:
+        """Those of `base`, with what the weight makes of them where the source most probably is."""
+        plain = self.base.larger_sets(most)
+        if plain is None:
+            return None
+        patches = typical_patches(self.tree)
+        log_p = self.tree.log_probability[patches]
+        ratio = np.logaddexp.reduce(self.log_ratio(patches, most) + log_p, axis=1) - np.logaddexp.reduce(log_p)
+        with np.errstate(invalid="ignore"):
+            log_more = np.nan_to_num((ratio[-1] - ratio[1]) / max(most - 2, 1))
+        return LargerSets(plain.log_pair + float(ratio[1]), plain.log_more + log_more, plain.unevenness)
 
     def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
         """ln ⟨weight Q_1(αn)⟩ at nodes of the overlap integrals."""
