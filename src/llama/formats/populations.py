@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import h5py
 import numpy as np
 
 from llama.formats.errors import FormatError
+from llama.formats.on_demand import OnDemand
 from llama.science.populations import BackgroundTable, Populations
 
 COLUMNS = ("EVENT-ODDS-RATIO", "N", "SOURCE-DIRECTORY", "SKYMAP-FILENAME")
@@ -33,28 +35,45 @@ class PopulationsFile:
                     leaf.attrs["sky_maps"] = table.sky_maps
 
     def read(self, path: Path) -> Populations:
+        """The tables, each of which is read when it is asked for; FormatError then or now when something is wrong."""
         # From memory: HDF5's own file locks would let one reader keep out another
-        try:
-            with h5py.File(io.BytesIO(path.read_bytes()), "r") as file:
-                return Populations({table.name: table for table in _leaves(file)})
-        except (OSError, KeyError) as error:
-            raise FormatError(f"{path.name} is not a table of populations: {error}") from error
+        data = path.read_bytes()
+
+        def table(name: str) -> BackgroundTable:
+            with _opened(data, path.name) as file:
+                return _table(file[name])
+
+        with _opened(data, path.name) as file:
+            return Populations(OnDemand(_names(file), table))
 
 
-def _leaves(file: h5py.File) -> Iterator[BackgroundTable]:
-    found: list[h5py.Dataset] = []
-    file.visititems(lambda _, node: found.append(node) if isinstance(node, h5py.Dataset) else None)
-    for leaf in found:
-        yield BackgroundTable(
-            name=leaf.name.strip("/"),
-            statistics=np.asarray(leaf[()], dtype=np.float64),
-            rate_hz=float(leaf.attrs["rate_hz"]),
-            search_digest=str(leaf.attrs["search_digest"]),
-            response_digest=str(leaf.attrs.get("response_digest", "")),
-            distance_mode=str(leaf.attrs["distance_mode"]),
-            provenance=str(leaf.attrs["provenance"]),
-            sky_maps=int(leaf.attrs["sky_maps"]) if "sky_maps" in leaf.attrs else None,
-        )
+@contextmanager
+def _opened(data: bytes, name: str) -> Iterator[h5py.File]:
+    try:
+        with h5py.File(io.BytesIO(data), "r") as file:
+            yield file
+    except (OSError, KeyError, ValueError) as error:
+        raise FormatError(f"{name} is not a table of populations: {error}") from error
+
+
+def _names(file: h5py.File) -> list[str]:
+    found: list[str] = []
+    file.visit(found.append)
+    groups = {name.rpartition("/")[0] for name in found}
+    return [name for name in found if name not in groups]
+
+
+def _table(leaf: h5py.Dataset) -> BackgroundTable:
+    return BackgroundTable(
+        name=leaf.name.strip("/"),
+        statistics=np.asarray(leaf[()], dtype=np.float64),
+        rate_hz=float(leaf.attrs["rate_hz"]),
+        search_digest=str(leaf.attrs["search_digest"]),
+        response_digest=str(leaf.attrs.get("response_digest", "")),
+        distance_mode=str(leaf.attrs["distance_mode"]),
+        provenance=str(leaf.attrs["provenance"]),
+        sky_maps=int(leaf.attrs["sky_maps"]) if "sky_maps" in leaf.attrs else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from llama.formats.errors import TableError
+from llama.formats.on_demand import OnDemand
 from llama.science.response import IceCubeTables, SeasonTable
 
 FORMAT = "llama-icecube-tables"
@@ -27,21 +31,31 @@ class IceCubeTablesFile:
                 _write_season(file.create_group(name), value.seasons[name])
 
     def read(self, path: Path) -> IceCubeTables:
-        """The tables; TableError when the file is something else or incomplete."""
-        import h5py
+        """The tables, each season read when it is asked for; TableError then or now when something is wrong."""
+        data = path.read_bytes()
 
-        try:
-            with h5py.File(path, "r") as file:
-                if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
-                    raise TableError(
-                        f"{path} is not a file of IceCube tables of version {VERSION}; make it again with "
-                        "scripts/derive_icecube_tables.py"
-                    )
-                return IceCubeTables({name: _read_season(group) for name, group in file.items()})
-        except (OSError, KeyError) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
-            raise TableError(f"{path} cannot be read as IceCube tables: {error}") from error
+        def season(name: str) -> SeasonTable:
+            with _opened(data, path) as file:
+                return _read_season(file[name])
+
+        with _opened(data, path) as file:
+            if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
+                raise TableError(
+                    f"{path} is not a file of IceCube tables of version {VERSION}; make it again with "
+                    "scripts/derive_icecube_tables.py"
+                )
+            return IceCubeTables(OnDemand(list(file), season))
+
+
+@contextmanager
+def _opened(data: bytes, path: Path) -> Iterator[Any]:
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(data), "r") as file:
+            yield file
+    except (OSError, KeyError) as error:
+        raise TableError(f"{path} cannot be read as IceCube tables: {error}") from error
 
 
 def _write_season(group: Any, season: SeasonTable) -> None:

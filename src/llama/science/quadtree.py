@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -22,7 +21,6 @@ _FACE_TURN = np.array([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7], dtype=np.float64)
 _ZERO = 1e-300  # posteriors trail off into subnormal numbers, which have no digits; below this it is zero
 _AREA_SR = np.pi / 3 / 4.0 ** np.arange(MAX_ORDER + 1)
 _ROW, _COLUMN = np.array([[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]])  # components of a symmetric tensor
-_TWICE = np.array([1, 1, 1, 2, 2, 2])  # how often each stands in it
 
 
 class Trend(NamedTuple):
@@ -92,24 +90,29 @@ class SkyTree:
     def variances(self) -> Float:
         """(3, m) of each node's probability: north and east of its `direction`, and their covariance, rad²."""
         variances = pixel_moments(self.order(), self.centre)[2:]
-        leaf = np.flatnonzero(self.cell >= 0)
-        north, east = north_and_east(self.centre[leaf])
-        v_north, v_east, both = variances[:, leaf, None]
-        tensor = np.zeros((self.cell.size, 6))  # as north and east turn between a node and its parent
-        tensor[leaf] = (
-            v_north * _tensor(north, north) + v_east * _tensor(east, east) + 2 * both * _tensor(north, east)
-        )
-        mean = self.direction * np.sqrt(1 - self.spread)[:, None]
-        for parents, below, first in self._families():
-            parent = np.repeat(parents, self.children[parents])
-            away = mean[below] - mean[parent]
-            tensor[parents] = np.add.reduceat(
-                (tensor[below] + _tensor(away, away)) * self._share(below, parent), first
+        mean = self._mean()
+        finer = np.empty((6, 0))
+        for k in range(self.level.size - 2, -1, -1):
+            here = slice(self.level[k], self.level[k + 1])
+            # as tensors, since north and east turn between a node and its parent
+            north, east = (one.T for one in north_and_east(self.direction[here]))
+            v_north, v_east, both = variances[:, here]
+            root = np.sqrt(v_north)
+            across = both / root
+            tensor = _square(root * north + across * east) + _square(
+                np.sqrt(np.maximum(v_east - across * across, 0.0)) * east
             )
-        inner = np.flatnonzero(self.cell < 0)
-        north, east = north_and_east(self.direction[inner])
-        for k, (one, other) in enumerate([(north, north), (east, east), (north, east)]):
-            variances[k, inner] = (tensor[inner] * _tensor(one, other)) @ _TWICE
+            if (family := self._family(k)) is not None:
+                inner = family.parents - self.level[k]
+                away = mean[:, family.below] - mean[:, family.parent]
+                finer += _square(away)
+                tensor[:, inner] = np.add.reduceat(finer * family.share, family.first, axis=1)
+                xx, yy, zz, xy, xz, yz = tensor[:, inner]
+                turned = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+                of_north, of_east = ((turned * one[:, inner]).sum(axis=1) for one in (north, east))
+                for row, (one, other) in enumerate([(north, of_north), (east, of_east), (north, of_east)]):
+                    variances[row, family.parents] = (one[:, inner] * other).sum(axis=0)
+            finer = tensor
         return variances
 
     def covering(self, order: int) -> Index:
@@ -147,30 +150,29 @@ class SkyTree:
 
     def trend(self, values: Float) -> Trend:
         """Straight lines through a function that is known as for `means`, weighted with probability."""
-        found, place = self.means(values), self.direction * np.sqrt(1 - self.spread)[:, None]
-        columns = np.zeros((self.cell.size, 4))  # covariances with the place, and the variance
-        for parents, below, first in self._families():
-            parent = np.repeat(parents, self.children[parents])
-            rise = np.nan_to_num(found[below] - found[parent])[:, None]
-            both = np.concatenate([rise * (place[below] - place[parent]), rise * rise], axis=1)
-            columns[parents] = np.add.reduceat((columns[below] + both) * self._share(below, parent), first)
+        found, place = self.means(values), self._mean()
+        columns = np.zeros((4, self.cell.size))  # covariances with the place, and the variance
+        for k in range(self.level.size - 3, -1, -1):
+            if (family := self._family(k)) is not None:
+                rise = np.nan_to_num(found[family.below] - found[family.parent])
+                both = rise * np.stack([*(place[:, family.below] - place[:, family.parent]), rise])
+                both += columns[:, family.below]
+                columns[:, family.parents] = np.add.reduceat(both * family.share, family.first, axis=1)
         inner = np.flatnonzero(self.cell < 0)
         north, east = north_and_east(self.direction[inner])
         v_north, v_east, both_v = self.variances[:, inner]
-        up, aside = ((columns[inner, :3] * one).sum(axis=1) for one in (north, east))
+        up, aside = ((columns[:3, inner] * one.T).sum(axis=0) for one in (north, east))
         determinant = v_north * v_east - both_v**2
-        to_north, to_east = (
-            (v_east * up - both_v * aside) / determinant,
-            (v_north * aside - both_v * up) / determinant,
-        )
+        to_north, to_east = (v_east * up - both_v * aside), (v_north * aside - both_v * up)
+        to_north, to_east = to_north / determinant, to_east / determinant
         slope, left = np.zeros((self.cell.size, 3)), np.zeros(self.cell.size)
         slope[inner] = to_north[:, None] * north + to_east[:, None] * east
-        left[inner] = np.maximum(columns[inner, 3] - to_north * up - to_east * aside, 0.0)
+        left[inner] = np.maximum(columns[3, inner] - to_north * up - to_east * aside, 0.0)
         return Trend(found, slope, left)
 
-    def _share(self, below: slice, parent: Index) -> Float:
-        """(b, 1) of the parent's probability."""
-        return np.asarray(np.exp(self.log_probability[below] - self.log_probability[parent]))[:, None]
+    def _mean(self) -> Float:
+        """(3, m) mean of the unit vectors to each node's probability."""
+        return np.ascontiguousarray(self.direction.T) * np.sqrt(1 - self.spread)
 
     def weighted(self, log_weight: Float) -> SkyTree:
         """The same nodes for probability times a weight, which is given at the nodes that are cells (m,).
@@ -210,20 +212,40 @@ class SkyTree:
 
     def _sum_up(self, columns: Float) -> None:
         """Fills (m, c) columns of sums for the nodes above the cells."""
-        for parents, below, first in self._families():
-            columns[parents] = np.add.reduceat(columns[below], first)
-
-    def _families(self) -> Iterator[tuple[Index, slice, Index]]:
-        """Level by level from the last but one up: the nodes with children, all those children, each one's first."""
         for k in range(self.level.size - 3, -1, -1):
-            parents = self.level[k] + np.flatnonzero(self.children[self.level[k] : self.level[k + 1]])
-            if parents.size:
-                yield parents, slice(self.level[k + 1], self.level[k + 2]), self.child[parents] - self.level[k + 1]
+            if (family := self._family(k)) is not None:
+                columns[family.parents] = np.add.reduceat(columns[family.below], family.first)
+
+    def _family(self, order: int) -> _Family | None:
+        """The nodes of one order that have children, and the children; None for no such nodes."""
+        parents = self.level[order] + np.flatnonzero(self.children[self.level[order] : self.level[order + 1]])
+        if not parents.size:
+            return None
+        below = slice(int(self.level[order + 1]), int(self.level[order + 2]))
+        parent = np.repeat(parents, self.children[parents])
+        share = np.exp(self.log_probability[below] - self.log_probability[parent])
+        return _Family(parents, below, self.child[parents] - below.start, parent, share)
 
 
-def _tensor(one: Float, other: Float) -> Float:
-    """(m, 6) components of the symmetric tensors (one otherᵀ + other oneᵀ)/2 of (m, 3) vectors."""
-    return np.asarray((one[:, _ROW] * other[:, _COLUMN] + one[:, _COLUMN] * other[:, _ROW]) / 2)
+class _Family(NamedTuple):
+    """Nodes with children.
+
+    Attributes:
+        parents: (p,) the nodes. below: where all their children are, c of them.
+        first: (p,) the first child of each, counted from the first of all.
+        parent: (c,) that of each child. share: (c,) of its parent's probability.
+    """
+
+    parents: Index
+    below: slice
+    first: Index
+    parent: Index
+    share: Float
+
+
+def _square(vector: Float) -> Float:
+    """(6, m) components xx, yy, zz, xy, xz, yz of vector vectorᵀ, for (3, m) vectors."""
+    return np.asarray(vector[_ROW] * vector[_COLUMN])
 
 
 @dataclass(frozen=True, eq=False)
