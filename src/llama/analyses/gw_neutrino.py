@@ -25,7 +25,7 @@ from llama.formats.records import JsonObject, Text
 from llama.formats.searches import SearchesFile
 from llama.formats.skymap import MultiOrderFits
 from llama.formats.tables import IceCubeTablesFile
-from llama.messengers.gw.products import GW_SKYMAP, P_ASTRO, PRODUCTS, SKYMAP_DISTANCES, SKYMAP_INFO
+from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, P_ASTRO, SKYMAP_DISTANCES, SKYMAP_INFO
 from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.products import neutrino_list
 from llama.messengers.icecube.record import NeutrinoList
@@ -223,10 +223,11 @@ SUMMARY: Product[bytes] = Product(
 GW_NEUTRINO = Pipeline(
     "GW_NEUTRINO",
     (
-        *PRODUCTS,
+        *ALERT,
         NEUTRINOS,
         SIGNIFICANCE,
         SIGNIFICANCE_SUBTHRESHOLD,
+        *DETAILS,
         NOTICE,
         COINCIDENCE_TEXT,
         CIRCULAR,

@@ -13,7 +13,7 @@ from llama.engine.product import Product
 from llama.engine.step import Step
 from llama.formats.records import JsonObject, Text
 from llama.messengers import Candidates, fermi, ztf
-from llama.messengers.gw.products import GW_SKYMAP, P_ASTRO, PRODUCTS, SKYMAP_INFO
+from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, P_ASTRO, SKYMAP_INFO
 from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.companion import listens
@@ -91,7 +91,7 @@ SIGNIFICANCE_NEUTRINO_GRB_TEXT = joint_table(SIGNIFICANCE_NEUTRINO_GRB)
 SIGNIFICANCE_NEUTRINO_ZTF_TEXT = joint_table(SIGNIFICANCE_NEUTRINO_ZTF)
 
 _GRB = (FERMI_GRBS, SIGNIFICANCE_GRB, SIGNIFICANCE_GRB_TEXT)
-GW_GRB = Pipeline("GW_GRB", (*PRODUCTS, *_GRB), aliases=("LVC_FERMI",))
+GW_GRB = Pipeline("GW_GRB", (*ALERT, *_GRB, *DETAILS), aliases=("LVC_FERMI",))
 GW_NEUTRINO_GRB = Pipeline(
     "GW_NEUTRINO_GRB",
     (*GW_NEUTRINO.products, *_GRB, SIGNIFICANCE_NEUTRINO_GRB, SIGNIFICANCE_NEUTRINO_GRB_TEXT),

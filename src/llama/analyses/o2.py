@@ -11,7 +11,7 @@ from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product
 from llama.engine.step import Step
 from llama.formats.records import JsonObject
-from llama.messengers.gw.products import GW_SKYMAP, PRODUCTS, SKYMAP_INFO
+from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, SKYMAP_INFO
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
@@ -83,4 +83,4 @@ SIGNIFICANCE_O2: Product[dict[str, Any]] = Product(
     help="the likelihood ratio of the O2 search, for comparison",
 )
 
-O2 = Pipeline("O2", (*PRODUCTS, NEUTRINOS, SIGNIFICANCE_O2))
+O2 = Pipeline("O2", (*ALERT, NEUTRINOS, SIGNIFICANCE_O2, *DETAILS))

@@ -142,7 +142,7 @@ SKYMAP_DISTANCES: Product[dict[str, Any]] = Product(
     help="mean distance and its standard deviation, Mpc",
 )
 
-PRODUCTS = (
+ALERT = (
     IGWN_ALERT,
     LVC_GCN,
     IGWN_RETRACTION,
@@ -151,6 +151,10 @@ PRODUCTS = (
     SKYMAP_INFO,
     GW_SKYMAP,
     P_ASTRO,
-    SKYMAP_DISTANCES,
-    EVENT_DATA,
 )
+"""What the numbers are made from."""
+
+DETAILS = (SKYMAP_DISTANCES, EVENT_DATA)
+"""What people read; it does not keep the numbers waiting."""
+
+PRODUCTS = (*ALERT, *DETAILS)
