@@ -22,7 +22,7 @@ _FITTED_V = (-40.0, 12.0)
 _MARGIN = 0.2  # of the fit in ln α: points of a cell may have more or less than its centre
 _SOME_ERROR, _SLOPE_ERROR = 1e-6, 1e-3  # terms below these are left out
 _RADII = 32
-_BEND_ERROR, _TERM_ERROR = 1e-4, 1e-6  # largest last term of a fit, and of those left out from it
+_LEFT_OUT = 0.01  # of its error the terms of a fit that are left out
 _POINTS, _PRODUCT = 1 << 12, 1 << 18
 
 
@@ -141,8 +141,12 @@ def integrate_over_distance(log_f: LogF, m: Float, log_a: Float, span: float, ra
     return log_sum(log_p + log_f(np.exp(log_a)[:, None] / x**2, span)) - log_sum(log_p)
 
 
-def over_their_box(log_means: Callable[[Float, Float], Float], m: Float, log_a: Float) -> Float:
-    """(k, n) several functions of m and ln A at many points, by a Chebyshev fit over the box they fill."""
+def over_their_box(log_means: Callable[[Float, Float], Float], m: Float, log_a: Float, error: float) -> Float:
+    """(k, n) several functions of m and ln A at many points, by a Chebyshev fit over the box they fill.
+
+    Args:
+        error: largest last term of the fit.
+    """
     u, v = _sheared(m, log_a)
     low, high = (u.min() - 1e-9, v.min() - 1e-9), (u.max() + 1e-9, v.max() + 1e-9)
     orders = int(6 + 4.4 * (high[0] - low[0])), int(7 + 1.3 * (high[1] - low[1]))
@@ -152,16 +156,16 @@ def over_their_box(log_means: Callable[[Float, Float], Float], m: Float, log_a: 
         terms = chebyshev_transform(orders[0]) @ values.reshape(-1, *orders) @ chebyshev_transform(orders[1]).T
         # many neutrinos come from the near flank of a posterior or from its peak: a logarithm bends sharply between
         ends = np.abs(terms[:, -2:]).max(), np.abs(terms[:, :, -2:]).max()
-        if max(ends) < _BEND_ERROR:
+        if max(ends) < error:
             x, y = ((2 * at - a - b) / (b - a) for at, a, b in zip((u, v), low, high, strict=True))
-            return np.stack([_bilinear(_trimmed(one, _TERM_ERROR), x, y) for one in terms])
-        orders = _more(orders[0], ends[0]), _more(orders[1], ends[1])
+            return np.stack([_bilinear(_trimmed(one, error * _LEFT_OUT), x, y) for one in terms])
+        orders = _more(orders[0], ends[0], error), _more(orders[1], ends[1], error)
     return log_means(m, log_a)
 
 
-def _more(order: int, end: float) -> int:
+def _more(order: int, end: float, error: float) -> int:
     """A larger order of a fit whose last terms matter."""
-    return order if end < _BEND_ERROR else order + order // 2 + 1
+    return order if end < error else order + order // 2 + 1
 
 
 def along_log_alpha(log_f: Callable[[Float], Float], alpha: Float, order: int = 20) -> Float:

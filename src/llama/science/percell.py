@@ -33,6 +33,7 @@ _STRAIGHT = 0.005  # in ln α: the second derivative is 0.3 at most, so a line i
 _STRAIGHT_COUNTS = 0.02  # for the chances of several, whose second derivative is below their number
 _SIZES = (3, 4, 6, 10, 24)  # of sets that `larger_sets` knows
 _NEVER = -1e300
+_FINE, _COARSE = 1e-4, 0.03  # errors of what is integrated, and of what only tells how finely
 _SAMPLE = 1000
 _FINE_RADII = 64  # for functions with edges in distance
 
@@ -107,7 +108,7 @@ class PerCell:
             return LargerSets(0.0, np.broadcast_to(_NEVER, self.tree.cell.size), np.zeros(self.tree.cell.size))
         size = min((k for k in _SIZES if k >= most), default=_SIZES[-1])
         if size not in self._sets:
-            log_more = (self._log_counts_of_cells(size) - self._log_pair) / (size - 2)
+            log_more = (self._log_counts_of_cells(size, _COARSE) - self._log_pair) / (size - 2)
             trend = self._pairs.trend(np.where(self.tree.cell >= 0, log_more, np.nan))
             self._sets[size] = LargerSets(0.0, trend.mean, np.sqrt(trend.left))
         return self._sets[size]
@@ -120,16 +121,16 @@ class PerCell:
     @cached_property
     def _log_pair(self) -> Float:
         """(nodes,) ln ⟨2 Q_2⟩ of the nodes that are cells."""
-        return self._log_counts_of_cells(2)
+        return self._log_counts_of_cells(2, _FINE)
 
-    def _log_counts_of_cells(self, k: int) -> Float:
+    def _log_counts_of_cells(self, k: int, error: float) -> Float:
         """(nodes,) ln ⟨k! Q_k⟩ of the nodes that are cells."""
 
         def at_points(m: Float, log_n: Float) -> Float:
             return log_mean_counts(k, m, log_n, self.fit.span)[-1:]
 
         found = self._at_cells(
-            lambda m, log_n: over_their_box(at_points, m, log_n), lambda alpha: self._anywhere(k, alpha)[-1:]
+            lambda m, log_n: over_their_box(at_points, m, log_n, error), lambda alpha: self._anywhere(k, alpha)[-1:]
         )
         return np.asarray(found[0])
 
