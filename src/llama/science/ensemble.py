@@ -299,7 +299,7 @@ def _cluster_terms(
         return np.full((at.size, at.size), -np.inf), -np.inf
     sin_dec = nodes.direction[:, 2]
     scale = alpha(season, sin_dec)
-    density = np.stack([interpolate_sin_dec(season, row, None, sin_dec) for row in member.rows]) / scale
+    density = interpolate_sin_dec(season, member.rows, None, sin_dec) / scale
     with np.errstate(divide="ignore"):
         log_u = nodes.log_psf + np.log(density) - member.log_background[:, None]
     log_u -= np.log(member.plus_s - member.minus_s)

@@ -69,6 +69,11 @@ class SeasonTable:
         return np.asarray(self.signal_per_dex.sum(axis=0) * step)
 
     @cached_property
+    def padded_signal_per_dex(self) -> Float:
+        """(e + 2, d) with the zeros beyond both ends."""
+        return np.pad(self.signal_per_dex, ((1, 1), (0, 0)))
+
+    @cached_property
     def cumulative_counts(self) -> Float:
         """(b + 1, c + 1) events below each pair of edges."""
         table = np.zeros((self.counts.shape[0] + 1, self.counts.shape[1] + 1))
@@ -95,14 +100,15 @@ def interpolate_sin_dec(
     """Linear interpolation on the declination grid, flat beyond its ends.
 
     Args:
-        values: (d,), or (n, d) together with `row`, which says for each direction which of the n rows.
+        values: (…, d), all of which are wanted at each direction; or (n, d) with `row`, which says for each direction
+            which of the n rows.
     """
     grid = season.sin_dec
     step = (grid[-1] - grid[0]) / (grid.size - 1)
     place = np.clip((np.asarray(sin_dec, dtype=np.float64) - grid[0]) / step, 0.0, grid.size - 1.0)
     left = np.minimum(place.astype(np.int64), grid.size - 2)
     rest = place - left
-    low, high = (values[left], values[left + 1]) if row is None else (values[row, left], values[row, left + 1])
+    low, high = (values[..., at] if row is None else values[row, at] for at in (left, left + 1))
     return np.asarray(low + rest * (high - low))
 
 
@@ -116,7 +122,7 @@ def signal_rows(season: SeasonTable, energy_gev: ArrayLike) -> Float:
     energy = np.atleast_1d(np.asarray(energy_gev, dtype=np.float64))
     grid = season.log10_energy
     step = (grid[-1] - grid[0]) / (grid.size - 1)
-    padded = np.pad(season.signal_per_dex, ((1, 1), (0, 0)))
+    padded = season.padded_signal_per_dex
     place = (np.log10(energy) - grid[0]) / step + 1
     inside = (place > 0) & (place < grid.size + 1)
     left = np.clip(place.astype(np.int64), 0, grid.size)
@@ -145,7 +151,7 @@ def sensitive_energies_gev(season: SeasonTable, dec_rad: ArrayLike) -> tuple[flo
     """True energies between which 90 % of the detected neutrinos of an E⁻² source lie, mean of the declinations."""
     sin_dec = np.sin(np.atleast_1d(np.asarray(dec_rad, dtype=np.float64)))
     rates = season.effective_area_cm2 * _inverse_square(season)[:, None]
-    mean = np.array([interpolate_sin_dec(season, row, None, sin_dec).mean() for row in rates])
+    mean = interpolate_sin_dec(season, rates, None, sin_dec).mean(axis=1)
     reached = np.concatenate([[0.0], np.cumsum(mean)]) / mean.sum()
     low, high = np.interp([0.05, 0.95], reached, season.true_log10_energy)
     return float(10**low), float(10**high)
