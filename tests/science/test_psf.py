@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.special import i0e
 
 from llama.science import psf
 
@@ -40,9 +44,31 @@ def test_deep_tails_stay_finite():
 def test_declinations_average(degrees, dec):
     """The means of sin δ and sin² δ are known: L sin δ₀, and 1/3 + (1 − 3L/κ)(sin² δ₀ − 1/3), L = coth κ − 1/κ."""
     sigma = np.radians(degrees)
-    sin_dec, weights = psf.declinations(np.radians([dec]), np.array([sigma]))
+    sin_dec, weights = psf.declinations(np.radians([dec]), np.array([sigma]), np.array([-0.3, 0.1]))
     kappa, own = 1 / sigma**2, np.sin(np.radians(dec))
     langevin = 1 / np.tanh(kappa) - 1 / kappa
     assert (weights[0] @ sin_dec[0]) == pytest.approx(langevin * own, abs=1e-9)
     square = 1 / 3 + (1 - 3 * langevin / kappa) * (own**2 - 1 / 3)
     assert (weights[0] @ np.square(sin_dec[0])) == pytest.approx(square, abs=1e-9)
+
+
+@pytest.mark.parametrize("degrees", [0.3, 2.0, 8.0, 40.0])
+@pytest.mark.parametrize("dec", [-80.0, -11.0, 5.0])
+def test_declinations_average_what_has_kinks(degrees, dec):
+    """A function that is a straight line between points of a grid and jumps a hundredfold, by adaptive quadrature."""
+    grid = np.linspace(-1, 1, 101)
+    values = np.where(grid > -0.2, 100.0, 1.0) * np.random.default_rng(1).uniform(1, 2, grid.size)
+    sigma, own = np.radians(degrees), np.radians(dec)
+    sin_dec, weights = psf.declinations(np.array([own]), np.array([sigma]), grid)
+    found = weights[0] @ np.interp(sin_dec[0], grid, values)
+
+    def density(z):
+        away = 1 - z * np.sin(own) - np.sqrt(1 - z * z) * np.cos(own)  # 1 − cos ψ at the same right ascension
+        return np.exp(-away / sigma**2) * i0e(np.sqrt(1 - z * z) * np.cos(own) / sigma**2)
+
+    pieces = list(pairwise(grid))
+    top, norm = (
+        sum(quad(lambda z, f=f: density(z) * f(z), *piece, epsabs=0, epsrel=1e-11)[0] for piece in pieces)
+        for f in (lambda z: np.interp(z, grid, values), lambda z: 1.0)
+    )
+    assert found == pytest.approx(top / norm, rel=1e-6)

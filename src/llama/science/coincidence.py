@@ -171,7 +171,7 @@ def merger_host(ready: Prepared, search: Search) -> Host:
 
 def log_stranger_rate(season: SeasonTable, search: Search, candidates: Candidates, neutrinos: Neutrinos) -> Float:
     """ln of (ṅ/f_b) ∫(a/α) PSF J_1(0, r_ν,max; α) dΩ: astrophysical neutrinos like this one, s⁻¹ sr⁻¹ GeV⁻¹."""
-    sin_dec, weights = declinations(neutrinos.dec_rad, neutrinos.sigma_rad)
+    sin_dec, weights = declinations(neutrinos.dec_rad, neutrinos.sigma_rad, season.sin_dec)
     count_scale = alpha(season, sin_dec)
     per_source = (
         interpolate_sin_dec(season, candidates.rows, np.arange(len(neutrinos))[:, None], sin_dec) / count_scale

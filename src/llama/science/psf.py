@@ -14,6 +14,7 @@ from scipy.special import i0e
 Float = NDArray[np.float64]
 
 _FAR = 8.0  # sigma
+_POINTS = 5  # in each piece of declination
 
 
 def unit_vectors(ra_rad: ArrayLike, dec_rad: ArrayLike) -> Float:
@@ -57,21 +58,27 @@ def pieces(count: int, points: int = 16) -> tuple[Float, Float]:
     return found
 
 
-def declinations(dec_rad: Float, sigma_rad: Float) -> tuple[Float, Float]:
+def declinations(dec_rad: Float, sigma_rad: Float, sin_dec: Float) -> tuple[Float, Float]:
     """Quadrature over the declinations of the density, for averages of what does not depend on right ascension.
 
     The integral of exp(κ cos ψ) over right ascension is 2π I_0(κ cos δ cos δ₀) exp(κ sin δ sin δ₀).
 
+    Args:
+        sin_dec: (d,) where what is averaged has kinks.
+
     Returns:
-        sin_dec, weights: (n, 256), the weights of each row sum to one.
+        sin_dec, weights: (n, m), the weights of each row sum to one.
     """
-    nodes, weights = pieces(16)
-    kappa, dec = 1 / np.square(sigma_rad), np.asarray(dec_rad)
-    low = np.maximum(dec - _FAR * sigma_rad, -np.pi / 2)[:, None]
-    high = np.minimum(dec + _FAR * sigma_rad, np.pi / 2)[:, None]
-    there = (low + high) / 2 + (high - low) / 2 * nodes
-    kappa, dec = kappa[:, None], dec[:, None]
+    nodes, weights = legendre(_POINTS)
+    dec, sigma = np.asarray(dec_rad)[:, None], sigma_rad[:, None]
+    low, high = np.maximum(dec - _FAR * sigma, -np.pi / 2), np.minimum(dec + _FAR * sigma, np.pi / 2)
+    # in pieces of one sigma and less, from kink to kink; those beyond the reach have no width
+    even = low + (high - low) * np.linspace(0, 1, int(2 * _FAR) + 1)
+    edges = np.sort(np.concatenate([even, np.clip(np.arcsin(sin_dec), low, high)], axis=1), axis=1)[..., None]
+    half = np.diff(edges, axis=1) / 2
+    flat = dec.size, half.shape[1] * _POINTS
+    there, width = (edges[:, :-1] + half + half * nodes).reshape(flat), (half * weights).reshape(flat)
+    kappa = 1 / np.square(sigma)
     log_scale = np.log(kappa) - np.log(-np.expm1(-2 * kappa)) - 2 * kappa * np.square(np.sin((there - dec) / 2))
-    density = np.exp(log_scale) * i0e(kappa * np.cos(there) * np.cos(dec)) * np.cos(there)
-    share = density * weights * (high - low) / 2
+    share = np.exp(log_scale) * i0e(kappa * np.cos(there) * np.cos(dec)) * np.cos(there) * width
     return np.sin(there), share / share.sum(axis=-1, keepdims=True)
