@@ -158,5 +158,6 @@ def node_moments(tree: SkyTree, found: Emitted) -> Float:
     """(5, m) moments (`pixel_moments`) of what points stand for: pixels in map cells, or nodes of several cells."""
     moments = pixel_moments(found.order, found.direction)
     mixed = np.flatnonzero(tree.cell[found.node] < 0)
-    moments[:2, mixed], moments[2:, mixed] = 0.0, tree.variances[:, found.node[mixed]]
+    if mixed.size:  # the tree's variances are made when they are asked for
+        moments[:2, mixed], moments[2:, mixed] = 0.0, tree.variances[:, found.node[mixed]]
     return moments

@@ -8,12 +8,12 @@ radii even in ln n⁺ the functions of n⁺ are one table, made once, and the av
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.fit import integrate_over_distance
+from llama.science.fit import integrate_from_the_observer
 from llama.science.poisson import log_counts
 
 Float = NDArray[np.float64]
@@ -45,7 +45,7 @@ def log_mean_counts(most: int, m: Float, log_a: Float, span: float) -> Float:
             step = min(_COARSEST, _STEP / (2**one + 2))
             result[:, at] = _sums(most, m[at], log_a[at], span, float(step))
         else:
-            result[:, at] = integrate_over_distance(lambda n, span: log_counts(most, n, span), m[at], log_a[at], span)
+            result[:, at] = integrate_from_the_observer(partial(log_counts, most), m[at], log_a[at], span)
     return result
 
 

@@ -22,6 +22,7 @@ _FITTED_V = (-40.0, 12.0)
 _MARGIN = 0.2  # of the fit in ln α: points of a cell may have more or less than its centre
 _SOME_ERROR, _SLOPE_ERROR = 1e-6, 1e-3  # terms below these are left out
 _RADII = 32
+_NEAREST, _NEAR_RADII, _FAR_RADII = 1e-4, 48, 64  # sigma; of functions with many neutrinos and edges in distance
 _LEFT_OUT = 0.01  # of its error the terms of a fit that are left out
 _POINTS, _PRODUCT = 1 << 12, 1 << 18
 
@@ -126,18 +127,45 @@ def _trimmed(terms: NDArray[np.floating[Any]], error: float) -> Float:
     return np.asarray(terms[: max(rows, 2), : max(columns, 2)], dtype=np.float64)
 
 
-def integrate_over_distance(log_f: LogF, m: Float, log_a: Float, span: float, radii: int = _RADII) -> Float:
+def integrate_over_distance(log_f: LogF, m: Float, log_a: Float, span: float) -> Float:
     """ln ⟨f(n⁺ = A/x²)⟩ over p(x) ∝ x² exp(−(x − m)²/2), x > 0, by Gauss–Legendre quadrature."""
-    nodes, weights = legendre(radii)
-    root = np.sqrt(m * m + 8)
-    peak = np.where(m > 0, m + root, 8 / (root - np.minimum(m, 0))) / 2  # of x² exp(…), without cancellation
-    width = 1 / np.sqrt(1 + 2 / peak**2)
+    nodes, weights = legendre(_RADII)
+    peak, width = _peak(m)
     low, high = np.maximum(peak - 7 * width, 0), peak + 8 * width
     # f turns flat within √A of the observer: where that is in reach, x = high·t² has nodes there
     near, t = (low == 0)[:, None], (nodes + 1) / 2
     x = np.where(near, high[:, None] * t * t, low[:, None] + (high - low)[:, None] * t)
     log_dx = np.where(near, np.log(2 * t * weights), np.log(weights))
-    log_p = 2 * np.log(x) - (x - peak[:, None]) * (x + peak[:, None] - 2 * m[:, None]) / 2 + log_dx
+    return _log_mean(log_f, x, log_dx, m, log_a, span)
+
+
+def integrate_from_the_observer(log_f: LogF, m: Float, log_a: Float, span: float) -> Float:
+    """The same for functions as steep as many neutrinos': in ln x up to the foot of the posterior, then in x.
+
+    All of such an average may come from sources a hundred times nearer than the posterior's peak.
+    """
+    (near, near_weights), (far, far_weights) = legendre(_NEAR_RADII), legendre(_FAR_RADII)
+    peak, width = _peak(m)
+    high = peak + 8 * width
+    foot = np.maximum(peak - 7 * width, np.minimum(peak, 1.0) / 2)
+    octaves, between = np.log(foot / _NEAREST)[:, None] / 2, (high - foot)[:, None] / 2
+    log_x = np.log(_NEAREST) + octaves * (near + 1)
+    x = np.concatenate([np.exp(log_x), foot[:, None] + between * (far + 1)], axis=1)
+    log_dx = np.concatenate([log_x + np.log(octaves * near_weights), np.log(between * far_weights)], axis=1)
+    return _log_mean(log_f, x, log_dx, m, log_a, span)
+
+
+def _peak(m: Float) -> tuple[Float, Float]:
+    """Where x² exp(−(x − m)²/2) is largest, without cancellation, and how wide it is there."""
+    root = np.sqrt(m * m + 8)
+    peak = np.where(m > 0, m + root, 8 / (root - np.minimum(m, 0))) / 2
+    return peak, 1 / np.sqrt(1 + 2 / peak**2)
+
+
+def _log_mean(log_f: LogF, x: Float, log_dx: Float, m: Float, log_a: Float, span: float) -> Float:
+    """ln ⟨f⟩ as a sum over radii (n, r) with weights."""
+    peak = _peak(m)[0][:, None]
+    log_p = 2 * np.log(x) - (x - peak) * (x + peak - 2 * m[:, None]) / 2 + log_dx
     return log_sum(log_p + log_f(np.exp(log_a)[:, None] / x**2, span)) - log_sum(log_p)
 
 

@@ -15,7 +15,7 @@ from llama.science.fit import (
     DistanceFit,
     along_log_alpha,
     chebyshev_transform,
-    integrate_over_distance,
+    integrate_from_the_observer,
     log_sum,
     over_their_box,
     polynomials,
@@ -35,7 +35,6 @@ _SIZES = (3, 4, 6, 10, 24)  # of sets that `larger_sets` knows
 _NEVER = -1e300
 _FINE, _COARSE = 1e-4, 0.03  # errors of what is integrated, and of what only tells how finely
 _SAMPLE = 1000
-_FINE_RADII = 64  # for functions with edges in distance
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +215,7 @@ class PerCell:
         def of_count(n_max: Float, span: float) -> Float:
             return log_f(n_max, np.sqrt(counts_mpc2 / n_max))
 
-        return integrate_over_distance(of_count, m, log_a + np.log(alpha), self.fit.span, _FINE_RADII)
+        return integrate_from_the_observer(of_count, m, log_a + np.log(alpha), self.fit.span)
 
     @cached_property
     def _at_tree(self) -> tuple[Float, Float]:
