@@ -139,11 +139,11 @@ class _Walk:
             np.where(matters, side * np.exp(np.maximum(share / k, -_COARSER)), 0.0).max(axis=0) for k in (4, 5)
         )
         one = constant & (of_one < _ONE) & (order >= _SMOOTH_ORDER)
-        many_points = ~one & (order >= _SMOOTH_ORDER - 1)
-        three = ~constant & many_points & (of_more < _THREE)
+        several = ~one & (order >= _SMOOTH_ORDER - 1)
+        three = ~constant & several & (of_more < _THREE)
         uneven = (many - 2) * self.members.sets.unevenness[entries.node]
         three &= uneven * np.exp(np.maximum(share[1] / 2, -_MORE_UNEVEN)) < _UNEVEN
-        four = constant & many_points & ((of_more < _FOUR) | (order == MAX_ORDER))
+        four = constant & several & ((of_more < _FOUR) | (order == MAX_ORDER))
         return one, three, four
 
     def _bounds(self, order: int, centre: Float, entries: Entries) -> tuple[Float, Float, Float]:

@@ -51,7 +51,7 @@ def north_and_east(direction: Float) -> tuple[Float, Float]:
     ]
 
 
-def pixel_moments(order: Index, direction: Float) -> Float:
+def pixel_moments(order: int | Index, direction: Float) -> Float:
     """(5, m) how a function of the sky averages over the pixels with these orders and centres, to second order.
 
     Rows: the mean displacement from the centre to the north and to the east (rad), the variances in both directions

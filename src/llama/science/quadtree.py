@@ -89,11 +89,11 @@ class SkyTree:
     @cached_property
     def variances(self) -> Float:
         """(3, m) of each node's probability: north and east of its `direction`, and their covariance, rad²."""
-        variances = pixel_moments(self.order(), self.centre)[2:]
-        mean = self._mean()
+        variances, mean = np.empty((3, self.cell.size)), self._mean()
         finer = np.empty((6, 0))
         for k in range(self.level.size - 2, -1, -1):
             here = slice(self.level[k], self.level[k + 1])
+            variances[:, here] = pixel_moments(k, self.centre[here])[2:]
             # as tensors, since north and east turn between a node and its parent
             north, east = (one.T for one in north_and_east(self.direction[here]))
             v_north, v_east, both = variances[:, here]
