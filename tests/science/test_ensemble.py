@@ -237,3 +237,27 @@ def test_faint_and_far_sources_are_no_error():
     for count, mpc in ((0.01, 5e3), (1.1, 5e4), (1e-3, 1e3)):
         result = coincidence(isotropic(mpc, mpc / 5), TRIGGER, bunch(2, 1, 2.0), SEASON, replace(CBC, n_51_100=count))
         assert np.isfinite(result.log_odds).all()
+
+
+@pytest.mark.parametrize("mpc", [15.0, 40.0, 200.0])
+def test_crowds_that_are_never_heard_together_hide_no_set(mpc):
+    """Sets of an early and of a late crowd, joined by one neutrino between: no set has members of both crowds."""
+    early, late = bunch(6, 0.3, 0.5, seed=1), bunch(6, 0.3, 0.5, seed=2)
+    delay = np.concatenate([early.gps_s - 300, late.gps_s + 300, [GPS]])
+    ra = np.concatenate([early.ra_rad, late.ra_rad + np.radians(1.2), [1.01]])
+    every = Neutrinos(
+        delay,
+        ra,
+        np.concatenate([early.dec_rad, late.dec_rad, [0.3]]),
+        np.concatenate([early.sigma_rad, late.sigma_rad, [np.radians(1.5)]]),
+        np.full(13, 300.0),
+    )
+    skymap = rough_map(mu=mpc)
+
+    def b_of(which):
+        return coincidence(skymap, TRIGGER, take(every, which), SEASON, CBC).ensemble.log_b
+
+    first, second = np.r_[0:6, 12], np.r_[6:13]
+    apart = np.logaddexp(b_of(first), b_of(second))
+    apart += np.log1p(-np.exp(b_of(np.array([12])) - apart))  # the neutrino between counts once
+    assert b_of(np.arange(13)) == pytest.approx(apart, abs=5e-4)

@@ -74,6 +74,7 @@ class Members:
         direction: (n, 3) unit vectors. sigma_rad: (n,) 1σ errors.
         log_strength: (n,) ln of u/PSF, sr.
         sets: what they weigh in the nodes of the tree.
+        together: (s, n) who may share a source: sets of those that are heard at the same time.
         floor: ln of what the terms stand beside: parts far below it need no care. −inf for none.
         steepness: how u/PSF changes with declination, where it does so within reach of them.
     """
@@ -82,6 +83,7 @@ class Members:
     sigma_rad: Float
     log_strength: Float
     sets: LargerSets
+    together: Bool
     floor: float
     steepness: Steepness | None
 
@@ -109,17 +111,19 @@ class _Walk:
         self.kappa, self.peak = 1 / np.square(members.sigma_rad), log_peak(members.sigma_rad)
         self.found = np.full(2, -np.inf)  # ln of a lower bound of what was emitted: pairs, and everything
         self.largest = np.full(2, -np.inf)  # ln of the largest patch that was emitted
+        self.together = members.together.astype(np.float64)
+        self.paired = ((self.together.T @ self.together) > 0) & ~np.eye(members.sigma_rad.size, dtype=np.bool_)
         self.one, self.three, self.four = Chosen(), Chosen(), Chosen()
 
     def descend(self, order: int, entries: Entries) -> Entries:
         """Drops, emits or splits every entry; returns what is open at the next order."""
         centre = centres(self.tree, order, entries)
-        (low, high), chance, side = self._bounds(order, centre, entries)
+        (low, high), part, side = self._bounds(order, centre, entries)
         share, patch = self._share(low, high, side)
         keep = np.flatnonzero((share > -DROP).any(axis=0))
         entries = entries.take(keep)
         low, side, share, patch = (each[:, keep] for each in (low, side, share, patch))
-        one, three, four = self._fine(order, entries, side, share, chance.sum(axis=0)[keep])
+        one, three, four = self._fine(order, entries, side, share, part.sum(axis=0)[keep])
         for chosen, fine in zip((self.one, self.three, self.four), (one, three, four), strict=True):
             chosen.add(order, entries.take(np.flatnonzero(fine)))
         done = one | three | four
@@ -149,8 +153,8 @@ class _Walk:
     def _bounds(self, order: int, centre: Float, entries: Entries) -> tuple[Float, Float, Float]:
         """(2, 2, e) ln of a lower and of an upper bound of the parts in pairs and in everything.
 
-        Also (n, e) each neutrino's chance to be one of a larger set, and (2, e) the sides of a pixel over the scales
-        on which pairs change, as the product of the two strongest, and everything, by these chances.
+        Also (n, e) how much each neutrino takes part in everything, and (2, e) the sides of a pixel over the scales
+        on which pairs and everything change, as the products to which each belongs so much.
         """
         sine, reach = np.sqrt(np.clip(self._quarter(centre), 0.0, 1.0)), np.sin(max_radius(order) / 2)
         half_chord = np.stack([np.minimum(sine + reach, 1.0), np.maximum(sine - reach, 0.0)])
@@ -160,34 +164,38 @@ class _Walk:
             every = np.arange(self.kappa.size)[:, None]
             minus_least, most, steep, _ = self.members.steepness.within(order, every, centre[:, 2])
             log_u += np.stack([-minus_least, most])
-        terms, chance = self._log_terms(log_u, self.members.sets.log_more[entries.node])
-        high = log_u[1]
-        second = np.where(high < high.max(axis=0), high, -np.inf).max(axis=0)
-        side = self._sides(order, centre, np.stack([high >= second, np.maximum(high >= second, chance[1])]), steep)
-        return entries.log_probability + self.members.sets.log_pair + terms, chance[1], side
+        terms, members = self._log_terms(log_u, self.members.sets.log_more[entries.node])
+        side = self._sides(order, centre, members, steep)
+        return entries.log_probability + self.members.sets.log_pair + terms, members[1], side
 
     def _log_terms(self, log_u: Float, log_more: Float) -> tuple[Float, Float]:
-        """(b, 2, e) ln of the sums over pairs and over all sets from pairs on, and (b, n, e) chances to be in one.
+        """(b, 2, e) ln of the sums over pairs and over all sets from pairs on, for b bounds.
 
-        With w, what a neutrino more weighs, the latter sum is [Π (1 + w u) − 1 − Σ w u]/w².
+        With w, what a neutrino more weighs, the latter sum is [Π (1 + w u) − 1 − Σ w u]/w². Also (2, n, e) how much
+        each neutrino takes part in the pairs and in everything, at most 1, at the last bound.
         """
         scale = np.maximum(log_u.max(axis=1, keepdims=True), -1e300)
         u = np.exp(log_u - scale)
         weighed = u * np.exp(np.minimum(scale + log_more, _LARGEST_LOG))
-        together = np.log1p(weighed).sum(axis=1)
+        of_pairs = u * (self.paired @ u)
+        twice = of_pairs.sum(axis=1, keepdims=True)
+        log_product, total = self.together @ np.log1p(weighed), self.together @ weighed
         with np.errstate(divide="ignore"):
-            pairs = np.log((u[:, 1:] * np.cumsum(u[:, :-1], axis=1)).sum(axis=1)) + 2 * scale[:, 0]
+            pairs = np.log(twice[:, 0] / 2) + 2 * scale[:, 0]
             # where these digits do not suffice the pairs are all there is
-            larger = np.log(np.maximum(np.expm1(together) - weighed.sum(axis=1), 0.0)) - 2 * log_more
-        return np.stack([pairs, np.maximum(pairs, larger)], axis=1), weighed / (1 + weighed)
+            larger = np.log(np.maximum(np.expm1(log_product) - total, 0.0)).max(axis=1) - 2 * log_more
+        in_pairs = 2 * of_pairs[-1] / np.maximum(twice[-1], 1e-300)
+        part = np.stack([in_pairs, np.maximum(in_pairs, weighed[-1] / (1 + weighed[-1]))])
+        return np.stack([pairs, np.maximum(pairs, larger)], axis=1), part
 
     def _sides(self, order: int, centre: Float, membership: Float, steep: Float | None) -> Float:
-        """(b, e) the same for products to which each neutrino belongs so much, (b, n, e)."""
+        """(b, e) sides of a pixel over the scales of products to which each neutrino belongs so much, (b, n, e)."""
         kappa = membership * self.kappa[:, None]
         gradient = self.members.direction.T @ kappa  # (b, 3, e)
         along = (gradient * centre.T).sum(axis=1)
         slope2 = np.maximum(np.square(gradient).sum(axis=1) - along * along, 0.0)
-        per_rad = np.sqrt(np.maximum(kappa.sum(axis=1), slope2))
+        least = 2 * self.kappa.min()  # also where all is too small to say who takes part
+        per_rad = np.sqrt(np.maximum(np.maximum(kappa.sum(axis=1), least), slope2))
         if steep is not None:
             per_rad = np.maximum(per_rad, _STEEP * (membership * steep).sum(axis=1))
         return np.asarray(np.sqrt(np.pi / 3) / 2.0**order * per_rad)

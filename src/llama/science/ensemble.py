@@ -281,7 +281,8 @@ def _cluster_terms(
 ) -> tuple[Float, float]:
     """ln of each pair's term, above the diagonal, and of all terms from pairs on, for one cluster."""
     member, tree = neutrinos.only(at), host.radial.weighted_tree(host.tree, 2)
-    sets = _larger_sets(host, season, at.size)
+    together = _together(host, member)
+    sets = _larger_sets(host, season, int(together.sum(axis=1).max(initial=2)))
     if not np.isfinite(sets.log_pair):  # two of them are impossible
         return np.full((at.size, at.size), -np.inf), -np.inf
     steepness = Steepness.of(season, member.rows, member.direction[:, 2])
@@ -291,6 +292,7 @@ def _cluster_terms(
         sigma_rad=member.sigma_rad,
         log_strength=member.log_strength(season),
         sets=sets,
+        together=together,
         floor=log_single - host.log_rate - np.log(host.stop_s - host.start_s) - _MARGIN,
         steepness=steepness if steep else None,
     )
@@ -361,6 +363,15 @@ def _log_all_at(log_u: Float, log_counts: Float, pieces: list[tuple[float, NDArr
             for (length, _), e in zip(pieces, each, strict=True)
         ]
         return float(np.log(sum(seconds)) + height)
+
+
+def _together(host: Host, neutrinos: Candidates) -> NDArray[np.bool_]:
+    """(s, n) who is heard at some source time, without sets that are parts of others."""
+    heard = np.unique(
+        [heard for length, heard in segments(host, neutrinos) if length > 0 and heard.sum() > 1], axis=0
+    )
+    parts = [(heard <= other).all(axis=1) & (heard != other).any(axis=1) for other in heard]
+    return heard[~np.logical_or.reduce(parts)] if parts else np.zeros((0, neutrinos.delay_s.size), np.bool_)
 
 
 def segments(host: Host, neutrinos: Candidates) -> list[tuple[float, NDArray[np.bool_]]]:

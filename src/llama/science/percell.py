@@ -107,9 +107,10 @@ class PerCell:
             return LargerSets(0.0, np.broadcast_to(_NEVER, self.tree.cell.size), np.zeros(self.tree.cell.size))
         size = min((k for k in _SIZES if k >= most), default=_SIZES[-1])
         if size not in self._sets:
-            log_more = (self._log_counts_of_cells(size, _COARSE) - self._log_pair) / (size - 2)
-            trend = self._pairs.trend(np.where(self.tree.cell >= 0, log_more, np.nan))
-            self._sets[size] = LargerSets(0.0, trend.mean, np.sqrt(trend.left))
+            ratio = self._log_counts_of_cells(size, _COARSE) - self._log_pair
+            left = self._pairs.trend(np.where(self.tree.cell >= 0, ratio, np.nan)).left
+            log_more, unevenness = self._pairs.log_means(ratio) / (size - 2), np.sqrt(left) / (size - 2)
+            self._sets[size] = LargerSets(0.0, log_more, unevenness)
         return self._sets[size]
 
     @cached_property

@@ -148,6 +148,12 @@ class SkyTree:
         with np.errstate(invalid="ignore"):
             return np.asarray(np.where(total[:, 0] > 0, total[:, 1] / total[:, 0], np.nan))
 
+    def log_means(self, log_values: Float) -> Float:
+        """(m,) ln of the mean of an exponential over each node, which is given at the nodes that are cells (m,)."""
+        logs = np.where(self.cell >= 0, self.log_probability + log_values, 0.0)
+        self._sum_up_logs(logs, self.cell < 0)
+        return np.asarray(logs - self.log_probability)
+
     def trend(self, values: Float) -> Trend:
         """Straight lines through a function that is known as for `means`, weighted with probability."""
         found, place = self.means(values), self._mean()

@@ -67,7 +67,7 @@ class LargerSets(NamedTuple):
 
     Attributes:
         log_pair: ln of the part of ⟨2 Q_2⟩ that the tree does not hold.
-        log_more: (nodes,) ln of what each neutrino more weighs.
+        log_more: (nodes,) ln of what each neutrino more weighs, on average over a node.
         unevenness: (nodes,) how much log_more varies within a node, rms about the best straight line.
     """
 
