@@ -173,6 +173,14 @@ def test_pairs_too_far_apart_in_time_share_no_source():
     assert np.isfinite(result.log_odds).all()
 
 
+@pytest.mark.parametrize("shared_s", [1e-12, 1e-7, 1e-3])
+def test_pairs_that_share_next_to_no_time_are_no_error(shared_s):
+    pair = replace(bunch(2, 0.1, 2.0), gps_s=GPS + np.array([-250.0 + shared_s, 250.0]))
+    result = coincidence(rough_map(mu=60.0), TRIGGER, pair, SEASON, CBC)
+    assert np.isfinite(result.ensemble.log_b)
+    assert result.ensemble.log_b == pytest.approx(np.logaddexp.reduce(result.log_b_apart), abs=1e-3)
+
+
 def test_every_distance_mode_has_pairs_of_the_same_size():
     pair = bunch(2, 1, 2.0)
     sky = isotropic(100.0, 5.0)

@@ -283,7 +283,7 @@ def _cluster_terms(
     member, tree = neutrinos.only(at), host.radial.weighted_tree(host.tree, 2)
     together = _together(host, member)
     sets = _larger_sets(host, season, int(together.sum(axis=1).max(initial=2)))
-    if not np.isfinite(sets.log_pair):  # two of them are impossible
+    if not together.size or not np.isfinite(sets.log_pair):  # two of them are impossible
         return np.full((at.size, at.size), -np.inf), -np.inf
     steepness = Steepness.of(season, member.rows, member.direction[:, 2])
     steep = steepness.change(member.direction[:, 2], _REACH * member.sigma_rad) > _FLAT
