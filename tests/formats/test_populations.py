@@ -148,3 +148,9 @@ def test_most_likely_population_ignores_terrestrial(p_astro: dict[str, float | N
 
 def test_a_trigger_that_is_not_called_a_merger_is_a_burst() -> None:
     assert most_likely_population({}, "Burst") == most_likely_population({}) == "burst"
+
+
+def test_a_file_that_cannot_be_read_is_a_format_error(tmp_path):
+    for path in (tmp_path, tmp_path / "missing.hdf5"):
+        with pytest.raises(FormatError, match=path.name):
+            PopulationsFile().read(path)

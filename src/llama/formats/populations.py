@@ -37,7 +37,10 @@ class PopulationsFile:
     def read(self, path: Path) -> Populations:
         """The tables, each of which is read when it is asked for; FormatError then or now when something is wrong."""
         # From memory: HDF5's own file locks would let one reader keep out another
-        data = path.read_bytes()
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise FormatError(f"{path.name} is not a table of populations: {error}") from error
 
         def table(name: str) -> BackgroundTable:
             with _opened(data, path.name) as file:

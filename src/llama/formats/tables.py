@@ -32,7 +32,12 @@ class IceCubeTablesFile:
 
     def read(self, path: Path) -> IceCubeTables:
         """The tables, each season read when it is asked for; TableError then or now when something is wrong."""
-        data = path.read_bytes()
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise TableError(f"{path} cannot be read as IceCube tables: {error}") from error
 
         def season(name: str) -> SeasonTable:
             with _opened(data, path) as file:

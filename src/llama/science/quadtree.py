@@ -104,9 +104,9 @@ class SkyTree:
             )
             if (family := self._family(k)) is not None:
                 inner = family.parents - self.level[k]
-                away = mean[:, family.below] - mean[:, family.parent]
-                finer += _square(away)
-                tensor[:, inner] = np.add.reduceat(finer * family.share, family.first, axis=1)
+                parent, share = self._shares(family)
+                finer += _square(mean[:, family.below] - mean[:, parent])
+                tensor[:, inner] = np.add.reduceat(finer * share, family.first, axis=1)
                 xx, yy, zz, xy, xz, yz = tensor[:, inner]
                 turned = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
                 of_north, of_east = ((turned * one[:, inner]).sum(axis=1) for one in (north, east))
@@ -160,10 +160,11 @@ class SkyTree:
         columns = np.zeros((4, self.cell.size))  # covariances with the place, and the variance
         for k in range(self.level.size - 3, -1, -1):
             if (family := self._family(k)) is not None:
-                rise = np.nan_to_num(found[family.below] - found[family.parent])
-                both = rise * np.stack([*(place[:, family.below] - place[:, family.parent]), rise])
+                parent, share = self._shares(family)
+                rise = np.nan_to_num(found[family.below] - found[parent])
+                both = rise * np.stack([*(place[:, family.below] - place[:, parent]), rise])
                 both += columns[:, family.below]
-                columns[:, family.parents] = np.add.reduceat(both * family.share, family.first, axis=1)
+                columns[:, family.parents] = np.add.reduceat(both * share, family.first, axis=1)
         inner = np.flatnonzero(self.cell < 0)
         north, east = north_and_east(self.direction[inner])
         v_north, v_east, both_v = self.variances[:, inner]
@@ -228,9 +229,12 @@ class SkyTree:
         if not parents.size:
             return None
         below = slice(int(self.level[order + 1]), int(self.level[order + 2]))
-        parent = np.repeat(parents, self.children[parents])
-        share = np.exp(self.log_probability[below] - self.log_probability[parent])
-        return _Family(parents, below, self.child[parents] - below.start, parent, share)
+        return _Family(parents, below, self.child[parents] - below.start)
+
+    def _shares(self, family: _Family) -> tuple[Index, Float]:
+        """(c,) the parent of each child, and how much of its parent's probability it has."""
+        parent = np.repeat(family.parents, self.children[family.parents])
+        return parent, np.exp(self.log_probability[family.below] - self.log_probability[parent])
 
 
 class _Family(NamedTuple):
@@ -239,14 +243,11 @@ class _Family(NamedTuple):
     Attributes:
         parents: (p,) the nodes. below: where all their children are, c of them.
         first: (p,) the first child of each, counted from the first of all.
-        parent: (c,) that of each child. share: (c,) of its parent's probability.
     """
 
     parents: Index
     below: slice
     first: Index
-    parent: Index
-    share: Float
 
 
 def _square(vector: Float) -> Float:
