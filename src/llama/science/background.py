@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from llama.science.response import LN10, SeasonTable, interpolate_sin_dec, signal_rows
+from llama.science.response import LN10, SeasonTable, interpolate_sin_dec
 from llama.science.search import Search
 
 Float = NDArray[np.float64]
@@ -16,8 +16,7 @@ def window_counts(season: SeasonTable, search: Search, dec_rad: ArrayLike, energ
 
     Counted in fine bins (events spread evenly within each), so it is continuous.
     """
-    south, north = _band_deg(search, dec_rad)
-    return np.maximum(_within(season, search, south, north, np.log10(np.asarray(energy_gev, dtype=np.float64))), 1.0)
+    return _window_counts(season, search, _events_of_band(season, search, dec_rad), energy_gev)
 
 
 def log_background_density(season: SeasonTable, search: Search, dec_rad: ArrayLike, energy_gev: ArrayLike) -> Float:
@@ -25,7 +24,8 @@ def log_background_density(season: SeasonTable, search: Search, dec_rad: ArrayLi
     south, north = _band_deg(search, dec_rad)
     solid_angle = 2 * np.pi * (np.sin(np.radians(north)) - np.sin(np.radians(south)))
     width_gev = 2 * search.energy_window_dex * np.asarray(energy_gev, dtype=np.float64) * LN10
-    counts = window_counts(season, search, dec_rad, energy_gev) * smoothing_bias(season, search, dec_rad)
+    band = _events_of_band(season, search, dec_rad)
+    counts = _window_counts(season, search, band, energy_gev) * _smoothing_bias(season, search, band, dec_rad)
     return np.asarray(np.log(counts) - np.log(season.n_observed * solid_angle * width_gev))
 
 
@@ -36,12 +36,18 @@ def smoothing_bias(season: SeasonTable, search: Search, dec_rad: ArrayLike) -> F
     there. Over the background a/P_emp must average to the share of the signal at energies within reach of any event,
     or the likelihood of a common source would not be normalised. 1 where no event is within reach of the signal.
     """
-    south, north = (np.ravel(edge)[:, None] for edge in _band_deg(search, dec_rad))
-    edges = season.counts_log10_energy
-    centre = (edges[1:] + edges[:-1]) / 2
-    observed = np.diff(_below(season, north, edges) - _below(season, south, edges), axis=-1)
-    inside = _within(season, search, south, north, centre)
-    signal = _signal_per_dex(season, centre, dec_rad)
+    return _smoothing_bias(season, search, _events_of_band(season, search, dec_rad), dec_rad)
+
+
+def _window_counts(season: SeasonTable, search: Search, band: Float, energy_gev: ArrayLike) -> Float:
+    return np.maximum(_within(season, search, band, np.log10(np.asarray(energy_gev, dtype=np.float64))), 1.0)
+
+
+def _smoothing_bias(season: SeasonTable, search: Search, band: Float, dec_rad: ArrayLike) -> Float:
+    band, edges = band.reshape(-1, band.shape[-1]), season.counts_log10_energy
+    observed = np.diff(band, axis=-1)
+    inside = _within(season, search, band[:, None], (edges[1:] + edges[:-1]) / 2)
+    signal = interpolate_sin_dec(season, season.signal_per_dex_where_counted, None, np.sin(np.ravel(dec_rad))).T
     mean = (signal * observed / np.maximum(inside, 1.0)).sum(axis=-1) * 2 * search.energy_window_dex
     reached = (signal * np.minimum(inside, 1.0)).sum(axis=-1) * (edges[1] - edges[0])
     bias = np.divide(mean, reached, out=np.ones_like(mean), where=(mean > 0) & (reached > 0))
@@ -74,33 +80,27 @@ def _band_deg(search: Search, dec_rad: ArrayLike) -> tuple[Float, Float]:
     )
 
 
-def _signal_per_dex(season: SeasonTable, log10_energy: Float, dec_rad: ArrayLike) -> Float:
-    """(n, e) signal density in log10 energy at each declination, flattened, for each energy."""
-    energy = 10.0**log10_energy
-    rows = signal_rows(season, energy) * (energy * LN10)[:, None]
-    sin_dec = np.sin(np.ravel(np.asarray(dec_rad, dtype=np.float64)))[:, None]
-    return interpolate_sin_dec(season, rows, np.arange(energy.size), sin_dec)
-
-
-def _within(season: SeasonTable, search: Search, south: Float, north: Float, log10_energy: Float) -> Float:
-    """Events between two declinations and within ΔE of an energy."""
-    low, high = log10_energy - search.energy_window_dex, log10_energy + search.energy_window_dex
-    return (
-        _below(season, north, high)
-        - _below(season, south, high)
-        - _below(season, north, low)
-        + _below(season, south, low)
-    )
-
-
-def _below(season: SeasonTable, dec_deg: Float, log10_energy: Float) -> Float:
-    """Events south of and less energetic than each point, bilinear between the bin edges."""
+def _events_of_band(season: SeasonTable, search: Search, dec_rad: ArrayLike) -> Float:
+    """(…, c + 1) events within δω of each declination that are less energetic than each edge of the bins."""
     table = season.cumulative_counts
-    i, u = _place(season.counts_dec_deg, dec_deg)
-    j, v = _place(season.counts_log10_energy, log10_energy)
-    lower = table[i, j] * (1 - v) + table[i, j + 1] * v
-    upper = table[i + 1, j] * (1 - v) + table[i + 1, j + 1] * v
-    return np.asarray(lower * (1 - u) + upper * u)
+
+    def south_of(dec_deg: Float) -> Float:
+        i, u = _place(season.counts_dec_deg, dec_deg)
+        return np.asarray(table[i] + u[..., None] * (table[i + 1] - table[i]))
+
+    south, north = _band_deg(search, dec_rad)
+    return south_of(north) - south_of(south)
+
+
+def _within(season: SeasonTable, search: Search, band: Float, log10_energy: Float) -> Float:
+    """Events of bands (…, c + 1) within ΔE of energies (…)."""
+    row, flat = np.arange(band[..., 0].size).reshape(band.shape[:-1]), band.reshape(-1, band.shape[-1])
+
+    def below(at: Float) -> Float:
+        j, v = _place(season.counts_log10_energy, at)
+        return np.asarray(flat[row, j] * (1 - v) + flat[row, j + 1] * v)
+
+    return below(log10_energy + search.energy_window_dex) - below(log10_energy - search.energy_window_dex)
 
 
 def _place(edges: Float, value: Float) -> tuple[NDArray[np.int64], Float]:

@@ -74,6 +74,12 @@ class SeasonTable:
         return np.pad(self.signal_per_dex, ((1, 1), (0, 0)))
 
     @cached_property
+    def signal_per_dex_where_counted(self) -> Float:
+        """(c, d) signal density in log10 ε at the middle of the bins in which events are counted."""
+        energy = 10.0 ** ((self.counts_log10_energy[1:] + self.counts_log10_energy[:-1]) / 2)
+        return signal_rows(self, energy) * (energy * LN10)[:, None]
+
+    @cached_property
     def cumulative_counts(self) -> Float:
         """(b + 1, c + 1) events below each pair of edges."""
         table = np.zeros((self.counts.shape[0] + 1, self.counts.shape[1] + 1))
