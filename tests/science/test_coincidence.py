@@ -411,6 +411,8 @@ def test_review_ordering(data):
         ({"energy": 3e9}, "1e\\+08 GeV"),
         ({"sigma_deg": 0.0}, "no positive angular error"),
         ({"sigma_deg": float("nan")}, "no positive angular error"),
+        ({"sigma_deg": 1e-6}, "an angular error outside"),
+        ({"sigma_deg": 1e5}, "an angular error outside"),
         ({"dec": 2.0}, "no declination"),
         ({"ra": float("inf")}, "no finite right ascension"),
         ({"dt": float("nan")}, "no finite time"),
