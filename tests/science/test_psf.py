@@ -44,12 +44,12 @@ def test_deep_tails_stay_finite():
 def test_declinations_average(degrees, dec):
     """The means of sin δ and sin² δ are known: L sin δ₀, and 1/3 + (1 − 3L/κ)(sin² δ₀ − 1/3), L = coth κ − 1/κ."""
     sigma = np.radians(degrees)
-    sin_dec, weights = psf.declinations(np.radians([dec]), np.array([sigma]), np.array([-0.3, 0.1]))
+    _, sin_dec, weights = psf.declinations(np.radians([dec]), np.array([sigma]), np.array([-0.3, 0.1]))
     kappa, own = 1 / sigma**2, np.sin(np.radians(dec))
     langevin = 1 / np.tanh(kappa) - 1 / kappa
-    assert (weights[0] @ sin_dec[0]) == pytest.approx(langevin * own, abs=1e-9)
+    assert (weights @ sin_dec) == pytest.approx(langevin * own, abs=1e-9)
     square = 1 / 3 + (1 - 3 * langevin / kappa) * (own**2 - 1 / 3)
-    assert (weights[0] @ np.square(sin_dec[0])) == pytest.approx(square, abs=1e-9)
+    assert (weights @ np.square(sin_dec)) == pytest.approx(square, abs=1e-9)
 
 
 @pytest.mark.parametrize("degrees", [0.3, 2.0, 8.0, 40.0])
@@ -59,8 +59,9 @@ def test_declinations_average_what_has_kinks(degrees, dec):
     grid = np.linspace(-1, 1, 101)
     values = np.where(grid > -0.2, 100.0, 1.0) * np.random.default_rng(1).uniform(1, 2, grid.size)
     sigma, own = np.radians(degrees), np.radians(dec)
-    sin_dec, weights = psf.declinations(np.array([own]), np.array([sigma]), grid)
-    found = weights[0] @ np.interp(sin_dec[0], grid, values)
+    neutrino, sin_dec, weights = psf.declinations(np.array([0.4, own]), np.array([0.1, sigma]), grid)
+    mine = neutrino == 1
+    found = weights[mine] @ np.interp(sin_dec[mine], grid, values)
 
     def density(z):
         away = 1 - z * np.sin(own) - np.sqrt(1 - z * z) * np.cos(own)  # 1 − cos ψ at the same right ascension

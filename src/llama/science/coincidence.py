@@ -171,16 +171,14 @@ def merger_host(ready: Prepared, search: Search) -> Host:
 
 def log_stranger_rate(season: SeasonTable, search: Search, candidates: Candidates, neutrinos: Neutrinos) -> Float:
     """ln of (ṅ/f_b) ∫(a/α) PSF J_1(0, r_ν,max; α) dΩ: astrophysical neutrinos like this one, s⁻¹ sr⁻¹ GeV⁻¹."""
-    sin_dec, weights = declinations(neutrinos.dec_rad, neutrinos.sigma_rad, season.sin_dec)
+    neutrino, sin_dec, weights = declinations(neutrinos.dec_rad, neutrinos.sigma_rad, season.sin_dec)
     count_scale = alpha(season, sin_dec)
-    per_source = (
-        interpolate_sin_dec(season, candidates.rows, np.arange(len(neutrinos))[:, None], sin_dec) / count_scale
-    )
+    per_source = interpolate_sin_dec(season, candidates.rows, neutrino, sin_dec) / count_scale
     horizon = search.horizon_mpc(search.e_gw_max_eu)
     log_volume = along_log_alpha(
         lambda scale: log_j1(horizon, scale * search.count_max_mpc2, search.log_nu_span), count_scale
     )
-    averages = (weights * per_source * np.exp(log_volume)).sum(axis=-1)
+    averages = np.bincount(neutrino, weights * per_source * np.exp(log_volume), minlength=len(neutrinos))
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(search.source_rate_mpc3_s / search.beaming) + np.log(averages))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -209,10 +209,12 @@ def along_log_alpha(log_f: Callable[[Float], Float], alpha: Float, order: int = 
     return np.asarray(chebyshev.chebval((2 * np.log(alpha) - low - high) / (high - low), coefficients))
 
 
+@cache
 def chebyshev_transform(order: int) -> Float:
     """(order, order) matrix from values at the points to coefficients."""
     rows = 2 / order * chebyshev.chebvander(chebyshev.chebpts1(order), order - 1).T
     rows[0] /= 2
+    rows.setflags(write=False)
     return np.asarray(rows)
 
 

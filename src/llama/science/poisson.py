@@ -6,7 +6,10 @@ With L = ln(a⁺/a⁻) the prior is 1/(n L) on [n⁻, n⁺]. SCIENCE 1.6 [X]; ev
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numpy.polynomial.polynomial import polyval
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx, exp1, gammainc, gammaln
 
@@ -15,6 +18,8 @@ Float = NDArray[np.float64]
 _SERIES_BELOW = 0.5
 _ASYMPTOTIC_ABOVE = 200.0
 _TERMS = 24
+# (−1)ⁿ/n! · 3/(3 − 2n), n = 2, 3, …, by the power n − 1; what is left out is below 1e-18
+_LIT = np.array([0.0, *((-1) ** n / math.factorial(n) * 3 / (3 - 2 * n) for n in range(2, 17))])
 _CERTAIN = 600.0  # so many are expected that a few are as impossible as for more
 _ALL = 1 - 2.0**-53
 _EIN_TERMS = 15
@@ -115,11 +120,7 @@ def log_volume_attenuated(x: ArrayLike) -> Float:
 
 def _volume_lit(x: Float) -> Float:
     """h = 1 − g for small x: 3x − 2√π x^{3/2} − Σ_{n≥2} (−x)^n/n! · 3/(3−2n)."""
-    series, power = np.zeros_like(x), -x
-    for n in range(2, _TERMS):
-        power = -power * x / n
-        series = series + power * 3 / (3 - 2 * n)
-    return np.asarray(3 * x - 2 * np.sqrt(np.pi) * x * np.sqrt(x) - series)
+    return np.asarray(x * (3 - 2 * np.sqrt(np.pi) * np.sqrt(x) - polyval(x, _LIT)))
 
 
 def log_j1(r_mpc: ArrayLike, a_max: ArrayLike, span: float) -> Float:

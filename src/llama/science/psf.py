@@ -58,7 +58,7 @@ def pieces(count: int, points: int = 16) -> tuple[Float, Float]:
     return found
 
 
-def declinations(dec_rad: Float, sigma_rad: Float, sin_dec: Float) -> tuple[Float, Float]:
+def declinations(dec_rad: Float, sigma_rad: Float, sin_dec: Float) -> tuple[NDArray[np.int64], Float, Float]:
     """Quadrature over the declinations of the density, for averages of what does not depend on right ascension.
 
     The integral of exp(κ cos ψ) over right ascension is 2π I_0(κ cos δ cos δ₀) exp(κ sin δ sin δ₀).
@@ -67,18 +67,20 @@ def declinations(dec_rad: Float, sigma_rad: Float, sin_dec: Float) -> tuple[Floa
         sin_dec: (d,) where what is averaged has kinks.
 
     Returns:
-        sin_dec, weights: (n, m), the weights of each row sum to one.
+        neutrino, sin_dec, weights: (m,) points, of which the weights sum to one for each neutrino.
     """
     nodes, weights = legendre(_POINTS)
-    dec, sigma = np.asarray(dec_rad)[:, None], sigma_rad[:, None]
-    low, high = np.maximum(dec - _FAR * sigma, -np.pi / 2), np.minimum(dec + _FAR * sigma, np.pi / 2)
+    dec, kappa, reach = np.asarray(dec_rad), 1 / np.square(sigma_rad), _FAR * sigma_rad
+    low, high = (np.clip(dec + k * reach, -np.pi / 2, np.pi / 2)[:, None] for k in (-1, 1))
     # in pieces of one sigma and less, from kink to kink; those beyond the reach have no width
     even = low + (high - low) * np.linspace(0, 1, int(2 * _FAR) + 1)
-    edges = np.sort(np.concatenate([even, np.clip(np.arcsin(sin_dec), low, high)], axis=1), axis=1)[..., None]
-    half = np.diff(edges, axis=1) / 2
-    flat = dec.size, half.shape[1] * _POINTS
-    there, width = (edges[:, :-1] + half + half * nodes).reshape(flat), (half * weights).reshape(flat)
-    kappa = 1 / np.square(sigma)
+    edges = np.sort(np.concatenate([even, np.clip(np.arcsin(sin_dec), low, high)], axis=1), axis=1)
+    width = np.diff(edges, axis=1)
+    neutrino, piece = np.nonzero(width)
+    half = width[neutrino, piece, None] / 2
+    there, width = (edges[neutrino, piece, None] + half * (nodes + 1)).ravel(), (half * weights).ravel()
+    neutrino = np.repeat(neutrino, _POINTS)
+    dec, kappa = dec[neutrino], kappa[neutrino]
     log_scale = np.log(kappa) - np.log(-np.expm1(-2 * kappa)) - 2 * kappa * np.square(np.sin((there - dec) / 2))
     share = np.exp(log_scale) * i0e(kappa * np.cos(there) * np.cos(dec)) * np.cos(there) * width
-    return np.sin(there), share / share.sum(axis=-1, keepdims=True)
+    return neutrino, np.sin(there), share / np.bincount(neutrino, share)[neutrino]
