@@ -9,20 +9,20 @@ one that stands for a piece of sky takes the mean over the declinations of that 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.pixels import height, sine_of_height
 from llama.science.quadtree import max_radius
-from llama.science.response import SeasonTable, alpha, interpolate_sin_dec
+from llama.science.response import SeasonTable, alpha, grid_place, interpolate_sin_dec
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 _STEEPEST = 1.0  # e-folds per bin: a steeper rise is a straight line all the same, with its weight near the top
-_FALL = 3.0  # e-folds in one bin that a fall to zero counts as
+_NOTHING = -1e300  # ln of zero, where differences are taken
 _PARTS = 4  # pieces of a bin on which a/α, a ratio of two straight lines, counts as a parabola
 _BEYOND = 3.0  # a height that no pixel reaches
 _DIGITS = 2.0**-13  # ranges smaller than this would lose the digits of second differences; a point will do
@@ -51,9 +51,10 @@ class Steepness:
             both = np.log(np.stack([rows, rows / season.alpha]))
         own = both[:, np.arange(sin_dec.size), _place(grid, sin_dec)]
         # a neutrino where the detector sees no such energy has no value of its own: the largest will do
-        own = np.where(np.isfinite(own), own, np.maximum(both.max(axis=-1), -1e300))
-        low, high = np.sort(both - own[..., None], axis=0)
-        per_rad, rise = np.sqrt(1 - grid**2) / _step(grid), _rise(both)
+        own = np.where(np.isfinite(own), own, np.maximum(both.max(axis=-1), _NOTHING))
+        of_signal, of_ratio = both - own[..., None]
+        low, high = np.minimum(of_signal, of_ratio), np.maximum(of_signal, of_ratio)
+        per_rad, rise = np.sqrt(1 - grid**2) / _step(grid), _rise(np.maximum(both, _NOTHING))
         steep = np.minimum(rise.max(axis=0), _STEEPEST) * per_rad
         smooth = np.broadcast_to(_rise(np.log(season.alpha)) * per_rad, low.shape)
         return cls(np.stack([-low, high, steep, smooth]), grid)
@@ -87,7 +88,7 @@ class Means:
 
     Attributes:
         season: whose grid; rows: (n, d) a(ε, δ) of each neutrino on it, GeV⁻¹.
-        knot: (k + 1,) heights. quartic: (k, 2, n, 5) coefficients, in the height beyond each knot but the last, of
+        knot: (k + 1,) heights. quartic: (k, n, 2, 5) coefficients, in the height beyond each knot but the last, of
             second antiderivatives of a and of a/α.
     """
 
@@ -99,20 +100,18 @@ class Means:
     @classmethod
     def of(cls, season: SeasonTable, rows: Float) -> Means:
         """Of signal densities (n, d) on the season's grid."""
-        grid = season.sin_dec
-        edges = height(np.linspace(grid[0], grid[-1], (grid.size - 1) * _PARTS + 1))
-        knot = np.concatenate([[-_BEYOND], edges, [_BEYOND]])  # flat beyond the grid
-        sine = sine_of_height(np.stack([knot[:-1], (knot[:-1] + knot[1:]) / 2, knot[1:]]))
-        density = interpolate_sin_dec(season, rows, np.arange(rows.shape[0])[:, None, None], sine)
+        knot, place, rest, count_scale = _parts(season)
+        low = rows.take(place, axis=1)
+        density = low + rest * (rows.take(place + 1, axis=1) - low)
         # the values at both ends and in the middle of each part, as a parabola in the height beyond its lower end
-        left, middle, right = np.moveaxis(np.stack([density, density / alpha(season, sine)]), 2, 0)
+        left, middle, right = np.moveaxis(np.stack([density, density / count_scale]), 2, 0)
         step = np.diff(knot)
         bend = 2 * (left - 2 * middle + right) / step**2
         slope = (right - left) / step - bend * step
         first = _running(((bend / 3 * step + slope / 2) * step + left) * step)
         second = _running((((bend / 12 * step + slope / 6) * step + left / 2) * step + first) * step)
         quartic = np.stack([second, first, left / 2, slope / 6, bend / 12], axis=-1)
-        return cls(season, rows, knot, np.ascontiguousarray(np.moveaxis(quartic, 2, 0)))
+        return cls(season, rows, knot, np.ascontiguousarray(quartic.transpose(2, 1, 0, 3)))
 
     def over(self, neutrino: Index, middle: Float, reach: Float) -> tuple[Float, Float]:
         """Mean of a/α, GeV⁻¹, and the α that belongs to it: the mean of a over that of a/α.
@@ -136,18 +135,32 @@ class Means:
 
     def _triangles(self, neutrino: Index, middle: Float, reach: Float) -> Float:
         """(2, m) means of a and of a/α with a triangular weight."""
-        low, mid, high = (self._antiderivative(neutrino, middle + k * reach) for k in (-1, 0, 1))
+        low, mid, high = self._antiderivative(neutrino, middle + np.array([[-1], [0], [1]]) * reach)
         return np.asarray((low - 2 * mid + high) / np.square(reach))
 
     def _antiderivative(self, neutrino: Index, at: Float) -> Float:
-        grid = self.season.sin_dec
+        """(h, 2, m) second antiderivatives of a and of a/α at heights (h, m)."""
+        grid, (parts, neutrinos) = self.season.sin_dec, self.quartic.shape[:2]
         part = np.floor((sine_of_height(at) - grid[0]) * (_PARTS / _step(grid))).astype(np.int64) + 1
-        part = np.clip(part, 0, self.knot.size - 2)
-        beyond, terms = at - self.knot[part], self.quartic[part, :, neutrino].T
+        part = np.clip(part, 0, parts - 1)
+        beyond = (at - self.knot[part])[:, None]
+        terms = self.quartic.reshape(-1, 10).take(part * neutrinos + neutrino, axis=0)
+        terms = np.moveaxis(terms.reshape(*at.shape, 2, 5), (3, 2), (0, 2))  # (5, h, 2, m)
         found = terms[4]
         for k in (3, 2, 1, 0):
             found = found * beyond + terms[k]
         return np.asarray(found)
+
+
+@lru_cache(maxsize=8)
+def _parts(season: SeasonTable) -> tuple[Float, Index, Float, Float]:
+    """Knots (k + 1,); for both ends and the middle of the parts between them (3, k): place on the grid, rest, α."""
+    grid = season.sin_dec
+    edges = height(np.linspace(grid[0], grid[-1], (grid.size - 1) * _PARTS + 1))
+    knot = np.concatenate([[-_BEYOND], edges, [_BEYOND]])  # flat beyond the grid
+    sine = sine_of_height(np.stack([knot[:-1], (knot[:-1] + knot[1:]) / 2, knot[1:]]))
+    place, rest = grid_place(season, sine)
+    return knot, place, rest, alpha(season, sine)
 
 
 def _running(values: Float) -> Float:
@@ -160,15 +173,16 @@ def _step(grid: Float) -> float:
 
 
 def _place(grid: Float, sin_dec: Float) -> Index:
-    return np.asarray(np.clip(np.rint((sin_dec - grid[0]) / _step(grid)).astype(np.int64), 0, grid.size - 1))
+    nearest = np.rint((sin_dec - grid[0]) / _step(grid)).astype(np.int64)
+    return np.asarray(np.minimum(np.maximum(nearest, 0), grid.size - 1))
 
 
 def _rise(log_values: Float) -> Float:
     """(…, d) the larger change of a logarithm to the next points of the grid on both sides."""
-    with np.errstate(invalid="ignore"):
-        rise = np.nan_to_num(np.abs(np.diff(log_values, axis=-1)), nan=0.0, posinf=_FALL)
-    before = [(0, 0)] * (rise.ndim - 1)
-    return np.asarray(np.maximum(np.pad(rise, [*before, (0, 1)]), np.pad(rise, [*before, (1, 0)])))
+    rise, step = np.zeros_like(log_values), np.abs(log_values[..., 1:] - log_values[..., :-1])
+    rise[..., :-1] = step
+    np.maximum(rise[..., 1:], step, out=rise[..., 1:])
+    return rise
 
 
 def _largest(values: Float, half: int) -> Float:

@@ -109,13 +109,19 @@ def interpolate_sin_dec(
         values: (…, d), all of which are wanted at each direction; or (n, d) with `row`, which says for each direction
             which of the n rows.
     """
+    left, rest = grid_place(season, sin_dec)
+    low, high = (values.take(at, axis=-1) if row is None else values[row, at] for at in (left, left + 1))
+    return np.asarray(low + rest * (high - low))
+
+
+def grid_place(season: SeasonTable, sin_dec: ArrayLike) -> tuple[NDArray[np.int64], Float]:
+    """Point of the declination grid to the south of each direction, and how far on it is to the next, 0 to 1."""
     grid = season.sin_dec
     step = (grid[-1] - grid[0]) / (grid.size - 1)
-    place = np.clip((np.asarray(sin_dec, dtype=np.float64) - grid[0]) / step, 0.0, grid.size - 1.0)
+    place = (np.asarray(sin_dec, dtype=np.float64) - grid[0]) / step
+    place = np.minimum(np.maximum(place, 0.0), grid.size - 1.0)
     left = np.minimum(place.astype(np.int64), grid.size - 2)
-    rest = place - left
-    low, high = (values[..., at] if row is None else values[row, at] for at in (left, left + 1))
-    return np.asarray(low + rest * (high - low))
+    return left, place - left
 
 
 def alpha(season: SeasonTable, sin_dec: ArrayLike) -> Float:
