@@ -14,17 +14,16 @@ from numpy.typing import NDArray
 
 from llama.science.declination import Steepness
 from llama.science.descent import (
+    COARSEST,
     DROP,
-    FIRST_ORDER,
     Chosen,
     Emitted,
     Entries,
     centres,
     points,
-    split,
     squares,
-    start,
     triangles,
+    walk,
 )
 from llama.science.fit import log_sum
 from llama.science.psf import log_peak
@@ -44,7 +43,9 @@ _STEEP = 2.0  # what the slope of a factor of declination counts beside those of
 _UNEVEN = 0.015  # e-folds that distances may change the weight of a set within a node, but for a trend
 _COARSER, _MORE_UNEVEN = 2.0, 4.0  # e-folds by which these may be larger where the share is small
 _LARGEST_LOG = 700.0
-_SMOOTH_ORDER = 5  # points are never further apart than 1.8°, so that α(Ω) is sampled too
+_NOTHING = -1e300  # ln of an integral that is zero everywhere
+_FEW = 200  # entries
+_SMOOTH_ORDER = COARSEST + 1  # points are never further apart than 1.8°, so that α(Ω) is sampled too
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +95,9 @@ MOST = 24
 
 def cluster_nodes(tree: SkyTree, members: Members) -> ClusterNodes:
     """Nodes for the pairs and all higher products of one cluster, each good to 1e-3."""
-    walk = _Walk(tree, members)
-    entries = start(tree, 1)
-    for order in range(FIRST_ORDER, MAX_ORDER + 1):
-        if not entries.node.size:
-            break
-        entries = walk.descend(order, entries)
-    return walk.nodes()
+    state = _Walk(tree, members)
+    walk(tree, 1, state.step, few=_FEW)
+    return state.nodes()
 
 
 class _Walk:
@@ -115,22 +112,26 @@ class _Walk:
         self.paired = ((self.together.T @ self.together) > 0) & ~np.eye(members.sigma_rad.size, dtype=np.bool_)
         self.one, self.three, self.four = Chosen(), Chosen(), Chosen()
 
-    def descend(self, order: int, entries: Entries) -> Entries:
-        """Drops, emits or splits every entry; returns what is open at the next order."""
+    def step(self, order: int, entries: Entries) -> Entries:
+        """Drops or emits entries; returns those that are to be split."""
         centre = centres(self.tree, order, entries)
         (low, high), part, side = self._bounds(order, centre, entries)
         share, patch = self._share(low, high, side)
         keep = np.flatnonzero((share > -DROP).any(axis=0))
         entries = entries.take(keep)
-        low, side, share, patch = (each[:, keep] for each in (low, side, share, patch))
+        if order < COARSEST:
+            return entries
+        low, side, share, patch = (each.take(keep, axis=1) for each in (low, side, share, patch))
         one, three, four = self._fine(order, entries, side, share, part.sum(axis=0)[keep])
-        for chosen, fine in zip((self.one, self.three, self.four), (one, three, four), strict=True):
-            chosen.add(order, entries.take(np.flatnonzero(fine)))
         done = one | three | four
-        if done.any():
-            self.found = np.logaddexp(self.found, log_sum(low[:, done]))
-            self.largest = np.maximum(self.largest, patch[:, done].max(axis=1))
-        return split(self.tree, entries.take(np.flatnonzero(~done)))
+        if not done.any():
+            return entries
+        centre = centre.take(keep, axis=0)
+        for chosen, fine in zip((self.one, self.three, self.four), (one, three, four), strict=True):
+            chosen.add(order, entries, centre, fine)
+        self.found = np.logaddexp(self.found, log_sum(low[:, done]))
+        self.largest = np.maximum(self.largest, patch[:, done].max(axis=1))
+        return entries.take(np.flatnonzero(~done))
 
     def _fine(self, order: int, entries: Entries, side: Float, share: Float, many: Float) -> tuple[Bool, Bool, Bool]:
         """Which entries one point can stand for, which three, and which four. An error counts as much as the share.
@@ -139,15 +140,13 @@ class _Walk:
             many: (e,) how many neutrinos most of everything comes from.
         """
         matters, constant = share > -DROP, self.tree.cell[entries.node] >= 0
-        of_one, of_more = (
-            np.where(matters, side * np.exp(np.maximum(share / k, -_COARSER)), 0.0).max(axis=0) for k in (4, 5)
-        )
+        side = side * matters
+        of_one, of_more = ((side * np.exp(np.maximum(share / k, -_COARSER))).max(axis=0) for k in (4, 5))
         one = constant & (of_one < _ONE) & (order >= _SMOOTH_ORDER)
-        several = ~one & (order >= _SMOOTH_ORDER - 1)
-        three = ~constant & several & (of_more < _THREE)
+        three = ~constant & ~one & (of_more < _THREE)
         uneven = (many - 2) * self.members.sets.unevenness[entries.node]
         three &= uneven * np.exp(np.maximum(share[1] / 2, -_MORE_UNEVEN)) < _UNEVEN
-        four = constant & several & ((of_more < _FOUR) | (order == MAX_ORDER))
+        four = constant & ~one & ((of_more < _FOUR) | (order == MAX_ORDER))
         return one, three, four
 
     def _bounds(self, order: int, centre: Float, entries: Entries) -> tuple[Float, Float, Float]:
@@ -156,8 +155,10 @@ class _Walk:
         Also (n, e) how much each neutrino takes part in everything, and (2, e) the sides of a pixel over the scales
         on which pairs and everything change, as the products to which each belongs so much.
         """
-        sine, reach = np.sqrt(np.clip(self._quarter(centre), 0.0, 1.0)), np.sin(max_radius(order) / 2)
-        half_chord = np.stack([np.minimum(sine + reach, 1.0), np.maximum(sine - reach, 0.0)])
+        sine, reach = np.sqrt(self._quarter(centre)), np.sin(max_radius(order) / 2)
+        half_chord = np.empty((2, *sine.shape))
+        np.minimum(sine + reach, 1.0, out=half_chord[0])
+        np.maximum(sine - reach, 0.0, out=half_chord[1])
         log_u = (self.members.log_strength + self.peak)[:, None] - 2 * self.kappa[:, None] * np.square(half_chord)
         steep = None
         if self.members.steepness is not None:
@@ -174,7 +175,7 @@ class _Walk:
         With w, what a neutrino more weighs, the latter sum is [Π (1 + w u) − 1 − Σ w u]/w². Also (2, n, e) how much
         each neutrino takes part in the pairs and in everything, at most 1, at the last bound.
         """
-        scale = np.maximum(log_u.max(axis=1, keepdims=True), -1e300)
+        scale = np.maximum(log_u.max(axis=1, keepdims=True), _NOTHING)
         u = np.exp(log_u - scale)
         weighed = u * np.exp(np.minimum(scale + log_more, _LARGEST_LOG))
         of_pairs = u * (self.paired @ u)
@@ -184,8 +185,9 @@ class _Walk:
             pairs = np.log(twice[:, 0] / 2) + 2 * scale[:, 0]
             # where these digits do not suffice the pairs are all there is
             larger = np.log(np.maximum(np.expm1(log_product) - total, 0.0)).max(axis=1) - 2 * log_more
-        in_pairs = 2 * of_pairs[-1] / np.maximum(twice[-1], 1e-300)
-        part = np.stack([in_pairs, np.maximum(in_pairs, weighed[-1] / (1 + weighed[-1]))])
+        part = np.empty(log_u.shape)
+        np.divide(2 * of_pairs[-1], np.maximum(twice[-1], 1e-300), out=part[0])
+        np.maximum(part[0], weighed[-1] / (1 + weighed[-1]), out=part[1])
         return np.stack([pairs, np.maximum(pairs, larger)], axis=1), part
 
     def _sides(self, order: int, centre: Float, membership: Float, steep: Float | None) -> Float:
@@ -205,18 +207,17 @@ class _Walk:
         patch = high + np.log(2 * np.pi / np.minimum(side * side, 2 * np.pi))
         whole = np.logaddexp(self.found, log_sum(low))
         largest = np.maximum(self.largest, patch.max(axis=1))
-        against = np.maximum(np.minimum(whole, largest), self.members.floor)
-        with np.errstate(invalid="ignore"):
-            share = np.nan_to_num(np.minimum(patch - against[:, None], 0.0), nan=-np.inf, neginf=-np.inf)
-        return share, patch
+        against = np.maximum(np.minimum(whole, largest), max(self.members.floor, _NOTHING))
+        return np.minimum(patch - against[:, None], 0.0), patch
 
     def _quarter(self, direction: Float) -> Float:
         """(n, e) sin²(ψ/2) to each neutrino; its last digits go, which matters for σ below an arcsecond only."""
-        return np.asarray(np.maximum((1 - self.members.direction @ direction.T) / 2, 0.0))
+        return np.asarray(np.maximum(0.5 - self.members.direction @ (direction.T / 2), 0.0))
 
     def nodes(self) -> ClusterNodes:
         """Everything emitted."""
-        one, three = (make(self.tree, *of.all()) for make, of in ((points, self.one), (triangles, self.three)))
-        found = Emitted.joined([one, three, squares(*self.four.all())])
+        (order, three, _), (finest, four, _) = self.three.all(), self.four.all()
+        made = [points(self.tree, *self.one.all()), triangles(self.tree, order, three), squares(finest, four)]
+        found = Emitted.joined(made)
         log_psf = self.peak[:, None] - 2 * self.kappa[:, None] * self._quarter(found.direction)
         return ClusterNodes(found.direction, found.log_probability, log_psf, found.node, found.part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,13 +10,15 @@ from numpy.typing import NDArray
 
 from llama.science.pixels import north_and_east, pixel_moments
 from llama.science.quadtree import SkyTree, vectors
+from llama.science.skymap import MAX_ORDER
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
-FIRST_ORDER = 2
-"""Where walks start: to judge what is larger costs more than it spares."""
+COARSEST = 4
+"""The first order of which anything may be emitted, 3.7°: larger nodes see too little of a factor of declination."""
+_FIRST = 2  # where walks start, and leave out what is far away: to judge what is larger costs more than it spares
 DROP = 11.0  # parts below e^-11 of the whole may be left out; some ten patches of them add up to 2e-4
 _CORNERS = np.sqrt(2) * np.exp(2j * np.pi * np.arange(3) / 3)  # of a triangle with the variance 1 in x and in y
 _GAUSS = 0.5 + 12**-0.5 * np.array([[[-1], [1], [-1], [1]], [[-1], [-1], [1], [1]]])  # x and y
@@ -70,27 +73,45 @@ class Chosen:
     """Entries of a walk that are fine enough for one kind of points, which are made of all of them at once."""
 
     def __init__(self) -> None:
-        self.pieces: list[tuple[int, Entries]] = []
-
-    def add(self, order: int, entries: Entries) -> None:
-        """More of them, of this order."""
-        if entries.node.size:
-            self.pieces.append((order, entries))
-
-    def all(self) -> tuple[Index, Entries]:
-        """The order of each, and they themselves."""
         none = np.empty(0, np.int64)
-        pieces = [*self.pieces, (0, Entries(none, none, np.empty(0), none))]
+        self.pieces = [(none, Entries(none, none, np.empty(0), none), np.empty((0, 3)))]
+
+    def add(self, order: int, entries: Entries, centre: Float, fine: Bool) -> None:
+        """Some more of an order, whose centres are known."""
+        at = np.flatnonzero(fine)
+        if at.size:
+            self.pieces.append((np.full(at.size, order), entries.take(at), centre.take(at, axis=0)))
+
+    def all(self) -> tuple[Index, Entries, Float]:
+        """The order of each, they themselves, and (e, 3) their centres."""
+        order, entries, centre = zip(*self.pieces, strict=True)
         names = Entries.__dataclass_fields__
-        order = np.repeat([k for k, _ in pieces], [piece.node.size for _, piece in pieces])
-        return order, Entries(*(np.concatenate([getattr(piece, name) for _, piece in pieces]) for name in names))
+        every = Entries(*(np.concatenate([getattr(piece, name) for piece in entries]) for name in names))
+        return np.concatenate(order), every, np.concatenate(centre)
 
 
-def start(tree: SkyTree, owners: int) -> Entries:
-    """All of the map at `FIRST_ORDER`, once for each of several integrals."""
+def walk(tree: SkyTree, owners: int, step: Callable[[int, Entries], Entries], few: int = 0) -> None:
+    """From large nodes to small ones, for several integrals: `step` has the open entries of one order after another.
+
+    It returns those that are to be split.
+
+    Args:
+        few: fewer entries than these are split once more in less time than they are judged. Only for a single
+            integral: none may depend on which others there are.
+    """
+    entries, order = _start(tree, owners), _FIRST
+    while entries.node.size:
+        entries = step(order, entries)
+        entries, order = split(tree, entries), order + 1
+        if order < COARSEST or (entries.node.size < few and order < MAX_ORDER):
+            entries, order = split(tree, entries), order + 1
+
+
+def _start(tree: SkyTree, owners: int) -> Entries:
+    """All of the map at the first order, once for each of several integrals."""
     node = np.arange(int(tree.level[1]))
     one = Entries(np.zeros_like(node), tree.ipix[node], tree.log_probability[node], node)
-    for _ in range(FIRST_ORDER):
+    for _ in range(_FIRST):
         one = split(tree, one)
     every = one.take(np.tile(np.arange(one.node.size), owners))
     return replace(every, owner=np.repeat(np.arange(owners), one.node.size))
@@ -114,18 +135,21 @@ def inside(tree: SkyTree, order: int | Index, entries: Entries) -> Bool:
     return np.asarray(entries.node < tree.level[np.minimum(order, tree.level.size - 1)])
 
 
-def centres(tree: SkyTree, order: int | Index, entries: Entries) -> Float:
+def centres(tree: SkyTree, order: int, entries: Entries) -> Float:
     """(e, 3) the centre of each entry."""
-    found = tree.centre.take(entries.node, axis=0)
     finer = np.flatnonzero(inside(tree, order, entries))
-    found[finer] = vectors(order if isinstance(order, int) else order[finer], entries.ipix[finer], 0.5, 0.5)
+    if finer.size == entries.node.size:
+        return vectors(order, entries.ipix, 0.5, 0.5)
+    found = tree.centre.take(entries.node, axis=0)
+    if finer.size:
+        found[finer] = vectors(order, entries.ipix[finer], 0.5, 0.5)
     return found
 
 
-def points(tree: SkyTree, order: Index, one: Entries) -> Emitted:
+def points(tree: SkyTree, order: Index, one: Entries, centre: Float) -> Emitted:
     """One point for each entry: its centre, or that of its probability where it holds several cells."""
-    where = centres(tree, order, one)
     mixed = np.flatnonzero(tree.cell[one.node] < 0)
+    where = centre.copy()
     where[mixed] = tree.direction.take(one.node[mixed], axis=0)
     return Emitted(one.owner, where, one.log_probability, one.node, inside(tree, order, one), order)
 
@@ -156,8 +180,9 @@ def squares(order: Index, four: Entries) -> Emitted:
 
 def node_moments(tree: SkyTree, found: Emitted) -> Float:
     """(5, m) moments (`pixel_moments`) of what points stand for: pixels in map cells, or nodes of several cells."""
-    moments = pixel_moments(found.order, found.direction)
-    mixed = np.flatnonzero(tree.cell[found.node] < 0)
+    constant, moments = tree.cell[found.node] >= 0, np.empty((5, found.node.size))
+    cells, mixed = np.flatnonzero(constant), np.flatnonzero(~constant)
+    moments[:, cells] = pixel_moments(found.order[cells], found.direction.take(cells, axis=0))
     if mixed.size:  # the tree's variances are made when they are asked for
-        moments[:2, mixed], moments[2:, mixed] = 0.0, tree.variances[:, found.node[mixed]]
+        moments[:2, mixed], moments[2:, mixed] = 0.0, tree.variances.take(found.node[mixed], axis=1)
     return moments

@@ -9,6 +9,7 @@ gives +10. Nodes finer than that scale are never opened, so the cost grows with 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.declination import Steepness
-from llama.science.descent import DROP, FIRST_ORDER, Chosen, Entries, centres, node_moments, points, split, start
+from llama.science.descent import COARSEST, DROP, Chosen, Entries, centres, node_moments, points, walk
 from llama.science.pixels import height, height_per_sine, log_mean_over_centre, slopes
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree, log_sum_by, max_radius
@@ -35,7 +36,6 @@ _MIXED = 0.4  # of several cells: it depends on how the probability lies in a no
 _STEEP = 1.0  # of f, in nodes of several cells
 _ALPHA = 2.5  # of α, inside a cell, where only what ⟨Q_1⟩ makes of its curve is not averaged
 _COARSER = 2.0  # e-folds by which it may be larger where the share is small
-_SMOOTH_ORDER = 4  # 3.7°: larger nodes see too little of a factor of declination
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,13 +103,9 @@ def overlap_nodes(
         steepness: bounds of f by declination, where it is not so smooth.
         drop: parts below e^{−drop} of the integral may be left out.
     """
-    walk = _Walk(tree, direction, sigma_rad, steepness, drop)
-    entries = start(tree, sigma_rad.size)
-    for order in range(FIRST_ORDER, MAX_ORDER + 1):
-        if not entries.owner.size:
-            break
-        entries = walk.descend(order, entries)
-    return walk.nodes()
+    state = _Walk(tree, direction, sigma_rad, steepness, drop)
+    walk(tree, sigma_rad.size, state.step)
+    return state.nodes()
 
 
 class _Walk:
@@ -125,32 +121,35 @@ class _Walk:
         self.peak = np.full(sigma_rad.size, -np.inf)  # ln of the largest patch that was emitted
         self.chosen = Chosen()
 
-    def descend(self, order: int, entries: Entries) -> Entries:
-        """Drops, emits or splits every entry; returns what is open at the next order."""
+    def step(self, order: int, entries: Entries) -> Entries:
+        """Drops or emits entries; returns those that are to be split."""
         centre = centres(self.tree, order, entries)
         slope, low, high = self._bounds(order, centre, entries)
-        pixel = np.sqrt(np.pi / 3) / 2.0**order
+        pixel = math.sqrt(math.pi / 3) / 2.0**order
         minus_least, most, *change = self._factor(order, centre, entries.owner)
         low, high, (steep, smooth) = low - minus_least, high + most, (pixel * each for each in change)
         # the point-spread function changes by a factor of e or so over σ, or over σ²/ψ further out
         side = pixel * np.maximum(np.sqrt(self.kappa)[entries.owner], slope)
-        whole = np.logaddexp(self.found, log_sum_by(low, self._starts(entries.owner)))
-        share, patch = self._share(entries, high, side * np.maximum(side, steep), whole)
+        starts = self._starts(entries.owner)
+        whole = np.logaddexp(self.found, log_sum_by(low, starts))
+        share, patch = self._share(entries.owner, starts, high, side * np.maximum(side, steep), whole)
         keep = share > -self.drop
+        if order < COARSEST:
+            return entries.take(np.flatnonzero(keep))
         # of what lies inside a cell the mean of a factor of declination is known, however steep, but not that of α
-        factor = np.where(self.tree.cell[entries.node] >= 0, _ALPHA * smooth, _STEEP * steep)
-        largest = np.where(self.tree.cell[entries.node] >= 0, _CELL, _MIXED) * np.exp(
-            np.minimum(-share / 4, _COARSER)
-        )
-        small = (np.maximum(side, factor) < largest) & (order >= _SMOOTH_ORDER)
-        done = keep & (small | (order == MAX_ORDER))
-        self.chosen.add(order, entries.take(np.flatnonzero(done)))
+        constant = self.tree.cell[entries.node] >= 0
+        factor = np.where(constant, _ALPHA * smooth, _STEEP * steep)
+        largest = np.where(constant, _CELL, _MIXED) * np.exp(np.minimum(-share / 4, _COARSER))
+        done = keep & ((np.maximum(side, factor) < largest) | (order == MAX_ORDER))
+        if not done.any():
+            return entries.take(np.flatnonzero(keep))
+        self.chosen.add(order, entries, centre, done)
         starts = self._starts(entries.owner[done])
         self.found = np.logaddexp(self.found, log_sum_by(low[done], starts))
         self.peak = np.maximum(self.peak, _max_by(patch[done], starts))
-        return split(self.tree, entries.take(np.flatnonzero(keep & ~done)))
+        return entries.take(np.flatnonzero(keep & ~done))
 
-    def _share(self, entries: Entries, high: Float, area: Float, whole: Float) -> tuple[Float, Float]:
+    def _share(self, neutrino: Index, starts: Index, high: Float, area: Float, whole: Float) -> tuple[Float, Float]:
         """ln of what an entry matters, at most 0, and of its patch: the entry and its like out to the local scale.
 
         Patches are measured, not entries, and against the largest patch: many small neighbours must not each be
@@ -160,15 +159,15 @@ class _Walk:
             area: (e,) of an entry in local scales. A factor of declination shortens a patch in one direction only.
         """
         patch = high + np.log(2 * np.pi / np.minimum(area, 2 * np.pi))
-        largest = np.maximum(self.peak, _max_by(patch, self._starts(entries.owner)))
+        largest = np.maximum(self.peak, _max_by(patch, starts))
         against = np.maximum(np.minimum(whole, largest), _NOTHING)
-        return np.minimum(patch - against[entries.owner], 0.0), patch
+        return np.minimum(patch - against[neutrino], 0.0), patch
 
     def _bounds(self, order: int, centre: Float, entries: Entries) -> tuple[Float, Float, Float]:
         """Steepest slope, e-folds per rad, and ln of a lower and an upper bound of each entry's integral of P PSF."""
         sine2 = np.minimum(self._quarter(centre, entries.owner), 1.0)
         sine, cosine = np.sqrt(sine2), np.sqrt(1 - sine2)  # of ψ/2
-        up, across = np.sin(max_radius(order) / 2), np.cos(max_radius(order) / 2)
+        up, across = math.sin(max_radius(order) / 2), math.cos(max_radius(order) / 2)
         near = np.maximum(sine * across - cosine * up, 0.0)
         far = np.where(cosine * across > sine * up, sine * across + cosine * up, 1.0)
         kappa = self.kappa[entries.owner]

@@ -65,7 +65,8 @@ def pixel_moments(order: int | Index, direction: Float) -> Float:
     # pixels lie in a polar cap, or in the belt between them, or with half of them in both
     edge = np.abs(np.abs(z) - 2 / 3) < side / 3
     cap = np.where(edge, 0.5, np.where(ring < 1, 1.0, 0.0))
-    aside = np.where(cap > 0, np.mod(np.arctan2(y, x), np.pi / 2) * (4 / np.pi) - 1, 0.0)
+    aside, polar = np.zeros_like(z), np.flatnonzero(cap)
+    aside[polar] = np.mod(np.arctan2(y[polar], x[polar]), np.pi / 2) * (4 / np.pi) - 1
     cosine = np.sqrt(np.maximum(1 - z * z, 1e-300))
     north, east = ring * (2 / 3) / cosine, cosine * (np.pi / 4) / ring
     both = np.copysign(north * east * aside * cap, z * aside)

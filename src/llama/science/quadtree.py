@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ Index = NDArray[np.int64]
 _FACE_DROP = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2], dtype=np.float64)
 _FACE_TURN = np.array([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7], dtype=np.float64)
 _ZERO = 1e-300  # posteriors trail off into subnormal numbers, which have no digits; below this it is zero
+_NOTHING = -1e300  # ln of a sum that is zero
 _AREA_SR = np.pi / 3 / 4.0 ** np.arange(MAX_ORDER + 1)
 _ROW, _COLUMN = np.array([[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]])  # components of a symmetric tensor
 
@@ -312,14 +313,14 @@ def _joined(cls: type[SkyTree], levels: list[_Level]) -> SkyTree:
 
 def log_sum_by(values: Float, start: Index) -> Float:
     """ln Σ exp(values) in each range start[i] … start[i + 1]; −inf for an empty one."""
-    result = np.full(start.size - 1, -np.inf)
-    filled = np.flatnonzero(np.diff(start))
+    result, count = np.full(start.size - 1, -np.inf), np.diff(start)
+    filled = np.flatnonzero(count)
     if filled.size:
-        top = np.maximum.reduceat(values, start[filled])
-        top = np.where(np.isfinite(top), top, 0.0)
-        scaled = np.exp(values - np.repeat(top, np.diff(start)[filled]))
+        first = start[filled]
+        top = np.maximum(np.maximum.reduceat(values, first), _NOTHING)
+        scaled = np.exp(values - np.repeat(top, count[filled]))
         with np.errstate(divide="ignore"):
-            result[filled] = np.log(np.add.reduceat(scaled, start[filled])) + top
+            result[filled] = np.log(np.add.reduceat(scaled, first)) + top
     return result
 
 
@@ -328,7 +329,7 @@ def vectors(order: int | Index, ipix: Index, x: float | Float, y: float | Float)
 
     The HEALPix projection keeps areas, so a mean over (x, y) is a mean over solid angle (Górski et al. 2005).
     """
-    side, bits = 0.5**order, int(np.max(order, initial=0))
+    side, bits = 0.5**order, order if isinstance(order, int) else int(order.max(initial=0))
     face = ipix >> (2 * order)
     within = ipix & ((np.int64(1) << (2 * order)) - 1)
     column, row = _even_bits(np.stack([within, within >> 1]), bits)
@@ -338,9 +339,14 @@ def vectors(order: int | Index, ipix: Index, x: float | Float, y: float | Float)
     ring = np.minimum(2 - np.abs(up), 1.0)
     cap = ring * ring / 3
     # 1 − z², which near the poles would lose the digits that cap still has
-    sine = np.sqrt(1 - belt * belt + belt * belt * cap * (2 - cap))
+    belt2 = belt * belt
+    sine = np.sqrt(1 - belt2 + belt2 * cap * (2 - cap))
     phi = (np.pi / 4) * (_FACE_TURN[face] + (u - v) / np.maximum(ring, 1e-300))
-    return np.stack([sine * np.cos(phi), sine * np.sin(phi), belt * (1 - cap)], axis=-1)
+    found = np.empty((*phi.shape, 3))
+    np.multiply(sine, np.cos(phi), out=found[..., 0])
+    np.multiply(sine, np.sin(phi), out=found[..., 1])
+    np.multiply(belt, 1 - cap, out=found[..., 2])
+    return found
 
 
 def _even_bits(value: Index, count: int) -> Index:
@@ -363,6 +369,7 @@ def pixel_spread(order: int) -> float:
     return float(_AREA_SR[order]) / 6
 
 
+@cache
 def max_radius(order: int) -> float:
     """Largest distance from a pixel's centre to its border at this order, rad."""
     nside = 2.0**order
