@@ -37,7 +37,7 @@ _FLAT = 1.0  # e-folds over which u/PSF may change with declination before the w
 _REACH = 5.0  # sigma
 _LARGEST_LOG = 700.0
 _TOGETHER = 100  # neutrinos
-_BLOCK = 4096  # nodes whose polynomials stay in the cache
+_BLOCK = 8192  # nodes whose polynomials stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,7 +282,8 @@ def _cluster_terms(
     """ln of each pair's term, above the diagonal, and of all terms from pairs on, for one cluster."""
     member, tree = neutrinos.only(at), host.radial.weighted_tree(host.tree, 2)
     together = _together(host, member)
-    sets = _larger_sets(host, season, int(together.sum(axis=1).max(initial=2)))
+    most = int(together.sum(axis=1).max(initial=2))
+    sets = _larger_sets(host, season, most)
     if not together.size or not np.isfinite(sets.log_pair):  # two of them are impossible
         return np.full((at.size, at.size), -np.inf), -np.inf
     steepness = Steepness.of(season, member.rows, member.direction[:, 2])
@@ -305,7 +306,7 @@ def _cluster_terms(
     with np.errstate(divide="ignore"):
         log_u = nodes.log_psf + np.log(density) - member.log_background[:, None]
     log_u -= np.log(member.plus_s - member.minus_s)
-    log_counts = host.radial.log_counts(nodes, scale, at.size) + nodes.log_probability
+    log_counts = host.radial.log_counts(nodes, scale, most) + nodes.log_probability
     log_counts -= tree.log_probability[nodes.node] - host.tree.log_probability[nodes.node]
     shared = np.triu(_shared_s(host, member), 1)
     with np.errstate(divide="ignore"):
@@ -350,11 +351,16 @@ def _log_all_at(log_u: Float, log_counts: Float, pieces: list[tuple[float, NDArr
     """The same over some of the nodes."""
     scale = log_u.max(axis=0)
     scale = np.where(np.isfinite(scale), scale, 0.0)
-    everyone = np.logical_or.reduce([heard for _, heard in pieces])
-    *each, most = symmetric_polynomials(np.exp(log_u - scale), [*(heard for _, heard in pieces), everyone])
-    log_weight = (log_counts + np.arange(1, log_counts.shape[0] + 1)[:, None] * scale)[1 : most.shape[0] - 1]
+    each = symmetric_polynomials(np.exp(log_u - scale), [heard for _, heard in pieces])
+    log_weight = (log_counts + np.arange(1, log_counts.shape[0] + 1)[:, None] * scale)[1:]
+    sizes = [0, *(e.shape[0] for e in each), 0]
     with np.errstate(divide="ignore"):
-        height = float((log_weight + np.log(most[2:])).max())
+        # the largest terms are those of sets that are no part of the one before or after them
+        height = max(
+            float((log_weight[: e.shape[0] - 2] + np.log(e[2:])).max())
+            for e, before, after in zip(each, sizes, sizes[2:], strict=False)
+            if e.shape[0] >= max(before, after)
+        )
         if not np.isfinite(height):
             return -np.inf
         weight = np.exp(np.minimum(log_weight - height, _LARGEST_LOG))  # more than this stands beside an e_k of zero
@@ -367,11 +373,11 @@ def _log_all_at(log_u: Float, log_counts: Float, pieces: list[tuple[float, NDArr
 
 def _together(host: Host, neutrinos: Candidates) -> NDArray[np.bool_]:
     """(s, n) who is heard at some source time, without sets that are parts of others."""
-    heard = np.unique(
-        [heard for length, heard in segments(host, neutrinos) if length > 0 and heard.sum() > 1], axis=0
-    )
-    parts = [(heard <= other).all(axis=1) & (heard != other).any(axis=1) for other in heard]
-    return heard[~np.logical_or.reduce(parts)] if parts else np.zeros((0, neutrinos.delay_s.size), np.bool_)
+    found = [heard for length, heard in segments(host, neutrinos) if length > 0 and heard.sum() > 1]
+    different = list({one.tobytes(): one for one in found}.values())
+    heard = np.array(different, dtype=np.bool_).reshape(-1, neutrinos.delay_s.size)
+    inside = np.asarray((heard[:, None] <= heard).all(axis=-1))
+    return np.asarray(heard[(inside & ~inside.T).sum(axis=1) == 0])
 
 
 def segments(host: Host, neutrinos: Candidates) -> list[tuple[float, NDArray[np.bool_]]]:

@@ -157,25 +157,23 @@ class PerCell:
 
     def _log_q1_within(self, cell: Index, log_alpha: Float) -> Float:
         """ln ⟨Q_1⟩ at points inside cells: four values per cell over its points' range of ln α, and a cubic."""
-        by = np.argsort(cell, kind="stable")
-        first = np.flatnonzero(np.diff(cell[by], prepend=-1))
+        by, first, at = _groups(cell)
         low, high = np.minimum.reduceat(log_alpha[by], first), np.maximum.reduceat(log_alpha[by], first)
         middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1e-9)
-        each = cell[by][first]
-        values = [self.fit.log_q1(self.m[each], self.log_a[each] + middle + t * half) for t in chebyshev.chebpts1(4)]
-        terms = chebyshev_transform(4) @ np.stack(values)
-        at = np.empty(cell.size, np.int64)
-        at[by] = np.repeat(np.arange(each.size), np.diff(first, append=cell.size))
+        each = cell[by[first]]
+        log_a = self.log_a[each] + middle + chebyshev.chebpts1(4)[:, None] * half
+        values = self.fit.log_q1(np.tile(self.m[each], 4), log_a.ravel())
+        terms = chebyshev_transform(4) @ values.reshape(log_a.shape)
         return np.asarray((terms.take(at, axis=1) * polynomials((log_alpha - middle[at]) / half[at], 4)).sum(axis=0))
 
     def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
         log_alpha = np.log(alpha)
-        node, back = np.unique(points.node, return_inverse=True)
+        _, first, back = _groups(points.node)
         middle = (np.bincount(back, log_alpha) / np.bincount(back))[back]
         # points in a cell share its distance, and a straight line in ln α when they are near each other
         alike = (self.tree.cell[points.node] >= 0) & (np.abs(log_alpha - middle) < _STRAIGHT_COUNTS)
-        place = np.where(alike, back, node.size + np.arange(back.size))
-        _, at, of = np.unique(place, return_index=True, return_inverse=True)
+        by, first, of = _groups(np.where(alike, back, first.size + np.arange(back.size)))
+        at = by[first]
         there = np.where(alike, middle, log_alpha)[at]
         known = self._log_counts_at(points.node[at], points.direction[at], there, most)
         # d ln m_k/d ln α = k − m_{k+1}/m_k, as the prior of n is log-uniform
@@ -184,8 +182,11 @@ class PerCell:
 
     def _log_counts_at(self, node: Index, direction: Float, log_alpha: Float, most: int) -> Float:
         """(most + 1, n) ln ⟨k! Q_k(αn)⟩ at directions in nodes of the tree."""
-        away = direction - self._pairs.direction[node]
-        m, log_a = (trend.mean[node] + (trend.slope[node] * away).sum(axis=1) for trend in self._distances)
+        away = direction - self._pairs.direction.take(node, axis=0)
+        m, log_a = (
+            trend.mean[node] + np.einsum("ij,ij->i", trend.slope.take(node, axis=0), away)
+            for trend in self._distances
+        )
         result, known = np.empty((most + 1, node.size)), np.isfinite(log_a)
         result[:, known] = log_mean_counts(most + 1, m[known], (log_a + log_alpha)[known], self.fit.span)
         if not known.all():
@@ -262,6 +263,18 @@ class PerCell:
         reached = np.cumsum(np.exp(self.tree.log_probability[leaf]))
         picked = self.tree.cell[leaf[np.searchsorted(reached, (np.arange(_SAMPLE) + 0.5) / _SAMPLE * reached[-1])]]
         return self.m[picked], self.log_a[picked]
+
+
+def _groups(values: Index) -> tuple[Index, Index, Index]:
+    """Equal values together: (m,) their order, (g,) where in it each group begins, and (m,) the group of each value.
+
+    Values that come in ascending runs are sorted in no time.
+    """
+    by = np.argsort(values, kind="stable")
+    first = np.flatnonzero(np.diff(values[by], prepend=-1))
+    group = np.empty(values.size, np.int64)
+    group[by] = np.repeat(np.arange(first.size), np.diff(first, append=values.size))
+    return by, first, group
 
 
 def _cell_parameters(search: Search, skymap: SkyMap) -> tuple[Float, Float]:
