@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -38,8 +38,15 @@ class Figure(NamedTuple):
 
 def median_ms(call: Callable[[], object], repeat: int = 7) -> float:
     """Median wall time of `call` in ms, after one call that warms it up."""
-    call()
-    return statistics.median(timed_ms(call)[1] for _ in range(repeat))
+    return medians_ms([call], repeat)[0]
+
+
+def medians_ms(calls: Sequence[Callable[[], object]], repeat: int = 7) -> list[float]:
+    """Those of several calls, made in turn: a slow minute of the machine then meets all of them alike."""
+    for call in calls:
+        call()
+    rounds = [[timed_ms(call)[1] for call in calls] for _ in range(repeat)]
+    return [statistics.median(times) for times in zip(*rounds, strict=True)]
 
 
 def timed_ms(call: Callable[[], T]) -> tuple[T, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import llama.data
-from bench.figure import Figure, median_ms
+from bench.figure import Figure, median_ms, medians_ms
 from bench.inputs import DATA
 from llama.formats.skymap import read_skymap
 from llama.formats.tables import IceCubeTablesFile
@@ -70,7 +71,11 @@ def _ten(name: str, skymap: SkyMap, season: SeasonTable) -> list[Figure]:
 
 
 def _loaded_ms(skymap: SkyMap, neutrinos: Neutrinos, season: SeasonTable, ready: Prepared) -> float:
-    return median_ms(partial(coincidence, skymap, TRIGGER, neutrinos, season, SEARCH, ready), REPEAT)
+    return median_ms(_loaded(skymap, neutrinos, season, ready), REPEAT)
+
+
+def _loaded(skymap: SkyMap, neutrinos: Neutrinos, season: SeasonTable, ready: Prepared) -> Callable[[], object]:
+    return partial(coincidence, skymap, TRIGGER, neutrinos, season, SEARCH, ready)
 
 
 def _lists(skymap: SkyMap) -> dict[str, Neutrinos]:
@@ -80,8 +85,9 @@ def _lists(skymap: SkyMap) -> dict[str, Neutrinos]:
 
 def _by_neutrinos(skymap: SkyMap, season: SeasonTable) -> list[Figure]:
     """Time per neutrino for more and more of them, none near another."""
-    ready = prepare(skymap, TRIGGER, season, SEARCH)
-    each = {n: _loaded_ms(skymap, spread_out(n), season, ready) / n for n in (10, 100, 1000)}
+    ready, counts = prepare(skymap, TRIGGER, season, SEARCH), (10, 100, 1000)
+    times = medians_ms([_loaded(skymap, spread_out(n), season, ready) for n in counts])
+    each = {n: time / n for n, time in zip(counts, times, strict=True)}
     rows = [Figure(f"{n} neutrinos far apart: time for each", each[n], "ms", None) for n in each]
     name = "time for each of 1000 neutrinos far apart over each of 100 (linear: 1)"
     return [*rows, Figure(name, each[1000] / each[100], "", 1.2)]
@@ -89,15 +95,16 @@ def _by_neutrinos(skymap: SkyMap, season: SeasonTable) -> list[Figure]:
 
 def _by_cells(season: SeasonTable) -> list[Figure]:
     """Ten neutrinos on one smooth map drawn with more and more cells."""
-    rows, neutrinos, each = [], scattered(NEUTRINOS), {}
-    for cells in CELLS:
-        skymap = smooth_map(cells)
-        each[cells] = _loaded_ms(skymap, neutrinos, season, prepare(skymap, TRIGGER, season, SEARCH))
-        label = f"a smooth map of {skymap.density.size} cells, {NEUTRINOS} neutrinos: map loaded"
-        rows.append(Figure(label, each[cells], "ms", None))
+    maps, neutrinos = [smooth_map(cells) for cells in CELLS], scattered(NEUTRINOS)
+    calls = [_loaded(one, neutrinos, season, prepare(one, TRIGGER, season, SEARCH)) for one in maps]
+    each = medians_ms(calls, REPEAT)
+    rows = [
+        Figure(f"a smooth map of {one.density.size} cells, {NEUTRINOS} neutrinos: map loaded", time, "ms", None)
+        for one, time in zip(maps, each, strict=True)
+    ]
     few, many = CELLS[0], CELLS[-1]
     name = f"time on {many} cells over that on {few} (goal: ratio of the logarithms)"
-    return [*rows, Figure(name, each[many] / each[few], "", round(float(np.log(many) / np.log(few)), 2))]
+    return [*rows, Figure(name, each[-1] / each[0], "", round(float(np.log(many) / np.log(few)), 2))]
 
 
 def _messengers(skymap: SkyMap, season: SeasonTable) -> list[Figure]:
@@ -106,7 +113,7 @@ def _messengers(skymap: SkyMap, season: SeasonTable) -> list[Figure]:
     for what, list_ in ((SCATTERED, scattered(NEUTRINOS)), (ON_THE_MAP, on_the_map(skymap))):
         two = partial(coincidence, skymap, TRIGGER, list_, season, SEARCH)
         three = partial(company, skymap, TRIGGER, (list_, season), SEARCH, (burst(skymap),))
-        times = median_ms(two, REPEAT), median_ms(three, REPEAT)
+        times = medians_ms([two, three], REPEAT)
         rows += [
             Figure(f"two messengers, {NEUTRINOS} neutrinos {what}", times[0], "ms", None),
             Figure(f"three messengers, the third a burst on the map, ±5°, {what}", times[1], "ms", None),
