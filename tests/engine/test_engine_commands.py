@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -260,10 +259,7 @@ def test_run_in_the_foreground_until_stopped(event: Event, tmp_path: Path) -> No
         child.stdout.readline()
         == f"llama run: keeping events * in {event.path.parent} up to date; stop with Ctrl-C\n"
     )
-    for _ in range(600):
-        if (event.path / "p_astro.json").exists():
-            break
-        time.sleep(0.05)
+    assert child.stdout.readline().startswith(f"{event.id}: 1 of 1 products up to date")
     child.send_signal(signal.SIGINT)
     assert child.wait(30) == 0
     assert (event.path / "p_astro.json").exists()

@@ -113,7 +113,16 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
     name = args.pipeline or app.DEFAULT_PIPELINE_NAME
     executor = Processes(app.ENVIRONMENT, name, args.workers or app.workers(), app.preload())
     _check_preload(executor, app.preload())
-    runner = Runner(Maker(pipeline, environment, SharedDigests(environment)), executor)
+    shared = SharedDigests(environment)
+
+    def conclude(event: Event) -> None:
+        try:
+            _conclude([event], pipeline, shared)
+            sys.stdout.flush()  # whoever watches through a pipe waits for it
+        except OSError as error:  # nobody listens any more; the events go on
+            logging.getLogger(__name__).warning("%s: its results cannot be printed: %s", event.id, error)
+
+    runner = Runner(Maker(pipeline, environment, shared), executor, None if args.once else conclude)
     with _stopped_by_signals(runner):
         if args.once:
             events = _find(where, wanted, pipeline, args.newest)
@@ -121,7 +130,7 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
                 print(f"llama run: {_nothing_in(where)}", file=sys.stderr)
                 return 1
             runner.once(events)
-            cooling = _conclude(events, pipeline, SharedDigests(environment))
+            cooling = _conclude(events, pipeline, shared)
             return 1 if runner.troubles or runner.failures or cooling else 0
         where.run.mkdir(parents=True, exist_ok=True)
         alone = where.exact

@@ -58,10 +58,13 @@ class Runner:
     """Makes what is ready, in pipeline order, newest event first, as many at a time as the executor takes.
 
     `failures` and `troubles` tell, one line each, which steps have failed and which events cannot be worked on, as
-    of now: what was mended since is no longer there.
+    of now: what was mended since is no longer there. `rested` is told of every event of which something was made, as
+    soon as there is nothing more to be made.
     """
 
-    def __init__(self, maker: Maker, executor: Executor) -> None:
+    def __init__(self, maker: Maker, executor: Executor, rested: Callable[[Event], None] | None = None) -> None:
+        self._rested = rested
+        self._worked: set[Path] = set()
         self._troubles: dict[Path, str] = {}
         self._failures: dict[Path, list[str]] = {}
         self._maker = maker
@@ -144,6 +147,7 @@ class Runner:
         for path in known.keys() - self._events.keys():
             for kept in (self._verdicts, self._agenda, self._troubles, self._failures):
                 kept.pop(path, None)
+            self._worked.discard(path)
         for path, event in self._events.items():
             verdict = self._verdicts.get(path)
             if verdict is None or verdict.claimed or tables != self._tables or verdict.journal != _stat(event):
@@ -181,6 +185,9 @@ class Runner:
         self._troubles.pop(event.path, None)
         if not verdict.claimed:
             event.forget()
+            if self._rested is not None and event.path in self._worked:
+                self._rested(event)
+            self._worked.discard(event.path)
 
     def _is_aside(self, event: Event) -> bool:
         verdict = self._verdicts.get(event.path)
@@ -238,6 +245,7 @@ class Runner:
             if claim is not None:
                 _LOG.info("%s: making %s", event.id, product.filename)
                 self._executor.start(event, product, claim)
+                self._worked.add(event.path)
         except Exception as error:  # noqa: BLE001 - as above
             self._set_aside(event, error)
 
