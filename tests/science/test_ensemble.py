@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from test_coincidence import CBC, GPS, SEASON, TRIGGER, UNIFORM, isotropic, rough_map, take
 
 from llama.science.coincidence import coincidence
+from llama.science.localisation import circle
 from llama.science.observed import GWTrigger, Neutrinos
 from llama.science.poisson import log_counts, log_q1
 from llama.science.psf import unit_vectors
@@ -245,6 +246,30 @@ def test_faint_and_far_sources_are_no_error():
     for count, mpc in ((0.01, 5e3), (1.1, 5e4), (1e-3, 1e3)):
         result = coincidence(isotropic(mpc, mpc / 5), TRIGGER, bunch(2, 1, 2.0), SEASON, replace(CBC, n_51_100=count))
         assert np.isfinite(result.log_odds).all()
+
+
+def test_neutrinos_of_one_time_hide_no_set():
+    """Two windows that close together: sets before and after are no parts of each other, and one is all but empty."""
+    sky = circle(np.radians(60), 0.5, {np.radians(1.0): 1.0}, {})
+    ra, sigma = np.radians([60, 60, 80, 40]), np.radians([0.3, 8, 0.3, 0.3])
+
+    def log_b(last_s: float) -> float:
+        times = GPS + np.array([-300.0, 0.0, 300.0, last_s])
+        neutrinos = Neutrinos(times, ra, np.full(4, 0.5), sigma, np.full(4, 5e3))
+        return coincidence(sky, TRIGGER, neutrinos, SEASON, CBC).ensemble.log_b
+
+    assert log_b(300.0) == pytest.approx(log_b(300.001), abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_equal_times_are_like_times_next_to_each_other(seed):
+    rng = np.random.default_rng(seed)
+    times = GPS + rng.choice([-400.0, -100.0, 0.0, 150.0, 300.0], 7)
+    crowd = replace(bunch(7, 6, 3.0, seed), gps_s=times)
+    apart = replace(crowd, gps_s=times + rng.uniform(-1e-4, 1e-4, 7))
+    sky = rough_map(mu=60.0)
+    found = [coincidence(sky, TRIGGER, one, SEASON, CBC).ensemble.log_b for one in (crowd, apart)]
+    assert found[0] == pytest.approx(found[1], abs=1e-4)
 
 
 @pytest.mark.parametrize("mpc", [15.0, 40.0, 200.0])

@@ -353,14 +353,10 @@ def _log_all_at(log_u: Float, log_counts: Float, pieces: list[tuple[float, NDArr
     scale = np.where(np.isfinite(scale), scale, 0.0)
     each = symmetric_polynomials(np.exp(log_u - scale), [heard for _, heard in pieces])
     log_weight = (log_counts + np.arange(1, log_counts.shape[0] + 1)[:, None] * scale)[1:]
-    sizes = [0, *(e.shape[0] for e in each), 0]
+    largest = np.flatnonzero(_no_part_of_others(np.array([heard for _, heard in pieces])))
     with np.errstate(divide="ignore"):
-        # the largest terms are those of sets that are no part of the one before or after them
-        height = max(
-            float((log_weight[: e.shape[0] - 2] + np.log(e[2:])).max())
-            for e, before, after in zip(each, sizes, sizes[2:], strict=False)
-            if e.shape[0] >= max(before, after)
-        )
+        # no term of a set is larger than the same of one in which it lies
+        height = max(float((log_weight[: each[i].shape[0] - 2] + np.log(each[i][2:])).max()) for i in largest)
         if not np.isfinite(height):
             return -np.inf
         weight = np.exp(np.minimum(log_weight - height, _LARGEST_LOG))  # more than this stands beside an e_k of zero
@@ -376,8 +372,13 @@ def _together(host: Host, neutrinos: Candidates) -> NDArray[np.bool_]:
     found = [heard for length, heard in segments(host, neutrinos) if length > 0 and heard.sum() > 1]
     different = list({one.tobytes(): one for one in found}.values())
     heard = np.array(different, dtype=np.bool_).reshape(-1, neutrinos.delay_s.size)
-    inside = np.asarray((heard[:, None] <= heard).all(axis=-1))
-    return np.asarray(heard[(inside & ~inside.T).sum(axis=1) == 0])
+    return np.asarray(heard[_no_part_of_others(heard)])
+
+
+def _no_part_of_others(sets: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(s,) which of the sets (s, n) lie in no larger one of them."""
+    inside = np.asarray((sets[:, None] <= sets).all(axis=-1))
+    return np.asarray((inside & ~inside.T).sum(axis=1) == 0)
 
 
 def segments(host: Host, neutrinos: Candidates) -> list[tuple[float, NDArray[np.bool_]]]:
