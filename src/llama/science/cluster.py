@@ -27,7 +27,7 @@ from llama.science.descent import (
 )
 from llama.science.fit import log_sum
 from llama.science.psf import log_peak
-from llama.science.quadtree import SkyTree, max_radius
+from llama.science.quadtree import NOTHING, SkyTree, max_radius
 from llama.science.radial import LargerSets
 from llama.science.skymap import MAX_ORDER
 
@@ -43,7 +43,6 @@ _STEEP = 2.0  # what the slope of a factor of declination counts beside those of
 _UNEVEN = 0.015  # e-folds that distances may change the weight of a set within a node, but for a trend
 _COARSER, _MORE_UNEVEN = 2.0, 4.0  # e-folds by which these may be larger where the share is small
 _LARGEST_LOG = 700.0
-_NOTHING = -1e300  # ln of an integral that is zero everywhere
 _FEW = 200  # entries
 _SMOOTH_ORDER = COARSEST + 1  # points are never further apart than 1.8°, so that α(Ω) is sampled too
 
@@ -175,7 +174,7 @@ class _Walk:
         With w, what a neutrino more weighs, the latter sum is [Π (1 + w u) − 1 − Σ w u]/w². Also (2, n, e) how much
         each neutrino takes part in the pairs and in everything, at most 1, at the last bound.
         """
-        scale = np.maximum(log_u.max(axis=1, keepdims=True), _NOTHING)
+        scale = np.maximum(log_u.max(axis=1, keepdims=True), NOTHING)
         u = np.exp(log_u - scale)
         weighed = u * np.exp(np.minimum(scale + log_more, _LARGEST_LOG))
         of_pairs = u * (self.paired @ u)
@@ -185,7 +184,7 @@ class _Walk:
             pairs = np.log(twice[:, 0] / 2) + 2 * scale[:, 0]
             # where these digits do not suffice the pairs are all there is
             larger = np.log(np.maximum(np.expm1(log_product) - total, 0.0)).max(axis=1) - 2 * log_more
-        part = np.empty(log_u.shape)
+        part = np.empty((2, *u.shape[1:]))
         np.divide(2 * of_pairs[-1], np.maximum(twice[-1], 1e-300), out=part[0])
         np.maximum(part[0], weighed[-1] / (1 + weighed[-1]), out=part[1])
         return np.stack([pairs, np.maximum(pairs, larger)], axis=1), part
@@ -207,7 +206,7 @@ class _Walk:
         patch = high + np.log(2 * np.pi / np.minimum(side * side, 2 * np.pi))
         whole = np.logaddexp(self.found, log_sum(low))
         largest = np.maximum(self.largest, patch.max(axis=1))
-        against = np.maximum(np.minimum(whole, largest), max(self.members.floor, _NOTHING))
+        against = np.maximum(np.minimum(whole, largest), max(self.members.floor, NOTHING))
         return np.minimum(patch - against[:, None], 0.0), patch
 
     def _quarter(self, direction: Float) -> Float:
@@ -216,8 +215,7 @@ class _Walk:
 
     def nodes(self) -> ClusterNodes:
         """Everything emitted."""
-        (order, three, _), (finest, four, _) = self.three.all(), self.four.all()
-        made = [points(self.tree, *self.one.all()), triangles(self.tree, order, three), squares(finest, four)]
-        found = Emitted.joined(made)
+        one, three, four = (chosen.all() for chosen in (self.one, self.three, self.four))
+        found = Emitted.joined([points(self.tree, *one), triangles(self.tree, *three[:2]), squares(*four[:2])])
         log_psf = self.peak[:, None] - 2 * self.kappa[:, None] * self._quarter(found.direction)
         return ClusterNodes(found.direction, found.log_probability, log_psf, found.node, found.part)

@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.pixels import height, sine_of_height
-from llama.science.quadtree import max_radius
+from llama.science.quadtree import NOTHING, max_radius
 from llama.science.response import SeasonTable, alpha, grid_place, interpolate_sin_dec
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 _STEEPEST = 1.0  # e-folds per bin: a steeper rise is a straight line all the same, with its weight near the top
-_NOTHING = -1e300  # ln of zero, where differences are taken
 _PARTS = 4  # pieces of a bin on which a/α, a ratio of two straight lines, counts as a parabola
 _BEYOND = 3.0  # a height that no pixel reaches
 _DIGITS = 2.0**-13  # ranges smaller than this would lose the digits of second differences; a point will do
@@ -51,10 +50,10 @@ class Steepness:
             both = np.log(np.stack([rows, rows / season.alpha]))
         own = both[:, np.arange(sin_dec.size), _place(grid, sin_dec)]
         # a neutrino where the detector sees no such energy has no value of its own: the largest will do
-        own = np.where(np.isfinite(own), own, np.maximum(both.max(axis=-1), _NOTHING))
+        own = np.where(np.isfinite(own), own, np.maximum(both.max(axis=-1), NOTHING))
         of_signal, of_ratio = both - own[..., None]
         low, high = np.minimum(of_signal, of_ratio), np.maximum(of_signal, of_ratio)
-        per_rad, rise = np.sqrt(1 - grid**2) / _step(grid), _rise(np.maximum(both, _NOTHING))
+        per_rad, rise = np.sqrt(1 - grid**2) / _step(grid), _rise(np.maximum(both, NOTHING))
         steep = np.minimum(rise.max(axis=0), _STEEPEST) * per_rad
         smooth = np.broadcast_to(_rise(np.log(season.alpha)) * per_rad, low.shape)
         return cls(np.stack([-low, high, steep, smooth]), grid)
@@ -159,8 +158,10 @@ def _parts(season: SeasonTable) -> tuple[Float, Index, Float, Float]:
     edges = height(np.linspace(grid[0], grid[-1], (grid.size - 1) * _PARTS + 1))
     knot = np.concatenate([[-_BEYOND], edges, [_BEYOND]])  # flat beyond the grid
     sine = sine_of_height(np.stack([knot[:-1], (knot[:-1] + knot[1:]) / 2, knot[1:]]))
-    place, rest = grid_place(season, sine)
-    return knot, place, rest, alpha(season, sine)
+    found = knot, *grid_place(season, sine), alpha(season, sine)
+    for one in found:
+        one.setflags(write=False)
+    return found
 
 
 def _running(values: Float) -> Float:

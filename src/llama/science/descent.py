@@ -91,11 +91,10 @@ class Chosen:
 
 
 def walk(tree: SkyTree, owners: int, step: Callable[[int, Entries], Entries], few: int = 0) -> None:
-    """From large nodes to small ones, for several integrals: `step` has the open entries of one order after another.
-
-    It returns those that are to be split.
+    """From large nodes to small ones, for several integrals: what is open of an order goes to `step`.
 
     Args:
+        step: returns those of the entries that are to be split; none at `MAX_ORDER`. Not every order is asked for.
         few: fewer entries than these are split once more in less time than they are judged. Only for a single
             integral: none may depend on which others there are.
     """

@@ -11,7 +11,8 @@ from llama.science.search import Search
 
 Float = NDArray[np.float64]
 
-_LEAST_SIGMA_RAD = 1e-7  # 0.02″: what the finest HEALPix pixels and the digits of unit vectors still resolve
+LEAST_SIGMA_RAD = 1e-6
+"""0.2″: what the digits of products of unit vectors still resolve."""
 _LARGEST_SIGMA_RAD = 1e3  # from anywhere, to 1e-6
 
 
@@ -60,9 +61,9 @@ def check_neutrinos(neutrinos: Neutrinos, search: Search) -> None:
                 neutrinos.energy_gev, f"energy outside the search's band of {band}", "GeV")  # fmt: skip
         _refuse(~((neutrinos.sigma_rad > 0) & (neutrinos.sigma_rad < np.inf)),
                 neutrinos.sigma_rad, "no positive angular error", "rad")  # fmt: skip
-        _refuse((neutrinos.sigma_rad < _LEAST_SIGMA_RAD) | (neutrinos.sigma_rad > _LARGEST_SIGMA_RAD),
+        _refuse((neutrinos.sigma_rad < LEAST_SIGMA_RAD) | (neutrinos.sigma_rad > _LARGEST_SIGMA_RAD),
                 neutrinos.sigma_rad,
-                f"an angular error outside {_LEAST_SIGMA_RAD:g} to {_LARGEST_SIGMA_RAD:g} rad", "rad")  # fmt: skip
+                f"an angular error outside {LEAST_SIGMA_RAD:g} to {_LARGEST_SIGMA_RAD:g} rad", "rad")  # fmt: skip
         _refuse(~(np.abs(neutrinos.dec_rad) <= np.pi / 2), neutrinos.dec_rad, "no declination between ±π/2", "rad")
         _refuse(~np.isfinite(neutrinos.ra_rad), neutrinos.ra_rad, "no finite right ascension", "rad")
         _refuse(~np.isfinite(neutrinos.gps_s), neutrinos.gps_s, "no finite time", "s")

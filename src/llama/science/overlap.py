@@ -21,14 +21,13 @@ from llama.science.declination import Steepness
 from llama.science.descent import COARSEST, DROP, Chosen, Entries, centres, node_moments, points, walk
 from llama.science.pixels import height, height_per_sine, log_mean_over_centre, slopes
 from llama.science.psf import log_peak
-from llama.science.quadtree import SkyTree, log_sum_by, max_radius
+from llama.science.quadtree import NOTHING, SkyTree, log_sum_by, max_radius
 from llama.science.skymap import MAX_ORDER
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
-_NOTHING = -1e300  # ln of an integral that is zero everywhere
 # largest side of a node over the local scale, where its share is 1; first and second moments are corrected for
 _CELL = 0.5  # inside a cell: what is left is of the fourth order, ≤ 2e-4
 _MIXED = 0.4  # of several cells: it depends on how the probability lies in a node
@@ -160,7 +159,7 @@ class _Walk:
         """
         patch = high + np.log(2 * np.pi / np.minimum(area, 2 * np.pi))
         largest = np.maximum(self.peak, _max_by(patch, starts))
-        against = np.maximum(np.minimum(whole, largest), _NOTHING)
+        against = np.maximum(np.minimum(whole, largest), NOTHING)
         return np.minimum(patch - against[neutrino], 0.0), patch
 
     def _bounds(self, order: int, centre: Float, entries: Entries) -> tuple[Float, Float, Float]:

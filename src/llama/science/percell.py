@@ -21,7 +21,7 @@ from llama.science.fit import (
     polynomials,
 )
 from llama.science.overlap import Nodes
-from llama.science.quadtree import SkyTree, Trend
+from llama.science.quadtree import NOTHING, SkyTree, Trend
 from llama.science.radial import LargerSets, OfCountAndDistance, Points
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
@@ -32,7 +32,6 @@ Index = NDArray[np.int64]
 _STRAIGHT = 0.005  # in ln α: the second derivative is 0.3 at most, so a line is good to 4e-6
 _STRAIGHT_COUNTS = 0.02  # for the chances of several, whose second derivative is below their number
 _SIZES = (3, 4, 6, 10, 24)  # of sets that `larger_sets` knows
-_NEVER = -1e300
 _FINE, _COARSE = 1e-4, 0.03  # errors of what is integrated, and of what only tells how finely
 _SAMPLE = 1000
 
@@ -104,7 +103,7 @@ class PerCell:
 
     def larger_sets(self, most: int) -> LargerSets:
         if most <= 2:
-            return LargerSets(0.0, np.broadcast_to(_NEVER, self.tree.cell.size), np.zeros(self.tree.cell.size))
+            return LargerSets(0.0, np.broadcast_to(NOTHING, self.tree.cell.size), np.zeros(self.tree.cell.size))
         size = min((k for k in _SIZES if k >= most), default=_SIZES[-1])
         if size not in self._sets:
             ratio = self._log_counts_of_cells(size, _COARSE) - self._log_pair

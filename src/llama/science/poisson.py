@@ -74,7 +74,7 @@ def q_exactly(k: int, n_max: ArrayLike, span: float) -> Float:
 def log_counts(most: int, n_max: ArrayLike, span: float) -> Float:
     """(most, …) ln of k! Q_k = Γ(k)[P(k, n⁺) − P(k, n⁻)]/L for k = 1 … most (SCIENCE 2.2: m_k α^k)."""
     n_max = np.asarray(n_max, dtype=np.float64)
-    if most == 1:  # in closed form, 15 times faster
+    if most == 1:  # the closed form needs no series
         return log_q1(n_max, span)[None]
     high, low = np.minimum(n_max, _CERTAIN), np.minimum(n_max * np.exp(-span), _CERTAIN)
     # P(k, n) in units of its first term n^k e^{−n}/k!: ratios near one, which need no logarithms of their own

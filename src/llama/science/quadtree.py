@@ -19,7 +19,8 @@ Index = NDArray[np.int64]
 _FACE_DROP = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2], dtype=np.float64)
 _FACE_TURN = np.array([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7], dtype=np.float64)
 _ZERO = 1e-300  # posteriors trail off into subnormal numbers, which have no digits; below this it is zero
-_NOTHING = -1e300  # ln of a sum that is zero
+NOTHING = -1e300
+"""ln of what is zero, where logarithms are subtracted."""
 _AREA_SR = np.pi / 3 / 4.0 ** np.arange(MAX_ORDER + 1)
 _ROW, _COLUMN = np.array([[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]])  # components of a symmetric tensor
 
@@ -317,7 +318,7 @@ def log_sum_by(values: Float, start: Index) -> Float:
     filled = np.flatnonzero(count)
     if filled.size:
         first = start[filled]
-        top = np.maximum(np.maximum.reduceat(values, first), _NOTHING)
+        top = np.maximum(np.maximum.reduceat(values, first), NOTHING)
         scaled = np.exp(values - np.repeat(top, count[filled]))
         with np.errstate(divide="ignore"):
             result[filled] = np.log(np.add.reduceat(scaled, first)) + top

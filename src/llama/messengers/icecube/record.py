@@ -9,6 +9,7 @@ import numpy as np
 
 from llama.messengers.window import check_coverage, check_once
 from llama.ports import Neutrino, NeutrinoWindow
+from llama.science.observed import LEAST_SIGMA_RAD
 from llama.science.times import gps_from_mjd, utc_from_gps
 
 TYPES = ("observation", "archival", "blinded", "injected", "simulated")
@@ -46,8 +47,9 @@ class NeutrinoRow:
             raise ValueError(f"{what} has time MJD {self.mjd}, GPS {self.gps}; both must be finite")
         if not (math.isfinite(self.energy) and self.energy > 0):
             raise ValueError(f"{what} has energy {self.energy} GeV; it must be above zero")
-        if not 0 < self.sigma <= 180:
-            raise ValueError(f"{what} has angular error {self.sigma} deg; it must be above zero and at most 180")
+        least = math.degrees(LEAST_SIGMA_RAD)
+        if not least <= self.sigma <= 180:
+            raise ValueError(f"{what} has angular error {self.sigma} deg; it must be {least:.2g} to 180")
         if not (math.isfinite(self.ra) and abs(self.dec) <= 90):
             raise ValueError(f"{what} has direction RA {self.ra}, Dec {self.dec} deg, which is not on the sky")
         if self.type not in TYPES:
