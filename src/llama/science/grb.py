@@ -268,10 +268,11 @@ def _log_class_density(model: GRBModel, measured: Measured) -> tuple[float, floa
     """ln of the density of T90 (per decade), else of the chance of the label, in the short and in the long class."""
     if measured.t90_s is not None:
         x = math.log10(measured.t90_s)
-        return (
-            float(log_normal(x, model.short_log10_t90, model.short_log10_t90_width)),
-            float(log_normal(x, model.long_log10_t90, model.long_log10_t90_width)),
-        )
+        long = float(log_normal(x, model.long_log10_t90, model.long_log10_t90_width))
+        # the longer, the less like a short burst, though the wider of two Gaussians is above the other on both sides
+        turn = _least_short(model)
+        ratio = _log_short_over_long(model, min(x, turn))
+        return long + ratio - math.log(_short_total(model, turn)), long
     if measured.duration_class is None:
         return 0.0, 0.0
     # how often bursts are labelled short follows from how often they are short: right·x + wrong·(1 − x) = share
@@ -286,6 +287,33 @@ def _log_class_density(model: GRBModel, measured: Measured) -> tuple[float, floa
             math.log1p(-long),
         )
     )
+
+
+def _log_short_over_long(model: GRBModel, log10_t90: float) -> float:
+    short = log_normal(log10_t90, model.short_log10_t90, model.short_log10_t90_width)
+    return float(short - log_normal(log10_t90, model.long_log10_t90, model.long_log10_t90_width))
+
+
+def _short_total(model: GRBModel, turn: float) -> float:
+    """∫ of the short class's density when beyond the turn it keeps its ratio to that of the long one."""
+    if turn == math.inf:
+        return 1.0
+    short, long = (
+        math.erfc((turn - mean) / (width * math.sqrt(2))) / 2
+        for mean, width in (
+            (model.short_log10_t90, model.short_log10_t90_width),
+            (model.long_log10_t90, model.long_log10_t90_width),
+        )
+    )
+    return 1 - short + long * math.exp(_log_short_over_long(model, turn))
+
+
+def _least_short(model: GRBModel) -> float:
+    """log10 T90 of the burst that is least like a short one; infinite where that is the longest."""
+    short, long = 1 / model.short_log10_t90_width**2, 1 / model.long_log10_t90_width**2
+    if short >= long:
+        return math.inf
+    return (long * model.long_log10_t90 - short * model.short_log10_t90) / (long - short)
 
 
 def _log_fluence_densities(model: GRBModel, fluence: float) -> tuple[Float, Float]:

@@ -104,7 +104,7 @@ def _burst(row: Mapping[str, str], gps: float) -> Burst:
         containment=CONTAINMENT,
         error_source="68 %, statistical"
         if given
-        else f"assumed to be {radius:g}° (68 %): the catalogue has no such column",
+        else f"assumed to be {radius:g}° (68 %): the catalogue gives none above zero",
         t90_s=_number(row["t90"]),
         fluence=_number(row["fluence"]),
     )

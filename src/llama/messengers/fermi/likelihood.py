@@ -23,8 +23,10 @@ def listening(found: BurstList, model: GRBModel) -> Listening:
     """Candidates and silence of one list; the notes say what was left out, and what the source cannot speak for."""
     bursts = [burst for burst in found.bursts if not burst.not_a_burst]
     notes = [f"{_title(b)} is left out: {b.not_a_burst}" for b in found.bursts if b.not_a_burst]
-    if not found.complete:
-        notes.append(f"the list of bursts is incomplete: {found.why}")
+    if found.why:
+        notes.append(f"the list of bursts{'' if found.complete else ' is incomplete'}: {found.why}")
+    notes += [f"{_title(b)} has no position with an error: it may be anywhere" for b in bursts if not _placed(b)]
+    notes += [note for b in bursts if (note := _unused(b, model))]
     notes += [note for burst in bursts if (note := _map_note(burst))]
     notes += [f"the error of the position of {_title(b)} is {b.error_source}" for b in bursts if is_assumed(b)]
     subthreshold = found.subthreshold or any(_measured(burst).subthreshold for burst in bursts)
@@ -59,7 +61,7 @@ def localisation(burst: Burst, model: GRBModel) -> SkyMap:
     """
     if burst.skymap is not None:
         return read_skymap(base64.b64decode(burst.skymap.fits_base64))
-    if burst.ra is None or burst.dec is None or burst.sigma is None:
+    if burst.ra is None or burst.dec is None or burst.sigma is None:  # as `_placed` says
         return anywhere({"OBJECT": _title(burst), "CREATOR": "no position"})
     origin = {"OBJECT": _title(burst), "CREATOR": "circle from a notice or catalogue"}
     return circle(math.radians(burst.ra), math.radians(burst.dec), widths(burst, model), origin)
@@ -84,6 +86,22 @@ def _measured(burst: Burst) -> Measured:
         fluence=burst.fluence,
         subthreshold=burst.notice_type == "subthreshold",
     )
+
+
+def _placed(burst: Burst) -> bool:
+    return burst.skymap is not None or None not in (burst.ra, burst.dec, burst.sigma)
+
+
+def _unused(burst: Burst, model: GRBModel) -> str:
+    """What a catalogue should say of a burst and does not, and a fluence that the model cannot use."""
+    missing = [name for name, value in (("T90", burst.t90_s), ("fluence", burst.fluence)) if value is None]
+    if missing and burst.notice_type == "catalogue":
+        return f"{_title(burst)} has no {' and no '.join(missing)} above zero: not used"
+    if burst.fluence is not None and burst.fluence < model.fluence_min:
+        return (
+            f"the fluence of {_title(burst)} is below {model.fluence_min:g} erg cm⁻², the least of triggers: not used"
+        )
+    return ""
 
 
 def _log_silence(found: BurstList, heard: OfDistance) -> OfDistance:
