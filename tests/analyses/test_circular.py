@@ -52,6 +52,20 @@ def test_nothing_found_is_said_plainly(data: Path) -> None:
     assert "No track-like events are found in coincidence" in text and "Properties" not in text
 
 
+def test_an_alert_that_is_certainly_noise_has_no_candidates(data: Path) -> None:
+    gone = {"p_astro": {"before": 0.0, "after": 0.0}, "log_odds_ratio": None, "odds_ratio": 0.0}
+    report = read_report(significance(real_neutrinos(data, 3), {1: 0.0001}, p_value=0.0001, **gone))
+    text = one_line(circular(report))
+    assert "no neutrino counterpart" in subject(report) and report.coincident == ()
+    assert "a common source is impossible, for the alert is certainly no astrophysical one" in text
+    assert "No false alarm rate follows" in text and "Properties" not in text
+
+
+def test_how_likely_the_alert_is_real_stands_beside_its_p_value(data: Path) -> None:
+    report = read_report(significance(real_neutrinos(data, 1), p_astro={"before": 0.2, "after": 0.3}))
+    assert "its probability of being astrophysical is given as 0.200." in one_line(circular(report))
+
+
 def test_no_p_value_means_no_claim(data: Path) -> None:
     reason = "no background table fits; there are: opa/bns/o4/H1L1/IC86-2011"
     changes = {"p_value": None, "p_value_text": "n/a", "p_value_reason": reason}

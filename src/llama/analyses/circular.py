@@ -9,7 +9,7 @@ import textwrap
 
 from llama.analyses.report import LISTED_BELOW_P, Report, Row
 from llama.analyses.sources import METHOD, PIPELINE, neutrino_release
-from llama.analyses.wording import WINDOW_S, capitalised, energy_range, found, in_columns
+from llama.analyses.wording import WINDOW_S, capitalised, energy_range, format_probability, found, in_columns
 from llama.ports import SIMULATED_SOURCE
 from llama.science.times import utc_from_gps
 
@@ -123,6 +123,8 @@ def _result(report: Report) -> list[str]:
     seen = f"{capitalised(found(len(report.rows), report.covered_s, 'track-like event'))}."
     if report.p_value is None:
         return [f"{seen} No p-value can be stated: {report.p_basis}."]
+    if report.impossible:
+        return [f"{seen} No coincidence is stated: {report.nothing_coincides}."]
     return [f"{seen} {_coincidence(report)}"]
 
 
@@ -193,7 +195,7 @@ def _sensitivity(report: Report) -> list[str]:
 
 
 def _meaning(report: Report) -> str:
-    if report.void or report.p_value is None:
+    if report.void or report.impossible or report.p_value is None:
         return "No false alarm rate follows from this search."
     detectors = "" if report.background is not None and report.background.pooled else " and detectors"
     rate = f": {report.false_alarms}" if report.false_alarms is not None else ""
@@ -204,8 +206,16 @@ def _meaning(report: Report) -> str:
         f"maps of the same population{detectors} with scrambled neutrinos. The overall p-value accounts for "
         "the number of neutrinos in the window. Neither it nor those of single events are corrected for the number "
         "of alerts and sky maps searched, or for other searches. The false alarm rate of a coincidence is its "
-        f"p-value times the rate of gravitational-wave alerts of the same class{rate}.{basis}"
+        f"p-value times the rate of gravitational-wave alerts of the same class{rate}.{basis}{_if_real(report)}"
     )
+
+
+def _if_real(report: Report) -> str:
+    """What the p-values take for granted, beside what the alert says of it."""
+    if report.p_astro_before is None:
+        return ""
+    stated = format_probability(report.p_astro_before)
+    return f" All of them take the alert for real; its probability of being astrophysical is given as {stated}."
 
 
 def _references(report: Report) -> list[str]:

@@ -203,11 +203,16 @@ class Report:
     @property
     def coincident(self) -> tuple[Row, ...]:
         """Neutrinos to report: none unless the event's p-value is below 0.1, then those whose own is. Most
-        significant first. None where the result is void."""
-        if self.void or self.p_value is None or self.p_value >= LISTED_BELOW_P:
+        significant first. None where the result is void, or where a common source is impossible."""
+        if self.void or self.impossible or self.p_value is None or self.p_value >= LISTED_BELOW_P:
             return ()
         listed = [row for row in self.by_significance if row.p_value is not None and row.p_value < LISTED_BELOW_P]
         return tuple(listed)
+
+    @property
+    def impossible(self) -> bool:
+        """Whether the alert says that there was no source; the p-value is that of a real one."""
+        return self.p_astro_before == 0
 
     @property
     def direction(self) -> tuple[float, float] | None:
@@ -222,6 +227,8 @@ class Report:
             return ""
         if self.void:
             return self.void
+        if self.impossible:
+            return "a common source is impossible, for the alert is certainly no astrophysical one"
         if self.p_value is None:
             return "there is no p-value"
         return f"nothing coincides with p < {LISTED_BELOW_P:g}"
