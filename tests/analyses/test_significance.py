@@ -199,3 +199,18 @@ def test_notes_call_neutrinos_by_their_names() -> None:
     extreme = neutrino_list(row(1, -30.0), row(2, 30.0, energy=9e7))
     (capped,) = (note for note in found(neutrinos=extreme)["notes"] if "capped" in note)
     assert capped.startswith(f"neutrino {extreme.neutrinos[1].i3event}: energy 9e+07 GeV capped at ")
+
+
+@pytest.mark.parametrize(
+    "classes", [{"BNS": -1, "Terrestrial": 0.1}, {"BNS": True, "Terrestrial": 0.0}, {"BNS": "a", "Terrestrial": 0.1},
+                {"Terrestrial": "0.1"}, {"BNS": 0.9, "Terrestrial": 0.9}, {"Terrestrial": float("nan")}]
+)  # fmt: skip
+def test_an_adopted_classification_that_is_none_is_refused(classes: Any) -> None:
+    with pytest.raises(ValueError, match=r"p_astro\.json: "):
+        found(p_astro=classes)
+
+
+def test_a_header_of_another_distance_is_noted() -> None:
+    notes = found(skymap=replace(SKYMAP, distmean_mpc=4.0, diststd_mpc=1.0))["notes"]
+    assert any("header gives a distance of 4 Mpc" in note for note in notes)
+    assert not any("header gives a distance" in note for note in found()["notes"])

@@ -423,6 +423,34 @@ def test_impossible_neutrinos_are_refused(change, words):
         coincidence(isotropic(), TRIGGER, one(**change), SEASON, CBC)
 
 
+def test_what_is_strange_about_a_list_is_said():
+    twice = Neutrinos(*(np.repeat(getattr(one(), name), 2) for name in Neutrinos.__dataclass_fields__))
+    notes = coincidence(isotropic(), TRIGGER, twice, SEASON, CBC).notes
+    assert sum("another of the list has its time and direction" in note for note in notes) == 2
+    assert not any("background does not explain" in note for note in notes)
+    rng = np.random.default_rng(3)
+    many = Neutrinos(
+        GPS + rng.uniform(-500, 500, 60),
+        rng.uniform(0, 6, 60),
+        rng.uniform(-0.5, 0.5, 60),
+        np.full(60, 0.01),
+        np.full(60, 3e3),
+    )
+    (note,) = (n for n in coincidence(isotropic(), TRIGGER, many, SEASON, CBC).notes if "background does not" in n)
+    assert note.startswith("60 neutrinos where the season's rate gives ")
+
+
+@pytest.mark.parametrize(("mu", "sigma"), [(-9999.0, 20.0), (-1.6375e30, 1.0), (1e-100, 1e-101), (1e300, 1.0)])
+def test_what_is_written_for_no_distance_is_none(mu, sigma):
+    sky = isotropic(100.0, 20.0)
+    half = np.arange(sky.density.size) % 2 == 0
+    sky = replace(sky, distmu=np.where(half, mu, sky.distmu), distsigma=np.where(half, sigma, sky.distsigma))
+    result = coincidence(sky, TRIGGER, one(), SEASON, CBC)
+    whole = coincidence(isotropic(100.0, 20.0), TRIGGER, one(), SEASON, CBC)
+    assert any("0.5 of the probability have no valid distance" in note for note in result.notes)
+    assert result.log_odds[0] == pytest.approx(whole.log_odds[0], abs=1e-3)
+
+
 @pytest.mark.parametrize(
     "trigger", [GWTrigger(GPS, None, 1.5), GWTrigger(GPS, -1.0, 0.5), GWTrigger(float("nan"), None, 0.5)]
 )
@@ -435,6 +463,9 @@ def test_impossible_triggers_are_refused(trigger):
     "wrong",
     [
         {"beaming": 0.5},
+        {"n_51_100": 1e20},
+        {"k0_mpc": 1e300},
+        {"snr_min": 1e-300},
         {"e_nu_min_eu": 1.0},
         {"neutrino_rate_hz": 0.0},
         {"snr_min": float("nan")},

@@ -130,7 +130,7 @@ def test_it_is_the_integrand_of_the_statistic(sigma_deg):
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sigma_deg", [1e-5, 0.002, 0.2])
+@pytest.mark.parametrize("sigma_deg", [1e-4, 0.002, 0.2])
 @pytest.mark.parametrize("dec", [-1.2, 0.31, 1.4])
 def test_a_sharp_neutrino_is_its_point_spread(sigma_deg, dec):
     """Whatever the size of the map's cells (NSIDE 16 here), as long as it lies well within one."""

@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from test_coincidence import CBC, GPS, SEASON, isotropic
 
+from llama.science.observed import GWTrigger
+from llama.science.prepared import prepare
 from llama.science.search import Search
 from llama.science.snr import log_noise_snr_density
 
@@ -40,6 +43,14 @@ def test_a_long_list_gives_the_distribution_it_was_drawn_from() -> None:
         expected = math.exp(-above / 0.5) / 0.5
         found = math.exp(log_noise_snr_density(search, SEARCH.snr_min + above))
         assert found == pytest.approx(expected, rel=0.15)
+
+
+def test_a_trigger_below_threshold_is_no_surer_than_one_at_it() -> None:
+    sky = isotropic()
+    found = [prepare(sky, GWTrigger(GPS, snr, None), SEASON, CBC) for snr in (1e-3, 3.0, CBC.snr_min)]
+    assert len({ready.log_gw_odds for ready in found}) == 1
+    assert any("SNR 3 is below the search's threshold" in note for note in found[1].notes)
+    assert not any("below the search's threshold" in note for note in found[2].notes)
 
 
 def test_below_threshold_counts_as_at_the_threshold() -> None:

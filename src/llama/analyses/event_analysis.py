@@ -19,6 +19,7 @@ from llama.messengers.gw.skymap_origin import of_another_event
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.coincidence import CoincidenceResult, coincidence, most_probable_direction
+from llama.science.distance import conditional_moments
 from llama.science.events import EventStatistic
 from llama.science.hypotheses import LogWeights
 from llama.science.observed import GWTrigger, Neutrinos
@@ -27,10 +28,11 @@ from llama.science.pvalue import p_value
 from llama.science.response import IceCubeTables, SeasonTable
 from llama.science.search import Search, as_parameters
 from llama.science.searches import SearchChoice, Searches
-from llama.science.skymap import SkyMap, mean_distance
+from llama.science.skymap import SkyMap, has_distance, mean_distance
 from llama.science.window import search_window_s
 
 _SLACK_S = 1e-3
+_LIKELIEST, _UNLIKE = 200, 5.0  # cells, and the ratio of distances that no real map's header and cells have
 _PLACE = re.compile(r"^neutrino ([0-9]+):")
 _LARGEST_WEIGHT_LOG = 700.0  # of exp() in a double
 
@@ -251,8 +253,23 @@ def trigger_inputs(info: SkymapInfo, skymap: SkyMap) -> dict[str, Any]:
 
 
 def skymap_notes(skymap: SkyMap, info: SkymapInfo) -> list[str]:
-    """A note when the map seems to be another event's."""
-    return list(filter(None, [of_another_event(skymap.origin, info)]))
+    """Notes when the map seems to be another event's, or its header another map's."""
+    return list(filter(None, [of_another_event(skymap.origin, info), _of_another_distance(skymap)]))
+
+
+def _of_another_distance(skymap: SkyMap) -> str:
+    """A note when the header's distance, which limits use, is not at all that of the likeliest cells."""
+    stated = skymap.distmean_mpc
+    best = np.argsort(-np.where(has_distance(skymap), skymap.density, 0.0), kind="stable")[:_LIKELIEST]
+    if stated is None or skymap.distmu is None or skymap.distsigma is None or not has_distance(skymap)[best].all():
+        return ""
+    typical = float(np.median(conditional_moments(skymap.distmu[best], skymap.distsigma[best])[0]))
+    if 1 / _UNLIKE < stated / typical < _UNLIKE:
+        return ""
+    return (
+        f"the sky map's header gives a distance of {stated:.3g} Mpc, its likeliest cells {typical:.3g} Mpc: limits "
+        "of energy use the header, odds the cells"
+    )
 
 
 def neutrino_inputs(neutrinos: NeutrinoList | None) -> dict[str, Any]:

@@ -6,10 +6,12 @@ an astrophysical neutrino beside GW noise (`chance_neutrino`), and noise in both
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import pdtrc
 
 from llama.science.background import energy_cap_gev, log_background_density
 from llama.science.ensemble import Candidates, Host, Joint, joint_terms, single_terms
@@ -30,6 +32,7 @@ from llama.science.window import gw_window_s
 Float = NDArray[np.float64]
 
 _COUNT_TOLERANCE = 1.25
+_TOO_MANY = 1e-6  # probability of so many background neutrinos or more
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,9 +141,33 @@ def coincidence(
         energy_used_gev=energy,
         nodes=single.nodes,
         log_integrand=single.log_integrand,
-        notes=ready.notes + _notes(season, search, neutrinos, energy, trigger) + _crowd(joint),
+        notes=(
+            *ready.notes,
+            *_notes(season, search, neutrinos, energy, trigger),
+            *_list_notes(neutrinos, candidates, search, rate_hz(season, search)),
+            *_crowd(joint),
+        ),
         prepared=ready,
     )
+
+
+def _list_notes(neutrinos: Neutrinos, candidates: Candidates, search: Search, rate: float) -> list[str]:
+    """What is strange about the list as a whole."""
+    first, last = search.t_nu_minus_s - search.t_gw_plus_s, search.t_nu_plus_s - search.t_gw_minus_s
+    inside, expected = int(((candidates.delay_s > first) & (candidates.delay_s < last)).sum()), rate * (last - first)
+    places = list(zip(neutrinos.gps_s.tolist(), neutrinos.ra_rad.tolist(), neutrinos.dec_rad.tolist(), strict=True))
+    known = Counter(places)
+    notes = [
+        f"neutrino {i}: another of the list has its time and direction; an event that is listed twice counts as two"
+        for i, place in enumerate(places)
+        if known[place] > 1
+    ]
+    if inside and pdtrc(inside - 1, expected) < _TOO_MANY:
+        notes.append(
+            f"{inside} neutrinos where the season's rate gives {expected:.2g}: background does not explain so many, "
+            "and odds and p-values mean nothing if the list is not of the season's sample"
+        )
+    return notes
 
 
 def _crowd(joint: Joint) -> tuple[str, ...]:

@@ -14,8 +14,22 @@ from scipy.special import erfcx
 
 Float = NDArray[np.float64]
 
+_SMALLEST_MPC, _LARGEST_MPC = 1e-9, 1e9
+_LEAST_X, _LARGEST_X = -50.0, 1e9  # real maps have -19 to 534
 _DOWNWARDS_BELOW = -3.0
 _DEPTH = 60  # terms of the continued fraction; at x = -3 it has converged to 1e-15
+
+
+def is_distance(mu: ArrayLike, sigma: ArrayLike) -> NDArray[np.bool_]:
+    """Whether mu and sigma (Mpc) are a posterior that a sky map can mean, not what is written for none.
+
+    Far below zero, as −9999 or the −1.6e30 of HEALPix software would be, it has all of its mass at the observer.
+    """
+    mu, sigma = np.asarray(mu, dtype=np.float64), np.asarray(sigma, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        x = mu / sigma
+        sized = (sigma > _SMALLEST_MPC) & (sigma < _LARGEST_MPC) & (mu < _LARGEST_MPC)
+        return np.asarray(np.isfinite(mu) & sized & (x > _LEAST_X) & (x < _LARGEST_X))
 
 
 def conditional_moments(mu: ArrayLike, sigma: ArrayLike) -> tuple[Float, Float]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
+from llama.science.distance import is_distance
 from llama.science.distance_sums import log_mean_counts
 from llama.science.fit import (
     DistanceFit,
@@ -281,7 +282,7 @@ def _cell_parameters(search: Search, skymap: SkyMap) -> tuple[Float, Float]:
     if skymap.distmu is None or skymap.distsigma is None:
         raise ValueError("the sky map has no distances")
     with np.errstate(invalid="ignore"):
-        valid = np.isfinite(skymap.distmu) & np.isfinite(skymap.distsigma) & (skymap.distsigma > 0)
+        valid = is_distance(skymap.distmu, skymap.distsigma)
         if skymap.distnorm is not None:
             valid &= np.isfinite(skymap.distnorm) & (skymap.distnorm > 0)
     sigma = np.where(valid, skymap.distsigma, 1.0)

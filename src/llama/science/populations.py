@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+_CLASSES_SUM = 0.02  # each class may be rounded to two digits
+
 
 @dataclass(frozen=True)
 class TableKind:
@@ -151,7 +153,10 @@ def most_likely_population(p_astro: Mapping[str, float | None], group: str = "")
     Args:
         p_astro: probability by class, as the alert gives it.
         group: of the pipeline that found the trigger; `CBC` tells a merger without classification from a burst.
+
+    Raises ValueError for what are no probabilities: they may have been given by hand.
     """
+    _check_classes(p_astro)
     values = {name: value for name, value in p_astro.items() if value is not None}
     if not set(values) & {"BNS", "NSBH", "BBH", "MassGap"}:
         return "cbc" if group == "CBC" else "burst"
@@ -160,3 +165,11 @@ def most_likely_population(p_astro: Mapping[str, float | None], group: str = "")
     if bbh > bns + between:
         return "bbh"
     return "nsbh" if between > bns else "bns"
+
+
+def _check_classes(p_astro: Mapping[str, float | None]) -> None:
+    for name, value in p_astro.items():
+        if value is not None and (isinstance(value, bool | str) or not 0 <= value <= 1):
+            raise ValueError(f"p_astro.json: {name} is {value!r}; each class has a number from 0 to 1")
+    if (total := sum(value or 0.0 for value in p_astro.values())) > 1 + _CLASSES_SUM:
+        raise ValueError(f"p_astro.json: the classes sum to {total:.4g}, which is more than 1")

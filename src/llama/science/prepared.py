@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.directional import heard_anywhere
-from llama.science.distance import conditional_moments
+from llama.science.distance import conditional_moments, is_distance
 from llama.science.observed import GWTrigger, check_trigger
 from llama.science.percell import PerCell
 from llama.science.quadtree import SkyTree
@@ -48,16 +48,26 @@ def prepare(skymap: SkyMap, trigger: GWTrigger, season: SeasonTable | None, sear
     Without a season no neutrino detector listens, and c is 1.
     """
     check_trigger(trigger)
+    trigger, below = _above_threshold(trigger, search)
     tree = SkyTree.of(skymap)
     node_alpha = node_alphas(tree, season)
     likely = Likely.of(tree, node_alpha)
     anywhere, heard = heard_anywhere(search, trigger.snr, trigger.instruments, trigger.gps_s, tree, likely)
     mode, radial, notes = choose_distance(skymap, tree, trigger, search, node_alpha, anywhere)
+    notes = below + notes
     log_c = log_complement(search, radial) if search.complement and season is not None else 0.0
     log_odds = _log_gw_odds(trigger, search, anywhere.log_volume())
     if mode != "marginal":
         return Prepared(tree, mode, radial, log_c, log_odds, 0.0, notes)
     return Prepared(tree, mode, radial, log_c, log_odds, anywhere.log_volume(), notes + heard)
+
+
+def _above_threshold(trigger: GWTrigger, search: Search) -> tuple[GWTrigger, tuple[str, ...]]:
+    """The trigger with an SNR that the search can have; both densities of SNR begin at its threshold."""
+    if trigger.snr is None or trigger.snr >= search.snr_min:
+        return trigger, ()
+    note = f"SNR {trigger.snr:g} is below the search's threshold of {search.snr_min:g} and taken as that"
+    return replace(trigger, snr=search.snr_min), (note,)
 
 
 def log_complement(search: Search, radial: Radial) -> float:
@@ -101,10 +111,7 @@ def mean_distance_mpc(skymap: SkyMap) -> float | None:
     if skymap.distmu is None or skymap.distsigma is None:
         return None
     probability = skymap.density * np.pi / 3 / 4.0 ** skymap.order.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        valid = (
-            np.isfinite(skymap.distmu) & np.isfinite(skymap.distsigma) & (skymap.distsigma > 0) & (probability > 0)
-        )
+    valid = is_distance(skymap.distmu, skymap.distsigma) & (probability > 0)
     if not valid.any():
         return None
     mean, _ = conditional_moments(skymap.distmu[valid], skymap.distsigma[valid])

@@ -86,6 +86,7 @@ class Search:
     def __post_init__(self) -> None:
         _check_ranges(self)
         _check_positive(self)
+        _check_counts(self)
         _check_background_snrs(self)
         if not _NAME.fullmatch(self.name):
             raise ValueError(
@@ -137,6 +138,8 @@ class Search:
         return self.k0_mpc * math.sqrt(energy_eu) / self.snr_min
 
 
+_HUGE = 1e30  # so that squares and cubes of every number are finite
+_LEAST_COUNT, _MOST_COUNT = 1e-12, 1e12
 _NAME = re.compile(r"[a-z0-9_]+")
 _RANGES = (
     ("t_gw_minus_s", "t_gw_plus_s"),
@@ -164,17 +167,26 @@ _POSITIVE = (
 
 def _check_ranges(search: Search) -> None:
     for low, high in _RANGES:
-        if not -math.inf < getattr(search, low) < getattr(search, high) < math.inf:
+        if not -_HUGE < getattr(search, low) < getattr(search, high) < _HUGE:
             raise ValueError(f"search {search.name}: {low} must be below {high}, both finite")
+
+
+def _check_counts(search: Search) -> None:
+    least, most = search.count_min_mpc2, search.count_max_mpc2
+    if not _LEAST_COUNT < least < most < _MOST_COUNT:
+        raise ValueError(
+            f"search {search.name}: n_51_100 with e_nu_min_eu and e_nu_max_eu gives {least:.3g} to {most:.3g} "
+            f"neutrinos at 1 Mpc, which must lie between {_LEAST_COUNT:g} and {_MOST_COUNT:g}"
+        )
 
 
 def _check_positive(search: Search) -> None:
     for name in _POSITIVE:
-        if not 0 < getattr(search, name) < math.inf:
+        if not 1 / _HUGE < getattr(search, name) < _HUGE:
             raise ValueError(
                 f"search {search.name}: {name} is {getattr(search, name)}, it must be positive and finite"
             )
-    if search.neutrino_rate_hz is not None and not 0 < search.neutrino_rate_hz < math.inf:
+    if search.neutrino_rate_hz is not None and not 1 / _HUGE < search.neutrino_rate_hz < _HUGE:
         raise ValueError(f"search {search.name}: neutrino_rate_hz is {search.neutrino_rate_hz}, it must be positive")
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from llama.science.distance import is_distance
 from llama.science.healpix import MAX_ORDER, Index, Order, cell_area_sr, positions
 from llama.science.skymap import Float, SkyMap
 
@@ -50,13 +51,13 @@ def from_cells(
     if distance is not None:
         columns = [np.asarray(column, dtype=np.float64) for column in distance]
         mu, sigma, norm = valid_distance(*(columns if ranked is None else [column[ranked] for column in columns]))
-    summary = [float(v) if v is not None and np.isfinite(v) else None for v in (distmean_mpc, diststd_mpc)]
+    summary = [float(v) if v is not None and is_distance(v, v) else None for v in (distmean_mpc, diststd_mpc)]
     return SkyMap(levels, cells, values, mu, sigma, norm, summary[0], summary[1], dict(origin or {}))
 
 
 def valid_distance(mu: Float, sigma: Float, norm: Float) -> tuple[Float, Float, Float]:
     """The columns with infinite mu, unit sigma and zero norm wherever they are not a valid distance."""
-    bad = ~(np.isfinite(mu) & np.isfinite(sigma) & (sigma > 0) & np.isfinite(norm) & (norm > 0))
+    bad = ~(is_distance(mu, sigma) & np.isfinite(norm) & (norm > 0))
     if not bad.any():
         return mu, sigma, norm
     return np.where(bad, np.inf, mu), np.where(bad, 1.0, sigma), np.where(bad, 0.0, norm)
