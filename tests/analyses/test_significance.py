@@ -214,3 +214,10 @@ def test_a_header_of_another_distance_is_noted() -> None:
     notes = found(skymap=replace(SKYMAP, distmean_mpc=4.0, diststd_mpc=1.0))["notes"]
     assert any("header gives a distance of 4 Mpc" in note for note in notes)
     assert not any("header gives a distance" in note for note in found()["notes"])
+
+
+@pytest.mark.parametrize(("group", "said"), [("CBC", "its group is CBC: searched for as cbc"), ("", "nor a group")])
+def test_a_search_that_the_group_alone_chose_is_noted(group: str, said: str) -> None:
+    result = found(info=replace(INFO, group=group), p_astro={"Terrestrial": 0.1})
+    assert any("no probability of BNS" in note and said in note for note in result["notes"])
+    assert not any("no probability of BNS" in note for note in found()["notes"])

@@ -16,6 +16,7 @@ from llama.analyses.event_analysis import (
     odds_and_weights,
     skymap_notes,
     trigger_inputs,
+    unclassified,
     uncovered_window,
 )
 from llama.analyses.pvalues import no_p_value
@@ -71,6 +72,7 @@ def company_significance(
         "distance_mode": result.mode,
         "notes": [
             *skymap_notes(skymap, info),
+            *unclassified(p_astro, info, population),
             *_coverage(neutrinos, chosen.search, info),
             *named_notes(result.notes, neutrinos),
         ],

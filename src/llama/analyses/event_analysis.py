@@ -23,7 +23,7 @@ from llama.science.distance import conditional_moments
 from llama.science.events import EventStatistic
 from llama.science.hypotheses import LogWeights
 from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.populations import Populations, TableChoice, most_likely_population
+from llama.science.populations import Populations, TableChoice, is_classified, most_likely_population
 from llama.science.pvalue import p_value
 from llama.science.response import IceCubeTables, SeasonTable
 from llama.science.search import Search, as_parameters
@@ -130,6 +130,7 @@ def event_result(analysis: Analysis, search_type: str, background: TableChoice) 
         "distance_mode": result.mode,
         "notes": [
             *skymap_notes(analysis.given.skymap, info),
+            *unclassified(analysis.given.p_astro, info, analysis.population),
             *analysis.uncovered,
             *named_notes(result.notes, analysis.given.neutrinos),
         ],
@@ -300,6 +301,14 @@ def uncovered_window(window_s: tuple[float, float], info: SkymapInfo, neutrinos:
         raise ValueError(f"{windows}: no time in common. Get a list for this event, or change the search's windows")
     reaches = neutrinos.start_gps <= first + _SLACK_S and neutrinos.stop_gps >= last - _SLACK_S
     return () if reaches else (f"{windows}; neutrinos of the rest are not known",)
+
+
+def unclassified(p_astro: Mapping[str, float | None], info: SkymapInfo, population: str) -> list[str]:
+    """A note when the alert's group alone chose the search."""
+    if is_classified(p_astro):
+        return []
+    group = f"its group is {info.group}" if info.group else "nor a group"
+    return [f"the alert gives no probability of BNS, NSBH, BBH or MassGap, {group}: searched for as {population}"]
 
 
 def astrophysical(p_astro: Mapping[str, float | None]) -> float | None:

@@ -27,7 +27,8 @@ def result_lines(event: Path, statuses: Mapping[str, Status], role: str) -> list
     for name, status in statuses.items():
         if name.startswith(_PREFIX) and name.endswith(".json") and (event / name).is_file():
             place, lines = _of_file(event / name, role)
-            stale = [] if status.kind is Kind.DONE else [f"{name} is {status.kind}: {status.why}"]
+            mark = "" if status.kind is Kind.HELD else "OUT OF DATE: "
+            stale = [] if status.kind is Kind.DONE else [f"{mark}{name} is {status.kind}: {status.why}"]
             found.append((place, [*stale, *lines]))
     return [line for _, lines in sorted(found, key=lambda one: one[0]) for line in lines]
 

@@ -170,10 +170,12 @@ def _conclude(events: list[Event], pipeline: Pipeline, shared: SharedDigests) ->
             print(f"{event.id}: {error}")
             failed = True
             continue
-        found = statuses(pipeline, state, datetime.now(UTC))
+        now = datetime.now(UTC)
+        found = statuses(pipeline, state, now)
         failed |= any(found[p.filename].kind is Kind.COOLING for p in pipeline if pipeline.makes(p))
         print(f"{event.id}: {_standing(pipeline, state, found)}")
-        print("".join(f"  {line}\n" for line in result_lines(event.path, found, state.flags.role)), end="")
+        known = statuses(pipeline.whole, state, now)  # results that were not asked for may be out of date
+        print("".join(f"  {line}\n" for line in result_lines(event.path, known, state.flags.role)), end="")
     return failed
 
 

@@ -58,6 +58,11 @@ class Pipeline:
                     wanted |= {item.product.filename for item in product.all_inputs}
         return _restricted(self, wanted)
 
+    @property
+    def whole(self) -> Pipeline:
+        """The pipeline of which this is a part (see `only`); itself where it is none."""
+        return self
+
     def makes(self, product: Product[Any]) -> bool:
         """Whether this pipeline may make the product (see `only`)."""
         return product.make is not None and product in self
@@ -79,7 +84,11 @@ class _Restricted(Pipeline):
 
     def __init__(self, whole: Pipeline, wanted: frozenset[str]) -> None:
         super().__init__(whole.name, whole.products, whole.aliases)
-        self._wanted = wanted
+        self._whole, self._wanted = whole.whole, wanted
+
+    @property
+    def whole(self) -> Pipeline:
+        return self._whole
 
     def makes(self, product: Product[Any]) -> bool:
         return super().makes(product) and product.filename in self._wanted

@@ -158,13 +158,18 @@ def most_likely_population(p_astro: Mapping[str, float | None], group: str = "")
     """
     _check_classes(p_astro)
     values = {name: value for name, value in p_astro.items() if value is not None}
-    if not set(values) & {"BNS", "NSBH", "BBH", "MassGap"}:
+    if not is_classified(p_astro):
         return "cbc" if group == "CBC" else "burst"
     bns, bbh = values.get("BNS", 0.0), values.get("BBH", 0.0)
     between = values.get("NSBH", 0.0) + values.get("MassGap", 0.0)
     if bbh > bns + between:
         return "bbh"
     return "nsbh" if between > bns else "bns"
+
+
+def is_classified(p_astro: Mapping[str, float | None]) -> bool:
+    """Whether it says how likely any kind of merger is."""
+    return any(p_astro.get(name) is not None for name in ("BNS", "NSBH", "BBH", "MassGap"))
 
 
 def _check_classes(p_astro: Mapping[str, float | None]) -> None:
