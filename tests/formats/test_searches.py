@@ -102,6 +102,7 @@ def test_every_parameter_needs_its_source() -> None:
         ('{"bns": {}, "bns": {}}', "bns is given more than once"),
         ('{"bns": {"parameters": {"beaming": NaN}}}', "NaN is not a number"),
         ("\xff", "codec can't decode"),
+        ("[" * 100_000, "recursion"),
     ],
 )
 def test_files_of_another_shape_are_refused(text: str, message: str) -> None:

@@ -150,7 +150,13 @@ def test_all_bursts_can_be_read(catalogue):
     assert sum(burst.t90_s is None for burst in found.bursts) == 1
 
 
-@pytest.mark.parametrize("text", ["", "name,ra\n", "name,ra,dec,trigger_time,t90,fluence\nGRB1,1,99,5e4,1,1\n"])
+COLUMNS = "name,ra,dec,trigger_time,t90,fluence"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "name,ra\n", f"{COLUMNS}\nGRB1,1,99,5e4,1,1\n", f"{COLUMNS},error_radius\nGRB1,1,9,5e4,1,1,abc\n"],
+)
 def test_what_is_no_catalogue_is_refused(tmp_path: Path, text):
     path = tmp_path / "bursts.csv"
     path.write_text(text)

@@ -41,7 +41,7 @@ class SearchesFile:
         """The searches in `data`; RecordError names the search and the key that is wrong."""
         try:
             found = json.loads(data, object_pairs_hook=_without_repetition, parse_constant=_refuse_constant)
-        except ValueError as error:  # also what is no UTF-8
+        except (ValueError, RecursionError) as error:  # also what is no UTF-8, or nested without end
             raise RecordError(str(error)) from error
         if not isinstance(found, dict) or not found:
             raise RecordError(f"no search in it: {_SHAPE}")

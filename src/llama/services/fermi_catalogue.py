@@ -84,7 +84,7 @@ def _checked(row: Mapping[str, str]) -> float:
     mjd, ra, dec = (float(row[column]) for column in ("trigger_time", "ra", "dec"))
     if not (math.isfinite(mjd) and math.isfinite(ra) and abs(dec) <= 90):
         raise ValueError(f"{row['name']} at MJD {mjd}, RA {ra}, Dec {dec}")
-    _number(row["t90"]), _number(row["fluence"])
+    _number(row["t90"]), _number(row["fluence"]), _number(row.get("error_radius"))
     return mjd
 
 
