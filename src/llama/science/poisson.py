@@ -131,7 +131,8 @@ def log_j1(r_mpc: ArrayLike, a_max: ArrayLike, span: float) -> Float:
     x_max = np.asarray(a_max, dtype=np.float64) / np.square(r)
     x_min = x_max * np.exp(-span)
     g_min, g_max = log_volume_attenuated(x_min), log_volume_attenuated(x_max)
-    direct = g_min + np.log1p(-np.exp(np.minimum(g_max - g_min, -1e-300)))
+    with np.errstate(divide="ignore"):  # both are 1 there
+        direct = g_min + np.log1p(-np.exp(np.minimum(g_max - g_min, -1e-300)))
     both = np.minimum(x_max, _SERIES_BELOW)
     near_one = np.log(_volume_lit(both) - _volume_lit(both * np.exp(-span)))
     # where both are near 1 their difference is that of h, which has all its digits
