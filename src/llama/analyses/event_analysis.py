@@ -261,10 +261,14 @@ def skymap_notes(skymap: SkyMap, info: SkymapInfo) -> list[str]:
 def _of_another_distance(skymap: SkyMap) -> str:
     """A note when the header's distance, which limits use, is not at all that of the likeliest cells."""
     stated = skymap.distmean_mpc
-    best = np.argsort(-np.where(has_distance(skymap), skymap.density, 0.0), kind="stable")[:_LIKELIEST]
-    if stated is None or skymap.distmu is None or skymap.distsigma is None or not has_distance(skymap)[best].all():
+    if stated is None or skymap.distmu is None or skymap.distsigma is None:
         return ""
-    typical = float(np.median(conditional_moments(skymap.distmu[best], skymap.distsigma[best])[0]))
+    first = max(skymap.density.size - _LIKELIEST, 0)
+    best = np.argpartition(skymap.density, first)[first:]
+    known = best[has_distance(skymap)[best]]
+    if not known.size:
+        return ""
+    typical = float(np.median(conditional_moments(skymap.distmu[known], skymap.distsigma[known])[0]))
     if 1 / _UNLIKE < stated / typical < _UNLIKE:
         return ""
     return (
