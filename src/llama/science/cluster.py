@@ -43,7 +43,7 @@ _STEEP = 2.0  # what the slope of a factor of declination counts beside those of
 _UNEVEN = 0.015  # e-folds that distances may change the weight of a set within a node, but for a trend
 _COARSER, _MORE_UNEVEN = 2.0, 4.0  # e-folds by which these may be larger where the share is small
 _LARGEST_LOG = 700.0
-_FEW = 200  # entries
+_FEW = 200  # entries, which are split once more in less time than they are judged
 _SMOOTH_ORDER = COARSEST + 1  # points are never further apart than 1.8°, so that α(Ω) is sampled too
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-_CLASSES_SUM = 0.02  # each class may be rounded to two digits
+CLASSES_SUM = 0.02
+"""How far probabilities of classes may add up to other than one: VOEvents of O3 round each to two digits."""
 
 
 @dataclass(frozen=True)
@@ -176,5 +177,5 @@ def _check_classes(p_astro: Mapping[str, float | None]) -> None:
     for name, value in p_astro.items():
         if value is not None and (isinstance(value, bool | str) or not 0 <= value <= 1):
             raise ValueError(f"p_astro.json: {name} is {value!r}; each class has a number from 0 to 1")
-    if (total := sum(value or 0.0 for value in p_astro.values())) > 1 + _CLASSES_SUM:
+    if (total := sum(value or 0.0 for value in p_astro.values())) > 1 + CLASSES_SUM:
         raise ValueError(f"p_astro.json: the classes sum to {total:.4g}, which is more than 1")

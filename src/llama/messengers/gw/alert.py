@@ -20,9 +20,9 @@ from llama.formats.errors import NoSkyMap, NoticeError
 from llama.messengers.gw import values
 from llama.messengers.gw.names import RETRACTION, Role, service_url
 from llama.messengers.gw.record import SkymapInfo
+from llama.science.populations import CLASSES_SUM
 from llama.science.times import gps_from_utc
 
-_CLASSES_SUM = 0.02  # VOEvents of O3 round each class to two digits
 _SKYMAP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*(,[0-9]+)?")
 
 
@@ -152,7 +152,7 @@ def p_astro(alert: Alert) -> dict[str, float]:
     given = {name: value for name, value in found.items() if value is not None}
     if given and "Terrestrial" not in given:
         raise NoticeError("event.classification has no Terrestrial, without which it is no classification")
-    if given and not math.isclose(sum(given.values()), 1.0, abs_tol=_CLASSES_SUM):
+    if given and not math.isclose(sum(given.values()), 1.0, abs_tol=CLASSES_SUM):
         raise NoticeError(
             f"event.classification sums to {sum(given.values()):.4g}, not to 1; correct it in a copy of the notice, "
             "or leave it out to use the model's rates"
