@@ -63,10 +63,15 @@ def is_mjd(mjd: float | NDArray[Any]) -> Any:
     return (mjd > MJD_RANGE[0]) & (mjd < MJD_RANGE[1])
 
 
+def is_julian_date(value: float) -> bool:
+    """Whether a number is a Julian Date of our time, which people give for a Modified one."""
+    return bool(is_mjd(value - _JD_MINUS_MJD))
+
+
 def not_an_mjd(value: float) -> str:
     """What a number is that should be a Modified Julian Date of our time and is not, in words."""
     words = f"{value:.10g} is no Modified Julian Date of our time ({MJD_RANGE[0]:.0f} to {MJD_RANGE[1]:.0f})"
-    if is_mjd(value - _JD_MINUS_MJD):
+    if is_julian_date(value):
         return f"{words}; it looks like a Julian Date: subtract {_JD_MINUS_MJD}"
     return f"{words}; it looks like seconds" if abs(value) > 1e7 else words
 

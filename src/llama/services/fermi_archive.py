@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from llama.formats.bom import without_bom
 from llama.formats.errors import FormatError, NotForUs, SkyMapError
 from llama.formats.skymap import read_skymap
 from llama.formats.skymap_multiorder import to_bytes
@@ -179,7 +180,7 @@ def written_gps(data: bytes) -> float | None:
         if is_xml(data):
             text: object = parse_voevent(data).date
         else:
-            notice = msgspec.json.decode(data, type=dict[str, object])
+            notice = msgspec.json.decode(without_bom(data), type=dict[str, object])
             text = next((notice[key] for key in _WRITTEN if key in notice), None)
         return None if text is None else gps_from_utc(str(text))
     except (ValueError, msgspec.DecodeError):

@@ -191,7 +191,7 @@ def event_columns(table: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     _refuse(name, "MJD", mjd, ~is_mjd(mjd))
     _refuse(name, "energy (GeV)", energy, ~(np.isfinite(energy) & (energy > 0)))
     _refuse(name, "angular error (deg)", error_deg, ~(np.isfinite(error_deg) & (error_deg >= 0)))
-    _refuse(name, "right ascension (deg)", ra, ~((ra >= -360) & (ra <= 720)))
+    _refuse(name, "right ascension (deg)", ra, ~((ra >= 0) & (ra <= 360)))
     _refuse(name, "declination (deg)", dec, ~(np.abs(dec) <= 90))
     _refuse(name, "azimuth (deg)", azimuth, ~np.isfinite(azimuth))
     _refuse(name, "zenith (deg)", zenith, ~((zenith >= 0) & (zenith <= 180)))

@@ -24,7 +24,8 @@ _ONE_EVENT_S, _ONE_EVENT_DEG = 1e-3, 0.01  # no two events of a detector are as 
 class NeutrinoRow:
     """One neutrino: degrees (ICRS), GeV, UTC Modified Julian Date, GPS seconds.
 
-    `ra` is kept from 0 to 360, however it was written. `sigma` is the 1σ error of the direction as one circle (the width of the Gaussian PSF), `energy` the muon's at the
+    `ra` is kept from 0 to 360, however it was written.
+    `sigma` is the 1σ error of the direction as one circle (the width of the Gaussian PSF), `energy` the muon's at the
     detector. `type` is one of TYPES. `i3event` is unique in its sample.
     Raises ValueError, which the codec reports with the place in the file, for what cannot be a neutrino.
     """
