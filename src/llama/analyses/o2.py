@@ -14,8 +14,8 @@ from llama.formats.records import JsonObject
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, SKYMAP_INFO
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.gw.retraction import RETRACTIONS, retracted
-from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.likelihood import list_notes
+from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.o2 import O2Neutrino, o2_search
 from llama.science.skymap import SkyMap
