@@ -77,7 +77,7 @@ def company_significance(
             *_coverage(neutrinos, chosen.search, info),
             *named_notes(result.notes, neutrinos),
         ],
-        "candidates": [_candidate(one, i, info) for one in result.listenings for i in range(_count(one))],
+        "candidates": [_candidate(one, i, info) for one in listenings for i in range(_count(one))],
         "sets": [_set(one, info, neutrinos if heard else None) for one in result.sets],
         "without_candidates": _two(result),
         "inputs": _inputs(info, skymap, neutrinos, listenings, chosen.search, None if heard is None else heard[1]),

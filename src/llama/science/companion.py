@@ -78,8 +78,8 @@ class Listening:
         log_silence: of r (Mpc), ln of the chance that it hears nothing of a source at r; 0 where it did not listen.
         notes: what the reader of a result must know, among it every candidate that was left out, and why.
         parameters: the numbers that were used, each with its source, for the result file.
-        window_known: whether its list says which stretch of time it is of. Where it does not, and none of its
-            candidates came in time, it may be of another time, and its silence is none.
+        window_known: whether its list says which stretch of time it is of. Where it does not, and all of its
+            candidates are far from their windows, it is taken to be of another time, and its silence is none.
     """
 
     messenger: str
@@ -132,12 +132,19 @@ def within_reach(listening: Listening, gps_s: float, reach_s: tuple[float, float
         else:
             notes.append(f"{late}: it counts nowhere")
     silence = listening.log_silence
-    if listening.companions and not listening.window_known and not any(in_time(one, gps_s) for one in kept):
+    if listening.companions and not listening.window_known and all(_far(one, gps_s) for one in listening.companions):
         silence = not_listening
         notes.append(
-            f"no candidate of {listening.messenger} came in time: its list is not taken to be of this trigger"
+            f"all candidates of {listening.messenger} are far from their windows: its list is taken to be of another "
+            "time, so it is no evidence that nothing was seen"
         )
     return replace(listening, companions=tuple(kept), log_silence=silence, notes=(*listening.notes, *notes))
+
+
+def _far(companion: Companion, gps_s: float) -> bool:
+    """Whether it missed its window by more than the window is long."""
+    first, last = source_times(companion, gps_s)
+    return max(first, -last) > companion.window_s
 
 
 def _ago(delay_s: float) -> str:
