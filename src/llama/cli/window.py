@@ -79,7 +79,10 @@ def _gps(text: str, *, mjd: bool) -> float:
             raise ValueError(f"{text!r} is not a Modified Julian Date; without --mjd it may be UTC") from None
         return _utc(text)
     if mjd:
-        return float(gps_from_mjd(number))
+        try:
+            return float(gps_from_mjd(number))
+        except ValueError as error:
+            raise ValueError(f"{text} is not a Modified Julian Date: {error}") from error
     if not math.isfinite(number) or not 0 <= number < 1e10:
         raise ValueError(f"{text} is not a GPS time")
     if number < 100_000:
