@@ -87,6 +87,10 @@ class NeutrinoSource(Protocol):
         ...
 
 
+RETRACTION = "retraction"
+"""The type of a notice that takes a burst back; it stands whatever the burst's other notices say."""
+
+
 @dataclass(frozen=True, slots=True)
 class BurstMap:
     """A burst's sky map, small enough to be carried in a record.
@@ -115,11 +119,14 @@ class Burst:
         name: `bn180116026`, `GRB170817529`.
         gps: trigger time, GPS seconds. utc: the same, ISO 8601 with Z.
         ra, dec: ICRS degrees; None when the position is not known.
-        sigma: width of the two-dimensional Gaussian of the position's error, deg.
-        error_radius, containment: the number that `sigma` was made of, deg, and the probability inside that circle.
+        sigma: width of the two-dimensional Gaussian of the position's error, deg; of an ellipse, along its axis.
+        sigma_minor, position_angle: of an ellipse, the width across its longer axis, deg, and where that points, deg
+            from north through east; None for a circle.
+        error_radius, containment: the number that `sigma` was made of, deg, and the probability inside the region.
         systematic_included: whether that number holds the systematic error too.
         error_source: how containment and systematic error are known, in words.
-        notice_type: alert, flight, ground, final, subthreshold or catalogue. notice_utc: when it was written.
+        notice_type: alert, flight, ground, final, subthreshold, catalogue or retraction.
+        notice_utc: when it was written.
         significance: of the trigger, sigma. timescale_s: over which that was found.
         t90_s: duration. duration_class: short or long, given before T90 is known.
         fluence: erg cm⁻², 10 to 1000 keV.
@@ -129,6 +136,7 @@ class Burst:
         reliability: of a sub-threshold candidate, as its source words it.
         skymap_url: where its map is published. skymap: the map itself, when the source has it.
         role: observation or test.
+        remark: what else the reader of a result must know about it: what was odd about its notices.
     """
 
     trigger_id: str
@@ -140,6 +148,8 @@ class Burst:
     ra: float | None = None
     dec: float | None = None
     sigma: float | None = None
+    sigma_minor: float | None = None
+    position_angle: float | None = None
     error_radius: float | None = None
     containment: float | None = None
     systematic_included: bool = False
@@ -157,6 +167,7 @@ class Burst:
     skymap_url: str | None = None
     skymap: BurstMap | None = None
     role: Literal["observation", "test"] = "observation"
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 
 from llama.app import packaged
 from llama.cli.files_fermi import HALF_WIDTH_S
@@ -27,8 +28,8 @@ from llama.messengers.fermi.record import BurstList, from_window
 from llama.messengers.fermi.text import as_text
 from llama.science.companion import log_strength
 from llama.science.grb import GRBModel
-from llama.science.skymap import credible_area_deg2, density_at
-from llama.science.times import gps_from_utc
+from llama.science.skymap import SkyMap, credible_area_deg2, density_at, directions, probability
+from llama.science.times import gps_from_utc, utc_from_gps
 from llama.services.fermi_catalogue import read_catalogue
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -223,8 +224,76 @@ def test_a_list_that_contradicts_itself_is_refused(catalogue, tmp_path: Path, ch
     found = make(catalogue, tmp_path)
     with pytest.raises(ValueError, match=said):
         dataclasses.replace(found, **change)
+    other = dataclasses.replace(found.bursts[0], fluence=1e-5)
     with pytest.raises(ValueError, match="twice"):
-        dataclasses.replace(found, bursts=found.bursts * 2)
+        dataclasses.replace(found, bursts=(*found.bursts, other))
+
+
+def test_a_burst_that_is_listed_twice_counts_once_and_is_told(catalogue, tmp_path: Path):
+    found = make(catalogue, tmp_path)
+    again = dataclasses.replace(found, bursts=found.bursts * 2)
+    assert again.bursts == found.bursts
+    assert (
+        "the list of bursts: trigger bn170817529 listed more than once, counted once" in listening(again, MODEL).notes
+    )
+
+
+def test_one_burst_under_two_numbers_counts_once(catalogue, tmp_path: Path):
+    found = make(catalogue, tmp_path)
+    (grb,) = found.bursts
+    other = dataclasses.replace(grb, trigger_id="524666471", gps=grb.gps + 0.01, utc=utc_from_gps(grb.gps + 0.01))
+    heard = listening(dataclasses.replace(found, bursts=(grb, other)), MODEL)
+    assert [one.name for one in heard.companions] == ["GRB170817529"]
+    assert any("once more" in note and "counted once" in note for note in heard.notes)
+    later = dataclasses.replace(other, gps=grb.gps + 20, utc=utc_from_gps(grb.gps + 20))
+    assert len(listening(dataclasses.replace(found, bursts=(grb, later)), MODEL).companions) == 2
+
+
+def test_a_burst_of_a_test_is_no_candidate(catalogue, tmp_path: Path):
+    found = make(catalogue, tmp_path)
+    bursts = (dataclasses.replace(found.bursts[0], role="test"),)
+    heard = listening(dataclasses.replace(found, bursts=bursts), MODEL)
+    assert heard.companions == () and "GRB170817529 is left out: it is a test" in heard.notes
+
+
+@pytest.mark.parametrize(("ra", "kept"), [(-10.0, 350.0), (360.0, 0.0)])
+def test_right_ascensions_are_kept_from_0_to_360(catalogue, tmp_path: Path, ra: float, kept: float):
+    found = make(catalogue, tmp_path)
+    bursts = (dataclasses.replace(found.bursts[0], ra=ra),)
+    assert dataclasses.replace(found, bursts=bursts).bursts[0].ra == kept
+
+
+def widths_of(sky: SkyMap, ra: float, dec: float, angle_deg: float) -> tuple[float, ...]:
+    """Root mean square distance from the centre along a direction (deg from north through east), and across it."""
+    centre, cells = SkyCoord(ra, dec, unit="deg"), directions(sky)
+    there = SkyCoord(*cells.T, representation_type="cartesian").represent_as("unitspherical")
+    places = SkyCoord(there.lon, there.lat)
+    away, turned = centre.separation(places).deg, centre.position_angle(places).rad - math.radians(angle_deg)
+    parts = ((away * turn(turned)) ** 2 for turn in (np.cos, np.sin))
+    return tuple(math.sqrt(float(np.sum(probability(sky) * part))) for part in parts)
+
+
+def test_an_ellipse_stays_one(data: Path):
+    """5° by 2° at 68 %: as wide as stated along each axis, with the variance of the systematic error added."""
+    read_ellipse = parse((data / "cases" / "grb" / "ell3_pa120.json").read_bytes())
+    grb = dataclasses.replace(read_ellipse, systematic_included=True)
+    sky = localisation(grb, MODEL)
+    assert credible_area_deg2(sky, 0.68) == pytest.approx(math.pi * 5 * 2, rel=0.02)
+    assert widths_of(sky, grb.ra, grb.dec, 120) == pytest.approx((5 / 1.5096, 2 / 1.5096), rel=0.02)
+    assert any("ellipse: 1σ 3.31° by 1.32°" in n for n in listening(a_list(grb), MODEL).notes)
+    assert "(ellipse: 1.325 deg across, axis at 120 deg)" in as_text(a_list(grb))
+    core, tail = widths(read_ellipse, MODEL, read_ellipse.sigma_minor)
+    assert math.degrees(core) == pytest.approx(math.hypot(1.325, 3.7 / 1.5096), rel=1e-3) and tail > core
+
+
+def a_list(*bursts) -> BurstList:
+    return BurstList(True, 1000.0, bursts[0].gps - 500, bursts[0].gps + 500, "notices", "", bursts)
+
+
+def test_a_width_that_no_map_resolves_is_refused_with_advice(catalogue, tmp_path: Path):
+    found = make(catalogue, tmp_path)
+    with pytest.raises(ValueError, match=r"sigma 1e-12 deg; it must be at least 5.7e-05, or left out"):
+        dataclasses.replace(found, bursts=(dataclasses.replace(found.bursts[0], sigma=1e-12),))
 
 
 def test_the_list_as_text(catalogue, data: Path):

@@ -105,7 +105,7 @@ def test_other_observatories_are_not_for_us(data: Path, path):
         ({"subtype": "GUESS"}, "subtype is 'GUESS'"),
         ({"trigger_time": "yesterday"}, "trigger_time"),
         ({"id": []}, "id is"),
-        ({"dec": 91}, "Dec"),
+        ({"dec": 91}, "dec is 91"),
         ({"containment_probability": 1}, "probability between 0 and 1"),
         ({"ra_dec_error": -1}, "error"),
         ({"rate_snr": "loud"}, "rate_snr"),

@@ -258,3 +258,40 @@ def test_damaged_notices(data: Path, draw: st.DataObject) -> None:
         stop = draw.draw(st.integers(start, min(len(raw), start + 30)))
         raw[start:stop] = draw.draw(st.binary(max_size=8) | st.just(bytes(raw[start:stop]) * 2))
     only_format_errors(use, bytes(raw))
+
+
+@pytest.mark.parametrize(("value", "kept"), [(1.0000000000000002, 1.0), (-2.2e-16, 0.0), (1 + 9e-10, 1.0)])
+@pytest.mark.parametrize("name", ["event.classification.BNS", "event.properties.HasNS"])
+def test_what_rounding_carried_past_0_or_1_is_cut_off(name: str, value: float, kept: float) -> None:
+    group, key = name.split(".")[1:]
+    rest = 1.0 - kept if group == "classification" else 1.0
+    classes = {"BNS": 0.0, "NSBH": 0.0, "BBH": 0.0, "Terrestrial": rest}
+    alert = json.loads(changed("event.classification", classes))
+    alert["event"][group][key] = value
+    read = read_alert(json.dumps(alert).encode())
+    assert event_data(read)[group][key] == kept
+    assert p_astro(read)["BNS"] == (kept if group == "classification" else 0.0)
+
+
+def test_what_is_no_rounding_is_refused() -> None:
+    for value in (1.001, -1e-6):
+        with pytest.raises(NoticeError, match=r"event.classification.BNS is .* not a number from 0 to 1"):
+            p_astro(read_alert(changed("event.classification.BNS", value)))
+
+
+def test_the_case_of_a_class_above_one(data: Path) -> None:
+    assert p_astro(read_alert((data / "cases" / "notices" / "cls_over.json").read_bytes()))["BNS"] == 1.0
+
+
+def test_a_leap_second_that_never_was_is_refused(data: Path) -> None:
+    with pytest.raises(NoticeError, match=r"event.time is '2012-05-30T23:59:60.*no leap second is known"):
+        skymap_info(read_alert((data / "cases" / "notices" / "time_17.json").read_bytes()), "S1")
+    with pytest.raises(NoticeError, match=r"time_created is .*no leap second is known"):
+        read_alert(changed("time_created", "2026-06-05T23:59:60Z"))
+    real = read_alert(changed("event.time", "2016-12-31T23:59:60.5Z"))
+    assert skymap_info(real, "S1").gps_time == 1167264017.5
+
+
+def test_a_byte_order_mark_is_no_part_of_a_notice() -> None:
+    marked = b"\xef\xbb\xbf" + changed("event.far", 1e-9)
+    assert read_alert(marked).graceid == "S260605l"

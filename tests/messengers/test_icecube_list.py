@@ -22,7 +22,7 @@ from llama.engine.step import Step, read
 from llama.formats.records import JsonObject, Record, to_json
 from llama.messengers.icecube import MESSENGER, neutrino_list
 from llama.messengers.icecube.blinding import blind, scrambled_ra_deg
-from llama.messengers.icecube.likelihood import neutrinos
+from llama.messengers.icecube.likelihood import list_notes, neutrinos
 from llama.messengers.icecube.products import due
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow, from_window
 from llama.messengers.icecube.text import as_text
@@ -172,9 +172,48 @@ def test_a_list_with_an_impossible_neutrino_is_refused_by_name(tmp_path, field, 
     assert "neutrinos[0]" in str(caught.value) or "[...]" in str(caught.value)
 
 
-def test_a_neutrino_twice_is_refused():
-    with pytest.raises(ValueError, match="IC86-2011_1 is in the list twice"):
-        dataclasses.replace(LIST, neutrinos=(ROW, ROW))
+def test_a_neutrino_that_is_listed_twice_counts_once_and_is_told():
+    again = dataclasses.replace(LIST, neutrinos=(ROW, ROW))
+    assert again.neutrinos == (ROW,)
+    assert again.why == "neutrino IC86-2011_1 listed more than once, counted once"
+    assert dataclasses.replace(again, neutrinos=(ROW, ROW)).why == again.why, "told once"
+    assert len(neutrinos(again)) == 1 and list_notes(again) == [f"the neutrino list: {again.why}"]
+
+
+def test_one_event_under_two_names_counts_once():
+    other = dataclasses.replace(ROW, i3event="IC86-2011_9", event=9, energy=2 * ROW.energy)
+    again = dataclasses.replace(LIST, neutrinos=(ROW, other))
+    assert again.neutrinos == (ROW,)
+    assert again.why == "neutrino IC86-2011_9 has time and direction of IC86-2011_1, counted once"
+    elsewhere = dataclasses.replace(other, ra=(ROW.ra + 5.0) % 360)
+    assert dataclasses.replace(LIST, neutrinos=(ROW, elsewhere)).neutrinos == (ROW, elsewhere)
+
+
+def test_two_different_rows_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="IC86-2011_1 is in the list twice; i3event must be unique, and these rows"):
+        dataclasses.replace(LIST, neutrinos=(ROW, dataclasses.replace(ROW, energy=2 * ROW.energy)))
+
+
+@pytest.mark.parametrize(("written", "kept"), [(-1.0, 359.0), (360.0, 0.0), (361.5, 1.5), (-1e-20, 0.0)])
+def test_right_ascensions_are_kept_from_0_to_360(written: float, kept: float):
+    assert dataclasses.replace(ROW, ra=written).ra == kept
+
+
+def test_a_julian_date_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"neutrino IC86-2011_1 has mjd .* looks like a Julian Date: subtract"):
+        dataclasses.replace(ROW, mjd=ROW.mjd + 2400000.5)
+
+
+def test_a_right_ascension_below_zero_is_read_as_the_same_above(data: Path):
+    found = read(NEUTRINOS.codec, data / "cases" / "lists" / "icecube_neutrino_list_ra_minus1.json")
+    assert [row.ra for row in found.neutrinos] == [359.0]
+    assert "-1.0" not in to_json(found).decode().replace("-1.0e", "")
+
+
+def test_neutrinos_of_a_window_that_nothing_covers_are_told():
+    bare = dataclasses.replace(LIST, complete=False, covered_s=0.0, why="")
+    assert any("covered_s is 0" in note and "correct one of the two" in note for note in list_notes(bare))
+    assert "the neutrino list is not complete: good data cover 0.0 of 1000.0 s" in list_notes(bare)
 
 
 def test_a_live_list_is_due_when_its_window_closes_and_then_again():

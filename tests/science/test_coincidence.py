@@ -547,3 +547,28 @@ def test_complement_of_a_near_source(mpc):
     assert np.exp(result.log_complement) == pytest.approx(
         1 - float(q_some(search.count_max_mpc2 / mpc**2, search.log_nu_span)) / 10, abs=1e-9
     )
+
+
+@pytest.mark.parametrize("dt", [600.0, -600.0, 1.6e8])
+@pytest.mark.parametrize("strangers", [True, False])
+def test_a_neutrino_outside_the_search_window_counts_nowhere(strangers, dt):
+    """It is none of the data, so no λ of its own or with others may have it: SCIENCE 2.2."""
+    search = replace(CBC, strangers=strangers)
+    inside = several(4, sigma_deg=(3, 8))
+    outside = Neutrinos(*(getattr(inside, name)[:2].copy() for name in Neutrinos.__dataclass_fields__))
+    outside.gps_s[:] = GPS + dt + np.array([0.0, 1.0])  # near one another, so that they make a pair of strangers
+    outside.ra_rad[1], outside.dec_rad[1] = outside.ra_rad[0], outside.dec_rad[0]
+    outside.energy_gev[:] = 1e6
+    names = Neutrinos.__dataclass_fields__
+    both = Neutrinos(*(np.concatenate([getattr(one, name) for one in (inside, outside)]) for name in names))
+    sky = rough_map(mu=60.0)
+    alone, with_them = (coincidence(sky, TRIGGER, each, SEASON, search) for each in (inside, both))
+    assert with_them.p_astro_after == alone.p_astro_after
+    assert with_them.ensemble.log_odds == alone.ensemble.log_odds
+    assert with_them.event.log_odds == alone.event.log_odds
+    np.testing.assert_array_equal(with_them.log_odds[:4], alone.log_odds)
+    assert np.all(with_them.log_lambda[4:] == -np.inf) and np.all(with_them.log_odds[4:] == -np.inf)
+    said = [note for note in with_them.notes if "it counts nowhere" in note]
+    assert [note[:11] for note in said] == ["neutrino 4:", "neutrino 5:"]
+    assert "outside the search's window of -500 to +500 s" in said[0]
+    assert not any("counts nowhere" in note for note in alone.notes)

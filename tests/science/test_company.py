@@ -179,3 +179,28 @@ def test_product_of_maps_does_not_depend_on_their_cells():
     assert finer.density.max() == pytest.approx(whole.density.max())
     uniform, log_one = product(isotropic(), one)
     assert log_one == pytest.approx(0.0, abs=1e-9) and uniform.density.max() == pytest.approx(one.density.max())
+
+
+def test_what_lies_outside_every_window_counts_nowhere_and_is_told():
+    quiet = joined(fermi())
+    for delay_s, words in ((1000.0, "1000.00 s after"), (-1000.0, "1000.00 s before"), (1.6e8, "1851.9 days after")):
+        found = joined(fermi(burst(delay_s=delay_s)))
+        assert found.event.log_odds == quiet.event.log_odds and found.p_astro_after == quiet.p_astro_after
+        note = f"candidate GRB came {words} the merger, outside its window of -1 to +5 s: it counts nowhere"
+        assert note in found.notes
+    near = joined(fermi(burst(delay_s=300.0)))
+    assert any("300.00 s after the merger" in note and "not counted with the merger" in note for note in near.notes)
+    alone = joined(fermi(burst(delay_s=300.0)), neutrinos=None)
+    assert any("it counts nowhere" in note for note in alone.notes)
+
+
+def test_a_list_of_another_time_is_no_silence():
+    """A list that does not say which time it is of, and whose candidates are all years away, says nothing here."""
+    without = joined()
+    for delay_s in (1.6e8, -1.6e8):
+        listed = replace(fermi(burst(delay_s=delay_s)), window_known=False)
+        found = joined(listed)
+        assert found.event.log_odds == pytest.approx(without.event.log_odds, abs=1e-12)
+        assert any("taken to be of another time" in note for note in found.notes)
+    missed = replace(fermi(burst(delay_s=7.0)), window_known=False)  # by two seconds of a window of six
+    assert joined(missed).event.log_odds == pytest.approx(joined(fermi()).event.log_odds, abs=1e-6)

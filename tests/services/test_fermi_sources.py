@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 from pathlib import Path
 
@@ -102,6 +103,65 @@ def test_unreadable_files_and_tests_are_counted(archive: Path, data: Path):
     found = window(archive)
     assert len(found.bursts) == 1
     assert "1 test trigger(s) left out" in found.why and "1 file(s) are no readable notice" in found.why
+    assert "torn.xml (malformed XML" in found.why
+    assert not found.complete and found.covered_s == 0, "silence is no evidence while a notice cannot be read"
+
+
+def case(data: Path, name: str) -> bytes:
+    return (data / "cases" / "grb" / f"{name}.json").read_bytes()
+
+
+def test_a_retraction_takes_its_burst_back(data: Path):
+    circle, minimal = parse(case(data, "circle")), parse(case(data, "retraction_minimal"))
+    (burst,) = latest([circle, minimal])
+    assert burst.not_a_burst == "retracted"
+    assert (burst.notice_type, burst.ra, burst.error_radius) == ("ground", 92.17, 1.34)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"id": "745121685"},
+        {"id": ["bn240812094"]},
+        {"alert_tense": None},
+        {"alert_datetime": None},
+        {"alert_datetime": "2024-08-24T01:00:00Z"},
+        {"subtype": "GROUND_POSITION"},
+    ],
+)
+def test_retractions_of_every_form_stand(data: Path, change):
+    notice = json.loads(case(data, "retraction_minimal")) | change
+    retraction = parse(json.dumps({key: value for key, value in notice.items() if value is not None}).encode())
+    later = json.loads(case(data, "circle")) | {
+        "alert_datetime": "2024-08-24T09:00:00Z",
+        "classification": {"GRB": 0.9},
+        "subtype": "FINAL_POSITION",
+    }
+    notices = [parse(case(data, "circle")), retraction, parse(json.dumps(later).encode())]
+    for order in (notices, notices[::-1]):
+        (burst,) = latest(order)
+        assert burst.not_a_burst == "retracted" and burst.role == "observation"
+
+
+def test_a_test_takes_nothing_back(data: Path):
+    tested = json.loads(case(data, "retraction_minimal")) | {"alert_tense": "test"}
+    bursts = latest([parse(case(data, "circle")), parse(json.dumps(tested).encode())])
+    assert [(burst.role, burst.not_a_burst) for burst in bursts if burst.role == "observation"] == [
+        ("observation", "")
+    ]
+
+
+def test_one_unreadable_notice_is_told_and_all_others_are_read(data: Path, tmp_path: Path):
+    for name in ("circle", "ell_listnull"):
+        (tmp_path / f"{name}.json").write_bytes(case(data, name))
+    gps = gps_from_utc("2024-08-24T02:14:40.43Z")
+    found = window(tmp_path, gps)
+    assert [burst.error_radius for burst in found.bursts] == [1.34]
+    assert not found.complete and found.covered_s == 0
+    assert "ell_listnull.json (ra_dec_error is [5.0, None], of which one value is missing)" in found.why
+    earlier = gps_from_utc("2024-08-24T02:14:40.43Z") + 86400
+    assert "no readable notice" not in window(tmp_path, earlier).why, "it was written before that window"
 
 
 def test_any_folder_will_do(data: Path):
@@ -171,3 +231,49 @@ def test_windows_that_are_none_are_refused(catalogue, archive: Path, edges):
     for source in (catalogue, NoticeFolder(archive, parse)):
         with pytest.raises(ArchiveError, match="window"):
             source.window(*edges)
+
+
+def test_a_burst_twice_in_the_catalogue_counts_once(data: Path):
+    found = read_catalogue(data / "cases" / "catalogue" / "dup.csv").window(GW170817 - 500, GW170817 + 500)
+    assert [burst.name for burst in found.bursts] == ["GRB170817529"]
+    assert found.complete and found.why == "bn170817529 is in the catalogue more than once, counted once"
+
+
+def test_julian_dates_in_the_catalogue_are_refused_by_line(data: Path):
+    with pytest.raises(ArchiveError, match=r"all_jd.csv, line 2: GRB170817529 .* looks like a Julian Date: subtract"):
+        read_catalogue(data / "cases" / "catalogue" / "all_jd.csv")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_catalogue(data: Path):
+    plain, marked = (read_catalogue(data / "cases" / "catalogue" / f"{name}.csv") for name in ("dup", "bom"))
+    assert marked.rows == plain.rows
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("\n", "\r\n"), ""),
+        ((",", " , "), ""),
+        ((",", ";"), "separated by ';'; write commas"),
+        (("57982.52866063", "524666471.0"), "line 2: GRB170817529 .* looks like seconds"),
+        (("-39.8000", "-99.8"), "line 2: .* no declination"),
+        (("176.8000", "1768"), "line 2: .* no right ascension"),
+        (("57982.52866063", ""), "line 2: GRB170817529 is no burst"),
+    ],
+)
+def test_catalogues_as_people_save_them(data: Path, tmp_path: Path, change: tuple[str, str], said: str):
+    plain = data / "cases" / "catalogue" / "bom.csv"
+    path = tmp_path / "edited.csv"
+    path.write_text(plain.read_text(encoding="utf-8-sig").replace(*change), encoding="utf-8", newline="")
+    if said:
+        with pytest.raises(ArchiveError, match=said):
+            read_catalogue(path)
+    else:
+        assert read_catalogue(path).rows == read_catalogue(plain).rows
+
+
+def test_right_ascensions_of_the_catalogue_are_from_0_to_360(data: Path, tmp_path: Path):
+    path = tmp_path / "signed.csv"
+    path.write_text((data / "cases/catalogue/bom.csv").read_text(encoding="utf-8-sig").replace("176.8000", "-183.2"))
+    (burst,) = read_catalogue(path).window(GW170817 - 500, GW170817 + 500).bursts
+    assert burst.ra == pytest.approx(176.8)

@@ -21,6 +21,7 @@ from llama.analyses.event_analysis import (
 )
 from llama.analyses.pvalues import no_p_value
 from llama.messengers.gw.record import SkymapInfo
+from llama.messengers.icecube.likelihood import list_notes
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.companion import Listening, listens
@@ -62,7 +63,7 @@ def company_significance(
     return {
         "search_type": SEARCH_TYPE,
         "retracted": retracted,
-        "messengers": ["gw", *(["icecube"] if heard else []), *(one.messenger for one in listenings if listens(one))],
+        "messengers": ["gw", *(["icecube"] if heard else []), *_taking_part(result)],
         **identity(info),
         **odds_and_weights(result.event),
         **no_p_value(_NO_TABLE),
@@ -76,11 +77,15 @@ def company_significance(
             *_coverage(neutrinos, chosen.search, info),
             *named_notes(result.notes, neutrinos),
         ],
-        "candidates": [_candidate(listening, i, info) for listening in listenings for i in range(_count(listening))],
+        "candidates": [_candidate(one, i, info) for one in listenings for i in range(_count(one))],
         "sets": [_set(one, info, neutrinos if heard else None) for one in result.sets],
         "without_candidates": _two(result),
         "inputs": _inputs(info, skymap, neutrinos, listenings, chosen.search, None if heard is None else heard[1]),
     }
+
+
+def _taking_part(result: CompanyResult) -> list[str]:
+    return [one.messenger for one in result.listenings if listens(one)]
 
 
 def _heard(
@@ -102,7 +107,7 @@ def _coverage(neutrinos: NeutrinoList | None, search: Search, info: SkymapInfo) 
         return ()
     if neutrinos.season is None:
         return (f"no neutrino data: {neutrinos.why}",)
-    return uncovered_window(search_window_s(search), info, neutrinos)
+    return (*uncovered_window(search_window_s(search), info, neutrinos), *list_notes(neutrinos))
 
 
 def _count(listening: Listening) -> int:

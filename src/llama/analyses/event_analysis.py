@@ -16,6 +16,7 @@ from llama.analyses.pvalues import STATISTICS, AlertClass, conditions, event_p_v
 from llama.engine.errors import NotYet
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.gw.skymap_origin import of_another_event
+from llama.messengers.icecube.likelihood import list_notes
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.coincidence import CoincidenceResult, coincidence, most_probable_direction
@@ -132,6 +133,7 @@ def event_result(analysis: Analysis, search_type: str, background: TableChoice) 
             *skymap_notes(analysis.given.skymap, info),
             *unclassified(analysis.given.p_astro, info, analysis.population),
             *analysis.uncovered,
+            *list_notes(analysis.given.neutrinos),
             *named_notes(result.notes, analysis.given.neutrinos),
         ],
         "most_probable_direction": _direction(result, analysis.arrays),
@@ -318,7 +320,7 @@ def unclassified(p_astro: Mapping[str, float | None], info: SkymapInfo, populati
 def astrophysical(p_astro: Mapping[str, float | None]) -> float | None:
     """1 - p_terrestrial; None when the alert gives no classification."""
     terrestrial = p_astro.get("Terrestrial")
-    return None if terrestrial is None else 1.0 - terrestrial
+    return None if terrestrial is None else min(max(1.0 - terrestrial, 0.0), 1.0)  # but for rounding it is in there
 
 
 def _direction(result: CoincidenceResult, arrays: Neutrinos) -> dict[str, float] | None:

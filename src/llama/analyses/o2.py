@@ -14,6 +14,7 @@ from llama.formats.records import JsonObject
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, SKYMAP_INFO
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.gw.retraction import RETRACTIONS, retracted
+from llama.messengers.icecube.likelihood import list_notes
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.o2 import O2Neutrino, o2_search
@@ -42,7 +43,7 @@ def significance_o2(
         "likelihood": 0.0 if best is None else found[best].likelihood,
         "most_probable_direction": None if best is None else _direction(found[best]),
         "reconstructed_neutrinos": [_one(row, info.gps_time, one) for row, one in zip(rows, found, strict=True)],
-        "notes": [*NOTES, *([] if neutrinos.complete else [f"the neutrino list is not complete: {neutrinos.why}"])],
+        "notes": [*NOTES, *list_notes(neutrinos)],
     }
 
 

@@ -70,7 +70,7 @@ def put(where: str, text: str) -> None:
 
 
 def _gps(text: str, *, mjd: bool) -> float:
-    from llama.science.times import gps_from_mjd
+    from llama.science.times import gps_from_mjd, is_julian_date
 
     try:
         number = float(text)
@@ -78,16 +78,24 @@ def _gps(text: str, *, mjd: bool) -> float:
         if mjd:
             raise ValueError(f"{text!r} is not a Modified Julian Date; without --mjd it may be UTC") from None
         return _utc(text)
-    if not math.isfinite(number) or not (0 <= number < (100_000 if mjd else 1e10)):
-        raise ValueError(f"{text} is not a {'Modified Julian Date' if mjd else 'GPS time'}")
-    if not mjd and number < 100_000:
+    if mjd:
+        try:
+            return float(gps_from_mjd(number))
+        except ValueError as error:
+            raise ValueError(f"{text} is not a Modified Julian Date: {error}") from error
+    if not math.isfinite(number) or not 0 <= number < 1e10:
+        raise ValueError(f"{text} is not a GPS time")
+    if number < 100_000:
         raise ValueError(f"{text} as GPS seconds is in January 1980; for a Modified Julian Date add --mjd")
-    return float(gps_from_mjd(number)) if mjd else number
+    if is_julian_date(number):
+        raise ValueError(f"{text} as GPS seconds is in January 1980, and it looks like a Julian Date; write UTC")
+    return number
 
 
 def _utc(text: str) -> float:
-    from llama.science.times import gps_from_utc
+    from llama.science.times import check_leap_second, gps_from_utc
 
+    check_leap_second(text)
     try:
         return gps_from_utc(text)
     except ValueError as error:

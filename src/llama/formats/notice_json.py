@@ -6,17 +6,16 @@ from typing import Any
 
 import msgspec
 
+from llama.formats.bom import without_bom
 from llama.formats.errors import NoticeError
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
 """The largest real ones, of gravitational waves, carry two maps of a few MB."""
 
-_BOM = b"\xef\xbb\xbf"
-
 
 def is_json(data: bytes) -> bool:
     """Whether it can only be JSON, by the first character."""
-    return data.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[")
+    return without_bom(data).lstrip()[:1] in (b"{", b"[")
 
 
 def notice_object(data: bytes) -> dict[str, Any]:
@@ -24,7 +23,7 @@ def notice_object(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_JSON_BYTES:
         raise NoticeError(f"JSON of {len(data)} bytes; a notice has at most {MAX_JSON_BYTES}")
     try:
-        notice = msgspec.json.decode(data.removeprefix(_BOM))
+        notice = msgspec.json.decode(without_bom(data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NoticeError(f"malformed JSON: {error}; get the notice again from where it came") from error
     if not isinstance(notice, dict):

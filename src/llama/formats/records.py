@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from llama.formats.bom import without_bom
 from llama.formats.errors import RecordError
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ class Record(Generic[T]):
 
     def decode(self, data: bytes) -> T:
         """The record in `data`; RecordError says which field is wrong and how."""
+        data = without_bom(data)
         try:
             record = msgspec.json.decode(data, type=self.kind)
             if self._whole:
@@ -80,7 +82,7 @@ class JsonObject:
 
     def read(self, path: Path) -> dict[str, Any]:
         try:
-            return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+            return msgspec.json.decode(without_bom(path.read_bytes()), type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise RecordError(str(error)) from error
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from llama.formats.errors import NoticeError
+from llama.science.times import check_leap_second
 
 _TIME = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[T ](?P<minute>[0-9]{2}:[0-9]{2}):(?P<second>[0-9]{2})"
@@ -37,9 +38,12 @@ def utc(value: object, where: str) -> str:
     if not 1990 <= moment.year <= 2100:
         raise NoticeError(f"{where} is {shown(value)}, a year in which no detector runs")
     moment -= _offset(offset or "Z")
-    if leap and (moment.hour, moment.minute) != (23, 59):
-        raise NoticeError(f"{where} is {shown(value)}: leap seconds come at the end of a day")
-    return f"{moment:%Y-%m-%dT%H:%M}:{'60' if leap else f'{moment:%S}'}{fraction or ''}Z"
+    found_utc = f"{moment:%Y-%m-%dT%H:%M}:{'60' if leap else f'{moment:%S}'}{fraction or ''}Z"
+    try:
+        check_leap_second(found_utc)
+    except ValueError as error:
+        raise NoticeError(f"{where} is {shown(value)}: {error}; get the notice corrected") from error
+    return found_utc
 
 
 def _offset(text: str) -> timedelta:
@@ -71,6 +75,20 @@ def number(value: object, where: str, low: float = -math.inf, high: float = math
         return found
     wanted = "a number" if math.isinf(low) else f"a number from {low:g} to {high:g}".replace(" to inf", " up")
     raise NoticeError(f"{where} is {shown(value)}, which is not {wanted}")
+
+
+PROBABILITY_SLACK = 1e-9
+"""By how much rounding may carry a probability, or a sum of some, past 0 or 1."""
+
+
+def probability(value: object, where: str) -> float | None:
+    """A number from 0 to 1, or past them by rounding alone, which is cut off; None when absent."""
+    found = number(value, where)
+    if found is None:
+        return None
+    if not -PROBABILITY_SLACK <= found <= 1 + PROBABILITY_SLACK:
+        raise NoticeError(f"{where} is {shown(value)}, which is not a number from 0 to 1")
+    return min(max(found, 0.0), 1.0)
 
 
 def truth(value: object, where: str) -> bool | None:

@@ -6,6 +6,7 @@ import re
 
 from lxml import etree
 
+from llama.formats.bom import without_bom
 from llama.formats.errors import NoticeError
 
 MAX_XML_BYTES = 4 * 1024 * 1024
@@ -13,12 +14,11 @@ MAX_XML_BYTES = 4 * 1024 * 1024
 _ENCODINGS = {"utf-8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252"}
 _DECLARATION = re.compile(rb"\s*<\?xml[^>]*?\sencoding\s*=\s*[\"']([^\"']*)[\"']")
 _FORBIDDEN = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
-_BOM = b"\xef\xbb\xbf"
 
 
 def is_xml(data: bytes) -> bool:
     """Whether it can only be XML, by the first character."""
-    return data.removeprefix(_BOM).lstrip()[:1] == b"<"
+    return without_bom(data).lstrip()[:1] == b"<"
 
 
 def parse_xml(data: bytes) -> etree._Element:
@@ -30,7 +30,7 @@ def parse_xml(data: bytes) -> etree._Element:
     if len(data) > MAX_XML_BYTES:
         raise NoticeError(f"XML of {len(data)} bytes; a notice has at most {MAX_XML_BYTES}")
     # Packets from sockets may carry white space before the declaration, which XML itself forbids
-    data = data.removeprefix(_BOM).lstrip()
+    data = without_bom(data).lstrip()
     _refuse_tricks(data)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False,

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from llama.science.angles import declination_deg, right_ascension_deg
+from llama.science.psf import unit_vectors
+
+T = TypeVar("T")
 
 
 def check_coverage(
@@ -26,3 +33,45 @@ def check_once(names: Iterable[str], what: str, rule: str = "") -> None:
     """ValueError for a name that is in the list twice."""
     if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise ValueError(f"{what} {twice[0]} is in the list twice{rule}")
+
+
+def check_direction(what: str, ra_deg: float, dec_deg: float) -> None:
+    """ValueError for a direction that is not on the sky; a right ascension may be written from −360 to 720."""
+    try:
+        right_ascension_deg(ra_deg), declination_deg(dec_deg)
+    except ValueError as error:
+        message = f"{what} has direction RA {ra_deg}, Dec {dec_deg} deg, which is not on the sky: {error}"
+        raise ValueError(message) from error
+
+
+def once(rows: Sequence[T], names: Sequence[str], what: str) -> tuple[tuple[T, ...], str]:
+    """The rows without exact repeats, and words on those; a name that two different rows share is left as it is."""
+    kept: list[T] = []
+    repeated: list[str] = []
+    for row, name in zip(rows, names, strict=True):
+        if row in kept:
+            repeated.append(name)
+        else:
+            kept.append(row)
+    if not repeated:
+        return tuple(rows), ""
+    listed = ", ".join(sorted(set(repeated)))
+    return tuple(kept), f"{what} {listed} listed more than once, counted once"
+
+
+def added(why: str, more: str) -> str:
+    """What a list says of itself, and one thing more; not again what it says already."""
+    return why if not more or more in why else "; ".join(filter(None, [why, more]))
+
+
+Place = tuple[float, float, float]
+"""Right ascension and declination (deg), and by how much they may be off (deg)."""
+
+
+def same_place(one: Place | None, other: Place | None) -> bool:
+    """Whether two positions may be one, each within its error; one that is not known may be anywhere."""
+    if one is None or other is None:
+        return True
+    first, second = (unit_vectors(math.radians(ra), math.radians(dec)) for ra, dec, _ in (one, other))
+    apart = math.degrees(2 * math.asin(min(math.dist(first, second) / 2, 1.0)))
+    return apart <= one[2] + other[2]

@@ -27,7 +27,7 @@ from llama.science.response import SeasonTable, alpha, interpolate_sin_dec, sign
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
 from llama.science.snr import noise_snr_source
-from llama.science.window import gw_window_s
+from llama.science.window import gw_window_s, in_search_window, search_window_s
 
 Float = NDArray[np.float64]
 
@@ -95,7 +95,7 @@ def coincidence(
     Args:
         skymap: probability density of the merger's direction, with or without distances.
         trigger: when, how loud, how likely real.
-        neutrinos: candidates of the search window; those outside it get odds 0.
+        neutrinos: candidates; those outside the search window count nowhere: odds and λ are 0, and a note says so.
         season: the table of the sample that supplied the neutrinos.
         search: every other number.
         prepared: `prepare` with the same arguments, when it is already at hand.
@@ -153,14 +153,20 @@ def coincidence(
 
 def _list_notes(neutrinos: Neutrinos, candidates: Candidates, search: Search, rate: float) -> list[str]:
     """What is strange about the list as a whole."""
-    first, last = search.t_nu_minus_s - search.t_gw_plus_s, search.t_nu_plus_s - search.t_gw_minus_s
-    inside, expected = int(((candidates.delay_s > first) & (candidates.delay_s < last)).sum()), rate * (last - first)
+    first, last = search_window_s(search)
+    within = np.isfinite(candidates.log_background)
+    inside, expected = int(within.sum()), rate * (last - first)
     places = list(zip(neutrinos.gps_s.tolist(), neutrinos.ra_rad.tolist(), neutrinos.dec_rad.tolist(), strict=True))
     known = Counter(places)
     notes = [
         f"neutrino {i}: another of the list has its time and direction; an event that is listed twice counts as two"
         for i, place in enumerate(places)
         if known[place] > 1
+    ]
+    notes += [
+        f"neutrino {i}: {candidates.delay_s[i]:+.2f} s is outside the search's window of {first:+g} to {last:+g} s: "
+        "it counts nowhere"
+        for i in np.flatnonzero(~within)
     ]
     if inside and pdtrc(inside - 1, expected) < _TOO_MANY:
         notes.append(
@@ -184,8 +190,13 @@ def rate_hz(season: SeasonTable, search: Search) -> float:
 def _candidates(
     neutrinos: Neutrinos, trigger: GWTrigger, energy: Float, season: SeasonTable, search: Search
 ) -> Candidates:
-    """Neutrinos against their background R_ν P_emp."""
+    """Neutrinos against their background R_ν P_emp.
+
+    Those outside the search window are none of the data: against an infinite background they weigh nothing, by
+    themselves, in any set and with any messenger.
+    """
     background = np.log(rate_hz(season, search)) + log_background_density(season, search, neutrinos.dec_rad, energy)
+    background = np.where(in_search_window(search, trigger.gps_s, neutrinos.gps_s), background, np.inf)
     direction = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad).reshape(-1, 3)
     return Candidates.of(neutrinos, direction, trigger.gps_s, background, signal_rows(season, energy), search)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,8 @@ class Listening:
         log_silence: of r (Mpc), ln of the chance that it hears nothing of a source at r; 0 where it did not listen.
         notes: what the reader of a result must know, among it every candidate that was left out, and why.
         parameters: the numbers that were used, each with its source, for the result file.
+        window_known: whether its list says which stretch of time it is of. Where it does not, and all of its
+            candidates are far from their windows, it is taken to be of another time, and its silence is none.
     """
 
     messenger: str
@@ -85,6 +87,7 @@ class Listening:
     log_silence: OfDistance
     notes: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    window_known: bool = True
 
 
 def log_strength(companion: Companion, r_mpc: Float) -> Float:
@@ -98,6 +101,56 @@ def source_times(companion: Companion, gps_s: float) -> tuple[float, float]:
     # The difference first: GPS times near 1e9 s would eat the microseconds of the window's edges
     delay = companion.gps_s - gps_s
     return delay - companion.plus_s, delay - companion.minus_s
+
+
+def in_time(companion: Companion, gps_s: float) -> bool:
+    """Whether it came when a candidate should after a merger at `gps_s`."""
+    first, last = source_times(companion, gps_s)
+    return first <= 0 <= last
+
+
+def within_reach(listening: Listening, gps_s: float, reach_s: tuple[float, float] | None) -> Listening:
+    """The same without candidates that can share a source with nothing; notes say which, and which are strangers.
+
+    Args:
+        gps_s: of the merger.
+        reach_s: when, after it, the sources of other candidates may have been; None when there are no others.
+    """
+    kept, notes = [], []
+    for one in listening.companions:
+        first, last = source_times(one, gps_s)
+        if in_time(one, gps_s):
+            kept.append(one)
+            continue
+        late = (
+            f"candidate {one.name} came {_ago(one.gps_s - gps_s)} the merger, outside its window of "
+            f"{one.minus_s:+g} to {one.plus_s:+g} s"
+        )
+        if reach_s is not None and first < reach_s[1] and last > reach_s[0]:
+            kept.append(one)
+            notes.append(f"{late}: not counted with the merger, but as what neutrinos may share another source with")
+        else:
+            notes.append(f"{late}: it counts nowhere")
+    silence = listening.log_silence
+    if listening.companions and not listening.window_known and all(_far(one, gps_s) for one in listening.companions):
+        silence = not_listening
+        notes.append(
+            f"all candidates of {listening.messenger} are far from their windows: its list is taken to be of another "
+            "time, so it is no evidence that nothing was seen"
+        )
+    return replace(listening, companions=tuple(kept), log_silence=silence, notes=(*listening.notes, *notes))
+
+
+def _far(companion: Companion, gps_s: float) -> bool:
+    """Whether it missed its window by more than the window is long."""
+    first, last = source_times(companion, gps_s)
+    return max(first, -last) > companion.window_s
+
+
+def _ago(delay_s: float) -> str:
+    size = abs(delay_s)
+    amount = f"{size:.2f} s" if size < 86400 else f"{size / 86400:.1f} days"
+    return f"{amount} {'after' if delay_s > 0 else 'before'}"
 
 
 def log_silence_unless(log_heard: OfDistance) -> OfDistance:

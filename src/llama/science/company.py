@@ -17,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.coincidence import CoincidenceResult, coincidence, merger_host
-from llama.science.companion import Companion, Listening, OfDistance, log_strength, source_times
+from llama.science.companion import (
+    Companion,
+    Listening,
+    OfDistance,
+    in_time,
+    log_strength,
+    source_times,
+    within_reach,
+)
 from llama.science.ensemble import Candidates, Host, joint_terms, single_terms, stranger_host
 from llama.science.events import EventStatistic, Strangers, p_astro_after
 from llama.science.hypotheses import Group, LogWeights, Prior, log_weights
@@ -31,6 +39,7 @@ from llama.science.response import SeasonTable
 from llama.science.search import Search
 from llama.science.skymap import SkyMap
 from llama.science.weighted import Weighted
+from llama.science.window import search_window_s
 
 Float = NDArray[np.float64]
 Chosen = tuple[tuple[str, Companion], ...]
@@ -83,6 +92,7 @@ class CompanyResult:
         log_complement: ln of the chance that all messengers are silent about a real merger.
         p_astro_before, p_astro_after: None when the trigger had none.
         notes: what the reader must know.
+        listenings: what every other messenger says, without candidates that lie outside of every window.
     """
 
     two: CoincidenceResult | None
@@ -93,6 +103,7 @@ class CompanyResult:
     p_astro_before: float | None
     p_astro_after: float | None
     notes: tuple[str, ...]
+    listenings: tuple[Listening, ...] = ()
 
 
 def company(
@@ -115,6 +126,8 @@ def company(
     if len({*messengers, "gw", "icecube"}) < len(messengers) + 2:
         raise ValueError(f"messengers must have names of their own, not {', '.join(messengers)}")
     season = None if heard is None else heard[1]
+    reach = None if heard is None else _reach_s(search)
+    listenings = [within_reach(one, trigger.gps_s, reach) for one in listenings]
     # the distance of a merger at one distance is its own map's, not that of a product with another
     skymap = replace(skymap, distmean_mpc=stated_distance_mpc(skymap))
     ready = prepare(skymap, trigger, season, search)
@@ -132,7 +145,14 @@ def company(
         p_astro_before=trigger.p_astro,
         p_astro_after=None if trigger.p_astro is None else p_astro_after(event.weights),
         notes=(ready.notes if two is None else two.notes) + tuple(n for one in listenings for n in one.notes),
+        listenings=tuple(listenings),
     )
+
+
+def _reach_s(search: Search) -> tuple[float, float]:
+    """When the sources of neutrinos in the search window may have been, in seconds after the merger."""
+    first, last = search_window_s(search)
+    return first - search.t_nu_plus_s, last - search.t_nu_minus_s
 
 
 def _sets(listenings: Sequence[Listening]) -> list[Chosen]:
@@ -253,8 +273,7 @@ def _in_time(chosen: Chosen, trigger: GWTrigger) -> bool:
 
     The ±250 s by which a neutrino may be early or late are not the merger's: they stay the neutrinos' alone.
     """
-    delays = ((one.gps_s - trigger.gps_s, one) for _, one in chosen)
-    return all(one.minus_s <= delay <= one.plus_s for delay, one in delays)
+    return all(in_time(one, trigger.gps_s) for _, one in chosen)
 
 
 def _common_times(chosen: Chosen, trigger: GWTrigger) -> tuple[float, float] | None:

@@ -158,17 +158,20 @@ def single_terms(
 
 
 def _overlaps(host: Host, neutrinos: Candidates, season: SeasonTable) -> tuple[Nodes, Float]:
-    """Nodes of the overlap integrals and ln of the integrand there, some neutrinos at a time: that is faster."""
+    """Nodes of the overlap integrals and ln of the integrand there, some neutrinos at a time: that is faster.
+
+    Those that stand against an infinite background have no nodes, so they change no digit of the others'.
+    """
     found, integrands = [], []
-    tree = host.radial.weighted_tree(host.tree, 1)
-    for k in range(0, max(neutrinos.delay_s.size, 1), _TOGETHER):
-        some = neutrinos.only(np.arange(k, min(k + _TOGETHER, neutrinos.delay_s.size)))
+    tree, heard = host.radial.weighted_tree(host.tree, 1), np.flatnonzero(np.isfinite(neutrinos.log_background))
+    for k in range(0, max(heard.size, 1), _TOGETHER):
+        some = neutrinos.only(heard[k : k + _TOGETHER])
         steepness = Steepness.of(season, some.rows, some.direction[:, 2])
         nodes = overlap_nodes(tree, some.direction, some.sigma_rad, steepness)
         weight = tree.log_probability[nodes.node] - host.tree.log_probability[nodes.node]  # is in the integrand
         found.append(replace(nodes, log_weight=nodes.log_weight - weight))
         integrands.append(signal_integrand(found[-1], Means.of(season, some.rows), host.radial))
-    return Nodes.joined(found), np.concatenate(integrands)
+    return Nodes.joined(found).among(heard, neutrinos.delay_s.size), np.concatenate(integrands)
 
 
 def signal_integrand(nodes: Nodes, means: Means, radial: Distances) -> Float:

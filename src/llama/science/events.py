@@ -58,7 +58,9 @@ class Strangers:
         if search.strangers:
             return cls(True, -float(np.logaddexp(0.0, log_lambda).sum()), -np.inf)
         single = float(np.logaddexp.reduce(log_lambda, initial=-np.inf))
-        joint = joint_terms(stranger_host(search, neutrinos.source_times()), neutrinos, season, log_lambda)
+        heard = np.flatnonzero(np.isfinite(neutrinos.log_background))  # the others are not of the search's window
+        inside = neutrinos.only(heard)
+        joint = joint_terms(stranger_host(search, inside.source_times()), inside, season, log_lambda[heard])
         return cls(False, 0.0, float(np.logaddexp(single, joint.log_b)))
 
     def log_odds(self, prior: Prior, log_b: Float) -> Float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,12 @@ class Nodes:
                 np.concatenate([piece.start[:-1] + k for piece, k in zip(pieces, place, strict=False)]), place[-1]
             ),
         )
+
+    def among(self, at: Index, n: int) -> Nodes:
+        """The same for neutrinos `at` (ascending) of a list of n; the others have none."""
+        counts = np.zeros(n + 1, np.int64)
+        counts[at + 1] = np.diff(self.start)
+        return replace(self, neutrino=at[self.neutrino], start=np.cumsum(counts))
 
     def log_integral(self, log_f: Float | None = None) -> Float:
         """(n,) ln ∫ P f PSF per neutrino; −inf where nothing meets."""

@@ -12,6 +12,10 @@ CLASSES_SUM = 0.02
 """How far probabilities of classes may add up to other than one: VOEvents of O3 round each to two digits."""
 
 
+ROUNDING = 1e-9
+"""How far rounding may carry a probability past 0 or 1."""
+
+
 @dataclass(frozen=True)
 class TableKind:
     """What a background table is of; the parts of its name.
@@ -175,7 +179,7 @@ def is_classified(p_astro: Mapping[str, float | None]) -> bool:
 
 def _check_classes(p_astro: Mapping[str, float | None]) -> None:
     for name, value in p_astro.items():
-        if value is not None and (isinstance(value, bool | str) or not 0 <= value <= 1):
+        if value is not None and (isinstance(value, bool | str) or not 0 <= value + ROUNDING <= 1 + 2 * ROUNDING):
             raise ValueError(f"p_astro.json: {name} is {value!r}; each class has a number from 0 to 1")
     if (total := sum(value or 0.0 for value in p_astro.values())) > 1 + CLASSES_SUM:
         raise ValueError(f"p_astro.json: the classes sum to {total:.4g}, which is more than 1")

@@ -6,14 +6,22 @@ Everything else in the project carries GPS seconds (float64, good to 0.1 µs now
 from __future__ import annotations
 
 import functools
+import re
 import warnings
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SECONDS_PER_DAY = 86400.0
+MJD_RANGE = (44244.0, 88069.0)
+"""Modified Julian Dates that are read: from 1980-01-06, when GPS time begins, to the end of 2099."""
+
+_SIXTIETH = re.compile(r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[T ](?P<minute>[0-9]{2}:[0-9]{2}):60(\D|$)")
+_JD_MINUS_MJD = 2400000.5
 
 
 @functools.cache
@@ -30,9 +38,48 @@ def _time_class() -> Any:
     return Time
 
 
+@functools.cache
+def _leap_days() -> frozenset[date]:
+    """Days that ended with a leap second."""
+    import erfa  # the table that `Time` itself goes by
+
+    table = erfa.leap_seconds.get()
+    started = [date(int(row["year"]), int(row["month"]), 1) for row in table if row["year"] >= 1972]
+    return frozenset(first - timedelta(days=1) for first in started[1:])  # at the first, UTC as it is began
+
+
+def check_leap_second(text: str) -> None:
+    """ValueError for a 60th second on a day that had none: it would quietly become the next day."""
+    found = _SIXTIETH.search(text)
+    if found is None:
+        return
+    day = date.fromisoformat(found["day"])
+    if found["minute"] != "23:59" or day not in _leap_days():
+        raise ValueError(f"no leap second is known at {found['day']}T{found['minute']}:60, so there is no second 60")
+
+
+def is_mjd(mjd: float | NDArray[Any]) -> Any:
+    """Whether it is a Modified Julian Date of our time, scalar or array."""
+    return (mjd > MJD_RANGE[0]) & (mjd < MJD_RANGE[1])
+
+
+def is_julian_date(value: float) -> bool:
+    """Whether a number is a Julian Date of our time, which people give for a Modified one."""
+    return bool(is_mjd(value - _JD_MINUS_MJD))
+
+
+def not_an_mjd(value: float) -> str:
+    """What a number is that should be a Modified Julian Date of our time and is not, in words."""
+    words = f"{value:.10g} is no Modified Julian Date of our time ({MJD_RANGE[0]:.0f} to {MJD_RANGE[1]:.0f})"
+    if is_julian_date(value):
+        return f"{words}; it looks like a Julian Date: subtract {_JD_MINUS_MJD}"
+    return f"{words}; it looks like seconds" if abs(value) > 1e7 else words
+
+
 def gps_from_utc(text: str) -> float:
     """GPS seconds of an ISO 8601 time; one without an offset is UTC. Raises ValueError when it is no time."""
     text = text.strip()
+    check_leap_second(text)
     if len(text) > 6 and text[-6] in "+-" and ":" in text[-6:]:
         moment = datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
         text = moment.isoformat()
@@ -57,7 +104,10 @@ def mjd_from_gps(gps_s: float | NDArray[Any]) -> Any:
 
 
 def gps_from_mjd(mjd: float | NDArray[Any]) -> Any:
-    """GPS seconds of a Modified Julian Date (UTC, days), scalar or array."""
+    """GPS seconds of a Modified Julian Date (UTC, days), scalar or array; ValueError for one not of our time."""
+    values = np.atleast_1d(np.asarray(mjd, dtype=np.float64))
+    if not np.all(good := is_mjd(values)):
+        raise ValueError(not_an_mjd(float(values[~good][0])))
     return _time_class()(mjd, format="mjd", scale="utc").gps
 
 

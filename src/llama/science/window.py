@@ -34,6 +34,11 @@ def search_window_s(search: Search) -> tuple[float, float]:
     return search.t_nu_minus_s - search.t_gw_plus_s, search.t_nu_plus_s - search.t_gw_minus_s
 
 
+def in_search_window(search: Search, gw_gps_s: float, neutrino_gps_s: ArrayLike) -> NDArray[np.bool_]:
+    """Whether a common source could have both: only those are data of the search, whatever else a list holds."""
+    return np.asarray(overlap_s(search, gw_gps_s, neutrino_gps_s) > 0)
+
+
 def log_time_density(search: Search, gw_gps_s: float, neutrino_gps_s: ArrayLike) -> Float:
     """ln t_ov/(T_gw T_ν) in s⁻¹: density of Δt for a common source, −inf where the windows do not meet.
 

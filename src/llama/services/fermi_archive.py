@@ -15,13 +15,14 @@ import base64
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 
+from llama.formats.bom import without_bom
 from llama.formats.errors import FormatError, NotForUs, SkyMapError
 from llama.formats.skymap import read_skymap
 from llama.formats.skymap_multiorder import to_bytes
@@ -30,6 +31,7 @@ from llama.formats.xmlsafe import is_xml
 from llama.ports import Burst, BurstMap, BurstWindow
 from llama.science.localisation import thinned
 from llama.science.times import datetime_from_gps, gps_from_utc, utc_from_gps
+from llama.services.fermi_latest import latest
 from llama.services.window import require_window
 
 GAP_S = 6 * 3600.0
@@ -42,7 +44,7 @@ _ADVICE = (
     "set LLAMA_GRB_NOTICES (a folder of notices) or LLAMA_GRB_CATALOGUE (a burst catalogue), then ask again with "
     "`llama event EVENT remake FERMI_GRBS`"
 )
-_STAGES = ("catalogue", "subthreshold", "alert", "flight", "ground", "final")
+_NAMED = 3  # files, in a message
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _SUFFIXES = {".xml", ".json"}
 _WRITTEN = ("alert_datetime", "time_created")
@@ -75,16 +77,20 @@ class NoticeFolder:
     def window(self, start_gps: float, stop_gps: float) -> BurstWindow:
         """The triggers of the window, each as its latest notice describes it."""
         require_window(start_gps, stop_gps)
-        heard, found, notes = self._read(start_gps, stop_gps)
+        heard, found, unreadable = self._read(start_gps, stop_gps)
+        notes = [_unreadable(unreadable)] if unreadable else []
         inside = [burst for burst in latest(found) if start_gps <= burst.gps < stop_gps]
         bursts = tuple(self._with_map(burst) for burst in inside if burst.role == "observation")
         if tests := len(inside) - len(bursts):
             notes.append(f"{tests} test trigger(s) left out")
         covered = [(max(a, start_gps), min(b, stop_gps)) for a, b in stretches(heard)]
-        covered_s = math.fsum(b - a for a, b in covered if b > a)
-        complete = covered_s >= stop_gps - start_gps
+        listened_s = math.fsum(b - a for a, b in covered if b > a)
+        listened = listened_s >= stop_gps - start_gps
         settled = bool(heard) and heard[-1] >= stop_gps + LATE_S
-        why = [] if complete else [self._why(heard, start_gps, stop_gps, covered_s)]
+        why = [] if listened else [self._why(heard, start_gps, stop_gps, listened_s)]
+        # what cannot be read may be about any moment of the window, so silence is no evidence for any of it
+        covered_s = 0.0 if unreadable else listened_s
+        complete = listened and not unreadable
         return BurstWindow(
             start_gps=start_gps,
             stop_gps=stop_gps,
@@ -97,10 +103,13 @@ class NoticeFolder:
         )
 
     def _read(self, start_gps: float, stop_gps: float) -> tuple[list[float], list[Burst], list[str]]:
-        """When notices were written, what bursts they describe, and what could not be read."""
+        """When notices were written, what bursts they describe, and which may be about the window but cannot be read.
+
+        One that was written before the window cannot be about a burst in it.
+        """
         heard: list[float] = []
         found: list[Burst] = []
-        unreadable = 0
+        unreadable: list[str] = []
         for path in self._files(start_gps, stop_gps):
             data = path.read_bytes()
             if (moment := written_gps(data)) is not None:
@@ -109,9 +118,10 @@ class NoticeFolder:
                 found.append(self.parse(data))
             except NotForUs:
                 continue
-            except FormatError:
-                unreadable += 1
-        return sorted(heard), found, [f"{unreadable} file(s) are no readable notice"] if unreadable else []
+            except FormatError as error:
+                if moment is None or moment >= start_gps:
+                    unreadable.append(f"{path.name} ({error})")
+        return sorted(heard), found, unreadable
 
     def _files(self, start_gps: float, stop_gps: float) -> list[Path]:
         """Notices that may matter, by name: of the days around the window, or all of a folder without days."""
@@ -125,6 +135,8 @@ class NoticeFolder:
         return sorted(path for root in roots for path in root.rglob("*") if path.suffix in _SUFFIXES)
 
     def _with_map(self, burst: Burst) -> Burst:
+        if burst.skymap is not None:
+            return replace(burst, skymap=_thinned(burst.skymap))
         if not burst.skymap_url:
             return burst
         name = burst.skymap_url.rsplit("/", 1)[-1]
@@ -142,33 +154,13 @@ class NoticeFolder:
         )
 
 
-def latest(bursts: Iterable[Burst]) -> list[Burst]:
-    """One burst per trigger, in order of time: the latest notice, with what only earlier ones said.
-
-    A classification is only in the flight notices, a position never in an alert. A later notice replaces all of an
-    earlier position, and nothing else it does not speak of.
-    """
-    by_trigger: dict[str, Burst] = {}
-    for burst in sorted(bursts, key=_age):
-        earlier = by_trigger.get(burst.trigger_id)
-        by_trigger[burst.trigger_id] = burst if earlier is None else _joined(earlier, burst)
-    return sorted(by_trigger.values(), key=lambda burst: (burst.gps, burst.trigger_id))
-
-
-def _age(burst: Burst) -> tuple[str, int, str]:
-    return (burst.notice_utc or "", _STAGES.index(burst.notice_type), repr(burst))
-
-
-_POSITION = ("ra", "dec", "sigma", "error_radius", "containment", "systematic_included", "error_source")
-
-
-def _joined(earlier: Burst, later: Burst) -> Burst:
-    kept = {field.name: getattr(earlier, field.name) for field in fields(Burst) if field.name not in _POSITION}
-    said = {name: value for name in kept if (value := getattr(later, name)) not in (None, "", {})}
-    if later.classification:
-        said["not_a_burst"] = later.not_a_burst
-    where = later if later.ra is not None else earlier
-    return Burst(**kept | said | {name: getattr(where, name) for name in _POSITION})
+def _unreadable(files: Sequence[str]) -> str:
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    return (
+        f"{len(files)} file(s) are no readable notice, so what they tell is not known: "
+        f"{', '.join(files[:_NAMED])}{more}; mend or move them, then ask again with "
+        "`llama event EVENT remake FERMI_GRBS`"
+    )
 
 
 def stretches(heard: Sequence[float]) -> list[tuple[float, float]]:
@@ -188,7 +180,7 @@ def written_gps(data: bytes) -> float | None:
         if is_xml(data):
             text: object = parse_voevent(data).date
         else:
-            notice = msgspec.json.decode(data, type=dict[str, object])
+            notice = msgspec.json.decode(without_bom(data), type=dict[str, object])
             text = next((notice[key] for key in _WRITTEN if key in notice), None)
         return None if text is None else gps_from_utc(str(text))
     except (ValueError, msgspec.DecodeError):
@@ -210,3 +202,9 @@ def burst_map(path: Path) -> BurstMap | None:
         systematic_included=None if maker is None else True,
         note="its header does not say; used as it is" if maker is None else _SYSTEMATIC[maker],
     )
+
+
+def _thinned(carried: BurstMap) -> BurstMap:
+    """A map that came inside a notice, in the cells that matter."""
+    fits = to_bytes(thinned(read_skymap(base64.b64decode(carried.fits_base64))))
+    return replace(carried, fits_base64=base64.b64encode(fits).decode())

@@ -38,7 +38,7 @@ ADVICE = "; for the rest run `llama install icecube-3yr`, then `llama event EVEN
 def read_excerpt(path: Path) -> IceCubeArchive:
     """The excerpt as a source of its own, which says so outside its window. Raises ArchiveError."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ArchiveError(f"the excerpt {path} cannot be read ({error})") from error
     notes = dict(_note(line) for line in lines if line.startswith("#") and ":" in line)

@@ -28,7 +28,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.times import gps_from_mjd
+from llama.science.times import gps_from_mjd, is_mjd, not_an_mjd
 from llama.services.errors import ArchiveError, BadEvent
 
 SIGMA_FLOOR_DEG = 0.2
@@ -119,6 +119,8 @@ def read_release(path: Path) -> Sample:
         season = season_of(name)
         if PurePosixPath(name).parent.name == "uptime":
             uptime[season] = parse_numbers(content, name, 2)
+            for column in uptime[season].T:
+                _refuse(name, "MJD", column, ~is_mjd(column))
         else:
             three_years |= name.endswith("-events.txt")
             events[season] = event_columns(parse_numbers(content, name, _RELEASED), name)
@@ -186,7 +188,7 @@ def event_columns(table: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     mjd, log10_energy, error_deg, ra, dec, azimuth, zenith = table.T
     with np.errstate(over="ignore"):
         energy = 10.0**log10_energy
-    _refuse(name, "MJD", mjd, ~np.isfinite(mjd))
+    _refuse(name, "MJD", mjd, ~is_mjd(mjd))
     _refuse(name, "energy (GeV)", energy, ~(np.isfinite(energy) & (energy > 0)))
     _refuse(name, "angular error (deg)", error_deg, ~(np.isfinite(error_deg) & (error_deg >= 0)))
     _refuse(name, "right ascension (deg)", ra, ~((ra >= 0) & (ra <= 360)))
@@ -203,7 +205,8 @@ def _refuse(name: str, what: str, values: NDArray[np.float64], bad: NDArray[np.b
     if bad.any():
         row = int(np.argmax(bad))
         more = f", and {np.count_nonzero(bad) - 1} more rows" if np.count_nonzero(bad) > 1 else ""
-        raise BadEvent(f"{name}: row {row} (counting from 0) has {what} {values[row]:g}{more}; {_ADVICE}")
+        told = not_an_mjd(float(values[row])) if what == "MJD" else f"{values[row]:g}"
+        raise BadEvent(f"{name}: row {row} (counting from 0) has {what} {told}{more}; {_ADVICE}")
 
 
 def runs_in_gps(days: NDArray[np.float64]) -> NDArray[np.float64]:

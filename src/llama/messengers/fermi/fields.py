@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from llama.formats.errors import NoticeError
-from llama.formats.values import number, shown
+from llama.formats.localization import Localization
+from llama.formats.values import number
 from llama.science.localisation import sigma_of_radius
+from llama.science.observed import LEAST_SIGMA_RAD
 
 CLASSES = (
     "ERROR", "UNRELIABLE_LOCATION", "LOCAL_PARTICLES", "BELOW_HORIZON", "GRB", "GENERIC_SGR", "GENERIC_TRANSIENT",
@@ -19,27 +21,40 @@ CLASSES = (
 """By the numbers of the flight software's `Most_Likely_Index` (as in the public GBM data tools, gdt-fermi)."""
 
 GRB = "GRB"
+RETRACTED = "retracted"
+"""Why a burst that was taken back is none."""
 DEFAULT_CONTAINMENT = 0.68
 
 _BURST_NAME = re.compile(r"bn[0-9]{9}")
 
 
-def position(ra: object, dec: object, radius: object, containment: float, where: str) -> dict[str, Any]:
+def position(found: Localization) -> dict[str, Any]:
     """Position and σ in degrees; empty when the notice has none, which it writes as 0 or as an error of 0."""
-    values = number(ra, f"{where} RA"), number(dec, f"{where} Dec", -90, 90), number(radius, f"{where} error", 0, 180)
-    if None in values or not values[2]:
+    if found.ra is None or found.dec is None or found.error is None:
         return {}
-    ra_deg, dec_deg, radius_deg = (float(value or 0.0) for value in values)
-    if not 0 < containment < 1:
-        raise NoticeError(f"{where} error holds {shown(containment)}, which is not a probability between 0 and 1")
-    sigma = math.degrees(sigma_of_radius(math.radians(radius_deg), containment))
-    return {
-        "ra": ra_deg % 360.0,
-        "dec": dec_deg,
-        "sigma": sigma,
-        "error_radius": radius_deg,
-        "containment": containment,
+    error = found.error
+    place: dict[str, Any] = {
+        "ra": found.ra,
+        "dec": found.dec,
+        "sigma": _sigma_deg(error.semi_major, found.containment),
+        "error_radius": error.semi_major,
+        "containment": found.containment,
+        "remark": error.remark,
     }
+    if not error.is_circle:
+        place |= {"sigma_minor": _sigma_deg(error.semi_minor, found.containment)}
+        place |= {"position_angle": error.position_angle}
+    return place
+
+
+def _sigma_deg(radius_deg: float, containment: float) -> float:
+    sigma_rad = sigma_of_radius(math.radians(radius_deg), containment)
+    if not LEAST_SIGMA_RAD <= sigma_rad <= math.pi:
+        raise NoticeError(
+            f"an error of {radius_deg:g} deg around {containment:g} of the probability is a sigma of "
+            f"{math.degrees(sigma_rad):.3g} deg; it must be {math.degrees(LEAST_SIGMA_RAD):.2g} to 180"
+        )
+    return math.degrees(sigma_rad)
 
 
 def why_not_a_burst(classification: Mapping[str, float]) -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from llama.formats.errors import NotForUs, NoticeError
+from llama.formats.errors import NotForUs, NoticeError, SkyMapError
+from llama.formats.localization import Localization, read_localization
 from llama.formats.notice_json import notice_object
-from llama.formats.values import mapping, number, shown, text, truth, utc
+from llama.formats.skymap import read_skymap
+from llama.formats.values import mapping, probability, shown, text, utc
 from llama.messengers.fermi import fields
-from llama.ports import Burst
+from llama.ports import RETRACTION, Burst, BurstMap
 from llama.science.times import gps_from_utc
 
 SUBTYPES = {
     "INITIAL_ALERT": "alert", "FLIGHT_POSITION": "flight", "GROUND_POSITION": "ground", "FINAL_POSITION": "final",
 }  # fmt: skip
-
-_SCHEMA_CONTAINMENT = 0.9
-"""What the schema says a radius holds when the notice does not."""
 
 
 def from_json(data: bytes) -> Burst:
@@ -27,7 +29,7 @@ def from_json(data: bytes) -> Burst:
     time = utc(notice.get("trigger_time"), "trigger_time")
     written = notice.get("alert_datetime")
     shares = {
-        text(name, "classification"): number(value, f"classification.{name}", 0, 1) or 0.0
+        text(name, "classification"): probability(value, f"classification.{name}") or 0.0
         for name, value in mapping(notice.get("classification"), "classification").items()
     }
     return Burst(
@@ -37,7 +39,7 @@ def from_json(data: bytes) -> Burst:
         utc=time,
         notice_type=kind,
         notice_utc=None if written is None else utc(written, "alert_datetime"),
-        **_position(notice),
+        **_place(read_localization(notice)),
         significance=fields.positive(notice.get("rate_snr"), "rate_snr"),
         timescale_s=fields.positive(notice.get("rate_duration"), "rate_duration"),
         duration_class=fields.duration_class(notice.get("duration_class")),
@@ -46,8 +48,7 @@ def from_json(data: bytes) -> Burst:
         classification=shares,
         not_a_burst=_denied(notice) or fields.why_not_a_burst(shares),
         reliability=text(notice.get("reliability"), "reliability") or None,
-        skymap_url=text(notice.get("healpix_url"), "healpix_url") or None,
-        role="observation" if notice.get("alert_tense") in ("current", "archival") else "test",
+        role="observation" if notice.get("alert_tense", "current") in ("current", "archival") else "test",
     )
 
 
@@ -60,7 +61,12 @@ def _object(data: bytes) -> dict[str, Any]:
 
 
 def _kind(notice: Mapping[str, Any]) -> str:
-    """The kind of notice; one with a reliability and no subtype is a sub-threshold candidate."""
+    """The kind of notice; one with a reliability and no subtype is a sub-threshold candidate.
+
+    A retraction need say no more than which trigger it takes back.
+    """
+    if _is_retraction(notice):
+        return RETRACTION
     subtype = notice.get("subtype")
     if subtype is None and "reliability" in notice:
         return "subthreshold"
@@ -70,7 +76,11 @@ def _kind(notice: Mapping[str, Any]) -> str:
 
 
 def _denied(notice: Mapping[str, Any]) -> str:
-    return "retracted" if notice.get("alert_type") == "retraction" else ""
+    return fields.RETRACTED if _is_retraction(notice) else ""
+
+
+def _is_retraction(notice: Mapping[str, Any]) -> bool:
+    return notice.get("alert_type") == RETRACTION
 
 
 def _trigger_id(notice: Mapping[str, Any]) -> str:
@@ -81,17 +91,38 @@ def _trigger_id(notice: Mapping[str, Any]) -> str:
     return next((one for one in ids if one.isdigit()), str(ids[0]))
 
 
-def _position(notice: Mapping[str, Any]) -> dict[str, Any]:
-    if "ra" not in notice:
-        return {}
-    stated = notice.get("containment_probability")
-    share = number(stated, "containment_probability", 0, 1)
-    radius = notice.get("ra_dec_error")
-    if isinstance(radius, list):  # an ellipse: its longest axis as a circle says too little, never too much
-        radius = max(radius, default=None)
-    found = fields.position(
-        notice["ra"], notice.get("dec"), radius, _SCHEMA_CONTAINMENT if share is None else share, "position"
+def _place(found: Localization) -> dict[str, Any]:
+    """Position, error and map, as far as the notice gives them."""
+    place: dict[str, Any] = {"skymap_url": found.healpix_url or None}
+    if position := fields.position(found):
+        stated = (
+            "the notice says so" if found.containment_stated else "the schema's default, for the notice does not say"
+        )
+        place |= position | {"systematic_included": found.systematic_included, "error_source": stated}
+    if found.healpix_file:
+        place["skymap"] = _embedded(found)
+        if place["skymap"] is None:
+            remarks = (
+                place.get("remark"),
+                "the map inside its notice (healpix_file) is none that can be read: not used",
+            )
+            place["remark"] = "; ".join(filter(None, remarks))
+    return place
+
+
+def _embedded(found: Localization) -> BurstMap | None:
+    """The map that the notice carries; None for what is no map."""
+    try:
+        data = base64.b64decode("".join(found.healpix_file.split()), validate=True)
+        read_skymap(data)
+    except (binascii.Error, ValueError, SkyMapError, OSError):
+        return None
+    return BurstMap(
+        name="healpix_file",
+        sha256=hashlib.sha256(data).hexdigest(),
+        fits_base64=base64.b64encode(data).decode(),
+        systematic_included=found.systematic_included or None,
+        note="inside the notice, which says that it holds it"
+        if found.systematic_included
+        else "inside the notice, which does not say; used as it is",
     )
-    included = bool(truth(notice.get("systematic_included"), "systematic_included"))
-    source = "the notice says so" if stated is not None else "the schema's default, for the notice does not say"
-    return found and found | {"systematic_included": included, "error_source": source}

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from llama.formats.skymap import read_skymap
 from llama.messengers.fermi.record import BurstList, is_assumed
+from llama.messengers.window import Place, same_place
 from llama.ports import Burst
 from llama.science.companion import Companion, Float, Listening, OfDistance, log_silence_unless, not_listening
 from llama.science.grb import GRBModel, Measured, as_parameters, log_heard, log_heard_at_all, log_noise
-from llama.science.localisation import anywhere, circle, sigma_of_radius
+from llama.science.localisation import anywhere, circle, ellipse, sigma_of_radius
 from llama.science.skymap import SkyMap
 
 _SYSTEMATIC_CONTAINMENT = 0.68
+_ONE_TRIGGER_S = 0.1  # a unit of the detector's telemetry is longer
+_WITHIN = 3.0  # sigma
+_SYSTEMATIC_DEG = 14.0  # the 68 % radius of the tail of systematic errors
 
 
 def listening(found: BurstList, model: GRBModel) -> Listening:
     """Candidates and silence of one list; the notes say what was left out, and what the source cannot speak for."""
-    bursts = [burst for burst in found.bursts if not burst.not_a_burst]
-    notes = [f"{_title(b)} is left out: {b.not_a_burst}" for b in found.bursts if b.not_a_burst]
+    left_out = {burst.trigger_id: why for burst in found.bursts if (why := _why_left_out(burst, found.bursts))}
+    bursts = [burst for burst in found.bursts if burst.trigger_id not in left_out]
+    notes = [f"{_title(b)} is left out: {left_out[b.trigger_id]}" for b in found.bursts if b.trigger_id in left_out]
     if found.why:
         notes.append(f"the list of bursts{'' if found.complete else ' is incomplete'}: {found.why}")
-    notes += [f"{_title(b)} has no position with an error: it may be anywhere" for b in bursts if not _placed(b)]
-    notes += [note for b in bursts if (note := _unused(b, model))]
-    notes += [note for burst in bursts if (note := _map_note(burst))]
-    notes += [f"the error of the position of {_title(b)} is {b.error_source}" for b in bursts if is_assumed(b)]
+    notes += [note for burst in bursts for note in _notes(burst, model)]
     subthreshold = found.subthreshold or any(_measured(burst).subthreshold for burst in bursts)
     return Listening(
         messenger="fermi",
@@ -36,6 +38,47 @@ def listening(found: BurstList, model: GRBModel) -> Listening:
         log_silence=_log_silence(found, log_heard_at_all(model, subthreshold=subthreshold)),
         notes=tuple(notes),
         parameters=as_parameters(model),
+    )
+
+
+def _why_left_out(burst: Burst, bursts: Sequence[Burst]) -> str:
+    """Why a burst of the list is no candidate; empty for one that is."""
+    if burst.not_a_burst:
+        return burst.not_a_burst
+    if burst.role != "observation":
+        return "it is a test"
+    for other in bursts[: bursts.index(burst)]:
+        if not other.not_a_burst and other.role == "observation" and _same(burst, other):
+            return f"it is {_title(other)} once more ({other.trigger_id}), with its time and place: counted once"
+    return ""
+
+
+def _same(one: Burst, other: Burst) -> bool:
+    """Whether two triggers are one burst: no detector triggers twice within so short a time."""
+    return abs(one.gps - other.gps) <= _ONE_TRIGGER_S and same_place(_place(one), _place(other))
+
+
+def _place(burst: Burst) -> Place | None:
+    if burst.ra is None or burst.dec is None or burst.sigma is None:
+        return None
+    return burst.ra, burst.dec, _WITHIN * burst.sigma + (0.0 if burst.systematic_included else _SYSTEMATIC_DEG)
+
+
+def _notes(burst: Burst, model: GRBModel) -> list[str]:
+    """What the reader must know of a candidate."""
+    notes = [] if _placed(burst) else [f"{_title(burst)} has no position with an error: it may be anywhere"]
+    notes += [note for note in (_unused(burst, model), _map_note(burst), _ellipse_note(burst)) if note]
+    if is_assumed(burst):
+        notes.append(f"the error of the position of {_title(burst)} is {burst.error_source}")
+    return notes + ([f"{_title(burst)}: {burst.remark}"] if burst.remark else [])
+
+
+def _ellipse_note(burst: Burst) -> str:
+    if burst.skymap is not None or burst.sigma is None or burst.sigma_minor is None or burst.position_angle is None:
+        return ""
+    return (
+        f"the position of {_title(burst)} is known to within an ellipse: 1σ {burst.sigma:.3g}° by "
+        f"{burst.sigma_minor:.3g}°, the longer axis {burst.position_angle:g}° from north through east"
     )
 
 
@@ -55,7 +98,7 @@ def companion(burst: Burst, model: GRBModel) -> Companion:
 
 
 def localisation(burst: Burst, model: GRBModel) -> SkyMap:
-    """The burst's own map, else its circle with the systematic error, else the whole sky.
+    """The burst's own map, else its circle or ellipse with the systematic error, else the whole sky.
 
     A map is used as it is: whether it holds the systematic error is said in its record.
     """
@@ -63,13 +106,21 @@ def localisation(burst: Burst, model: GRBModel) -> SkyMap:
         return read_skymap(base64.b64decode(burst.skymap.fits_base64))
     if burst.ra is None or burst.dec is None or burst.sigma is None:  # as `_placed` says
         return anywhere({"OBJECT": _title(burst), "CREATOR": "no position"})
-    origin = {"OBJECT": _title(burst), "CREATOR": "circle from a notice or catalogue"}
-    return circle(math.radians(burst.ra), math.radians(burst.dec), widths(burst, model), origin)
+    ra, dec, origin = math.radians(burst.ra), math.radians(burst.dec), {"OBJECT": _title(burst)}
+    along = widths(burst, model)
+    if burst.sigma_minor is None or burst.position_angle is None:
+        return circle(ra, dec, along, origin | {"CREATOR": "circle from a notice or catalogue"})
+    across = widths(burst, model, burst.sigma_minor)
+    both = {(a, b): weight for (a, weight), b in zip(along.items(), across, strict=True)}
+    return ellipse(ra, dec, both, math.radians(burst.position_angle), origin | {"CREATOR": "ellipse from a notice"})
 
 
-def widths(burst: Burst, model: GRBModel) -> Mapping[float, float]:
-    """Weight by σ (rad) of a burst's circle: with core and tail of the systematic error, unless it holds that."""
-    sigma = math.radians(burst.sigma or 0.0)
+def widths(burst: Burst, model: GRBModel, sigma_deg: float | None = None) -> Mapping[float, float]:
+    """Weight by σ (rad) of a burst's circle: with core and tail of the systematic error, unless it holds that.
+
+    `sigma_deg` is the width along the shorter axis of an ellipse, where that is asked for.
+    """
+    sigma = math.radians(burst.sigma or 0.0 if sigma_deg is None else sigma_deg)
     if burst.systematic_included:
         return {sigma: 1.0}
     shares = ((model.core_deg, model.core_share), (model.tail_deg, 1 - model.core_share))

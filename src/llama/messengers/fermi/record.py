@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from llama.messengers.window import check_coverage, check_once
+from llama.messengers.window import added, check_coverage, check_direction, check_once, once
 from llama.ports import Burst, BurstWindow
+from llama.science.angles import right_ascension_deg
+from llama.science.observed import LEAST_SIGMA_RAD
 from llama.science.times import gps_from_utc, utc_from_gps
 
 _SAME_TIME_S = 1e-3
@@ -42,9 +44,12 @@ class BurstList:
         check_coverage(*window, complete=self.complete, slack_s=_SAME_TIME_S)
         if not self.complete and not self.why:
             raise ValueError("it says it is incomplete, but not why")
-        check_once((burst.trigger_id for burst in self.bursts), "trigger")
         for burst in self.bursts:
             _check(burst, self.start_gps, self.stop_gps)
+        bursts, repeated = once(self.bursts, [burst.trigger_id for burst in self.bursts], "trigger")
+        check_once((burst.trigger_id for burst in bursts), "trigger", ", each time different; keep the right one")
+        object.__setattr__(self, "bursts", tuple(map(_in_range, bursts)))
+        object.__setattr__(self, "why", added(self.why, repeated))
 
 
 def _check(burst: Burst, start_gps: float, stop_gps: float) -> None:
@@ -57,14 +62,38 @@ def _check(burst: Burst, start_gps: float, stop_gps: float) -> None:
     given = [value is not None for value in (burst.ra, burst.dec, burst.sigma)]
     if any(given) and not all(given):
         raise ValueError(f"{what} has part of a position; ra, dec and sigma belong together")
-    if burst.ra is not None and burst.dec is not None and not (math.isfinite(burst.ra) and abs(burst.dec) <= 90):
-        raise ValueError(f"{what} has direction RA {burst.ra}, Dec {burst.dec} deg, which is not on the sky")
-    for name in ("sigma", "t90_s", "fluence", "timescale_s"):
+    if burst.ra is not None and burst.dec is not None:
+        check_direction(what, burst.ra, burst.dec)
+    for name in ("sigma", "sigma_minor", "t90_s", "fluence", "timescale_s"):
         value = getattr(burst, name)
         if value is not None and not 0 < value < math.inf:
             raise ValueError(f"{what} has {name} {value}; it must be above zero")
+    _check_widths(burst, what)
+
+
+def _check_widths(burst: Burst, what: str) -> None:
+    least = math.degrees(LEAST_SIGMA_RAD)
     if burst.sigma is not None and burst.sigma > 180:
         raise ValueError(f"{what} has sigma {burst.sigma} deg; it must be at most 180")
+    if burst.sigma is not None and burst.sigma < least:
+        raise ValueError(f"{what} has sigma {burst.sigma} deg; it must be at least {least:.2g}, or left out")
+    if (burst.sigma_minor is None) != (burst.position_angle is None):
+        raise ValueError(f"{what} has part of an ellipse; sigma_minor and position_angle belong together")
+    if burst.sigma_minor is None or burst.position_angle is None:
+        return
+    if burst.sigma is None or not least <= burst.sigma_minor <= burst.sigma:
+        raise ValueError(
+            f"{what} has sigma_minor {burst.sigma_minor} deg; it must be {least:.2g} to sigma, {burst.sigma}"
+        )
+    if not math.isfinite(burst.position_angle):
+        raise ValueError(f"{what} has position_angle {burst.position_angle}; it must be finite")
+
+
+def _in_range(burst: Burst) -> Burst:
+    """With its right ascension from 0 to 360, as results write it."""
+    if burst.ra is None or 0 <= burst.ra < 360:
+        return burst
+    return replace(burst, ra=right_ascension_deg(burst.ra))
 
 
 def is_assumed(burst: Burst) -> bool:

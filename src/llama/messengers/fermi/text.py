@@ -26,6 +26,8 @@ def _line(burst: Burst) -> str:
     what = burst.not_a_burst or " ".join(filter(None, [burst.name, burst.duration_class]))
     if is_assumed(burst):
         what = f"{what} (error {burst.error_source})"
+    if burst.sigma_minor is not None and burst.position_angle is not None:
+        what = f"{what} (ellipse: {burst.sigma_minor:.3f} deg across, axis at {burst.position_angle:g} deg)"
     numbers = ((burst.ra, "9.4f"), (burst.dec, "+8.4f"), (burst.sigma, "9.3f"))
     ra, dec, sigma = (
         format(value, shape) if value is not None else "-".rjust(int(shape.lstrip("+").split(".")[0]))

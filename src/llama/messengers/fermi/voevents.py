@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llama.formats.errors import NotForUs, NoticeError
+from llama.formats.localization import circle
 from llama.formats.values import number, shown, truth, utc
 from llama.formats.voevent import VOEvent, parse_voevent
 from llama.messengers.fermi import fields
@@ -81,7 +82,7 @@ def _trigger_time(packet: VOEvent) -> float:
 def _position(packet: VOEvent, kind: str) -> dict[str, Any]:
     if packet.position is None or kind not in _ERRORS or packet.params.get("Coords_Type") == "0":
         return {}
-    found = fields.position(*packet.position, fields.DEFAULT_CONTAINMENT, "Position2D")
+    found = fields.position(circle(*packet.position, fields.DEFAULT_CONTAINMENT, "Position2D"))
     included, source = _ERRORS[kind]
     return found and found | {"systematic_included": included, "error_source": source}
 

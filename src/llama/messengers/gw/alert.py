@@ -148,7 +148,7 @@ def _no_skymap(alert: Alert) -> str:
 def p_astro(alert: Alert) -> dict[str, float]:
     """Probability of each source class; empty when the alert gives no classification (bursts, before O3)."""
     classes = values.mapping(alert.event_part().get("classification"), "event.classification")
-    found = {name: values.number(value, f"event.classification.{name}", 0.0, 1.0) for name, value in classes.items()}
+    found = {name: values.probability(value, f"event.classification.{name}") for name, value in classes.items()}
     given = {name: value for name, value in found.items() if value is not None}
     if given and "Terrestrial" not in given:
         raise NoticeError("event.classification has no Terrestrial, without which it is no classification")
@@ -160,6 +160,18 @@ def p_astro(alert: Alert) -> dict[str, float]:
     return given
 
 
+def _shares(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Classification and properties (HasNS, …) without what rounding carried past 0 or 1; all else as it came."""
+
+    def clipped(value: object) -> object:
+        if isinstance(value, float) and -values.PROBABILITY_SLACK <= value <= 1 + values.PROBABILITY_SLACK:
+            return min(max(value, 0.0), 1.0)
+        return value
+
+    groups = {key: event[key] for key in ("classification", "properties") if isinstance(event.get(key), Mapping)}
+    return {key: {name: clipped(value) for name, value in group.items()} for key, group in groups.items()}
+
+
 def event_data(alert: Alert) -> dict[str, Any]:
     """All the alert says about the event, without the maps; `snr` is None in public alerts, which give none."""
     event = {key: value for key, value in alert.event_part().items() if key != "skymap"}
@@ -169,6 +181,7 @@ def event_data(alert: Alert) -> dict[str, Any]:
         "alert_type": alert.alert_type,
         "time_created": alert.time_created,
         **event,
+        **_shares(event),
         "time": values.utc(event.get("time"), "event.time"),
         "significant": values.truth(event.get("significant"), "event.significant"),
         "far": values.number(event.get("far"), "event.far", low=0.0),

@@ -5,9 +5,20 @@ from __future__ import annotations
 import re
 
 from llama.formats.errors import NoticeError
-from llama.formats.values import MAX_TEXT, mapping, number, shown, text, truth, utc
+from llama.formats.values import MAX_TEXT, PROBABILITY_SLACK, mapping, number, probability, shown, text, truth, utc
 
-__all__ = ["MAX_TEXT", "detectors", "mapping", "number", "shown", "text", "truth", "utc"]
+__all__ = [
+    "MAX_TEXT",
+    "PROBABILITY_SLACK",
+    "detectors",
+    "mapping",
+    "number",
+    "probability",
+    "shown",
+    "text",
+    "truth",
+    "utc",
+]
 
 _DETECTOR = re.compile(r"[A-Z][0-9]")
 

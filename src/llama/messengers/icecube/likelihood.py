@@ -32,3 +32,19 @@ def neutrinos(found: NeutrinoList, band_gev: tuple[float, float] = (0.0, math.in
         sigma_rad=np.radians(sigma_deg),
         energy_gev=energy_gev,
     )
+
+
+def list_notes(found: NeutrinoList) -> list[str]:
+    """What the reader of a result must know of the list that it rests on."""
+    notes = []
+    if found.why:
+        notes.append(f"the neutrino list{'' if found.complete else ' is not complete'}: {found.why}")
+    elif not found.complete:
+        covered = f"{found.covered_s:.1f} of {found.stop_gps - found.start_gps:.1f} s"
+        notes.append(f"the neutrino list is not complete: good data cover {covered}")
+    if found.neutrinos and not found.covered_s:
+        notes.append(
+            f"the neutrino list says that good data cover none of its window (covered_s is 0), but it has "
+            f"{len(found.neutrinos)} neutrino(s): correct one of the two"
+        )
+    return notes

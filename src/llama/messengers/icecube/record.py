@@ -7,21 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llama.messengers.window import check_coverage, check_once
+from llama.messengers.window import added, check_coverage, check_direction, check_once, once, same_place
 from llama.ports import Neutrino, NeutrinoWindow
+from llama.science.angles import right_ascension_deg
 from llama.science.observed import LEAST_SIGMA_RAD
-from llama.science.times import gps_from_mjd, utc_from_gps
+from llama.science.times import gps_from_mjd, is_mjd, not_an_mjd, utc_from_gps
 
 TYPES = ("observation", "archival", "blinded", "injected", "simulated")
 """What a neutrino can be. Partners skip what is `blinded`, so a misspelt type would be taken for an observation."""
 
 _SAME_TIME_S = 0.01  # releases give 1e-8 days, which is 0.9 ms
+_ONE_EVENT_S, _ONE_EVENT_DEG = 1e-3, 0.01  # no two events of a detector are as near as this
 
 
 @dataclass(frozen=True, slots=True)
 class NeutrinoRow:
     """One neutrino: degrees (ICRS), GeV, UTC Modified Julian Date, GPS seconds.
 
+    `ra` is kept from 0 to 360, however it was written.
     `sigma` is the 1σ error of the direction as one circle (the width of the Gaussian PSF), `energy` the muon's at the
     detector. `type` is one of TYPES. `i3event` is unique in its sample.
     Raises ValueError, which the codec reports with the place in the file, for what cannot be a neutrino.
@@ -45,13 +48,15 @@ class NeutrinoRow:
         what = f"neutrino {self.i3event}"
         if not (math.isfinite(self.mjd) and math.isfinite(self.gps)):
             raise ValueError(f"{what} has time MJD {self.mjd}, GPS {self.gps}; both must be finite")
+        if not is_mjd(self.mjd):
+            raise ValueError(f"{what} has mjd {not_an_mjd(self.mjd)}")
         if not (math.isfinite(self.energy) and self.energy > 0):
             raise ValueError(f"{what} has energy {self.energy} GeV; it must be above zero")
         least = math.degrees(LEAST_SIGMA_RAD)
         if not least <= self.sigma <= 180:
             raise ValueError(f"{what} has angular error {self.sigma} deg; it must be {least:.2g} to 180")
-        if not (math.isfinite(self.ra) and abs(self.dec) <= 90):
-            raise ValueError(f"{what} has direction RA {self.ra}, Dec {self.dec} deg, which is not on the sky")
+        check_direction(what, self.ra, self.dec)
+        object.__setattr__(self, "ra", right_ascension_deg(self.ra))
         if self.type not in TYPES:
             raise ValueError(f"{what} has type {self.type!r}; there are {', '.join(TYPES)}")
 
@@ -66,7 +71,7 @@ class NeutrinoList:
         start_gps, stop_gps: the window, start <= time < stop.
         season: the sample that decides rate, densities and effective area; null when no livetime is covered.
         source: who gave the list.
-        why: when not complete, the reason.
+        why: when not complete, the reason; also what was counted once that was listed more than once.
         neutrinos: in order of time.
         ask_again: when the source will know more (UTC, `Z`); null when it never will.
     """
@@ -87,7 +92,20 @@ class NeutrinoList:
         if self.complete and self.season is None:
             raise ValueError("it says it is complete, but not of which season")
         self._check_times()
-        check_once((row.i3event for row in self.neutrinos), "neutrino", "; i3event must be unique")
+        self._count_once()
+
+    def _count_once(self) -> None:
+        """Keep one row of each event, and say so: a list may name one twice, or under two names."""
+        rows, told = once(self.neutrinos, [row.i3event for row in self.neutrinos], "neutrino")
+        check_once((row.i3event for row in rows), "neutrino", "; i3event must be unique, and these rows differ")
+        kept: list[NeutrinoRow] = []
+        for row in rows:
+            if same := next((other for other in kept if _one_event(row, other)), None):
+                told = added(told, f"neutrino {row.i3event} has time and direction of {same.i3event}, counted once")
+            else:
+                kept.append(row)
+        object.__setattr__(self, "neutrinos", tuple(kept))
+        object.__setattr__(self, "why", added(self.why, told))
 
     def _check_times(self) -> None:
         """One time each, inside the window: an edit of `mjd` alone must not give a result for the old time."""
@@ -97,6 +115,11 @@ class NeutrinoList:
                 raise ValueError(f"neutrino {row.i3event} has mjd {row.mjd}, which is gps {gps}, but gps {row.gps}")
             if not self.start_gps - _SAME_TIME_S <= row.gps <= self.stop_gps + _SAME_TIME_S:
                 raise ValueError(f"neutrino {row.i3event} at gps {row.gps} is outside the list's window")
+
+
+def _one_event(one: NeutrinoRow, other: NeutrinoRow) -> bool:
+    near = abs(one.gps - other.gps) <= _ONE_EVENT_S
+    return near and same_place((one.ra, one.dec, _ONE_EVENT_DEG), (other.ra, other.dec, 0.0))
 
 
 def from_window(window: NeutrinoWindow, source: str) -> NeutrinoList:

@@ -7,25 +7,52 @@ from dataclasses import asdict
 
 import numpy as np
 
+from llama.messengers.window import same_place
 from llama.messengers.ztf.record import WHOLE_SKY_DEG2, Transient, TransientList
-from llama.science.companion import Companion, Float, Listening, OfDistance, log_silence_unless
+from llama.science.companion import Companion, Float, Listening, OfDistance, log_silence_unless, not_listening
 from llama.science.localisation import circle
 from llama.science.times import gps_from_mjd
 
 _DAY_S = 86400.0
+_EXPOSURE_S = 30.0  # of ZTF's survey
+_WITHIN = 3.0  # sigma
 _ARCSEC_RAD = math.radians(1 / 3600)
 
 
 def listening(found: TransientList) -> Listening:
     """Candidates of a list, and what the search's silence means."""
     heard = log_found(found)
+    kept, repeated = _once(found)
+    notes = ["transients were added by hand; their rates and the depth of the search are their author's", *repeated]
+    if not found.searched:
+        notes.append("nothing was searched in time (searched is 0): that nothing else was found says nothing")
     return Listening(
         messenger="ztf",
-        companions=tuple(_companion(transient, found, heard) for transient in _by_time(found)),
-        log_silence=log_silence_unless(_log_found_somewhere(found, heard)),
-        notes=("transients were added by hand; their rates and the depth of the search are their author's",),
+        companions=tuple(_companion(transient, found, heard) for transient in kept),
+        log_silence=log_silence_unless(_log_found_somewhere(found, heard)) if found.searched else not_listening,
+        notes=tuple(notes),
         parameters={name: value for name, value in asdict(found).items() if name != "triggers"},
+        window_known=False,
     )
+
+
+def _once(found: TransientList) -> tuple[list[Transient], list[str]]:
+    """The transients in order of time, each once, and words on those that are there under two names."""
+    kept: list[Transient] = []
+    notes: list[str] = []
+    for transient in _by_time(found):
+        same = next((other for other in kept if _same(transient, other)), None)
+        if same is None:
+            kept.append(transient)
+        else:
+            notes.append(f"{transient.name} is {same.name} once more, with its time and place: counted once")
+    return kept, notes
+
+
+def _same(one: Transient, other: Transient) -> bool:
+    """Whether two names are of one transient: of one exposure, and as near as their errors allow."""
+    places = ((t.ra, t.dec, _WITHIN * t.error_arcsec / 3600) for t in (one, other))
+    return abs(one.mjd - other.mjd) * _DAY_S <= _EXPOSURE_S and same_place(*places)
 
 
 def log_found(found: TransientList) -> OfDistance:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from llama.messengers.window import check_once
+from llama.messengers.window import check_direction, check_once
+from llama.science.angles import right_ascension_deg
+from llama.science.times import is_mjd, not_an_mjd
 
 WHOLE_SKY_DEG2 = 41253  # 41252.96, as people write it
 
@@ -35,12 +37,14 @@ class Transient:
 
     def __post_init__(self) -> None:
         what = f"transient {self.name}"
-        if not (math.isfinite(self.ra) and abs(self.dec) <= 90):
-            raise ValueError(f"{what} has direction RA {self.ra}, Dec {self.dec} deg, which is not on the sky")
+        check_direction(what, self.ra, self.dec)
+        object.__setattr__(self, "ra", right_ascension_deg(self.ra))
         if not 0 < self.error_arcsec <= 3600:
             raise ValueError(f"{what} has error {self.error_arcsec} arcsec; it must be above 0 and at most 3600")
-        if not 15020 < self.mjd < 88000:  # 1900 to 2100
-            raise ValueError(f"{what} has mjd {self.mjd}, which is no Modified Julian Date of our time")
+        if not is_mjd(self.mjd):
+            raise ValueError(f"{what} has mjd {not_an_mjd(self.mjd)}")
+        if self.mjd_last_before is not None and not is_mjd(self.mjd_last_before):
+            raise ValueError(f"{what} has mjd_last_before {not_an_mjd(self.mjd_last_before)}")
         if self.mjd_last_before is not None and not self.mjd_last_before < self.mjd:
             raise ValueError(f"{what} was last missed at {self.mjd_last_before}, after its first detection")
         if (self.rate_per_day is None) == (self.chance is None):
