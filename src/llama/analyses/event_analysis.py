@@ -19,7 +19,6 @@ from llama.messengers.gw.skymap_origin import of_another_event
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.coincidence import CoincidenceResult, coincidence, most_probable_direction
-from llama.science.distance import conditional_moments
 from llama.science.events import EventStatistic
 from llama.science.hypotheses import LogWeights
 from llama.science.observed import GWTrigger, Neutrinos
@@ -28,11 +27,11 @@ from llama.science.pvalue import p_value
 from llama.science.response import IceCubeTables, SeasonTable
 from llama.science.search import Search, as_parameters
 from llama.science.searches import SearchChoice, Searches
-from llama.science.skymap import SkyMap, has_distance, mean_distance
+from llama.science.skymap import SkyMap, likeliest_distance, mean_distance
 from llama.science.window import search_window_s
 
 _SLACK_S = 1e-3
-_LIKELIEST, _UNLIKE = 200, 5.0  # cells, and the ratio of distances that no real map's header and cells have
+_UNLIKE = 5.0  # ratio of distances that no real map's header and cells have
 _PLACE = re.compile(r"^neutrino ([0-9]+):")
 _LARGEST_WEIGHT_LOG = 700.0  # of exp() in a double
 
@@ -260,15 +259,9 @@ def skymap_notes(skymap: SkyMap, info: SkymapInfo) -> list[str]:
 
 def _of_another_distance(skymap: SkyMap) -> str:
     """A note when the header's distance, which limits use, is not at all that of the likeliest cells."""
-    stated = skymap.distmean_mpc
-    if stated is None or skymap.distmu is None or skymap.distsigma is None:
+    stated, typical = skymap.distmean_mpc, likeliest_distance(skymap)
+    if stated is None or typical is None:
         return ""
-    first = max(skymap.density.size - _LIKELIEST, 0)
-    best = np.argpartition(skymap.density, first)[first:]
-    known = best[has_distance(skymap)[best]]
-    if not known.size:
-        return ""
-    typical = float(np.median(conditional_moments(skymap.distmu[known], skymap.distsigma[known])[0]))
     if 1 / _UNLIKE < stated / typical < _UNLIKE:
         return ""
     return (
