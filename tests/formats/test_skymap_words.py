@@ -16,7 +16,8 @@ from astropy.io import fits
 
 from llama.formats.errors import SkyMapError
 from llama.formats.skymap import MultiOrderFits, read_skymap
-from llama.formats.skymap_header import NO_FRAME, READ_NOTE
+from llama.formats.skymap_header import NO_FRAME
+from llama.formats.skymap_maker import READ_NOTE
 from llama.science.skymap import SkyMap, centres, credible_area_deg2, has_distance, marginal_distance, probability
 
 NSIDE = 8

@@ -84,6 +84,16 @@ def test_maps_packed_the_other_way_round(data: Path) -> None:
         (O3, MULTI, "DATE-OBS 2024-06-21T19:50:59.427549, which is 1.628e+08 s from the event at 2019-04-25T08:18"),
         (O3, "skymaps/events/GW170817_GWTC1.multiorder.fits", "and OBJECT GW170817, and not S190425z"),
         (O3, "skymaps/mock_and_sim/MS181101ab_bayestar.multiorder.fits", "DATE-OBS 2018-11-01"),
+        (O3, "skymaps/grb/glg_healpix_all_bn180116026.fit", "INSTRUME GBM, which is no detector of gravitational"),
+        (O3, "skymaps/grb/gbm_subthresh_546126856_healpix.fits", "TELESCOP GLAST, which is no detector"),
+        (O3, "skymaps/grb/gwcelery_fermi_skymap.fits.gz", "INSTRUME Fermi, which is no detector"),
+        (O3, "skymaps/grb/gwcelery_swift_skymap.multiorder.fits", "INSTRUME Swift BAT, which is no detector"),
+        ("notices/lvk_voevent/S190814bv.xml", "cases/skymaps/a13_dateobs_03.fits", ""),
+        (
+            O3,
+            "cases/skymaps/a13_dateobs_03.fits",
+            "DATE-OBS 2019-08-14, which is not the day of the event at 2019-04",
+        ),
     ],
 )
 def test_a_map_of_another_event_is_remarked_on(data: Path, notice: str, skymap: str, remark: str) -> None:

@@ -15,7 +15,7 @@ from llama.analyses.limits import coincident, likely_declinations, livetime_frac
 from llama.analyses.pvalues import STATISTICS, AlertClass, conditions, event_p_value, finite_odds, table_kind
 from llama.engine.errors import NotYet
 from llama.messengers.gw.record import SkymapInfo
-from llama.messengers.gw.skymap_origin import of_another_event
+from llama.messengers.gw.skymap_origin import of_another_event, read_remark
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.coincidence import CoincidenceResult, coincidence, most_probable_direction
@@ -32,6 +32,14 @@ from llama.science.window import search_window_s
 
 _SLACK_S = 1e-3
 _UNLIKE = 5.0  # ratio of distances that no real map's header and cells have
+_HEADER = {
+    "creator": "CREATOR",
+    "origin": "ORIGIN",
+    "telescope": "TELESCOP",
+    "instruments": "INSTRUME",
+    "object": "OBJECT",
+    "date_obs": "DATE-OBS",
+}
 _PLACE = re.compile(r"^neutrino ([0-9]+):")
 _LARGEST_WEIGHT_LOG = 700.0  # of exp() in a double
 
@@ -245,16 +253,20 @@ def _inputs(analysis: Analysis) -> dict[str, Any]:
 
 def trigger_inputs(info: SkymapInfo, skymap: SkyMap) -> dict[str, Any]:
     """The alert, and what the header of the map that was used says of it, which need not be the alert's own."""
-    header = {"creator": "CREATOR", "object": "OBJECT", "date_obs": "DATE-OBS"}
     return {
         "gw_skymap_info": msgspec.to_builtins(info),
-        "gw_skymap_header": {name: skymap.origin.get(key) for name, key in header.items()},
+        "gw_skymap_header": {
+            **{name: skymap.origin.get(key) for name, key in _HEADER.items()},
+            "doubt": of_another_event(skymap.origin, info) or None,
+            "read": read_remark(skymap.origin) or None,
+        },
     }
 
 
 def skymap_notes(skymap: SkyMap, info: SkymapInfo) -> list[str]:
-    """Notes when the map seems to be another event's, or its header another map's."""
-    return list(filter(None, [of_another_event(skymap.origin, info), _of_another_distance(skymap)]))
+    """Notes when the map seems to be another event's, its header another map's, or its file was odd."""
+    told = [of_another_event(skymap.origin, info), read_remark(skymap.origin), _of_another_distance(skymap)]
+    return list(filter(None, told))
 
 
 def _of_another_distance(skymap: SkyMap) -> str:

@@ -28,6 +28,7 @@ BLOCK = 2880  # every FITS header and data part is padded to a multiple of this
 _CHUNK = 1 << 24  # no single read is longer, whatever a corrupt header asks for
 _MAX_HEADER_BLOCKS = 1000
 _MAX_ROW = 1 << 28  # bytes: a row may hold a whole column of a flat map
+_MAX_BEHIND = 1 << 26  # bytes: other tables may follow that of the map
 _MAX_COLUMNS = 999  # FITS standard 4.0, section 7.3.1
 _KINDS = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
 _OTHER_BYTES = {"A": 1, "C": 8, "M": 16, "P": 8, "Q": 16}
@@ -58,8 +59,11 @@ class Table:
         for first in range(0, self.rows, rows):
             count = min(rows, self.rows - first)
             yield np.frombuffer(_exactly(self.stream, count * self.dtype.itemsize), dtype=self.dtype)
-        while _read(self.stream, _CHUNK):
-            pass  # a gzip stream says only at its end whether it was whole
+        behind = 0
+        while part := _read(self.stream, _CHUNK):  # a gzip stream says only at its end whether it was whole
+            behind += len(part)
+            if behind > _MAX_BEHIND:
+                raise SkyMapError(f"more than {_MAX_BEHIND} bytes follow its table; get the file again")
 
     def field(self, name: str) -> str:
         """The field of `dtype` that holds the column of that name."""

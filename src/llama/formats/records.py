@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from llama.formats.errors import RecordError
+from llama.formats.limits import MAX_RECORD_BYTES, MAX_SKYMAP_BYTES, read_limited, read_text
 
 T = TypeVar("T")
 
@@ -52,7 +53,7 @@ class Record(Generic[T]):
         path.write_bytes(to_json(value))
 
     def read(self, path: Path) -> T:
-        return self.decode(path.read_bytes())
+        return self.decode(read_limited(path, MAX_RECORD_BYTES, "a record"))
 
     def decode(self, data: bytes) -> T:
         """The record in `data`; RecordError says which field is wrong and how."""
@@ -80,7 +81,7 @@ class JsonObject:
 
     def read(self, path: Path) -> dict[str, Any]:
         try:
-            return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+            return msgspec.json.decode(read_limited(path, MAX_RECORD_BYTES, "a record"), type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise RecordError(str(error)) from error
 
@@ -92,7 +93,7 @@ class Text:
         path.write_text(value, encoding="utf-8")
 
     def read(self, path: Path) -> str:
-        return path.read_text(encoding="utf-8")
+        return read_text(path, MAX_RECORD_BYTES, "a text")
 
 
 class Raw:
@@ -102,4 +103,4 @@ class Raw:
         path.write_bytes(value)
 
     def read(self, path: Path) -> bytes:
-        return path.read_bytes()
+        return read_limited(path, MAX_SKYMAP_BYTES, "a file of an event")

@@ -15,13 +15,11 @@ from astropy.io import fits
 
 from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import Table
+from llama.formats.skymap_maker import READ_NOTE
 from llama.science.healpix import MAX_ORDER
 from llama.science.times import gps_from_mjd, utc_from_gps
 
 ORIGIN_KEYS = ("OBJECT", "CREATOR", "ORIGIN", "TELESCOP", "INSTRUME", "REFERENC", "DATE-OBS", "DATE")
-READ_NOTE = "READNOTE"
-"""Key of a map's origin, and of the files we write: what was odd in the map when it was read, for people."""
-
 NO_FRAME = "its header names no coordinates (COORDSYS): taken as equatorial"
 _FRAME_KEYS = ("COORDSYS", "COORD", "SKYCOORD", "COORDTYP", "REFFRAME", "RADESYS", "RADECSYS")
 _EQUATORIAL = {

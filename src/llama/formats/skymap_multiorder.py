@@ -10,7 +10,7 @@ from astropy.io import fits
 from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import BLOCK, Table
 from llama.formats.skymap_columns import Cells, Columns
-from llama.formats.skymap_header import READ_NOTE
+from llama.formats.skymap_maker import READ_NOTE
 from llama.science.healpix import from_uniq, uniq_of
 from llama.science.skymap import SkyMap, max_order
 from llama.science.skymap_cells import refuse_too_many
