@@ -21,6 +21,7 @@ _DETECTORS = re.compile(
     r"GEO|GEO600|INDIA|DETECTORS?|OBSERVATORY|NETWORK|AND"
 )
 _COLLABORATIONS = re.compile(r"LIGO|VIRGO|KAGRA|\b(?:LVK|LVC|LSC|IGWN)\b", re.IGNORECASE)
+_MADE_UP = re.compile(r"simulat|\bmock\b", re.IGNORECASE)
 _PROGRAMS = re.compile(
     r"bayestar|lalinference|ligo[-_. ]?skymap|sky_?area|bilby|pesummary|pycbc|gstlal|mbta|spiir|cwb|wave ?burst|"
     r"bayeswave|\bo?lib\b|mly|amplfi|aframe|rapid_?pe|\brift\b|dingo|gwcelery|m4opt|\bligo\b",
@@ -40,7 +41,7 @@ def of_another_event(origin: Mapping[str, str], info: SkymapInfo) -> str:
         _other_name(origin.get("OBJECT", ""), info),
         *(_other_instrument(key, origin.get(key, "")) for key in ("TELESCOP", "INSTRUME")),
         _other_program(origin.get("CREATOR", "")),
-        _other_organisation(origin.get("ORIGIN", "")),
+        _other_organisation(origin.get("ORIGIN", ""), origin.get("CREATOR", ""), info),
     ]
     said = " and ".join(filter(None, told))
     return f"the sky map may be of another event: its header says {said}" if said else ""
@@ -93,5 +94,10 @@ def _other_program(given: str) -> str:
     return "" if known else f"CREATOR {given}, which is not known to make maps of gravitational waves"
 
 
-def _other_organisation(given: str) -> str:
-    return "" if not given or _COLLABORATIONS.search(given) else f"ORIGIN {given}, which is not LIGO, Virgo or KAGRA"
+def _other_organisation(given: str, program: str, info: SkymapInfo) -> str:
+    """An organisation that is not of the detectors; anybody may run one of their programs, though."""
+    if _MADE_UP.search(f"{given} {program}"):
+        return "" if info.role == "test" else f"ORIGIN {given}, and the alert is no simulation"
+    if not given or _COLLABORATIONS.search(given) or _PROGRAMS.search(program):
+        return ""
+    return f"ORIGIN {given}, which is not LIGO, Virgo or KAGRA"
