@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
+from llama.formats.errors import InputError
+from llama.formats.limits import MAX_SETTINGS_BYTES, open_regular, read_text
+
 _FOLDERS = ("data_dir", "cache_dir", "grb_notices")
 _FILES = ("search", "populations", "grb_catalogue", "grb")
 
@@ -128,8 +131,8 @@ def _from_file(path: Path) -> dict[str, tuple[object, str]]:
     if not path.exists():
         return {}
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        content = tomllib.loads(read_text(path, MAX_SETTINGS_BYTES, "a settings file"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, InputError, OSError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
     if unknown := set(content) - set(_abouts()):
         raise SettingsError(f"{path}: no setting {', '.join(sorted(unknown))}; there are {', '.join(_abouts())}")
@@ -154,11 +157,11 @@ def _value(name: str, value: object, where: str) -> object:
 
 def _readable(name: str, path: Path, where: str) -> Path:
     try:
-        with open(path, "rb"):
+        with open_regular(path):
             return path
-    except OSError as error:
+    except (InputError, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"{error}"
         otherwise = _OTHERWISE.get(name, "the packaged one")
         raise SettingsError(
-            f"{where}: {name} is {path}, which cannot be read ({error.strerror}); name a file, or leave it unset for "
-            f"{otherwise}"
+            f"{where}: {name} is {path}, which cannot be read ({why}); name a file, or leave it unset for {otherwise}"
         ) from error

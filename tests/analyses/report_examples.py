@@ -94,7 +94,8 @@ def significance(rows: tuple[NeutrinoRow, ...], p_values: dict[int, float] | Non
             "flux_sensitivity": [0.0277, 0.647], "sensitive_energy_range": [542.0, 23000000.0],
         },
         "inputs": {
-            "gw_skymap_info": gw, "neutrino_info": [], "neutrino_list": coverage,
+            "gw_skymap_info": gw, "gw_skymap_header": {"creator": "BAYESTAR"}, "neutrino_info": [],
+            "neutrino_list": coverage,
             "search_parameters": as_parameters(Search(), 3.67e-3),
         },
     } | changes  # fmt: skip

@@ -116,7 +116,13 @@ def test_tests_blinded_and_simulated_lists_are_marked_on_top(data: Path) -> None
         ("bayestar.multiorder.fits,1", "BAYESTAR", "(bayestar.multiorder.fits,1, made by BAYESTAR)"),
         ("bayestar.fits.gz", "run_sky_area", "(made by run_sky_area, as its header says; the notice names bayestar"),
         (None, "BAYESTAR", "(made by BAYESTAR, as its header says)"),
-        ("bayestar.fits.gz", None, "(bayestar.fits.gz, made by BAYESTAR)"),
+        ("bayestar.fits.gz", None, "(its header does not say who made it; the notice names bayestar.fits.gz)"),
+        (None, None, "(its header does not say who made it)"),
+        (
+            "bayestar.fits.gz",
+            "GBM_healpix.py 1.2",
+            "(made by GBM_healpix.py 1.2, as its header says; the notice names",
+        ),
     ],
 )
 def test_the_map_that_was_used_is_named_by_its_own_header(

@@ -65,6 +65,10 @@ def test_a_map_of_another_event_is_noted_in_every_result() -> None:
     of_pair = found(skymap=skymap)
     for result in (of_pair, joint(LIST, skymap=skymap)):
         assert any("DATE-OBS 2017-08-17" in note and "OBJECT GW170817" in note for note in result["notes"])
-        header = {"creator": "BAYESTAR", "object": "GW170817", "date_obs": "2017-08-17T12:41:04"}
-        assert result["inputs"]["gw_skymap_header"] == header
+        header = result["inputs"]["gw_skymap_header"]
+        assert header["doubt"] in result["notes"]
+        said = {"creator": "BAYESTAR", "object": "GW170817", "date_obs": "2017-08-17T12:41:04"}
+        assert said | {"origin": None, "telescope": None, "instruments": None, "read": None} == {
+            name: value for name, value in header.items() if name != "doubt"
+        }
     assert not any("another event" in note for note in joint(LIST)["notes"])

@@ -133,7 +133,7 @@ def test_a_coincident_neutrino_narrows_the_map(nearby: SkyMap, tmp_path: Path) -
     assert "TEST" not in history(average, tmp_path)
     told = history(conditional, tmp_path)
     assert told.startswith(
-        "TEST, not an observation Where the source of S120130a is, if it is a merger and neutrino 1"
+        "TEST, not an observation; SKY MAP IN DOUBT Where the source of S120130a is, if it is a merger and neutrino 1"
     )
     where = f"RA {there.ra:.3f}, Dec {there.dec:.3f}, sigma 1.000 deg"
     assert f"Neutrino 1: event-1, {where}, 20000 GeV, +20.00 s" in told

@@ -18,6 +18,7 @@ from llama.engine.flags import PRESETS
 BNS = "notices/igwn_json/igwn_gwalert_preliminary.json"
 O3 = "notices/lvk_voevent/S190425z_initial.xml"
 FLAT = "skymaps/events/S190425z_bayestar_G330561.fits.gz"
+GBM = "skymaps/grb/glg_healpix_all_bn180116026.fit"
 MULTI = "skymaps/events/S240621_G495305_bayestar.multiorder.fits"
 
 
@@ -51,10 +52,55 @@ def test_voevent_and_map_into_the_current_run(data: Path, tmp_path: Path) -> Non
 
 def test_a_map_of_another_event_is_warned_of(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["skymap_info", "--voevent", str(data / O3), "-d", str(tmp_path), "--flags", "DEFAULT", "--skymap"]
-    assert main([*words, str(data / MULTI)]) == 0
+    assert main([*words, str(data / MULTI), "--any-skymap"]) == 0
     assert "warning: the sky map may be of another event: its header says DATE-OBS 2024" in capsys.readouterr().err
     assert main([*words, str(data / FLAT), "-c"]) == 0
-    assert "may be of another" not in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "may be of another" not in said.err
+    assert (
+        "  sky map   made by BAYESTAR (LIGO/Virgo), OBJECT G330561, INSTRUME L1,V1, DATE-OBS 2019-04-25" in said.out
+    )
+
+
+def test_nobody_to_ask_about_a_map_of_something_else(data: Path, tmp_path: Path) -> None:
+    words = ["--voevent", data / O3, "--skymap", data / GBM, "-d", tmp_path / "run", "--flags", "DEFAULT"]
+    done = subprocess.run(
+        [sys.executable, "-m", "llama", "skymap_info", *map(str, words)],
+        input="yes\n",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    for words_said in (
+        "DATE-OBS 2018-01-16T00:34:43, which is 4.012e+07 s from the event",
+        "OBJECT GRB180116026, and not S190425z",
+        "TELESCOP GLAST, which is no detector of gravitational waves",
+        "CREATOR GBM_healpix.py 1.2, which is not known to make maps of gravitational waves",
+        "Give --any-skymap if it is",
+    ):
+        assert words_said in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("answer", "status"), [("perhaps\nno", 2), ("yes", 0)])
+def test_the_question_about_a_map_of_something_else(data: Path, tmp_path: Path, answer: str, status: int) -> None:
+    """On a real terminal."""
+    words = ["--voevent", data / O3, "--skymap", data / GBM, "-d", tmp_path / "run", "--flags", "DEFAULT"]
+    ours, theirs = pty.openpty()
+    done = subprocess.Popen(
+        [sys.executable, "-m", "llama", "skymap_info", *map(str, words)],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.write(ours, f"{answer}\n".encode())
+    out, err = done.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == status, err
+    assert "Use this sky map all the same?" in out
+    assert (tmp_path / "run").exists() == (status == 0)
 
 
 def test_an_event_is_never_overwritten(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +115,8 @@ def test_an_event_is_never_overwritten(data: Path, tmp_path: Path, capsys: pytes
 def test_clobber_keeps_history_and_vetoes(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["skymap_info", "--alert", str(data / BNS), "-d", str(tmp_path)]
     assert main([*words, "--flags", "TRIGGERED_TEST", "vetoed=true"]) == 0
-    assert main([*words, "-c", "--skymap", str(data / MULTI), "--flags", "TRIGGERED_PUBLIC"]) == 0
+    given = ["--skymap", str(data / MULTI), "--any-skymap"]
+    assert main([*words, "-c", *given, "--flags", "TRIGGERED_PUBLIC"]) == 0
     assert "the notice calls itself a test" in capsys.readouterr().err
     event = Event.open(tmp_path / "MS260605l")
     assert (event.path / "lvc_skymap.multiorder.fits").read_bytes() == (data / MULTI).read_bytes()
@@ -99,6 +146,11 @@ def test_a_folder_that_is_no_event(data: Path, tmp_path: Path, capsys: pytest.Ca
         (["--voevent", f"{{data}}/{O3}", "--skymap", f"{{data}}/{BNS}"], "FITS"),
         (["--voevent", "{data}/notices/lvk_voevent/MS181101ab-4-Retraction.xml"], "a retraction of S190521r"),
         (["--alert", "{data}/nothing-here"], "No such file"),
+        (["--alert", "/dev/zero"], "/dev/zero is a device, not a file; save what it gives in a file and name that"),
+        (["--voevent", "/dev/zero"], "/dev/zero is a device"),
+        (["--voevent", f"{{data}}/{O3}", "--skymap", "/dev/zero"], "/dev/zero is a device"),
+        (["--voevent", f"{{data}}/{O3}", "--skymap", "{data}"], "is a folder, not a file; name a file in it"),
+        (["--alert", "{data}"], "is a folder, not a file; name a file in it"),
         (["--alert", f"{{data}}/{BNS}", "--graceid", "S190425z"], "different events: MS260605l, S190425z"),
         (["--graceid", "S190425z"], "S190425z cannot be looked up"),
         (["--graceid", "../x"], "not a GraceID"),

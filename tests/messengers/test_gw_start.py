@@ -5,17 +5,26 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from llama.engine.errors import EngineError
 from llama.formats.errors import NoSkyMap, NoticeError, SkyMapError
 from llama.messengers.gw.errors import StartError
 from llama.messengers.gw.gracedb import from_superevent
+from llama.messengers.gw.record import SkymapInfo
+from llama.messengers.gw.skymap_origin import of_another_event
 from llama.messengers.gw.start import Given, skymap_file, start
 from llama.ports import GraceDB
 
+RECORD = {
+    "notice_time": "2019-04-25T08:19:00Z", "far": 1e-9, "pipeline": "gstlal", "group": "CBC", "search": "AllSky",
+    "instruments": ("L1", "V1"), "alert_type": "Initial", "significant": True, "skymap_filename": None,
+    "gracedb_service_url": "", "role": "observation",
+}  # fmt: skip
 FLAT = "skymaps/events/S190425z_bayestar_G330561.fits.gz"
 MULTI = "skymaps/events/S240621_G495305_bayestar.multiorder.fits"
 O3 = "notices/lvk_voevent/S190425z_initial.xml"
@@ -84,11 +93,56 @@ def test_maps_packed_the_other_way_round(data: Path) -> None:
         (O3, MULTI, "DATE-OBS 2024-06-21T19:50:59.427549, which is 1.628e+08 s from the event at 2019-04-25T08:18"),
         (O3, "skymaps/events/GW170817_GWTC1.multiorder.fits", "and OBJECT GW170817, and not S190425z"),
         (O3, "skymaps/mock_and_sim/MS181101ab_bayestar.multiorder.fits", "DATE-OBS 2018-11-01"),
+        (O3, "skymaps/grb/glg_healpix_all_bn180116026.fit", "INSTRUME GBM, which is no detector of gravitational"),
+        (O3, "skymaps/grb/gbm_subthresh_546126856_healpix.fits", "TELESCOP GLAST, which is no detector"),
+        (O3, "skymaps/grb/gwcelery_fermi_skymap.fits.gz", "INSTRUME Fermi, which is no detector"),
+        (O3, "skymaps/grb/gwcelery_swift_skymap.multiorder.fits", "INSTRUME Swift BAT, which is no detector"),
+        ("notices/lvk_voevent/S190814bv.xml", "cases/skymaps/a13_dateobs_03.fits", ""),
+        (
+            O3,
+            "cases/skymaps/a13_dateobs_03.fits",
+            "DATE-OBS 2019-08-14, which is not the day of the event at 2019-04",
+        ),
     ],
 )
 def test_a_map_of_another_event_is_remarked_on(data: Path, notice: str, skymap: str, remark: str) -> None:
     said = start(Given(voevent=read(data, notice), skymap=str(data / skymap)), nobody).remark
     assert (remark in said) if remark else said == ""
+
+
+INFO = {"graceid": "S190425z", "event_id": "S190425z", "gps_time": 1240215503.0, "event_time": "2019-04-25T08:18:05Z"}
+
+
+@pytest.mark.parametrize(
+    ("said", "doubt"),
+    [
+        ({}, ""),
+        ({"CREATOR": "BAYESTAR", "ORIGIN": "LIGO/Virgo/KAGRA", "INSTRUME": "H1,L1,V1", "OBJECT": "S190425z"}, ""),
+        ({"CREATOR": "CWB", "INSTRUME": "H1L1", "OBJECT": "G330561"}, ""),
+        ({"CREATOR": "ligo-skymap-from-samples", "ORIGIN": "Caltech", "OBJECT": "GW190425"}, ""),
+        ({"CREATOR": "bilby_pipe", "TELESCOP": "LIGO-Virgo", "OBJECT": "GW190425_081805"}, ""),
+        ({"DATE-OBS": "2019-04-25"}, ""),
+        ({"DATE-OBS": "2019-04-25T08:18"}, ""),
+        ({"DATE-OBS": "2019-04-26"}, "DATE-OBS 2019-04-26, which is not the day"),
+        ({"DATE-OBS": "2019-04-25T08:19:05"}, "which is 60 s from"),
+        ({"OBJECT": "GRB 190425A"}, "OBJECT GRB 190425A, and not S190425z"),
+        ({"OBJECT": "Crab"}, "OBJECT Crab"),
+        ({"OBJECT": "IC170922A"}, "OBJECT IC170922A"),
+        ({"OBJECT": "S190426c"}, "OBJECT S190426c"),
+        ({"INSTRUME": "CHIME,H1,L1"}, "INSTRUME CHIME,H1,L1"),
+        ({"TELESCOP": "IPN"}, "TELESCOP IPN"),
+        ({"CREATOR": "ipn_map_moc.py"}, "CREATOR ipn_map_moc.py"),
+        ({"CREATOR": "llama 1.0"}, "CREATOR llama 1.0"),
+        ({"ORIGIN": "GIOC"}, "ORIGIN GIOC"),
+        ({"CREATOR": "BAYESTAR", "ORIGIN": "simulation"}, "ORIGIN simulation, and the alert is no simulation"),
+    ],
+)
+def test_what_a_header_says_against_its_use(said: dict[str, str], doubt: str) -> None:
+    info = msgspec.convert(RECORD | INFO, SkymapInfo)
+    found = of_another_event(said, info)
+    assert (doubt in found) if doubt else found == ""
+    if "simulation" in doubt:
+        assert of_another_event(said, replace(info, role="test")) == ""
 
 
 def test_voevent_without_a_map(data: Path) -> None:

@@ -33,6 +33,7 @@ def circular(report: Report) -> str:
         "[AUTHORS] report:",
         *(_fill(text) for text in _retraction(report)),
         _fill(_search(report)),
+        *(_fill(f"{capitalised(remark)}.") for remark in report.skymap.remarks),
         _fill(_coverage(report)),
         *(_fill(text) for text in _result(report)),
         *_table(report),
@@ -72,6 +73,8 @@ def _banner(report: Report) -> list[str]:
         lines.append("BLINDED NEUTRINOS: do not send. Right ascensions are scrambled.")
     if not report.complete:
         lines.append("INCOMPLETE DATA: the neutrino data do not cover the whole window, or may still change.")
+    if report.skymap.doubt:
+        lines.append("SKY MAP IN DOUBT: it may be of another event. Do not send before that is settled.")
     return ["\n".join(f"*** {line}" for line in lines)]
 
 
@@ -81,13 +84,12 @@ def _search(report: Report) -> str:
         "map": " The distance estimate of the sky map, direction by direction, enters the significance.",
         "pinned": " The mean distance of the sky map enters the significance.",
     }.get(report.distance_mode, " No distance estimate enters the significance.")
-    used = f" ({report.skymap_words})" if report.skymap_words else ""
     kind = "low-significance " if report.significant is False else ""  # None: alerts before O4 did not say
     return (
         f"A search for track-like muon neutrino events in IceCube data consistent with the sky localization of the "
         f"{kind}gravitational-wave candidate {report.graceid}, in a time range of 1000 seconds centered on the alert "
         f"event time ({start} to {stop}), has been performed [1,2]. It uses the sky map of {report.event_id}"
-        f"{used}. One hypothesis test was made: a Bayesian search for a common source, which assumes "
+        f" ({report.skymap}). One hypothesis test was made: a Bayesian search for a common source, which assumes "
         f"{_ASSUMED.get(report.population or 'cbc', report.population)}.{distance}"
     )
 

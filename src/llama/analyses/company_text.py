@@ -8,6 +8,7 @@ from typing import Any
 
 from llama.analyses.report import never_detected, or_minus_infinity
 from llama.analyses.results import marks, p_astro_change
+from llama.analyses.skymap_used import SkymapUsed
 from llama.analyses.wording import format_odds, in_columns
 
 _WIDTH = 100
@@ -32,6 +33,7 @@ def joint_text(result: Mapping[str, Any], role: str) -> str:
         _head(result),
         [f"*** {word}: {_MEANINGS[word]}" for word in told(result, role)],
         _numbers(result),
+        [f"Sky map: {SkymapUsed.of(result['inputs'])}"],
         _candidates(result),
         _sets(result),
         _bullets("Notes", result["notes"]),

@@ -15,12 +15,11 @@ from llama.analyses.limits import coincident, likely_declinations, livetime_frac
 from llama.analyses.pvalues import STATISTICS, AlertClass, conditions, event_p_value, finite_odds, table_kind
 from llama.engine.errors import NotYet
 from llama.messengers.gw.record import SkymapInfo
-from llama.messengers.gw.skymap_origin import of_another_event
+from llama.messengers.gw.skymap_origin import of_another_event, read_remark
 from llama.messengers.icecube.likelihood import list_notes
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.coincidence import CoincidenceResult, coincidence, most_probable_direction
-from llama.science.distance import conditional_moments
 from llama.science.events import EventStatistic
 from llama.science.hypotheses import LogWeights
 from llama.science.observed import GWTrigger, Neutrinos
@@ -29,11 +28,19 @@ from llama.science.pvalue import p_value
 from llama.science.response import IceCubeTables, SeasonTable
 from llama.science.search import Search, as_parameters
 from llama.science.searches import SearchChoice, Searches
-from llama.science.skymap import SkyMap, has_distance, mean_distance
+from llama.science.skymap import SkyMap, likeliest_distance, mean_distance
 from llama.science.window import search_window_s
 
 _SLACK_S = 1e-3
-_LIKELIEST, _UNLIKE = 200, 5.0  # cells, and the ratio of distances that no real map's header and cells have
+_UNLIKE = 5.0  # ratio of distances that no real map's header and cells have
+_HEADER = {
+    "creator": "CREATOR",
+    "origin": "ORIGIN",
+    "telescope": "TELESCOP",
+    "instruments": "INSTRUME",
+    "object": "OBJECT",
+    "date_obs": "DATE-OBS",
+}
 _PLACE = re.compile(r"^neutrino ([0-9]+):")
 _LARGEST_WEIGHT_LOG = 700.0  # of exp() in a double
 
@@ -248,29 +255,27 @@ def _inputs(analysis: Analysis) -> dict[str, Any]:
 
 def trigger_inputs(info: SkymapInfo, skymap: SkyMap) -> dict[str, Any]:
     """The alert, and what the header of the map that was used says of it, which need not be the alert's own."""
-    header = {"creator": "CREATOR", "object": "OBJECT", "date_obs": "DATE-OBS"}
     return {
         "gw_skymap_info": msgspec.to_builtins(info),
-        "gw_skymap_header": {name: skymap.origin.get(key) for name, key in header.items()},
+        "gw_skymap_header": {
+            **{name: skymap.origin.get(key) for name, key in _HEADER.items()},
+            "doubt": of_another_event(skymap.origin, info) or None,
+            "read": read_remark(skymap.origin) or None,
+        },
     }
 
 
 def skymap_notes(skymap: SkyMap, info: SkymapInfo) -> list[str]:
-    """Notes when the map seems to be another event's, or its header another map's."""
-    return list(filter(None, [of_another_event(skymap.origin, info), _of_another_distance(skymap)]))
+    """Notes when the map seems to be another event's, its header another map's, or its file was odd."""
+    told = [of_another_event(skymap.origin, info), read_remark(skymap.origin), _of_another_distance(skymap)]
+    return list(filter(None, told))
 
 
 def _of_another_distance(skymap: SkyMap) -> str:
     """A note when the header's distance, which limits use, is not at all that of the likeliest cells."""
-    stated = skymap.distmean_mpc
-    if stated is None or skymap.distmu is None or skymap.distsigma is None:
+    stated, typical = skymap.distmean_mpc, likeliest_distance(skymap)
+    if stated is None or typical is None:
         return ""
-    first = max(skymap.density.size - _LIKELIEST, 0)
-    best = np.argpartition(skymap.density, first)[first:]
-    known = best[has_distance(skymap)[best]]
-    if not known.size:
-        return ""
-    typical = float(np.median(conditional_moments(skymap.distmu[known], skymap.distsigma[known])[0]))
     if 1 / _UNLIKE < stated / typical < _UNLIKE:
         return ""
     return (

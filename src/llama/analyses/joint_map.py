@@ -149,7 +149,7 @@ def _labelled(m: SkyMap, given: Inputs, report: Report, version: str, about: Ite
 def _inputs(given: Inputs, report: Report, unchanged: bool) -> list[str]:
     """What it rests on."""
     written = given.skymap.origin.get("DATE")
-    lines = [f"GW map: {report.skymap_words or 'not named'}{f'; written {written}' if written else ''}"]
+    lines = [f"GW map: {report.skymap}{f'; written {written}' if written else ''}", *report.skymap.remarks]
     lines += [f"IceCube: {found(len(report.rows), report.covered_s)}; {report.source}, season {report.season}"]
     lines += [_neutrino(row) for row in report.rows]
     lines += [f"Search: {report.parameters.get('population')}, distance mode {report.distance_mode}"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from llama.analyses.report import Report, Row
-from llama.analyses.wording import WINDOW_S, round_p, upper_limit
+from llama.analyses.wording import WINDOW_S, capitalised, round_p, upper_limit
 from llama.science.times import utc_from_gps
 
 SCHEMA = "https://gcn.nasa.gov/schema/main/gcn/notices/icecube/lvk_nu_track_search.schema.json"
@@ -95,7 +95,15 @@ def _additional_info(report: Report) -> list[str]:
         lines.append(f"The p-value is an upper limit (p {report.p_text}).")
     if not report.complete:
         lines.append(_coverage(report))
-    return lines
+    return lines + _skymap(report, told_anyway=bool(lines))
+
+
+def _skymap(report: Report, *, told_anyway: bool) -> list[str]:
+    """Who made the map and what is to be known of it; nothing where a notice has nothing else to say."""
+    used = report.skymap
+    if used.maker and not used.remarks and not told_anyway:
+        return []
+    return [f"{capitalised(line)}." for line in used.lines]
 
 
 def _coverage(report: Report) -> str:

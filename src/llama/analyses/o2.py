@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from llama.analyses.event_analysis import identity
+from llama.analyses.event_analysis import identity, skymap_notes
 from llama.analyses.gw_neutrino import NEUTRINOS
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product
@@ -43,7 +43,7 @@ def significance_o2(
         "likelihood": 0.0 if best is None else found[best].likelihood,
         "most_probable_direction": None if best is None else _direction(found[best]),
         "reconstructed_neutrinos": [_one(row, info.gps_time, one) for row, one in zip(rows, found, strict=True)],
-        "notes": [*NOTES, *list_notes(neutrinos)],
+        "notes": [*skymap_notes(skymap, info), *NOTES, *list_notes(neutrinos)],
     }
 
 

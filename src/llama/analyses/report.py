@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llama.analyses.sources import localisation
+from llama.analyses.skymap_used import SkymapUsed
 from llama.analyses.wording import NOT_AVAILABLE, counted, p_for_people, per_second, shorten
 from llama.ports import SIMULATED_SOURCE
 
@@ -126,8 +126,7 @@ class Report:
     Attributes that do not explain themselves:
         test: whether this is a test and not an observation.
         retracted: when the alert was taken back (UTC); None when it stands.
-        skymap_filename: the map that the notice names, which need not be the one used.
-        skymap_creator: the program that made the map used, as its header says; empty when it does not.
+        skymap: the map that was used.
         rows: the neutrinos in time order.
         log_odds: natural logarithm of the event's odds; None when they are exactly zero.
         p_text: the p-value for people.
@@ -153,8 +152,7 @@ class Report:
     significant: bool | None
     pipeline: str
     instruments: tuple[str, ...]
-    skymap_filename: str
-    skymap_creator: str
+    skymap: SkymapUsed
     rows: tuple[Row, ...]
     log_odds: float | None
     p_value: float | None
@@ -243,16 +241,6 @@ class Report:
         return self.p_reason.partition("; there are:")[0] or "reason not recorded"
 
     @property
-    def skymap_words(self) -> str:
-        """Which sky map was used: the notice's name where the file's own header agrees, else what each says."""
-        name, creator = self.skymap_filename, self.skymap_creator
-        method = localisation(name).partition(",")[0]
-        if not creator or (name and creator.lower().startswith(method.lower() or " ")):
-            return f"{name}, made by {method}" if method else name
-        named = f"; the notice names {name}" if name else ""
-        return f"made by {creator}, as its header says{named}"
-
-    @property
     def by_significance(self) -> tuple[Row, ...]:
         """All neutrinos, the one with the highest odds first; those with odds of zero last, in time order."""
         return tuple(sorted(self.rows, key=lambda row: (-or_minus_infinity(row.log_odds), row.number)))
@@ -271,6 +259,7 @@ def warning(report: Report) -> str:
         (report.made_up, "SIMULATED NEUTRINOS"),
         (report.blinded, "BLINDED: scrambled RA"),
         (not report.complete, "INCOMPLETE NEUTRINO DATA"),
+        (bool(report.skymap.doubt), "SKY MAP IN DOUBT"),
     )
     return "; ".join(text for applies, text in words if applies)
 
@@ -305,7 +294,7 @@ def read_report(significance: Mapping[str, Any], *, role: str = "observation") -
         flux_sensitivity=significance.get("neutrino_flux_sensitivity_range"),
         energy_limit=_energy_limit(significance.get("isotropic_energy_limit_range")),
         parameters=significance["inputs"].get("search_parameters") or {},
-        skymap_creator=str((significance["inputs"].get("gw_skymap_header") or {}).get("creator") or ""),
+        skymap=SkymapUsed.of(significance["inputs"]),
         **_alert(gw),
         **_data(significance["inputs"].get("neutrino_list") or {}),
         **_derived(significance),
@@ -319,7 +308,6 @@ def _alert(gw: Mapping[str, Any]) -> dict[str, Any]:
         "significant": gw.get("significant"),
         "pipeline": str(gw.get("pipeline") or ""),
         "instruments": tuple(gw.get("instruments") or ()),
-        "skymap_filename": str(gw.get("skymap_filename") or ""),
     }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from llama.analyses.report import Report, read_report
+from llama.analyses.skymap_used import SkymapUsed
 from llama.analyses.wording import NOT_AVAILABLE, format_odds, format_probability
 from llama.engine.status import Kind, Status
 
@@ -71,6 +72,7 @@ def _headline(report: Report) -> list[str]:
         *no_table,
         *([] if report.complete else ["NOT COMPLETE: the neutrino data do not cover the window, or are not final"]),
         _most_significant(report),
+        *report.skymap.lines,
     ]
 
 
@@ -101,7 +103,8 @@ def _joint(result: Mapping[str, Any]) -> list[str]:
     return [
         f"{' + '.join(result['messengers'])}: odds {format_odds(result['log_odds_ratio'])}, p-value "
         f"{result['p_value_text']} ({result['p_value_reason']}); "
-        f"{p_astro_change(p_astro['before'], p_astro['after'])}{_voided(result)}"
+        f"{p_astro_change(p_astro['before'], p_astro['after'])}{_voided(result)}",
+        *SkymapUsed.of(result["inputs"]).remarks,
     ]
 
 

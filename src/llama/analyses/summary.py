@@ -8,7 +8,7 @@ from typing import Any
 
 from llama.analyses.parameters import in_words
 from llama.analyses.report import LISTED_BELOW_P, Report, Row, title, warning
-from llama.analyses.sources import METHOD, localisation, neutrino_release
+from llama.analyses.sources import METHOD, neutrino_release
 from llama.analyses.tables import LIST_COLUMNS, SIGNIFICANCE_COLUMNS, voiding
 from llama.analyses.wording import (
     capitalised,
@@ -159,7 +159,7 @@ def _input(
     mode = DISTANCE_MODES.get(report.distance_mode, report.distance_mode)
     return [
         ("alert", f"{made_by}; FAR {far}"),
-        ("sky map", report.skymap_words or "not named"),
+        ("sky map", str(report.skymap)),
         ("distance", f"{_distance(distance)}; used: {mode}"),
         ("classification", classes or "not given"),
         ("neutrino data", sample),
@@ -202,10 +202,9 @@ def _notes(report: Report) -> list[str]:
 
 
 def _sources(report: Report) -> str:
-    map_by = localisation(report.skymap_creator or report.skymap_filename)
     cited = (
         f"Neutrinos: {neutrino_release(report.source) or report.source or 'source not recorded'}.",
-        f"Sky map: LIGO/Virgo/KAGRA alert{f' ({map_by})' if map_by else ''}.",
+        f"Sky map: {report.skymap.method}.",
         f"Method: {METHOD}.",
     )
     return " ".join(cited)

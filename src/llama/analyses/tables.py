@@ -99,6 +99,7 @@ def coincidence_list(report: Report) -> str:
         f"Event: odds {format_odds(report.log_odds)}, p-value {report.p_text} ({report.p_basis}){report.caveat}",
         *(["TEST EVENT: nothing here is an observation."] if report.test else []),
         *voiding(report),
+        *report.skymap.lines,
     ]
     explanation = (*EXPLANATION, *SIGNIFICANCE_EXPLANATION)
     return _document(head, LIST_COLUMNS + SIGNIFICANCE_COLUMNS, report.rows, _found(report), explanation)
@@ -117,6 +118,7 @@ def latex_table(report: Report) -> str:
         f"{report.caveat}",
         *(["TEST EVENT"] if report.test else []),
         *voiding(report),
+        *report.skymap.lines,
         *EXPLANATION,
         *SIGNIFICANCE_EXPLANATION,
     ]

@@ -143,6 +143,11 @@ def _run(call: Callable[[], int]) -> int:
         # The reader (head, less) left: nothing more to say, and no traceback at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except MemoryError:
+        print(
+            "llama: there is not enough memory for this; close other programs, or give smaller files", file=sys.stderr
+        )
+        return 1
     except Exception as error:
         if not isinstance(error, _expected()):
             raise

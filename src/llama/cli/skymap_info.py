@@ -42,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a sky map: a file that exists (a name in GraceDB needs a connection, see --graceid)",
     )
+    parser.add_argument(
+        "--any-skymap",
+        action="store_true",
+        help="use that map even when its header names another event, instrument or program, without asking",
+    )
     parser.add_argument("-d", "--rundir", metavar="FOLDER", type=Path, help="where the event goes (the current run)")
     parser.add_argument(
         "--flags", nargs="+", metavar="PRESET|NAME=value", help="flags instead of the question whether it is real"
@@ -64,8 +69,10 @@ def main(args: argparse.Namespace) -> int:
     if _taken_back(given, _rundir(args.rundir)):
         return 0
     start = _read(given)
-    if start.remark:
-        print(f"warning: {start.remark}", file=sys.stderr)
+    for remark in filter(None, (start.remark, start.read)):
+        print(f"warning: {remark}", file=sys.stderr)
+    if start.remark and args.skymap and not args.any_skymap and not _meant():
+        return 2
     path = _rundir(args.rundir) / start.event_id
     _refuse_existing(path, clobber=args.clobber)
     flags = _flags(args.flags, start.role)
@@ -78,11 +85,13 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _given(args: argparse.Namespace) -> Given:
+    from llama.formats.limits import read_limited
+    from llama.formats.notice_json import MAX_JSON_BYTES
     from llama.messengers.gw.start import Given
 
     return Given(
-        alert=args.alert.read_bytes() if args.alert else None,
-        voevent=args.voevent.read_bytes() if args.voevent else None,
+        alert=read_limited(args.alert, MAX_JSON_BYTES, "a notice") if args.alert else None,
+        voevent=read_limited(args.voevent, MAX_JSON_BYTES, "a notice") if args.voevent else None,
         graceid=args.graceid,
         skymap=args.skymap,
     )
@@ -130,6 +139,27 @@ def _refuse_existing(path: Path, *, clobber: bool) -> None:
 
     if path.exists() and not clobber:
         raise EventExists(f"{path} exists already and was left as it is; -c updates it")
+
+
+def _meant() -> bool:
+    """Whether the operator means a map that seems to be of something else; False, with a message, without a yes."""
+    if not sys.stdin.isatty():
+        print(
+            "llama skymap_info: nobody is there to say whether this sky map is meant; nothing was created. Give "
+            "--any-skymap if it is, else --skymap with another",
+            file=sys.stderr,
+        )
+        return False
+    while True:
+        try:
+            answer = input("Use this sky map all the same? Every output will say this. yes or no? ").strip().lower()
+        except EOFError:
+            answer = "no"
+        if answer in ("yes", "no"):
+            break
+    if answer == "no":
+        print("llama skymap_info: the sky map was not wanted, so nothing was created", file=sys.stderr)
+    return answer == "yes"
 
 
 def _flags(words: list[str] | None, role: str) -> Flags | None:
@@ -230,6 +260,7 @@ def _tell(event: Event, start: Start) -> None:
     print(f"  received  {', '.join(start.files)}")
     if kept := _kept(event, start):
         print(f"  as before {', '.join(kept)}")
+    print(f"  sky map   {start.skymap}")
     print(f"  flags     {shown(event.refresh().flags)}")
     print(f"next: llama run -o {event.path}    make everything there is to make")
     print(f"      llama event {event.path}     what there is, and why")

@@ -1,6 +1,7 @@
 """What can be wrong with a file or message from outside.
 
 FormatError                 (a ValueError, so that the engine names the file)
+├── InputError              no regular file, or larger than anything of its kind
 ├── SkyMapError             not a sky map, or one that cannot be a probability density
 ├── NoticeError             not a notice, malformed, or missing what we need
 │   ├── NotForUs            a well-formed notice of another observatory
@@ -15,6 +16,10 @@ from __future__ import annotations
 
 class FormatError(ValueError):
     """Root: a file or message that is not what it should be. The message says what to do."""
+
+
+class InputError(FormatError):
+    """No regular file (a folder, pipe or device), or larger than anything of its kind."""
 
 
 class SkyMapError(FormatError):

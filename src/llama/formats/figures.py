@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from llama.formats.errors import FormatError
+from llama.formats.limits import MAX_TABLES_BYTES, read_limited
 from llama.formats.pdf import PDF_MAGIC
 
 PNG_DPI = 150
@@ -34,7 +35,7 @@ class PdfFigure:
 
 
 def _starting(path: Path, magic: bytes, kind: str) -> bytes:
-    data = path.read_bytes()
+    data = read_limited(path, MAX_TABLES_BYTES, "a picture or page")
     if not data.startswith(magic):
         raise FormatError(f"not a {kind} file")
     return data

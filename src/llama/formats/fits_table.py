@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,11 +21,14 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from llama.formats.errors import SkyMapError
+from llama.formats.errors import InputError, SkyMapError
+from llama.formats.limits import MAX_SKYMAP_BYTES, MAX_UNPACKED_BYTES, Reads, open_regular, too_large
 
 BLOCK = 2880  # every FITS header and data part is padded to a multiple of this
 _CHUNK = 1 << 24  # no single read is longer, whatever a corrupt header asks for
 _MAX_HEADER_BLOCKS = 1000
+_MAX_ROW = 1 << 28  # bytes: a row may hold a whole column of a flat map
+_MAX_BEHIND = 1 << 26  # bytes: other tables may follow that of the map
 _MAX_COLUMNS = 999  # FITS standard 4.0, section 7.3.1
 _KINDS = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
 _OTHER_BYTES = {"A": 1, "C": 8, "M": 16, "P": 8, "Q": 16}
@@ -34,23 +38,32 @@ _OTHER_BYTES = {"A": 1, "C": 8, "M": 16, "P": 8, "Q": 16}
 class Table:
     """A binary table whose rows are still in the stream.
 
-    `names` are the column names in upper case, in order of the columns; `dtype` has a field per column, named
-    by its number counted from one, so that odd or doubled names do no harm.
+    `header` is its own, `primary` that of the file, in which some writers put what goes for the table. `names` are
+    the column names in upper case, in order of the columns; `dtype` has a field per column, named by its number
+    counted from one, so that odd or doubled names do no harm.
     """
 
     header: fits.Header
+    primary: fits.Header
     names: tuple[str, ...]
     dtype: np.dtype[Any]
     rows: int
-    stream: IO[bytes]
+    stream: Reads
 
     def chunks(self, rows: int) -> Iterator[NDArray[Any]]:
-        """All rows, so many at a time; the last time what is left. Then the stream is read out to check it."""
+        """All rows, so many at a time or as many as fit in a few megabytes; the last time what is left.
+
+        Then the stream is read out to check it.
+        """
+        rows = max(1, min(rows, _CHUNK // max(1, self.dtype.itemsize)))
         for first in range(0, self.rows, rows):
             count = min(rows, self.rows - first)
             yield np.frombuffer(_exactly(self.stream, count * self.dtype.itemsize), dtype=self.dtype)
-        while _read(self.stream, _CHUNK):
-            pass  # a gzip stream says only at its end whether it was whole
+        behind = 0
+        while part := _read(self.stream, _CHUNK):  # a gzip stream says only at its end whether it was whole
+            behind += len(part)
+            if behind > _MAX_BEHIND:
+                raise SkyMapError(f"more than {_MAX_BEHIND} bytes follow its table; get the file again")
 
     def field(self, name: str) -> str:
         """The field of `dtype` that holds the column of that name."""
@@ -65,10 +78,14 @@ class Table:
         number = self.field(name)
         scale, zero = self.header.get(f"TSCAL{number}", 1), self.header.get(f"TZERO{number}", 0)
         native = raw.astype(raw.dtype.newbyteorder("="))
+        if native.dtype.kind in "iu" and scale == 1:
+            whole = native.astype(np.int64)
+            if zero in (1 << 63, -(1 << 63)):  # the standard's way to write unsigned numbers; of 64 bits here
+                return whole ^ np.int64(-(1 << 63))
+            if zero in (0, -128, 1 << 15, 1 << 31):  # signed bytes, unsigned numbers of 16 and 32 bits
+                return whole + np.int64(zero)
         if scale == 1 and zero == 0:
             return native
-        if scale == 1 and zero == 1 << 63 and native.dtype == np.int64:
-            return native ^ np.int64(-(1 << 63))  # the standard's way to write unsigned numbers
         return native * float(scale) + float(zero)
 
     def unit(self, name: str) -> str:
@@ -85,12 +102,12 @@ def open_table(source: Path | bytes, wanted: Callable[[tuple[str, ...]], bool]) 
     """The first binary table whose column names are `wanted`. SkyMapError when the file is no FITS file, has no such
     table, or turns out broken while it is read."""
     with _plain(source) as stream:
-        header = _header(stream, "SIMPLE  =")
+        header = primary = _header(stream, "SIMPLE  =")
         seen: list[str] = []
         while True:
             _skip(stream, _data_bytes(header))
             header = _header(stream, "XTENSION=", seen)
-            table = _table(header, stream) if str(header["XTENSION"]).strip() == "BINTABLE" else None
+            table = _table(header, primary, stream) if str(header["XTENSION"]).strip() == "BINTABLE" else None
             if table is not None and wanted(table.names):
                 yield table
                 return
@@ -98,18 +115,35 @@ def open_table(source: Path | bytes, wanted: Callable[[tuple[str, ...]], bool]) 
 
 
 @contextmanager
-def _plain(source: Path | bytes) -> Iterator[IO[bytes]]:
-    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as raw:
+def _plain(source: Path | bytes) -> Iterator[Reads]:
+    with io.BytesIO(source) if isinstance(source, bytes) else open_regular(source) as raw:
+        size = len(source) if isinstance(source, bytes) else os.fstat(raw.fileno()).st_size
+        if size > MAX_SKYMAP_BYTES:
+            raise InputError(too_large("the file", size, MAX_SKYMAP_BYTES, "a sky map"))
         magic = raw.read(2)
         raw.seek(0)
         if magic != b"\x1f\x8b":
-            yield cast("IO[bytes]", raw)
+            yield _Measured(raw)
             return
         with gzip.GzipFile(fileobj=raw) as unpacked:
-            yield cast("IO[bytes]", unpacked)
+            yield _Measured(cast("IO[bytes]", unpacked))
 
 
-def _read(stream: IO[bytes], size: int) -> bytes:
+class _Measured:
+    """A stream that is refused once it has given more than a sky map has; a small gzip file may hold any amount."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._left = stream, MAX_UNPACKED_BYTES
+
+    def read(self, size: int, /) -> bytes:
+        part = self._stream.read(size)
+        self._left -= len(part)
+        if self._left < 0:
+            raise InputError(too_large("the file, unpacked,", None, MAX_UNPACKED_BYTES, "a sky map"))
+        return part
+
+
+def _read(stream: Reads, size: int) -> bytes:
     try:
         return stream.read(size)
     except EOFError as error:
@@ -118,7 +152,7 @@ def _read(stream: IO[bytes], size: int) -> bytes:
         raise SkyMapError(f"the gzip file is corrupt ({error}); get it again from where it came") from error
 
 
-def _exactly(stream: IO[bytes], size: int) -> bytes:
+def _exactly(stream: Reads, size: int) -> bytes:
     parts, missing = [], size
     while missing and (part := _read(stream, min(missing, _CHUNK))):
         parts.append(part)
@@ -128,12 +162,12 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _skip(stream: IO[bytes], size: int) -> None:
+def _skip(stream: Reads, size: int) -> None:
     while size:
         size -= len(_exactly(stream, min(size, _CHUNK)))
 
 
-def _header(stream: IO[bytes], start: str, seen: list[str] | None = None) -> fits.Header:
+def _header(stream: Reads, start: str, seen: list[str] | None = None) -> fits.Header:
     block = _read(stream, BLOCK)
     if not block.startswith(start.encode()):
         if seen is None:
@@ -181,7 +215,7 @@ def _data_bytes(header: fits.Header) -> int:
     return -(-size // BLOCK) * BLOCK
 
 
-def _table(header: fits.Header, stream: IO[bytes]) -> Table:
+def _table(header: fits.Header, primary: fits.Header, stream: Reads) -> Table:
     if header.get("ZTABLE"):
         raise SkyMapError("the FITS table is tile-compressed; unpack it with funpack first")
     count = _card(header, "TFIELDS")
@@ -195,7 +229,9 @@ def _table(header: fits.Header, stream: IO[bytes]) -> Table:
             f"its columns take {dtype.itemsize} bytes a row, but NAXIS1 says {header['NAXIS1']}; "
             "get the file again from where it came"
         )
-    return Table(header, names, dtype, _card(header, "NAXIS2"), stream)
+    if dtype.itemsize > _MAX_ROW:
+        raise SkyMapError(f"a row of its table has {dtype.itemsize} bytes; a sky map has at most {_MAX_ROW}")
+    return Table(header, primary, names, dtype, _card(header, "NAXIS2"), stream)
 
 
 def _form(form: str) -> tuple[str, tuple[int, ...]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llama.formats.errors import FormatError, TypesettingError
+from llama.formats.limits import MAX_TABLES_BYTES, read_limited
 
 PDF_MAGIC = b"%PDF-"
 
@@ -20,7 +21,7 @@ class Pdf:
         path.write_bytes(value)
 
     def read(self, path: Path) -> bytes:
-        data = path.read_bytes()
+        data = read_limited(path, MAX_TABLES_BYTES, "a picture or page")
         if not data.startswith(PDF_MAGIC):
             raise FormatError("not a PDF file")
         return data

@@ -11,7 +11,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from llama.formats.errors import FormatError
+from llama.formats.errors import FormatError, InputError
+from llama.formats.limits import MAX_TABLES_BYTES, read_limited, read_text, too_large
 from llama.formats.on_demand import OnDemand
 from llama.science.populations import BackgroundTable, Populations
 
@@ -38,7 +39,7 @@ class PopulationsFile:
         """The tables, each of which is read when it is asked for; FormatError then or now when something is wrong."""
         # From memory: HDF5's own file locks would let one reader keep out another
         try:
-            data = path.read_bytes()
+            data = read_limited(path, MAX_TABLES_BYTES, "a file of tables")
         except OSError as error:
             raise FormatError(f"{path.name} is not a table of populations: {error}") from error
 
@@ -67,6 +68,8 @@ def _names(file: h5py.File) -> list[str]:
 
 
 def _table(leaf: h5py.Dataset) -> BackgroundTable:
+    if leaf.nbytes > MAX_TABLES_BYTES:  # a few bytes packed can be any number unpacked
+        raise InputError(too_large(leaf.name, leaf.nbytes, MAX_TABLES_BYTES, "a background table"))
     return BackgroundTable(
         name=leaf.name.strip("/"),
         statistics=np.asarray(leaf[()], dtype=np.float64),
@@ -101,7 +104,7 @@ def write_table(path: Path, rows: Iterable[BackgroundRow], *, comments: dict[str
 def read_table(path: Path) -> tuple[dict[str, str], list[BackgroundRow]]:
     """Comments and rows of a text table; FormatError names the line that is wrong."""
     comments, rows = {}, []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path, MAX_TABLES_BYTES, "a background table").splitlines(), start=1):
         if line.startswith("#"):
             key, _, value = line[1:].partition(":")
             comments[key.strip()] = value.strip()

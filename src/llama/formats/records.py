@@ -11,6 +11,7 @@ import msgspec
 
 from llama.formats.bom import without_bom
 from llama.formats.errors import RecordError
+from llama.formats.limits import MAX_RECORD_BYTES, MAX_SKYMAP_BYTES, read_limited, read_text
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ class Record(Generic[T]):
         path.write_bytes(to_json(value))
 
     def read(self, path: Path) -> T:
-        return self.decode(path.read_bytes())
+        return self.decode(read_limited(path, MAX_RECORD_BYTES, "a record"))
 
     def decode(self, data: bytes) -> T:
         """The record in `data`; RecordError says which field is wrong and how."""
@@ -82,7 +83,8 @@ class JsonObject:
 
     def read(self, path: Path) -> dict[str, Any]:
         try:
-            return msgspec.json.decode(without_bom(path.read_bytes()), type=dict[str, Any])
+            data = without_bom(read_limited(path, MAX_RECORD_BYTES, "a record"))
+            return msgspec.json.decode(data, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise RecordError(str(error)) from error
 
@@ -94,7 +96,7 @@ class Text:
         path.write_text(value, encoding="utf-8")
 
     def read(self, path: Path) -> str:
-        return path.read_text(encoding="utf-8")
+        return read_text(path, MAX_RECORD_BYTES, "a text")
 
 
 class Raw:
@@ -104,4 +106,4 @@ class Raw:
         path.write_bytes(value)
 
     def read(self, path: Path) -> bytes:
-        return path.read_bytes()
+        return read_limited(path, MAX_SKYMAP_BYTES, "a file of an event")

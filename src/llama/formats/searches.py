@@ -13,6 +13,7 @@ from typing import Any, get_args
 import msgspec
 
 from llama.formats.errors import RecordError
+from llama.formats.limits import MAX_RECORD_BYTES, read_limited
 from llama.formats.records import to_json
 from llama.science.search import DistanceMode, Search
 from llama.science.searches import PARAMETERS, Searches, SearchRecord, parameters
@@ -27,7 +28,7 @@ class SearchesFile:
         path.write_bytes(self.encode(value))
 
     def read(self, path: Path) -> Searches:
-        return self.decode(path.read_bytes())
+        return self.decode(read_limited(path, MAX_RECORD_BYTES, "a search file"))
 
     def encode(self, value: Searches) -> bytes:
         return to_json(

@@ -9,7 +9,8 @@ from astropy.io import fits
 
 from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import BLOCK, Table
-from llama.formats.skymap_columns import Cells, columns_of, used_columns
+from llama.formats.skymap_columns import Cells, Columns
+from llama.formats.skymap_maker import READ_NOTE
 from llama.science.healpix import from_uniq, uniq_of
 from llama.science.skymap import SkyMap, max_order
 from llama.science.skymap_cells import refuse_too_many
@@ -19,28 +20,31 @@ _SIGNS = str.maketrans({"±": "+-", "−": "-", "–": "-", "°": " deg", "²": 
 _ORIGIN_COMMENTS = {
     "OBJECT": "Unique identifier for this event",
     "REFERENC": "URL of this event",
+    "TELESCOP": "Observatory or mission",
     "INSTRUME": "Instruments that triggered this event",
     "DATE-OBS": "UTC date of the observation",
     "DATE": "UTC date of file creation",
     "CREATOR": "Program that created this file",
     "ORIGIN": "Organization responsible for this FITS file",
+    READ_NOTE: "what was odd in the file that this is made from",
 }
 
 
-def read_cells(table: Table) -> Cells:
-    """Cells of a multi-order table, as they come."""
+def read_cells(table: Table, columns: Columns) -> Cells:
+    """Cells of a multi-order table, as they come; of other columns nothing stays in memory."""
     refuse_too_many(table.rows)
-    used = used_columns(table)
-    if table.per_row("UNIQ") != 1 or table.per_row(used[0]) != 1:
+    if table.per_row("UNIQ") != 1 or columns.per_row != 1:
         raise SkyMapError("a multi-order map has one cell per row; get the file again from where it came")
-    chunks = list(table.chunks(max(1, table.rows)))
-    if not chunks:
+    names = [table.field("UNIQ"), *columns.fields]
+    parts = [[chunk[name].reshape(-1).copy() for name in names] for chunk in table.chunks(max(1, table.rows))]
+    if not parts:
         raise SkyMapError("the table has no rows; get the file again from where it came")
-    uniq = table.values(chunks[0], "UNIQ")
+    stored = [np.concatenate([part[k] for part in parts]) for k in range(len(names))]
+    uniq = table.native(stored[0], "UNIQ")
     if uniq.dtype.kind != "i":
         raise SkyMapError("its UNIQ column holds no integers; get the file again from where it came")
     order, ipix = from_uniq(uniq)
-    return order, ipix, columns_of(table, used, [chunks[0][table.field(name)].reshape(-1) for name in used], order)
+    return order, ipix, columns.of(stored[1:], order)
 
 
 def to_bytes(m: SkyMap) -> bytes:

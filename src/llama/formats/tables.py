@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from llama.formats.errors import TableError
+from llama.formats.errors import InputError, TableError
+from llama.formats.limits import MAX_TABLES_BYTES, read_limited, too_large
 from llama.formats.on_demand import OnDemand
 from llama.science.response import IceCubeTables, SeasonTable
 
@@ -33,7 +34,7 @@ class IceCubeTablesFile:
     def read(self, path: Path) -> IceCubeTables:
         """The tables, each season read when it is asked for; TableError then or now when something is wrong."""
         try:
-            data = path.read_bytes()
+            data = read_limited(path, MAX_TABLES_BYTES, "a file of tables")
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -77,6 +78,8 @@ def _read_season(group: Any) -> SeasonTable:
     columns: dict[str, Any] = {}
     for field in dataclasses.fields(SeasonTable):
         if field.name in group:
+            if (size := group[field.name].nbytes) > MAX_TABLES_BYTES:
+                raise InputError(too_large(field.name, size, MAX_TABLES_BYTES, "a table"))
             data = group[field.name][()]
             columns[field.name] = data if data.dtype == np.uint16 else data.astype(np.float64)
         else:

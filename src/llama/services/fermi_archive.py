@@ -23,7 +23,9 @@ from pathlib import Path
 import msgspec
 
 from llama.formats.bom import without_bom
-from llama.formats.errors import FormatError, NotForUs, SkyMapError
+from llama.formats.errors import FormatError, NotForUs
+from llama.formats.limits import MAX_SKYMAP_BYTES, read_limited
+from llama.formats.notice_json import MAX_JSON_BYTES
 from llama.formats.skymap import read_skymap
 from llama.formats.skymap_multiorder import to_bytes
 from llama.formats.voevent import parse_voevent
@@ -111,7 +113,11 @@ class NoticeFolder:
         found: list[Burst] = []
         unreadable: list[str] = []
         for path in self._files(start_gps, stop_gps):
-            data = path.read_bytes()
+            try:
+                data = read_limited(path, MAX_JSON_BYTES, "a notice")
+            except FormatError as error:
+                unreadable.append(f"{path.name} ({error})")
+                continue
             if (moment := written_gps(data)) is not None:
                 heard.append(moment)
             try:
@@ -132,7 +138,8 @@ class NoticeFolder:
             first, last = datetime_from_gps(start_gps) - timedelta(days=1), datetime_from_gps(stop_gps + LATE_S)
             days = (first + timedelta(days=k) for k in range((last.date() - first.date()).days + 2))
             roots = [self.folder / f"{day:%Y-%m}" / f"{day:%d}" for day in days]
-        return sorted(path for root in roots for path in root.rglob("*") if path.suffix in _SUFFIXES)
+        found = (path for root in roots for path in root.rglob("*") if path.suffix in _SUFFIXES)
+        return sorted(path for path in found if not path.is_dir())
 
     def _with_map(self, burst: Burst) -> Burst:
         if burst.skymap is not None:
@@ -189,10 +196,10 @@ def written_gps(data: bytes) -> float | None:
 
 def burst_map(path: Path) -> BurstMap | None:
     """A map file as it goes into a record; None for a file that is no sky map."""
-    data = path.read_bytes()
     try:
+        data = read_limited(path, MAX_SKYMAP_BYTES, "a sky map")
         fits = to_bytes(thinned(read_skymap(path)))
-    except (SkyMapError, OSError):
+    except (FormatError, OSError):
         return None
     maker = next((maker for maker in _SYSTEMATIC if maker in data[:_HEADER_BYTES]), None)
     return BurstMap(

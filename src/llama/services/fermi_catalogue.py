@@ -7,6 +7,7 @@ model's `coverage`. An export without the column `error_radius` gets one radius 
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.ports import Burst, BurstWindow
 from llama.science.angles import declination_deg, right_ascension_deg
 from llama.science.localisation import sigma_of_radius
@@ -69,9 +71,9 @@ class BurstCatalogue:
 def read_catalogue(path: Path) -> BurstCatalogue:
     """The catalogue in a CSV file. Raises ArchiveError that says what is wrong with it, and in which line."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            rows = [(reader.line_num, _stripped(row)) for row in reader]
+        text = read_text(path, MAX_RECORD_BYTES, "a burst catalogue")
+        reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+        rows = [(reader.line_num, _stripped(row)) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ArchiveError(f"the burst catalogue {path} cannot be read ({error})") from error
     if not rows or (missing := [column for column in COLUMNS if column not in rows[0][1]]):

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.services.errors import ArchiveError
 from llama.services.icecube_archive import IceCubeArchive, clipped
 from llama.services.icecube_sample import (
@@ -38,7 +39,7 @@ ADVICE = "; for the rest run `llama install icecube-3yr`, then `llama event EVEN
 def read_excerpt(path: Path) -> IceCubeArchive:
     """The excerpt as a source of its own, which says so outside its window. Raises ArchiveError."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path, MAX_RECORD_BYTES, "an excerpt").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ArchiveError(f"the excerpt {path} cannot be read ({error})") from error
     notes = dict(_note(line) for line in lines if line.startswith("#") and ":" in line)

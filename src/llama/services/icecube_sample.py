@@ -28,6 +28,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.formats.limits import MAX_TABLES_BYTES, read_limited, read_member, require_regular
 from llama.science.times import gps_from_mjd, is_mjd, not_an_mjd
 from llama.services.errors import ArchiveError, BadEvent
 
@@ -146,12 +147,13 @@ def _tables(path: Path) -> Iterator[tuple[str, bytes]]:
     if path.is_dir():
         for file in sorted(path.rglob("IC*")):
             if _is_table(file.relative_to(path.parent).as_posix()):
-                yield file.relative_to(path).as_posix(), file.read_bytes()
+                yield file.relative_to(path).as_posix(), read_limited(file, MAX_TABLES_BYTES, "a table of events")
         return
+    require_regular(path)
     try:
         with zipfile.ZipFile(path) as archive:
             for name in sorted(filter(_is_table, archive.namelist())):
-                yield name, archive.read(name)
+                yield name, read_member(archive, name, MAX_TABLES_BYTES, "a table of events")
     except FileNotFoundError as error:
         raise ArchiveError(f"there is no neutrino archive at {path}; run `llama install icecube-3yr`") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:

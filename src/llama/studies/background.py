@@ -17,6 +17,7 @@ from pathlib import Path
 
 from llama.analyses.pvalues import STATISTICS, finite_odds, response_digest, search_digest
 from llama.formats.errors import FormatError
+from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.formats.populations import BackgroundRow, table_name, write_table
 from llama.formats.skymap import read_skymap
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
@@ -140,7 +141,7 @@ def in_order(study: Study, blocks: Sequence[list[Drawn]]) -> list[Drawn]:
 
 def listed_maps(path: Path) -> tuple[Path, ...]:
     """The sky maps of a list, one path per line; FormatError when there is none or one is not there."""
-    maps = tuple(Path(line) for line in path.read_text(encoding="utf-8").split())
+    maps = tuple(Path(line) for line in read_text(path, MAX_RECORD_BYTES, "a list of sky maps").split())
     missing = [one for one in maps if not one.is_file()]
     if missing or not maps:
         what = f"a sky map that is not there: {missing[0]}" if missing else "no sky maps"

@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from llama.formats.errors import NoSkyMap, NoticeError
+from llama.formats.limits import read_limited
+from llama.formats.notice_json import MAX_JSON_BYTES
 from llama.messengers.gw import values
 from llama.messengers.gw.names import RETRACTION, Role, service_url
 from llama.messengers.gw.record import SkymapInfo
@@ -73,7 +75,7 @@ class Notice:
         path.write_bytes(value.raw)
 
     def read(self, path: Path) -> Alert:
-        return self.parse(path.read_bytes())
+        return self.parse(read_limited(path, MAX_JSON_BYTES, "a notice"))
 
 
 def skymap_info(alert: Alert, event_id: str) -> SkymapInfo:

@@ -17,6 +17,7 @@ import msgspec
 
 from llama.engine.errors import EngineError
 from llama.formats.errors import NoSkyMap, NoticeError
+from llama.formats.limits import MAX_MULTI_ORDER_BYTES, MAX_SKYMAP_BYTES, read_limited, unpacked
 from llama.formats.notice_json import is_json
 from llama.formats.records import to_json
 from llama.formats.skymap import read_skymap
@@ -35,7 +36,7 @@ from llama.messengers.gw.gracedb import from_superevent, has_classification
 from llama.messengers.gw.igwn import from_json
 from llama.messengers.gw.names import Role, check_graceid
 from llama.messengers.gw.products import EVENT_DATA, FLAT_SKYMAP, GW_SKYMAP, IGWN_ALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
-from llama.messengers.gw.skymap_origin import of_another_event
+from llama.messengers.gw.skymap_origin import described, of_another_event, read_remark
 from llama.messengers.gw.voevents import from_voevent
 from llama.ports import GraceDB
 from llama.science.skymap import SkyMap
@@ -56,14 +57,18 @@ class Start:
         files: by file name, what the event receives.
         role: what the alert says it is; the operator decides what the event is.
         why: for the journal, where it came from.
+        skymap: who made the sky map, of what and when, as its header says.
         remark: why the sky map seems to be another event's; empty when nothing says so.
+        read: what was odd in the sky map's file and how it was read; empty for most.
     """
 
     event_id: str
     files: Mapping[str, bytes] = field(repr=False)
     role: Role
     why: str
+    skymap: str
     remark: str = ""
+    read: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,9 @@ def start(given: Given, connect: Connect) -> Start:
         files |= _described(alert)
     _check(alert)
     map_files, skymap = _skymap(given.skymap, alert, connect)
-    remark = of_another_event(skymap.origin, skymap_info(alert, alert.graceid))
-    return Start(alert.graceid, files | map_files, alert.role, why, remark)
+    said = skymap.origin
+    remark = of_another_event(said, skymap_info(alert, alert.graceid))
+    return Start(alert.graceid, files | map_files, alert.role, why, described(said), remark, read_remark(said))
 
 
 def _not_swapped(given: Given) -> None:
@@ -174,7 +180,7 @@ def _download(gracedb: GraceDB, graceid: str, name: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         gracedb.file(graceid, name, path)
-        return path.read_bytes()
+        return read_limited(path, MAX_SKYMAP_BYTES, "a sky map")
 
 
 def _skymap(given: str | None, alert: Alert, connect: Connect) -> tuple[dict[str, bytes], SkyMap]:
@@ -182,7 +188,7 @@ def _skymap(given: str | None, alert: Alert, connect: Connect) -> tuple[dict[str
     if given is None and alert.event_part().get("skymap"):
         return {}, read_skymap(skymap_bytes(alert))
     if given is not None and Path(given).exists():
-        return skymap_file(Path(given).read_bytes())
+        return skymap_file(read_limited(Path(given), MAX_SKYMAP_BYTES, "a sky map"))
     name = given or skymap_filename(alert) or (None if alert.alert_type else usual_name(alert.event_part()))
     if name is None:
         raise NoSkyMap(f"the alert of {alert.graceid} carries no sky map; give one: --skymap FILE")
@@ -192,10 +198,12 @@ def _skymap(given: str | None, alert: Alert, connect: Connect) -> tuple[dict[str
 
 
 def skymap_file(data: bytes) -> tuple[dict[str, bytes], SkyMap]:
-    """A map's file name in an event with its bytes, and the map. SkyMapError when it is no map."""
+    """A map's file name in an event with its bytes, and the map. FormatError when it is no map, or too large."""
     skymap = read_skymap(data)
     packed = data.startswith(_GZIP)
     head = zlib.decompressobj(wbits=31).decompress(data, _HEADERS) if packed else data[:_HEADERS]
     if _MULTI_ORDER.search(head):
-        return {GW_SKYMAP.filename: gzip.decompress(data) if packed else data}, skymap
+        return {
+            GW_SKYMAP.filename: unpacked(data, MAX_MULTI_ORDER_BYTES, "a multi-order sky map") if packed else data
+        }, skymap
     return {FLAT_SKYMAP.filename: data if packed else gzip.compress(data, mtime=0)}, skymap
