@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from llama.messengers.window import check_coverage, check_once
-from llama.ports import Neutrino, NeutrinoWindow
+from llama.ports import SIMULATED_SOURCE, Neutrino, NeutrinoWindow
 from llama.science.observed import LEAST_SIGMA_RAD
 from llama.science.times import gps_from_mjd, utc_from_gps
 
 TYPES = ("observation", "archival", "blinded", "injected", "simulated")
 """What a neutrino can be. Partners skip what is `blinded`, so a misspelt type would be taken for an observation."""
+
+NOT_DETECTED = ("injected", "simulated")
+"""Types of neutrinos that never happened."""
 
 _SAME_TIME_S = 0.01  # releases give 1e-8 days, which is 0.9 ms
 
@@ -69,6 +73,7 @@ class NeutrinoList:
         why: when not complete, the reason.
         neutrinos: in order of time.
         ask_again: when the source will know more (UTC, `Z`); null when it never will.
+        made_up: whether some neutrinos never happened; kept here, since blinding takes their types.
     """
 
     complete: bool
@@ -80,6 +85,7 @@ class NeutrinoList:
     why: str
     neutrinos: tuple[NeutrinoRow, ...]
     ask_again: str | None = None
+    made_up: bool = False
 
     def __post_init__(self) -> None:
         window, of = (self.start_gps, self.stop_gps, self.covered_s), f" of {self.season}"
@@ -88,6 +94,16 @@ class NeutrinoList:
             raise ValueError("it says it is complete, but not of which season")
         self._check_times()
         check_once((row.i3event for row in self.neutrinos), "neutrino", "; i3event must be unique")
+
+    @property
+    def blinded(self) -> bool:
+        """Whether a right ascension in it is scrambled."""
+        return any(row.type == "blinded" for row in self.neutrinos)
+
+    @property
+    def invented(self) -> bool:
+        """Whether some of them never happened: as the list says, or the types, or the source's name."""
+        return self.made_up or never_detected((row.type for row in self.neutrinos), self.source)
 
     def _check_times(self) -> None:
         """One time each, inside the window: an edit of `mjd` alone must not give a result for the old time."""
@@ -99,10 +115,16 @@ class NeutrinoList:
                 raise ValueError(f"neutrino {row.i3event} at gps {row.gps} is outside the list's window")
 
 
+def never_detected(kinds: Iterable[str], source: str) -> bool:
+    """Whether a list has neutrinos that never happened, by their types and the name of their source."""
+    return source.startswith(SIMULATED_SOURCE) or any(kind in NOT_DETECTED for kind in kinds)
+
+
 def from_window(window: NeutrinoWindow, source: str) -> NeutrinoList:
     """What a source answered, as a record."""
     times = np.atleast_1d(gps_from_mjd(np.array([n.mjd for n in window.neutrinos], dtype=np.float64)))
     return NeutrinoList(
+        made_up=never_detected((one.type for one in window.neutrinos), source),
         complete=window.complete,
         covered_s=window.covered_s,
         start_gps=window.start_gps,
