@@ -27,11 +27,14 @@ _EXPLANATION = (
 )
 
 
-def joint_text(result: Mapping[str, Any], role: str, retracted: str | None = None) -> str:
-    """The whole page; `role` is the event's flag, `retracted` when it was taken back."""
+def joint_text(result: Mapping[str, Any], role: str, retracted: str | None = None, *, blinded: bool = False) -> str:
+    """The whole page; how the event stands by now is as for `marks_of`."""
     parts = [
         _head(result),
-        [f"*** {word}: {_MEANINGS[word]}" for word in marks_of(result, role=role, retracted=retracted)],
+        [
+            f"*** {word}: {_MEANINGS[word]}"
+            for word in marks_of(result, role=role, retracted=retracted, blinded=blinded)
+        ],
         _numbers(result),
         _candidates(result),
         _sets(result),

@@ -8,7 +8,7 @@ import llama
 from llama.analyses.circular import circular
 from llama.analyses.event_analysis import Inputs as EventInputs
 from llama.analyses.joint_map import Inputs, averaged_skymap, most_significant_skymap
-from llama.analyses.marks import is_test, marked, picture_guard, result_guard
+from llama.analyses.marks import blinds, is_test, marked, picture_guard, result_guard
 from llama.analyses.notice import notice
 from llama.analyses.report import Report, read_report
 from llama.analyses.scatterplot import scatterplot
@@ -104,7 +104,7 @@ def taken_back(step: Step, result: dict[str, Any]) -> str | None:
 
 def _report(step: Step) -> Report:
     result = headline(step)
-    return read_report(result, role=str(step.flag("role")), retracted=taken_back(step, result))
+    return read_report(result, role=str(step.flag("role")), retracted=taken_back(step, result), blinded=blinds(step))
 
 
 def _neutrino_text(step: Step) -> str:
@@ -116,6 +116,7 @@ def _neutrino_text(step: Step) -> str:
         info.event_time,
         retracted=retracted(step, info.graceid, info.role),
         test=is_test(str(step.flag("role")), info.role, info.graceid),
+        blinded=blinds(step),
     )
 
 
@@ -185,6 +186,7 @@ def _joint_inputs(step: Step) -> Inputs:
         tables=step[ICECUBE_TABLES],
         searches=step[SEARCHES],
         retracted=taken_back(step, result),
+        blinded=blinds(step),
     )
 
 

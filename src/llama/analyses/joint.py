@@ -7,7 +7,7 @@ from typing import Any
 from llama.analyses.company import company_significance
 from llama.analyses.company_text import joint_text
 from llama.analyses.gw_neutrino import GW_NEUTRINO, ICECUBE_TABLES, NEUTRINOS, SEARCHES, TRIGGER, taken_back
-from llama.analyses.marks import marked, result_guard
+from llama.analyses.marks import blinds, marked, result_guard
 from llama.engine.errors import NotYet
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product
@@ -56,7 +56,7 @@ def joint_significance(
         optional=RETRACTIONS,
         shared=(ICECUBE_TABLES, SEARCHES, *shared),
         flags=("role",),
-        guard=result_guard(filename),
+        guard=None if neutrinos is None else result_guard(filename),
         help="odds of a common source of " + ", ".join(filename.split("_")[2].removesuffix(".json").split("-")),
     )
 
@@ -66,7 +66,7 @@ def joint_table(result: Product[dict[str, Any]]) -> Product[str]:
 
     def make(step: Step) -> str:
         found: dict[str, Any] = step[result]
-        return joint_text(found, str(step.flag("role")), taken_back(step, found))
+        return joint_text(found, str(step.flag("role")), taken_back(step, found), blinded=blinds(step))
 
     return Product(
         name=f"{result.name}_TEXT",

@@ -27,12 +27,13 @@ def in_order(marks: Collection[str]) -> tuple[str, ...]:
 
 
 def marks_of(
-    result: Mapping[str, Any], *, role: str = "observation", retracted: str | None = None
+    result: Mapping[str, Any], *, role: str = "observation", retracted: str | None = None, blinded: bool = False
 ) -> tuple[str, ...]:
     """The marks of a decoded result: its own, and those that its inputs or the event by now call for.
 
-    `role` is the event's flag, `retracted` when the event was taken back. A test is also what the alert calls one,
-    or what has the name of a mock event.
+    `role` is the event's flag, `retracted` when the event was taken back, `blinded` whether its flag blinds the
+    neutrinos that were looked at, were there any or not. A test is also what the alert or a candidate of another
+    messenger calls one, or what has the name of a mock event.
     """
     inputs = result.get("inputs") or {}
     alert, data = inputs.get("gw_skymap_info") or {}, inputs.get("neutrino_list") or {}
@@ -40,9 +41,10 @@ def marks_of(
     kinds = {str(one["type"]) for one in rows if "type" in one}
     applies = {
         RETRACTED: bool(retracted or result.get("retracted")),
-        BLINDED: "blinded" in kinds,
+        BLINDED: blinded or "blinded" in kinds,
         SIMULATED: bool(data.get("made_up")) or never_detected(kinds, str(data.get("source") or "")),
-        TEST: is_test(role, alert.get("role"), str(result.get("graceid") or "")),
+        TEST: is_test(role, alert.get("role"), str(result.get("graceid") or ""))
+        or any(one.get("role") == "test" for one in result.get("candidates") or ()),
     }
     return in_order({*(result.get("marks") or ()), *(mark for mark, does in applies.items() if does)})
 
@@ -53,12 +55,13 @@ def is_test(role: str, alert_role: str | None, graceid: str) -> bool:
 
 
 def marked(step: Step, result: dict[str, Any]) -> dict[str, Any]:
-    """A result with its marks, for a step that declares the flag `role`.
+    """A result with its marks, for a step that declares the flag `role`."""
+    return {"marks": list(marks_of(result, role=str(step.flag("role")), blinded=blinds(step))), **result}
 
-    Made from neutrinos under the flag that blinds them it is marked so, also where there were none.
-    """
-    blinded = [BLINDED] if FLAG in step.product.decided_by and step.flag(FLAG) else []
-    return {"marks": list(in_order({*marks_of(result, role=str(step.flag("role"))), *blinded})), **result}
+
+def blinds(step: Step) -> bool:
+    """Whether a step is made from neutrinos and the event's flag blinds them."""
+    return FLAG in step.product.decided_by and bool(step.flag(FLAG))
 
 
 def neutrinos_in(value: Any) -> Iterator[Mapping[str, Any]]:

@@ -285,12 +285,9 @@ def warning(report: Report) -> str:
 
 
 def read_report(
-    significance: Mapping[str, Any], *, role: str = "observation", retracted: str | None = None
+    significance: Mapping[str, Any], *, role: str = "observation", retracted: str | None = None, blinded: bool = False
 ) -> Report:
-    """The report in a decoded `significance_*.json`.
-
-    `role` is the event's flag; `retracted` when the event was taken back, if that is known from elsewhere.
-    """
+    """The report in a decoded `significance_*.json`; how the event stands by now is as for `marks_of`."""
     gw = significance["inputs"]["gw_skymap_info"]
     p_text = str(significance.get("p_value_text") or "")
     return Report(
@@ -299,7 +296,7 @@ def read_report(
         search_type=str(significance["search_type"]),
         gps_time=float(significance["gps_time"]),
         event_time=str(significance["event_time"]),
-        marks=marks_of(significance, role=role, retracted=retracted),
+        marks=marks_of(significance, role=role, retracted=retracted, blinded=blinded),
         retracted=significance.get("retracted") or retracted,
         rows=_rows(significance["single_neutrino"], p_text),
         log_odds=significance.get("log_odds_ratio"),

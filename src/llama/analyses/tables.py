@@ -85,10 +85,12 @@ def plain_list(
     *,
     retracted: str | None = None,
     test: bool = False,
+    blinded: bool = False,
 ) -> str:
     """`icecube_neutrino_list.txt`: who was in the window, and how much of the window the data cover.
 
-    `gps_time` and `event_time` are those of the gravitational wave, `retracted` is when it was taken back.
+    `gps_time` and `event_time` are those of the gravitational wave, `retracted` is when it was taken back; `blinded`
+    is whether the event's flag says so, which holds of an empty list too.
     """
     rows = rows_of_list(neutrinos, gps_time)
     head = [
@@ -96,7 +98,7 @@ def plain_list(
         coverage(neutrinos.source, neutrinos.season, neutrinos.covered_s, neutrinos.complete, neutrinos.why),
         *([retraction(event_id, retracted)] if retracted else []),
         *([_TEST] if test else []),
-        *meanings(neutrinos.source, blinded=neutrinos.blinded, made_up=neutrinos.invented),
+        *meanings(neutrinos.source, blinded=blinded or neutrinos.blinded, made_up=neutrinos.invented),
     ]
     return _document(head, LIST_COLUMNS, rows, found(len(rows), neutrinos.covered_s), EXPLANATION)
 
