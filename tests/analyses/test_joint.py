@@ -155,3 +155,20 @@ def test_joint_files_are_as_the_guide_says(data, tmp_path, catalogue):
         assert (result["p_value_text"], len(result["sets"])) == ("n/a", 1)
         assert "no background tables" in result["p_value_reason"]
         assert ("icecube" in result["messengers"]) == (result["inputs"]["neutrino_list"] is not None)
+
+
+def test_a_burst_and_no_neutrino_in_a_covered_window(tmp_path, catalogue):
+    """Silence of IceCube makes the common source of merger and burst a little less likely, and no more."""
+    pipeline = "GW_NEUTRINO_GRB"
+    event = fresh_event(tmp_path / "run", tmp_path)
+    typed("run", "-o", "-p", pipeline, event, home=tmp_path, **catalogue)
+    neutrinos, bursts = loads(event / "icecube_neutrino_list.json"), loads(event / "fermi_grbs.json")
+    neutrinos["neutrinos"] = []
+    bursts["bursts"] = [burst(loads(event / "skymap_info.json")["gps_time"] + 2.0)]
+    for name, content in (("icecube_neutrino_list.json", neutrinos), ("fermi_grbs.json", bursts)):
+        (event / name).write_text(json.dumps(content))
+        typed("event", event, "adopt", name, "--why", "a test", "-p", pipeline, home=tmp_path)
+    typed("run", "-o", "-p", pipeline, event, home=tmp_path, **catalogue)
+    both, without = (loads(event / f"significance_joint_lvc-{name}.json") for name in ("i3-fermi", "fermi"))
+    assert both["without_candidates"] == {"odds_ratio": 0.0, "log_odds_ratio": None}
+    assert without["log_odds_ratio"] - 0.001 < both["log_odds_ratio"] < without["log_odds_ratio"]

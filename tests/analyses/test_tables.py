@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from report_examples import GPS, neutrino_list, real_neutrinos, significance
 
 from llama.analyses.circular import circular
-from llama.analyses.company_text import told
+from llama.analyses.marks import SIMULATED, marks_of
 from llama.analyses.notice import notice
 from llama.analyses.report import read_report, warning
 from llama.analyses.tables import coincidence_list, escape_latex, latex_table, plain_list
@@ -112,7 +112,7 @@ def test_blinding_does_not_hide_that_neutrinos_were_simulated(data: Path) -> Non
         assert notice(report)["alert_tense"] == "injection"
         result = significance(rows, coverage=source)
         result["inputs"]["neutrino_info"] = [{"type": row.type} for row in rows]
-        assert "SIMULATED NEUTRINOS" in told(result, "observation")
+        assert SIMULATED in marks_of(result)
 
 
 def test_blinded_neutrinos_are_called_that(data: Path) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from llama.science.pole import azimuth_deg
 from llama.science.times import gps_from_mjd
 from llama.services.errors import ArchiveError
-from llama.services.icecube_simulated import IceCubeSimulated, _azimuth_deg
+from llama.services.icecube_simulated import IceCubeSimulated
 
 START = 1_400_000_000.0
 
@@ -67,7 +68,7 @@ def test_azimuth_belongs_to_the_right_ascension(archive):
     low = np.flatnonzero(np.abs(season.column("dec_deg")) < 80)[::500]
     for index in low:
         mjd, ra, azimuth = (season.column(c)[index] for c in ("mjd", "ra_deg", "azimuth_deg"))
-        assert abs((_azimuth_deg(mjd, ra) - azimuth + 180) % 360 - 180) < 0.5
+        assert abs((azimuth_deg(mjd, ra) - azimuth + 180) % 360 - 180) < 0.5
 
 
 def test_a_season_that_is_not_there_is_named(archive):

@@ -122,6 +122,7 @@ def _candidate(listening: Listening, i: int, info: SkymapInfo) -> dict[str, Any]
         "dt": one.gps_s - info.gps_time,
         "window_s": [one.minus_s, one.plus_s],
         "rate_hz": one.rate_hz,
+        "role": "test" if one.test else "observation",
     }
 
 

@@ -6,17 +6,18 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llama.analyses.report import never_detected, or_minus_infinity
-from llama.analyses.results import marks, p_astro_change
+from llama.analyses.marks import BLINDED, RETRACTED, SIMULATED, TEST, marks_of
+from llama.analyses.report import or_minus_infinity
+from llama.analyses.results import p_astro_change
 from llama.analyses.skymap_used import SkymapUsed
 from llama.analyses.wording import format_odds, in_columns
 
 _WIDTH = 100
 _MEANINGS = {
-    "RETRACTED": "the gravitational-wave alert was taken back: what follows has no astrophysical meaning.",
-    "BLINDED": "right ascensions of the neutrinos are scrambled: what follows is no measurement.",
-    "SIMULATED NEUTRINOS": "some of the neutrinos were never detected.",
-    "TEST": "nothing here is an observation.",
+    RETRACTED: "the gravitational-wave alert was taken back: what follows has no astrophysical meaning.",
+    BLINDED: "right ascensions of the neutrinos are scrambled: what follows is no measurement.",
+    SIMULATED: "some of the neutrinos were never detected.",
+    TEST: "nothing here is an observation.",
 }
 _EXPLANATION = (
     "odds: one source of the merger and of what stands in the line, against everything else.",
@@ -27,11 +28,14 @@ _EXPLANATION = (
 )
 
 
-def joint_text(result: Mapping[str, Any], role: str) -> str:
-    """The whole page; `role` is the event's flag."""
+def joint_text(result: Mapping[str, Any], role: str, retracted: str | None = None, *, blinded: bool = False) -> str:
+    """The whole page; how the event stands by now is as for `marks_of`."""
     parts = [
         _head(result),
-        [f"*** {word}: {_MEANINGS[word]}" for word in told(result, role)],
+        [
+            f"*** {word}: {_MEANINGS[word]}"
+            for word in marks_of(result, role=role, retracted=retracted, blinded=blinded)
+        ],
         _numbers(result),
         [f"Sky map: {SkymapUsed.of(result['inputs'])}"],
         _candidates(result),
@@ -40,17 +44,6 @@ def joint_text(result: Mapping[str, Any], role: str) -> str:
         [*_EXPLANATION],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
-
-
-def told(result: Mapping[str, Any], role: str) -> list[str]:
-    """What nobody may overlook, one word each."""
-    kinds = {row["type"] for row in result["inputs"].get("neutrino_info") or ()}
-    return marks(
-        retracted=result.get("retracted"),
-        blinded="blinded" in kinds,
-        made_up=never_detected(kinds, (result["inputs"].get("neutrino_list") or {}).get("source") or ""),
-        test="test" in (role, result["inputs"]["gw_skymap_info"]["role"]),
-    )
 
 
 def _head(result: Mapping[str, Any]) -> list[str]:

@@ -291,7 +291,7 @@ def neutrino_inputs(neutrinos: NeutrinoList | None) -> dict[str, Any]:
     coverage = ("complete", "covered_s", "season", "source", "why")
     return {
         "neutrino_info": [asdict(row) for row in neutrinos.neutrinos],
-        "neutrino_list": {name: getattr(neutrinos, name) for name in coverage},
+        "neutrino_list": {**{name: getattr(neutrinos, name) for name in coverage}, "made_up": neutrinos.invented},
     }
 
 

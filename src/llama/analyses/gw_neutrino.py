@@ -8,6 +8,7 @@ import llama
 from llama.analyses.circular import circular
 from llama.analyses.event_analysis import Inputs as EventInputs
 from llama.analyses.joint_map import Inputs, averaged_skymap, most_significant_skymap
+from llama.analyses.marks import blinds, is_test, marked, picture_guard, result_guard
 from llama.analyses.notice import notice
 from llama.analyses.report import Report, read_report
 from llama.analyses.scatterplot import scatterplot
@@ -52,7 +53,7 @@ def _event_inputs(step: Step) -> EventInputs:
         tables=step[ICECUBE_TABLES],
         searches=step[SEARCHES],
         populations=step[POPULATIONS],
-        retracted=retracted(step, info),
+        retracted=retracted(step, info.graceid, info.role),
     )
 
 
@@ -60,10 +61,12 @@ SIGNIFICANCE: Product[dict[str, Any]] = Product(
     name="SIGNIFICANCE",
     filename="significance_opa_lvc-i3.json",
     codec=JsonObject(),
-    make=lambda step: significance(_event_inputs(step)),
+    make=lambda step: marked(step, significance(_event_inputs(step))),
     inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO),
     optional=RETRACTIONS,
     shared=(ICECUBE_TABLES, SEARCHES, POPULATIONS),
+    flags=("role",),
+    guard=result_guard("significance_opa_lvc-i3.json"),
     aliases=("CoincSignificanceI3Lvc", "CoincSignificanceOpaI3Lvc"),
     help="odds and p-value, per neutrino and for the event, with every parameter",
 )
@@ -73,10 +76,12 @@ SIGNIFICANCE_SUBTHRESHOLD: Product[dict[str, Any]] = Product(
     name="SIGNIFICANCE_SUBTHRESHOLD",
     filename="significance_subthreshold_lvc-i3.json",
     codec=JsonObject(),
-    make=lambda step: significance_subthreshold(_event_inputs(step)),
+    make=lambda step: marked(step, significance_subthreshold(_event_inputs(step))),
     inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO),
     optional=RETRACTIONS,
     shared=(ICECUBE_TABLES, SEARCHES, POPULATIONS),
+    flags=("role",),
+    guard=result_guard("significance_subthreshold_lvc-i3.json"),
     aliases=("CoincSignificanceSubthresholdI3Lvc",),
     help="odds and p-value of the whole neutrino list in the exact form, for alerts of low significance",
 )
@@ -90,13 +95,29 @@ def headline(step: Step) -> dict[str, Any]:
     return exact if exact["headline"] else step[SIGNIFICANCE]
 
 
+def taken_back(step: Step, result: dict[str, Any]) -> str | None:
+    """When the event of a result was taken back, for a step that declares RETRACTIONS: a result that was adopted or
+    locked does not know it."""
+    alert = result["inputs"]["gw_skymap_info"]
+    return retracted(step, str(alert["graceid"]), str(alert["role"]))
+
+
 def _report(step: Step) -> Report:
-    return read_report(headline(step), role=str(step.flag("role")))
+    result = headline(step)
+    return read_report(result, role=str(step.flag("role")), retracted=taken_back(step, result), blinded=blinds(step))
 
 
 def _neutrino_text(step: Step) -> str:
     info = step[SKYMAP_INFO]
-    return plain_list(step[NEUTRINOS], info.event_id, info.gps_time, info.event_time)
+    return plain_list(
+        step[NEUTRINOS],
+        info.event_id,
+        info.gps_time,
+        info.event_time,
+        retracted=retracted(step, info.graceid, info.role),
+        test=is_test(str(step.flag("role")), info.role, info.graceid),
+        blinded=blinds(step),
+    )
 
 
 NEUTRINO_TEXT: Product[str] = Product(
@@ -105,6 +126,8 @@ NEUTRINO_TEXT: Product[str] = Product(
     codec=Text(),
     make=_neutrino_text,
     inputs=(SKYMAP_INFO, NEUTRINOS),
+    optional=RETRACTIONS,
+    flags=("role",),
     aliases=("IceCubeNeutrinoListTxt",),
     help="the neutrino list for people",
 )
@@ -114,6 +137,7 @@ COINCIDENCE_TEXT: Product[str] = Product(
     codec=Text(),
     make=lambda step: coincidence_list(_report(step)),
     inputs=RESULTS,
+    optional=RETRACTIONS,
     flags=("role",),
     aliases=("IceCubeNeutrinoListCoincTxt",),
     help="the same with odds and p-values",
@@ -124,6 +148,7 @@ COINCIDENCE_TEX: Product[str] = Product(
     codec=Text(),
     make=lambda step: latex_table(_report(step)),
     inputs=RESULTS,
+    optional=RETRACTIONS,
     flags=("role",),
     aliases=("IceCubeNeutrinoListTex",),
     help="the same as a LaTeX table",
@@ -134,6 +159,7 @@ NOTICE: Product[dict[str, Any]] = Product(
     codec=JsonObject(),
     make=lambda step: notice(_report(step)),
     inputs=RESULTS,
+    optional=RETRACTIONS,
     flags=("role",),
     aliases=("LvkNuTrackSearch",),
     help="the result in the GCN schema of that name",
@@ -144,6 +170,7 @@ CIRCULAR: Product[str] = Product(
     codec=Text(),
     make=lambda step: circular(_report(step)),
     inputs=RESULTS,
+    optional=RETRACTIONS,
     flags=("role",),
     aliases=("GcnCircularDraft", "RctSlkLmaCircular"),
     help="a draft circular; a person sends it",
@@ -151,7 +178,16 @@ CIRCULAR: Product[str] = Product(
 
 
 def _joint_inputs(step: Step) -> Inputs:
-    return Inputs(headline(step), step[GW_SKYMAP], step[NEUTRINOS], step[ICECUBE_TABLES], step[SEARCHES])
+    result = headline(step)
+    return Inputs(
+        significance=result,
+        skymap=step[GW_SKYMAP],
+        neutrinos=step[NEUTRINOS],
+        tables=step[ICECUBE_TABLES],
+        searches=step[SEARCHES],
+        retracted=taken_back(step, result),
+        blinded=blinds(step),
+    )
 
 
 JOINT_SKYMAP: Product[SkyMap] = Product(
@@ -160,6 +196,7 @@ JOINT_SKYMAP: Product[SkyMap] = Product(
     codec=MultiOrderFits(),
     make=lambda step: averaged_skymap(_joint_inputs(step), str(step.flag("role")), llama.__version__),
     inputs=(*RESULTS, GW_SKYMAP, NEUTRINOS),
+    optional=RETRACTIONS,
     shared=(ICECUBE_TABLES, SEARCHES),
     flags=("role",),
     aliases=("JointSkymapI3Lvc",),
@@ -171,6 +208,7 @@ JOINT_SKYMAP_MOST_SIGNIFICANT: Product[SkyMap] = Product(
     codec=MultiOrderFits(),
     make=lambda step: most_significant_skymap(_joint_inputs(step), str(step.flag("role")), llama.__version__),
     inputs=(*RESULTS, GW_SKYMAP, NEUTRINOS),
+    optional=RETRACTIONS,
     shared=(ICECUBE_TABLES, SEARCHES),
     flags=("role",),
     aliases=("JointSkymapMostSignificantI3Lvc",),
@@ -188,6 +226,7 @@ PLOT_PNG: Product[Any] = Product(
     codec=PngFigure(),
     make=_scatterplot,
     inputs=(*RESULTS, GW_SKYMAP),
+    optional=RETRACTIONS,
     flags=("role",),
     aliases=("ScatterplotI3Lvc", "ScatterplotLvcI3Png"),
     help="the joint sky map",
@@ -195,9 +234,11 @@ PLOT_PNG: Product[Any] = Product(
 PLOT_PDF: Product[Any] = Product(
     name="PLOT_PDF",
     filename="scatterplot_lvc-i3.pdf",
+    guard=picture_guard("scatterplot_lvc-i3.pdf"),
     codec=PdfFigure(),
     make=_scatterplot,
     inputs=(*RESULTS, GW_SKYMAP),
+    optional=RETRACTIONS,
     flags=("role",),
     aliases=("ScatterplotLvcI3Pdf",),
     help="the joint sky map, for print",
@@ -215,6 +256,7 @@ SUMMARY: Product[bytes] = Product(
     codec=Pdf(),
     make=_summary,
     inputs=(*RESULTS, PLOT_PDF, SKYMAP_DISTANCES, P_ASTRO),
+    optional=RETRACTIONS,
     flags=("role",),
     aliases=("CoincSummaryI3LvcPdf",),
     help="one page: plot, table, odds, p-value, parameters",

@@ -6,7 +6,8 @@ from typing import Any
 
 from llama.analyses.company import company_significance
 from llama.analyses.company_text import joint_text
-from llama.analyses.gw_neutrino import GW_NEUTRINO, ICECUBE_TABLES, NEUTRINOS, SEARCHES, TRIGGER
+from llama.analyses.gw_neutrino import GW_NEUTRINO, ICECUBE_TABLES, NEUTRINOS, SEARCHES, TRIGGER, taken_back
+from llama.analyses.marks import blinds, marked, result_guard
 from llama.engine.errors import NotYet
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product
@@ -25,23 +26,24 @@ def joint_significance(
     """The product of one combination of messengers beside the merger."""
 
     def make(step: Step) -> dict[str, Any]:
-        p_astro = step[P_ASTRO]
+        info, p_astro = step[SKYMAP_INFO], step[P_ASTRO]
         neutrino_list = None if neutrinos is None else step[neutrinos]
         listenings = [listening for one in candidates if (listening := one.listen(step)) is not None]
         if (neutrino_list is None or neutrino_list.season is None) and not any(map(listens, listenings)):
             told = "; ".join(note for listening in listenings for note in listening.notes)
             # Nothing changes until a list does, and that is an input
             raise NotYet(f"no messenger has data for this event: {told}")
-        return company_significance(
-            info=step[SKYMAP_INFO],
+        result = company_significance(
+            info=info,
             skymap=step[GW_SKYMAP],
             neutrinos=neutrino_list,
             p_astro=p_astro,
             tables=step[ICECUBE_TABLES],
             searches=step[SEARCHES],
             listenings=listenings,
-            retracted=retracted(step, step[SKYMAP_INFO]),
+            retracted=retracted(step, info.graceid, info.role),
         )
+        return marked(step, result)
 
     others: tuple[Product[Any], ...] = () if neutrinos is None else (neutrinos,)
     shared = tuple(table for one in candidates for table in one.shared)
@@ -53,6 +55,8 @@ def joint_significance(
         inputs=(SKYMAP_INFO, GW_SKYMAP, P_ASTRO, *others, *(one.product for one in candidates)),
         optional=RETRACTIONS,
         shared=(ICECUBE_TABLES, SEARCHES, *shared),
+        flags=("role",),
+        guard=None if neutrinos is None else result_guard(filename),
         help="odds of a common source of " + ", ".join(filename.split("_")[2].removesuffix(".json").split("-")),
     )
 
@@ -62,7 +66,7 @@ def joint_table(result: Product[dict[str, Any]]) -> Product[str]:
 
     def make(step: Step) -> str:
         found: dict[str, Any] = step[result]
-        return joint_text(found, str(step.flag("role")))
+        return joint_text(found, str(step.flag("role")), taken_back(step, found), blinded=blinds(step))
 
     return Product(
         name=f"{result.name}_TEXT",
@@ -70,6 +74,7 @@ def joint_table(result: Product[dict[str, Any]]) -> Product[str]:
         codec=Text(),
         make=make,
         inputs=(result,),
+        optional=RETRACTIONS,
         flags=("role",),
         help=f"{result.filename} for people",
     )

@@ -28,18 +28,27 @@ _CARD = 72  # characters that a HISTORY card holds
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a joint map is made from: the decoded result, the gravitational wave's map, the neutrinos, the tables."""
+    """What a joint map is made from: the decoded result, the gravitational wave's map, the neutrinos, the tables.
+
+    `retracted` is when the event was taken back (UTC), `blinded` whether its flag blinds neutrinos: both of today.
+    """
 
     significance: dict[str, Any]
     skymap: SkyMap
     neutrinos: NeutrinoList
     tables: IceCubeTables
     searches: Searches
+    retracted: str | None = None
+    blinded: bool = False
+
+    def read(self, role: str) -> Report:
+        """The result for people; `role` is the event's flag."""
+        return read_report(self.significance, role=role, retracted=self.retracted, blinded=self.blinded)
 
 
 def averaged_skymap(given: Inputs, role: str, version: str) -> SkyMap:
     """Averaged over which neutrinos come from the source; the gravitational wave's map where none is likely to."""
-    report = read_report(given.significance, role=role)
+    report = given.read(role)
     basis = _Basis.of(given, report)
     return _labelled(basis.map_of(basis.mixture), given, report, version, _about_average(report, basis.mixture))
 
@@ -50,7 +59,7 @@ def most_significant_skymap(given: Inputs, role: str, version: str) -> SkyMap:
     Where there is no p-value that neutrino is the likeliest, if it comes from the source with a probability that the
     average takes notice of.
     """
-    report = read_report(given.significance, role=role)
+    report = given.read(role)
     basis = _Basis.of(given, report)
     row = _chosen(report, basis.mixture)
     if row is None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.analyses.report import LISTED_BELOW_P
+from llama.analyses.report import LISTED_BELOW_P, is_listed
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.limits import energy_limit_erg, fluence_limit, upper_limit_counts
 from llama.science.pvalue import CONFIDENCE
@@ -42,14 +42,12 @@ def coincident(
     told, and the rule says so.
     """
     rows = neutrinos.neutrinos
-    if any(row.type == "blinded" for row in rows):
+    if neutrinos.blinded:
         return Coincident((), "the list is blinded, so whether one is coincident is not known")
     if event_p is None:
         likely = tuple(row.i3event for row, log in zip(rows, log_odds, strict=True) if log > 0)
         return Coincident(likely, "there is no p-value, so those with odds above 1 count")
-    near = tuple(
-        row.i3event for row, p in zip(rows, own_p, strict=True) if p is not None and max(p, event_p) < LISTED_BELOW_P
-    )
+    near = tuple(row.i3event for row, p in zip(rows, own_p, strict=True) if is_listed(event_p, p))
     return Coincident(near, f"those count whose p-value and the event's are below {LISTED_BELOW_P:g}")
 
 

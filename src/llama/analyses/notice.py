@@ -82,13 +82,13 @@ def _tense(report: Report) -> str | None:
 
 
 def _additional_info(report: Report) -> list[str]:
-    lines = ["This is a test, not an observation."] if report.test else []
+    lines = ["TEST: this is a test, not an observation."] if report.test else []
     if report.retracted:
         lines.append(f"RETRACTED: the alert was taken back at {report.retracted}, so no result is given.")
     if report.made_up:
-        lines.append("The neutrino list contains simulated events.")
+        lines.append("SIMULATED NEUTRINOS: the neutrino list contains simulated events.")
     if report.blinded:
-        lines.append("The neutrinos are blinded (right ascensions scrambled), so no result is given.")
+        lines.append("BLINDED: the neutrinos are blinded (right ascensions scrambled), so no result is given.")
     elif report.p_value is None:
         lines.append(f"No p-value: {report.p_basis}.")
     elif report.p_text.startswith("<") and not report.retracted:

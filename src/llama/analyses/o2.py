@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from llama.analyses.event_analysis import identity, skymap_notes
+from llama.analyses.event_analysis import identity, neutrino_inputs, observed, skymap_notes, trigger_inputs
 from llama.analyses.gw_neutrino import NEUTRINOS
+from llama.analyses.marks import marked, result_guard
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product
 from llama.engine.step import Step
@@ -44,16 +45,13 @@ def significance_o2(
         "most_probable_direction": None if best is None else _direction(found[best]),
         "reconstructed_neutrinos": [_one(row, info.gps_time, one) for row, one in zip(rows, found, strict=True)],
         "notes": [*skymap_notes(skymap, info), *NOTES, *list_notes(neutrinos)],
+        "inputs": {**trigger_inputs(info, skymap), **neutrino_inputs(neutrinos)},
     }
 
 
 def _one(row: NeutrinoRow, gps_time: float, one: O2Neutrino) -> dict[str, Any]:
     return {
-        "i3event": row.i3event,
-        "dt": row.gps - gps_time,
-        "ra": row.ra,
-        "dec": row.dec,
-        "sigma": row.sigma,
+        **observed(row, gps_time),
         "in_time": one.in_time,
         "in_region": one.in_region,
         "coincident": one.coincident,
@@ -71,16 +69,21 @@ def _direction(one: O2Neutrino) -> dict[str, float] | None:
 
 def _make(step: Step) -> dict[str, Any]:
     info = step[SKYMAP_INFO]
-    return significance_o2(info, step[GW_SKYMAP], step[NEUTRINOS], retracted(step, info))
+    return marked(
+        step, significance_o2(info, step[GW_SKYMAP], step[NEUTRINOS], retracted(step, info.graceid, info.role))
+    )
 
 
+_FILENAME = "significance_o2_lvc-i3.json"
 SIGNIFICANCE_O2: Product[dict[str, Any]] = Product(
     name="SIGNIFICANCE_O2",
-    filename="significance_o2_lvc-i3.json",
+    filename=_FILENAME,
     codec=JsonObject(),
     make=_make,
     inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS),
     optional=RETRACTIONS,
+    flags=("role",),
+    guard=result_guard(_FILENAME),
     help="the likelihood ratio of the O2 search, for comparison",
 )
 

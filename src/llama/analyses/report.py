@@ -6,13 +6,13 @@ All outputs take their numbers, numbering and wording of p-values from here, so 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from llama.analyses.marks import BLINDED, RETRACTED, SIMULATED, TEST, marks_of
 from llama.analyses.skymap_used import SkymapUsed
 from llama.analyses.wording import NOT_AVAILABLE, counted, p_for_people, per_second, shorten
-from llama.ports import SIMULATED_SOURCE
 
 R90_PER_SIGMA = math.sqrt(2.0 * math.log(10.0))
 """Radius holding 90 % of a two-dimensional Gaussian, in units of its sigma: 2.145966."""
@@ -20,7 +20,10 @@ R90_PER_SIGMA = math.sqrt(2.0 * math.log(10.0))
 LISTED_BELOW_P = 0.1
 """A neutrino is reported as coincident when the event's p-value and its own are below this."""
 
-_NOT_DETECTED = ("injected", "simulated")
+
+def is_listed(event_p: float | None, own_p: float | None) -> bool:
+    """Whether a neutrino counts as coincident, by the event's p-value and its own; never without both."""
+    return event_p is not None and own_p is not None and max(event_p, own_p) < LISTED_BELOW_P
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ class Report:
     """What a significance file says, in the terms of the outputs. See `read_report`.
 
     Attributes that do not explain themselves:
-        test: whether this is a test and not an observation.
+        marks: the words that nobody may overlook, see `llama.analyses.marks`.
         retracted: when the alert was taken back (UTC); None when it stands.
         skymap: the map that was used.
         rows: the neutrinos in time order.
@@ -146,7 +149,7 @@ class Report:
     gps_time: float
     event_time: str
     notice_time: str | None
-    test: bool
+    marks: tuple[str, ...]
     retracted: str | None
     far_hz: float | None
     significant: bool | None
@@ -179,12 +182,17 @@ class Report:
     @property
     def blinded(self) -> bool:
         """Whether the neutrinos' right ascensions are scrambled: then nothing here is a result."""
-        return any(row.kind == "blinded" for row in self.rows)
+        return BLINDED in self.marks
 
     @property
     def made_up(self) -> bool:
-        """Whether some of the neutrinos were simulated and not detected, by their types or, if blinded, source."""
-        return never_detected({row.kind for row in self.rows}, self.source)
+        """Whether some of the neutrinos were simulated and not detected."""
+        return SIMULATED in self.marks
+
+    @property
+    def test(self) -> bool:
+        """Whether this is a test and not an observation."""
+        return TEST in self.marks
 
     @property
     def void(self) -> str:
@@ -202,10 +210,9 @@ class Report:
     def coincident(self) -> tuple[Row, ...]:
         """Neutrinos to report: none unless the event's p-value is below 0.1, then those whose own is. Most
         significant first. None where the result is void, or where a common source is impossible."""
-        if self.void or self.impossible or self.p_value is None or self.p_value >= LISTED_BELOW_P:
+        if self.void or self.impossible:
             return ()
-        listed = [row for row in self.by_significance if row.p_value is not None and row.p_value < LISTED_BELOW_P]
-        return tuple(listed)
+        return tuple(row for row in self.by_significance if is_listed(self.p_value, row.p_value))
 
     @property
     def impossible(self) -> bool:
@@ -251,35 +258,36 @@ def title(report: Report) -> str:
     return shorten(report.event_id, 40) + (" RETRACTED" if report.retracted else "")
 
 
+_WARNINGS = {
+    RETRACTED: "RETRACTED",
+    TEST: "TEST, not an observation",
+    SIMULATED: "SIMULATED NEUTRINOS",
+    BLINDED: "BLINDED: scrambled RA",
+}
+
+
 def warning(report: Report) -> str:
     """What nobody may overlook, in a few words; empty when there is nothing."""
-    words = (
-        (report.retracted is not None, "RETRACTED"),
-        (report.test, "TEST, not an observation"),
-        (report.made_up, "SIMULATED NEUTRINOS"),
-        (report.blinded, "BLINDED: scrambled RA"),
-        (not report.complete, "INCOMPLETE NEUTRINO DATA"),
-        (bool(report.skymap.doubt), "SKY MAP IN DOUBT"),
-    )
-    return "; ".join(text for applies, text in words if applies)
+    words = [text for mark, text in _WARNINGS.items() if mark in report.marks]
+    words += [] if report.complete else ["INCOMPLETE NEUTRINO DATA"]
+    words += ["SKY MAP IN DOUBT"] if report.skymap.doubt else []
+    return "; ".join(words)
 
 
-def read_report(significance: Mapping[str, Any], *, role: str = "observation") -> Report:
-    """The report in a decoded `significance_*.json`.
-
-    It is a test when the event's flag `role` or the alert says so, or the id is that of a mock event.
-    """
+def read_report(
+    significance: Mapping[str, Any], *, role: str = "observation", retracted: str | None = None, blinded: bool = False
+) -> Report:
+    """The report in a decoded `significance_*.json`; how the event stands by now is as for `marks_of`."""
     gw = significance["inputs"]["gw_skymap_info"]
     p_text = str(significance.get("p_value_text") or "")
-    graceid = str(significance["graceid"])
     return Report(
         event_id=str(significance["event_id"]),
-        graceid=graceid,
+        graceid=str(significance["graceid"]),
         search_type=str(significance["search_type"]),
         gps_time=float(significance["gps_time"]),
         event_time=str(significance["event_time"]),
-        test="test" in (role, gw.get("role")) or graceid.startswith(("MS", "TS")),
-        retracted=significance.get("retracted"),
+        marks=marks_of(significance, role=role, retracted=retracted, blinded=blinded),
+        retracted=significance.get("retracted") or retracted,
         rows=_rows(significance["single_neutrino"], p_text),
         log_odds=significance.get("log_odds_ratio"),
         p_value=significance.get("p_value"),
@@ -370,11 +378,6 @@ def _rows(singles: Sequence[Mapping[str, Any]], event_p_text: str) -> tuple[Row,
         # The sub-threshold file has the event's p-value for all of them, and each one's own beside it
         for p_value in [one.get("p_value_own", one.get("p_value"))]
     )
-
-
-def never_detected(kinds: Iterable[str], source: str) -> bool:
-    """Whether a list has neutrinos that were not detected, by their types and the name of their source."""
-    return source.startswith(SIMULATED_SOURCE) or any(kind in _NOT_DETECTED for kind in kinds)
 
 
 def or_minus_infinity(value: float | None) -> float:

@@ -6,68 +6,112 @@ Reads the files as JSON, with nothing that takes long to import: a status is to 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from llama.analyses.marks import BLINDED, RETRACTED, in_order, marks_of, shows_directions
 from llama.analyses.report import Report, read_report
 from llama.analyses.skymap_used import SkymapUsed
 from llama.analyses.wording import NOT_AVAILABLE, format_odds, format_probability
+from llama.engine.flags import Flags
+from llama.engine.product import Product
+from llama.engine.state import State
 from llama.engine.status import Kind, Status
+from llama.messengers.icecube.blinding import FLAG
 
 _PREFIX = "significance_"
+_OF_THE_ALERT = 1  # the place of the other search type's result of the same alert
 _NO_TABLE = (
     "which background tables there are: src/llama/data/README.md; `llama dev background draw` makes others from sky "
     "maps of yours"
 )
 
 
-def result_lines(event: Path, statuses: Mapping[str, Status], role: str) -> list[str]:
-    """Lines for each significance file that is there, of all whose status is given; `role` is the event's flag."""
+def result_lines(event: Path, statuses: Mapping[str, Status], flags: Flags) -> list[str]:
+    """Lines for each significance file that is there, of all whose status is given; `flags` are the event's."""
     found = []
+    taken_back = _is_taken_back(event)
     for name, status in statuses.items():
         if name.startswith(_PREFIX) and name.endswith(".json") and (event / name).is_file():
-            place, lines = _of_file(event / name, role)
+            place, lines = _of_file(event / name, flags, taken_back)
             mark = "" if status.kind is Kind.HELD else "OUT OF DATE: "
             stale = [] if status.kind is Kind.DONE else [f"{mark}{name} is {status.kind}: {status.why}"]
             found.append((place, [*stale, *lines]))
     return [line for _, lines in sorted(found, key=lambda one: one[0]) for line in lines]
 
 
-def _of_file(path: Path, role: str) -> tuple[int, list[str]]:
-    """Where among the files it comes, and its lines."""
+def _is_taken_back(event: Path) -> bool:
+    """Whether a retraction notice in the event's folder takes it back, known to its results or not."""
+    from llama.messengers.gw.retraction import retractions
+
+    return any(line.startswith(RETRACTED) for line in retractions(event))
+
+
+def _of_file(path: Path, flags: Flags, taken_back: bool) -> tuple[int, list[str]]:
+    """Where among the files it comes, and its lines: none of a result that the flags want blinded and is not."""
     try:
         result = json.loads(path.read_bytes())
-        if result["search_type"] == "o2":
-            return 3, _o2(result)
-        if "single_neutrino" not in result:
-            return 2, _joint(result)
-        report = read_report(result, role=role)
-        return (0, _headline(report)) if result.get("headline") else (1, [_first(report)])
+        if flags.blinded_neutrinos and shows_directions(result):
+            return 4, [f"{path.name} is not blinded, but flag {FLAG} is set: what it says is not shown"]
+        marks = in_order({*marks_of(result, role=flags.role), *([RETRACTED] if taken_back else [])})
+        told = _told(marks)
+        if result.get("headline"):
+            return 0, [*([told] if told else []), *_headline(read_report(result, role=flags.role))]
+        place, line = _other(result)
+        remarks = (
+            [] if place == _OF_THE_ALERT else SkymapUsed.of(result["inputs"]).remarks
+        )  # else the headline has them
+        return place, [f"{line}; {told}" if told else line, *remarks]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return 4, [f"{path.name} cannot be read as a result: {error!r}"]
 
 
-def marks(*, retracted: str | None, blinded: bool, made_up: bool, test: bool) -> list[str]:
-    """What nobody may overlook, one word each."""
-    words = {
-        "RETRACTED": retracted is not None,
-        "BLINDED": blinded,
-        "SIMULATED NEUTRINOS": made_up,
-        "TEST": test,
-    }
-    return [word for word, applies in words.items() if applies]
+def _other(result: Mapping[str, Any]) -> tuple[int, str]:
+    """Of a result that is not the headline, in one line."""
+    if result["search_type"] == "o2":
+        return 3, _o2(result)
+    if "single_neutrino" not in result:
+        return 2, _joint(result)
+    return _OF_THE_ALERT, _first(read_report(result))
 
 
-def _told(words: list[str]) -> str:
-    return ", ".join("BLINDED (right ascensions are scrambled)" if word == "BLINDED" else word for word in words)
+def _told(marks: Sequence[str]) -> str:
+    return ", ".join("BLINDED (right ascensions are scrambled)" if mark == BLINDED else mark for mark in marks)
+
+
+def unblinded_lines(event: Path, products: Iterable[Product[Any]], state: State) -> list[str]:
+    """What in the folder may show true right ascensions although the event's flag blinds them, and how to go on.
+
+    `products` are those of every pipeline: an event may hold files of several.
+    """
+    if not state.flags.blinded_neutrinos:
+        return []
+    decided = {product.filename: product for product in products if FLAG in product.decided_by}
+    found = [name for name, product in decided.items() if (event / name).is_file() and _shows(event, product, state)]
+    if not found:
+        return []
+    return [
+        f"NOT BLINDED: true right ascensions may be in {', '.join(found)}, though flag {FLAG} is set. What is made "
+        "from them is blinded or waits. `llama run` makes anew what it made, `llama event EVENT remake FILE` what "
+        "was adopted or received; any other file can be moved out of the folder"
+    ]
+
+
+def _shows(event: Path, product: Product[Any], state: State) -> bool:
+    """Whether a file in view may show directions: by what it says, else by how it came about."""
+    path, file = event / product.filename, state.file(product.filename)
+    if path.suffix == ".json":
+        try:
+            return shows_directions(json.loads(path.read_bytes()))
+        except (OSError, ValueError):
+            return True
+    return file.outside or file.inputs.get(f"flag:{FLAG}") != "true"
 
 
 def _headline(report: Report) -> list[str]:
-    words = marks(retracted=report.retracted, blinded=report.blinded, made_up=report.made_up, test=report.test)
     no_table = [_NO_TABLE] if report.p_value is None and report.p_reason.startswith("no background table") else []
     return [
-        *([_told(words)] if words else []),
         f"{_first(report)}; {p_astro_change(report.p_astro_before, report.p_astro_after)}",
         *no_table,
         *([] if report.complete else ["NOT COMPLETE: the neutrino data do not cover the window, or are not final"]),
@@ -98,20 +142,15 @@ def _most_significant(report: Report) -> str:
     )
 
 
-def _joint(result: Mapping[str, Any]) -> list[str]:
+def _joint(result: Mapping[str, Any]) -> str:
     p_astro = result["p_astro"]
-    return [
+    return (
         f"{' + '.join(result['messengers'])}: odds {format_odds(result['log_odds_ratio'])}, p-value "
         f"{result['p_value_text']} ({result['p_value_reason']}); "
-        f"{p_astro_change(p_astro['before'], p_astro['after'])}{_voided(result)}",
-        *SkymapUsed.of(result["inputs"]).remarks,
-    ]
+        f"{p_astro_change(p_astro['before'], p_astro['after'])}"
+    )
 
 
-def _o2(result: Mapping[str, Any]) -> list[str]:
+def _o2(result: Mapping[str, Any]) -> str:
     best = result["best_neutrino"] or "no neutrino is coincident"
-    return [f"o2: likelihood ratio {result['likelihood']:.3g} ({best}), p-value {NOT_AVAILABLE}{_voided(result)}"]
-
-
-def _voided(result: Mapping[str, Any]) -> str:
-    return "; RETRACTED" if result.get("retracted") else ""
+    return f"o2: likelihood ratio {result['likelihood']:.3g} ({best}), p-value {NOT_AVAILABLE}"

@@ -29,7 +29,9 @@ def scatterplot(report: Report, skymap: SkyMap, version: str) -> Any:
         notable=f"p < {LISTED_BELOW_P:g}",
         zoom_note=report.nothing_coincides,
     )
-    return joint_skymap(skymap, marks, caption, focus)
+    figure = joint_skymap(skymap, marks, caption, focus)
+    figure.set_label("; ".join(report.marks))
+    return figure
 
 
 def _result(report: Report) -> str:

@@ -63,6 +63,7 @@ def page(
         "title": title(report),
         "time": readable_time(report.event_time),
         "warning": warning(report),
+        "marks": list(report.marks),
         "subtitle": _subtitle(report),
         "plot": {"height": HEIGHT_IN / WIDTH_IN, "header": HEADER},
         "footer": f"Written by LLAMA version {version}. ICRS, UTC. p-values are not corrected for trials.",

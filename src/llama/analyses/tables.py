@@ -77,16 +77,28 @@ def rows_of_list(neutrinos: NeutrinoList, gps_time: float) -> tuple[Row, ...]:
     )
 
 
-def plain_list(neutrinos: NeutrinoList, event_id: str, gps_time: float, event_time: str) -> str:
+def plain_list(
+    neutrinos: NeutrinoList,
+    event_id: str,
+    gps_time: float,
+    event_time: str,
+    *,
+    retracted: str | None = None,
+    test: bool = False,
+    blinded: bool = False,
+) -> str:
     """`icecube_neutrino_list.txt`: who was in the window, and how much of the window the data cover.
 
-    `gps_time` and `event_time` are those of the gravitational wave.
+    `gps_time` and `event_time` are those of the gravitational wave, `retracted` is when it was taken back; `blinded`
+    is whether the event's flag says so, which holds of an empty list too.
     """
     rows = rows_of_list(neutrinos, gps_time)
     head = [
         f"IceCube neutrinos around {event_id} (t_gw = {event_time})",
         coverage(neutrinos.source, neutrinos.season, neutrinos.covered_s, neutrinos.complete, neutrinos.why),
-        *meanings(neutrinos.source, blinded=any(row.kind == "blinded" for row in rows)),
+        *([retraction(event_id, retracted)] if retracted else []),
+        *([_TEST] if test else []),
+        *meanings(neutrinos.source, blinded=blinded or neutrinos.blinded, made_up=neutrinos.invented),
     ]
     return _document(head, LIST_COLUMNS, rows, found(len(rows), neutrinos.covered_s), EXPLANATION)
 
@@ -97,7 +109,6 @@ def coincidence_list(report: Report) -> str:
         f"IceCube neutrinos around {report.event_id} (t_gw = {report.event_time})",
         coverage(report.source, report.season, report.covered_s, report.complete, report.coverage_why),
         f"Event: odds {format_odds(report.log_odds)}, p-value {report.p_text} ({report.p_basis}){report.caveat}",
-        *(["TEST EVENT: nothing here is an observation."] if report.test else []),
         *voiding(report),
         *report.skymap.lines,
     ]
@@ -110,13 +121,12 @@ def latex_table(report: Report) -> str:
     columns = LIST_COLUMNS + SIGNIFICANCE_COLUMNS
     cells = [[_latex_number(escape_latex(column.cell(row))) for column in columns] for row in report.rows]
     header = [escape_latex(f"{column.name} [{column.unit}]" if column.unit else column.name) for column in columns]
-    body = [" & ".join(line) + r" \\" for line in cells] or [
-        rf"\multicolumn{{{len(columns)}}}{{c}}{{{escape_latex(_found(report))}}} \\"
-    ]
+    span = rf"\multicolumn{{{len(columns)}}}{{c}}"
+    body = [" & ".join(line) + r" \\" for line in cells] or [rf"{span}{{{escape_latex(_found(report))}}} \\"]
+    printed = [rf"{span}{{\textbf{{{'; '.join(report.marks)}}}}} \\"] if report.marks else []  # no comment is
     comments = [
         f"{report.event_id}, t_gw = {report.event_time}; event p-value {report.p_text} ({report.p_basis})"
         f"{report.caveat}",
-        *(["TEST EVENT"] if report.test else []),
         *voiding(report),
         *report.skymap.lines,
         *EXPLANATION,
@@ -127,6 +137,7 @@ def latex_table(report: Report) -> str:
         *(f"% {' '.join(comment.split())}" for comment in comments),
         rf"\begin{{tabular}}{{{alignment}}}",
         r"\hline",
+        *printed,
         " & ".join(header) + r" \\",
         r"\hline",
         *body,
@@ -146,14 +157,18 @@ def coverage(source: str, season: str | None, covered_s: float, complete: bool, 
 
 def voiding(report: Report) -> list[str]:
     """What makes the numbers no result, one sentence or two each."""
-    lines = [retraction(report)] if report.retracted else []
-    return [*lines, *meanings(report.source, blinded=report.blinded)]
+    lines = [retraction(report.graceid, report.retracted)] if report.retracted else []
+    lines += [_TEST] if report.test else []
+    return [*lines, *meanings(report.source, blinded=report.blinded, made_up=report.made_up)]
 
 
-def retraction(report: Report) -> str:
-    """For an event that was taken back."""
+_TEST = "TEST EVENT: nothing here is an observation."
+
+
+def retraction(name: str, retracted: str) -> str:
+    """For an alert of this name that was taken back."""
     return (
-        f"RETRACTED: the gravitational-wave alert {report.graceid} was taken back at {report.retracted}. What "
+        f"RETRACTED: the gravitational-wave alert {name} was taken back at {retracted}. What "
         "follows is what was computed before; it has no astrophysical meaning."
     )
 

@@ -26,6 +26,8 @@ def main(args: argparse.Namespace) -> int:
         return 1
     report = read_report(SIGNIFICANCE.codec.read(path))
     print(f"event     {event.path}")
+    if report.marks:
+        print(f"marks     {', '.join(report.marks)}")
     print(f"p-value   {report.p_text}   ({report.p_basis})")
     print(f"odds      {format_odds(report.log_odds)}, from {found(len(report.rows), report.covered_s)}")
     print("\nTo look at it:")

@@ -171,11 +171,12 @@ def _refuse_unknown(event: Event, pipeline: Pipeline, files: list[str]) -> None:
 
 
 def _status(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
-    from llama.analyses.results import result_lines
+    from llama.analyses.results import result_lines, unblinded_lines
 
     found = _judged(event, pipeline)
     state = event.refresh()
-    results = result_lines(event.path, found, state.flags.role)
+    results = result_lines(event.path, found, state.flags)
+    results += unblinded_lines(event.path, [one for pipe in _pipelines(pipeline) for one in pipe], state)
     head = [f"{event.id}  {event.path}", f"flags: {shown(state.flags)}", *header_lines(event, state), *results]
     print("\n".join(head), end="\n\n")
     print("\n".join(status_lines(found, args.ascii)), end="\n\n")

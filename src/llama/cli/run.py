@@ -158,7 +158,8 @@ def _nothing_in(where: Target) -> str:
 
 def _conclude(events: list[Event], pipeline: Pipeline, shared: SharedDigests) -> bool:
     """How each event stands, and what its results say. Whether anything has failed."""
-    from llama.analyses.results import result_lines
+    from llama import app
+    from llama.analyses.results import result_lines, unblinded_lines
     from llama.engine.errors import EventError
     from llama.engine.status import Kind, statuses
 
@@ -175,7 +176,9 @@ def _conclude(events: list[Event], pipeline: Pipeline, shared: SharedDigests) ->
         failed |= any(found[p.filename].kind is Kind.COOLING for p in pipeline if pipeline.makes(p))
         print(f"{event.id}: {_standing(pipeline, state, found)}")
         known = statuses(pipeline.whole, state, now)  # results that were not asked for may be out of date
-        print("".join(f"  {line}\n" for line in result_lines(event.path, known, state.flags.role)), end="")
+        lines = result_lines(event.path, known, state.flags)
+        lines += unblinded_lines(event.path, [one for each in app.pipelines().values() for one in each], state)
+        print("".join(f"  {line}\n" for line in lines), end="")
     return failed
 
 

@@ -23,12 +23,13 @@ from llama.engine.claim import Owner
 from llama.engine.errors import ClaimLost, DecodeError, NotYet, StorageError
 from llama.engine.event import Event, SharedDigest
 from llama.engine.filesystem import full_disk, storage_errors
+from llama.engine.flags import Flags
 from llama.engine.journal import Claimed, Deferred, Failed, Made, utc
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product, Selection
 from llama.engine.state import State
 from llama.engine.status import Kind, current_inputs, statuses
-from llama.engine.step import Environment, Step
+from llama.engine.step import Environment, Step, read
 from llama.engine.store import digest_of, place, read_json, settle
 
 Witness = Callable[[str], None]
@@ -136,6 +137,8 @@ class Maker:
                 item.key: self._shared(item, claim, scratch / f".shared-{number}")
                 for number, item in enumerate(product.shared)
             }
+        flags = event.refresh().flags.replace(_flags(claim.inputs))
+        _keep_guard(product, files, event.id, flags)
         parts = {
             item.key: _picked(item, files[item.product.filename])
             for item in product.all_inputs
@@ -144,7 +147,6 @@ class Maker:
         whole = {item.key for item in product.all_inputs if not isinstance(item, Selection)}
         for name in [name for name in files if name not in whole]:
             files.pop(name).unlink()  # only a part of it is an input
-        flags = event.refresh().flags.replace(_flags(claim.inputs))
         return Step(
             product=product,
             event_id=event.id,
@@ -238,6 +240,19 @@ def _claimed(product: Product[Any], state: State, now: datetime, owner: Owner) -
         started=owner.started,
         expires=now + timedelta(seconds=product.timeout_s + _GRACE_S),
     )
+
+
+def _keep_guard(product: Product[Any], files: Mapping[str, Path], event_id: str, flags: Flags) -> None:
+    """Put in place of each guarded input what its guard lets a step see; the scratch folder holds nothing else."""
+    for source in {item.product for item in product.all_inputs}:
+        if source.guard is None or source.filename not in files:
+            continue
+        path = files[source.filename]
+        value = read(source.codec, path)
+        shown = source.guard.show(value, event_id, flags)
+        if shown is not value:
+            path.unlink()  # a copy, perhaps one that cannot be written to
+            source.codec.write(shown, path)
 
 
 def _picked(selection: Selection[Any], path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from llama.engine.flags import Flags
     from llama.engine.step import Step
 
 T = TypeVar("T")
@@ -59,6 +60,20 @@ class Shared(Generic[T]):
         return f"shared:{self.name}"
 
 
+@dataclass(frozen=True)
+class Guard(Generic[T]):
+    """What the steps of other products are given of a file, however it came into the event.
+
+    Attributes:
+        flags: names of flags that decide it; a change of one makes stale whatever is made from the product.
+        show: from the value, the event's id and its flags to what is given: the same object where nothing is
+            withheld. Raises NotYet, which says how to go on, to give nothing.
+    """
+
+    flags: tuple[str, ...]
+    show: Callable[[T, str, Flags], T]
+
+
 @dataclass(frozen=True, eq=False)
 class Product(Generic[T]):
     """One file of an event.
@@ -75,6 +90,7 @@ class Product(Generic[T]):
         services: what `make` may ask of the outside.
         flags: names of flags whose value `make` reads; a change of one makes the product stale.
         for_collaborators: what it does reaches people outside, so it also needs `role = observation`.
+        guard: what those that are made from it see of it; None: all.
         due: from the value and the time it was made, when to make it again (None: never).
         timeout_s: a step that runs longer is killed.
         cooldown_s, cooldown_max_s: after the n-th failure in a row wait n x cooldown_s, at most the maximum.
@@ -93,6 +109,7 @@ class Product(Generic[T]):
     services: tuple[ServiceKey[Any], ...] = ()
     flags: tuple[str, ...] = ()
     for_collaborators: bool = False
+    guard: Guard[T] | None = None
     due: Callable[[T, datetime], datetime | None] | None = None
     timeout_s: float = 300.0
     cooldown_s: float = 60.0
@@ -114,6 +131,12 @@ class Product(Generic[T]):
     def all_inputs(self) -> tuple[Product[Any] | Selection[Any], ...]:
         """Every declared input that is a file of the event."""
         return self.inputs + self.any_of + self.optional
+
+    @property
+    def decided_by(self) -> tuple[str, ...]:
+        """Names of the flags that decide its content: its own, and those that decide what it sees of its inputs."""
+        guards = (item.product.guard for item in self.all_inputs)
+        return tuple(dict.fromkeys([*self.flags, *(name for guard in guards if guard for name in guard.flags)]))
 
     def select(self, *fields: str) -> Selection[T]:
         """Only these top-level fields of the file (it must be a JSON object) as an input."""

@@ -92,9 +92,9 @@ def current_inputs(product: Product[Any], state: State) -> dict[str, str]:
     for shared in product.shared:
         if (digest := state.observed.shared.get(shared.name)) is not None:
             inputs[shared.key] = digest
-    if product.flags:
+    if product.decided_by:
         flags = state.flags.as_dict()
-        inputs.update((f"flag:{name}", json.dumps(flags[name])) for name in product.flags)
+        inputs.update((f"flag:{name}", json.dumps(flags[name])) for name in product.decided_by)
     return inputs
 
 

@@ -91,7 +91,7 @@ class Step:
 
     def flag(self, name: str) -> bool | str:
         """The value of a declared flag."""
-        self._declared(name, self.product.flags)
+        self._declared(name, self.product.decided_by)
         return self.flags.as_dict()[name]
 
     def _declared(self, item: object, declared: tuple[object, ...]) -> None:

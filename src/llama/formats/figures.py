@@ -1,4 +1,8 @@
-"""Codecs that write a matplotlib figure as PNG or PDF. The same figure gives the same bytes; reading gives bytes."""
+"""Codecs that write a matplotlib figure as PNG or PDF. The same figure gives the same bytes; reading gives bytes.
+
+The figure's label (`Figure.set_label`), where it has one, is kept for programs: as keywords in a PDF, as description
+in a PNG.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ class PngFigure:
     """A matplotlib `Figure` as PNG."""
 
     def write(self, value: Any, path: Path) -> None:
-        _save(value, path, "png", PNG_DPI, {"Software": None})
+        _save(value, path, "png", PNG_DPI, {"Software": None, "Description": value.get_label() or None})
 
     def read(self, path: Path) -> Any:
         return _starting(path, b"\x89PNG\r\n\x1a\n", "PNG")
@@ -28,7 +32,8 @@ class PdfFigure:
     """A matplotlib `Figure` as PDF, without dates or version numbers."""
 
     def write(self, value: Any, path: Path) -> None:
-        _save(value, path, "pdf", PDF_DPI, {"Creator": None, "Producer": None, "CreationDate": None})
+        none = {"Creator": None, "Producer": None, "CreationDate": None}
+        _save(value, path, "pdf", PDF_DPI, {**none, "Keywords": value.get_label() or None})
 
     def read(self, path: Path) -> Any:
         return _starting(path, PDF_MAGIC, "PDF")
@@ -41,7 +46,7 @@ def _starting(path: Path, magic: bytes, kind: str) -> bytes:
     return data
 
 
-def _save(figure: Any, path: Path, kind: str, dpi: int, metadata: dict[str, None]) -> None:
+def _save(figure: Any, path: Path, kind: str, dpi: int, metadata: dict[str, str | None]) -> None:
     import matplotlib
 
     # A user's matplotlibrc must not change what comes out

@@ -40,6 +40,7 @@ class Companion:
         log_noise: ln of the density, among unrelated candidates, of whatever else was measured.
         log_heard: of r (Mpc), ln of the chance (density, in the units of `log_noise`) that a source at r is heard
             and looks like this, beaming included.
+        test: whether its source calls it a test and no observation; nothing is computed from that.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Companion:
     rate_hz: float
     log_noise: float
     log_heard: OfDistance
+    test: bool = False
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.gps_s):

@@ -291,7 +291,7 @@ class Volume:
 
     def _exact(self, log_f: OfCountAndDistance, alpha: Float, rule: tuple[Float, Float] | None = None) -> Float:
         # nearer than this even the faintest source gives so many neutrinos that a few are impossible
-        near = np.sqrt(self.search.count_min_mpc2 * alpha.min()) / 50
+        near = np.sqrt(self.search.count_min_mpc2 * alpha.min(initial=np.inf)) / 50  # of no neutrino: anywhere
         r_mpc, weights = _log_grid(float(min(near, self.horizon_mpc / 10)), self.horizon_mpc, rule)
         counts = alpha[..., None] * self.search.count_max_mpc2 / r_mpc**2
         return log_sum(log_f(counts, np.broadcast_to(r_mpc, counts.shape)) + np.log(weights))

@@ -7,13 +7,13 @@ of a real event drawn at random, so every correlation between them stays; right 
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llama.ports import SIMULATED_SOURCE, Neutrino, NeutrinoWindow
+from llama.science.pole import azimuth_deg
 from llama.science.times import mjd_from_gps
 from llama.services.errors import ArchiveError
 from llama.services.icecube_archive import IceCubeArchive, neutrino_of
@@ -59,7 +59,7 @@ class IceCubeSimulated:
         mjds = np.atleast_1d(mjd_from_gps(times)).tolist()
         real = [neutrino_of(event, self._season.name) for event in drawn.T.tolist()]
         return tuple(
-            replace(one, mjd=mjd, azimuth_deg=_azimuth_deg(mjd, one.ra_deg), event=number, type="simulated")
+            replace(one, mjd=mjd, azimuth_deg=azimuth_deg(mjd, one.ra_deg), event=number, type="simulated")
             for number, (mjd, one) in enumerate(zip(mjds, real, strict=True))
         )
 
@@ -67,13 +67,3 @@ class IceCubeSimulated:
 def _generator(seed: str) -> np.random.Generator:
     digest = hashlib.sha256(f"simulated\0{seed}".encode()).digest()
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(int.from_bytes(digest, "big"))))
-
-
-def _azimuth_deg(mjd: float, ra_deg: float) -> float:
-    """IceCube's azimuth of a right ascension: azimuth + RA = Earth rotation angle + 90° at the Pole.
-
-    Holds to 0.5° (precession since J2000) for all events of the 3-year release below 80° in declination.
-    """
-    days = mjd - 51544.5
-    rotation = 360.0 * math.fmod(0.7790572732640 + 1.00273781191135448 * days, 1.0)  # IERS Conventions 2010, 5.15
-    return round((rotation + 90.0 - ra_deg) % 360.0, 4) % 360.0

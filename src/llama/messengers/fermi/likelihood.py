@@ -94,6 +94,7 @@ def companion(burst: Burst, model: GRBModel) -> Companion:
         rate_hz=model.subthreshold_rate_hz if measured.subthreshold else model.rate_hz,
         log_noise=log_noise(model, measured),
         log_heard=log_heard(model, measured),
+        test=burst.role == "test",
     )
 
 

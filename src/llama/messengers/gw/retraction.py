@@ -10,17 +10,16 @@ from llama.engine.step import Step
 from llama.formats.errors import FormatError
 from llama.messengers.gw.alert import Alert
 from llama.messengers.gw.products import IGWN_RETRACTION, LVC_RETRACTION, SKYMAP_INFO
-from llama.messengers.gw.record import SkymapInfo
 
 RETRACTIONS = (IGWN_RETRACTION, LVC_RETRACTION)
 """Optional inputs of every result, so that all that is made from it is made again when a retraction comes."""
 
 
-def retracted(step: Step, info: SkymapInfo) -> str | None:
+def retracted(step: Step, graceid: str, role: str) -> str | None:
     """When the event was taken back (UTC, ISO 8601 with Z); None when it stands.
 
-    For a step that declares RETRACTIONS. A notice that cannot be read, is about another event or is no retraction
-    takes nothing back; `llama event` shows what it is.
+    `graceid` and `role` are its own, as in its `SkymapInfo`. For a step that declares RETRACTIONS. A notice that
+    cannot be read, is about another event or is no retraction takes nothing back; `llama event` shows what it is.
     """
     times = []
     for product in RETRACTIONS:
@@ -28,7 +27,7 @@ def retracted(step: Step, info: SkymapInfo) -> str | None:
             alert = step.get(product)
         except DecodeError:
             continue
-        if alert is not None and not _objection(product, alert, info.graceid, info.role):
+        if alert is not None and not _objection(product, alert, graceid, role):
             times.append(alert.time_created)
     return min(times, default=None)
 

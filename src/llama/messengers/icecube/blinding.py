@@ -3,7 +3,10 @@
 Declination, energy, error and time stay, so a blinded list has the statistics of background. The new value depends
 on a seed (the event's id) and on which neutrino it is, on nothing else: making a list again gives the same bytes,
 in whatever order the neutrinos came, and a neutrino that arrives late changes none of the others. It does not
-depend on the true right ascension, so knowing the seed does not undo it.
+depend on the true right ascension, so knowing the seed does not undo it. Blinding a blinded list changes nothing.
+
+`GUARD` is the one door: whatever way a list came into an event, the steps of other products are given it blinded
+while the event's flag says so (docs/decisions/blinding.md).
 """
 
 from __future__ import annotations
@@ -11,36 +14,58 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 
+from llama.engine.flags import Flags
+from llama.engine.product import Guard
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.ports import SIMULATED_SOURCE
+from llama.science.pole import azimuth_deg, zenith_deg
+
+FLAG = "blinded_neutrinos"
 
 _MEANING = (
     "BLINDED: right ascensions are scrambled. Each is a random number and not the neutrino's own; {rest}. Whether a "
     "neutrino coincides with anything cannot be told from this list."
 )
-_SIMULATED = "SIMULATED NEUTRINOS: they were drawn at random and never detected."
+_DRAWN = "SIMULATED NEUTRINOS: they were drawn at random and never detected."
+_SOME = "SIMULATED NEUTRINOS: some of them never happened."
 
 
-def meanings(source: str, *, blinded: bool) -> list[str]:
-    """What a list for people says of blinded neutrinos and of simulated ones, by their source: one line each."""
-    simulated = source.startswith(SIMULATED_SOURCE)
-    rest = "declination, energy, error and time are " + ("as they were drawn" if simulated else "real")
-    return [*([_SIMULATED] if simulated else []), *([_MEANING.format(rest=rest)] if blinded else [])]
+def meanings(source: str, *, blinded: bool, made_up: bool = False) -> list[str]:
+    """What a list for people says of blinded neutrinos and of simulated ones: one line each.
+
+    `made_up` is whether some never happened; of a simulated `source` all did not.
+    """
+    drawn = source.startswith(SIMULATED_SOURCE)
+    rest = "declination, energy, error and time are " + (
+        "as they were drawn" if drawn else "as the list had them" if made_up else "real"
+    )
+    simulated = [_DRAWN] if drawn else [_SOME] if made_up else []
+    return [*simulated, *([_MEANING.format(rest=rest)] if blinded else [])]
 
 
 def blind(neutrinos: NeutrinoList, seed: str) -> NeutrinoList:
     """The same list with every right ascension scrambled and type `blinded`."""
-    return dataclasses.replace(neutrinos, neutrinos=tuple(_blind(row, seed) for row in neutrinos.neutrinos))
+    rows = tuple(_blind(row, seed) for row in neutrinos.neutrinos)
+    return dataclasses.replace(neutrinos, neutrinos=rows, made_up=neutrinos.invented)
 
 
 def _blind(row: NeutrinoRow, seed: str) -> NeutrinoRow:
+    """Zenith and azimuth follow from declination, time and the new value alone: their own last digits, which hold
+    precession since J2000, would tell the true right ascension to a few degrees."""
     ra = round(scrambled_ra_deg(seed, row.i3event), 4) % 360.0  # the releases' own digits
-    # At the Pole azimuth + RA follows the Earth's rotation alone: turning both keeps that, and hides the old RA
-    azimuth = round((row.azimuth + row.ra - ra) % 360.0, 4) % 360.0
-    return dataclasses.replace(row, ra=ra, azimuth=azimuth, type="blinded")
+    zenith, azimuth = zenith_deg(row.dec), azimuth_deg(row.mjd, ra)
+    return dataclasses.replace(row, ra=ra, zenith=zenith, azimuth=azimuth, type="blinded")
 
 
 def scrambled_ra_deg(seed: str, i3event: str) -> float:
     """Uniform in [0, 360): the first 53 bits of a SHA-256, the same on every machine and with every numpy."""
     digest = hashlib.sha256(f"blind\0{seed}\0{i3event}".encode()).digest()
     return 360.0 * (int.from_bytes(digest[:8], "big") >> 11) / 2.0**53
+
+
+def _as_flagged(neutrinos: NeutrinoList, event_id: str, flags: Flags) -> NeutrinoList:
+    return blind(neutrinos, event_id) if flags.blinded_neutrinos else neutrinos
+
+
+GUARD: Guard[NeutrinoList] = Guard((FLAG,), _as_flagged)
+"""Of every list of neutrinos that is a file of an event."""

@@ -8,7 +8,7 @@ from typing import Any
 from llama.engine.product import Product, Selection
 from llama.engine.step import Step
 from llama.formats.records import Record
-from llama.messengers.icecube.blinding import blind
+from llama.messengers.icecube.blinding import FLAG, GUARD, blind
 from llama.messengers.icecube.record import NeutrinoList, from_window
 from llama.ports import NEUTRINO_SOURCE, NeutrinoSource
 
@@ -29,7 +29,7 @@ def neutrino_list(trigger: Selection[Any]) -> Product[NeutrinoList]:
         source: NeutrinoSource = step.service(NEUTRINO_SOURCE)
         window = source.window(gps_time - WINDOW_S, gps_time + WINDOW_S, seed=step.event_id)
         found = from_window(window, source.name)
-        return blind(found, step.event_id) if step.flag("blinded_neutrinos") else found
+        return blind(found, step.event_id) if step.flag(FLAG) else found
 
     return Product(
         "NEUTRINOS",
@@ -38,7 +38,8 @@ def neutrino_list(trigger: Selection[Any]) -> Product[NeutrinoList]:
         make,
         inputs=(trigger,),
         services=(NEUTRINO_SOURCE,),
-        flags=("blinded_neutrinos",),
+        flags=(FLAG,),
+        guard=GUARD,
         due=due,
         aliases=("IceCubeNeutrinoList",),
         help="neutrinos within 500 s of the trigger, from the neutrino source",

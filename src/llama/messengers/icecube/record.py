@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from llama.messengers.window import added, check_coverage, check_direction, check_once, once, same_place
-from llama.ports import Neutrino, NeutrinoWindow
+from llama.ports import SIMULATED_SOURCE, Neutrino, NeutrinoWindow
 from llama.science.angles import right_ascension_deg
 from llama.science.observed import LEAST_SIGMA_RAD
 from llama.science.times import gps_from_mjd, is_mjd, not_an_mjd, utc_from_gps
 
 TYPES = ("observation", "archival", "blinded", "injected", "simulated")
 """What a neutrino can be. Partners skip what is `blinded`, so a misspelt type would be taken for an observation."""
+
+NOT_DETECTED = ("injected", "simulated")
+"""Types of neutrinos that never happened."""
 
 _SAME_TIME_S = 0.01  # releases give 1e-8 days, which is 0.9 ms
 _ONE_EVENT_S, _ONE_EVENT_DEG = 1e-3, 0.01  # no two events of a detector are as near as this
@@ -74,6 +78,7 @@ class NeutrinoList:
         why: when not complete, the reason; also what was counted once that was listed more than once.
         neutrinos: in order of time.
         ask_again: when the source will know more (UTC, `Z`); null when it never will.
+        made_up: whether some neutrinos never happened; kept here, since blinding takes their types.
     """
 
     complete: bool
@@ -85,6 +90,7 @@ class NeutrinoList:
     why: str
     neutrinos: tuple[NeutrinoRow, ...]
     ask_again: str | None = None
+    made_up: bool = False
 
     def __post_init__(self) -> None:
         window, of = (self.start_gps, self.stop_gps, self.covered_s), f" of {self.season}"
@@ -107,6 +113,16 @@ class NeutrinoList:
         object.__setattr__(self, "neutrinos", tuple(kept))
         object.__setattr__(self, "why", added(self.why, told))
 
+    @property
+    def blinded(self) -> bool:
+        """Whether a right ascension in it is scrambled."""
+        return any(row.type == "blinded" for row in self.neutrinos)
+
+    @property
+    def invented(self) -> bool:
+        """Whether some of them never happened: as the list says, or the types, or the source's name."""
+        return self.made_up or never_detected((row.type for row in self.neutrinos), self.source)
+
     def _check_times(self) -> None:
         """One time each, inside the window: an edit of `mjd` alone must not give a result for the old time."""
         times = np.atleast_1d(gps_from_mjd(np.array([row.mjd for row in self.neutrinos], dtype=np.float64)))
@@ -122,10 +138,16 @@ def _one_event(one: NeutrinoRow, other: NeutrinoRow) -> bool:
     return near and same_place((one.ra, one.dec, _ONE_EVENT_DEG), (other.ra, other.dec, 0.0))
 
 
+def never_detected(kinds: Iterable[str], source: str) -> bool:
+    """Whether a list has neutrinos that never happened, by their types and the name of their source."""
+    return source.startswith(SIMULATED_SOURCE) or any(kind in NOT_DETECTED for kind in kinds)
+
+
 def from_window(window: NeutrinoWindow, source: str) -> NeutrinoList:
     """What a source answered, as a record."""
     times = np.atleast_1d(gps_from_mjd(np.array([n.mjd for n in window.neutrinos], dtype=np.float64)))
     return NeutrinoList(
+        made_up=never_detected((one.type for one in window.neutrinos), source),
         complete=window.complete,
         covered_s=window.covered_s,
         start_gps=window.start_gps,

@@ -24,8 +24,8 @@ def as_text(neutrinos: NeutrinoList) -> str:
         f"# complete: {'yes' if neutrinos.complete else 'no'}, {neutrinos.covered_s:.1f} of {length:.1f} s covered",
     ]
     lines += [f"# {neutrinos.why}"] if neutrinos.why else []
-    blinded = any(row.type == "blinded" for row in neutrinos.neutrinos)
-    lines += [f"# {text}" for text in meanings(neutrinos.source, blinded=blinded)]
+    said = meanings(neutrinos.source, blinded=neutrinos.blinded, made_up=neutrinos.invented)
+    lines += [f"# {text}" for text in said]
     lines.append(f"# {_HEADER}")
     lines += [
         f"{utc_from_gps(row.gps, 3):<26}  {row.mjd:15.8f}  {row.ra:9.4f}  {row.dec:+9.4f}  {row.sigma:9.4f}"
