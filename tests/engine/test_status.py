@@ -14,8 +14,9 @@ from toys import ASK, BOTH, CHAIN, COUNT, JSON, POST, SOURCE, TABLE, TEXT, UPPER
 from llama.engine.claim import Owner
 from llama.engine.errors import NotYet
 from llama.engine.event import Event
+from llama.engine.flags import Flags
 from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product
+from llama.engine.product import Guard, Product
 from llama.engine.status import Kind
 from llama.engine.step import Step
 
@@ -336,3 +337,32 @@ def test_statuses_are_the_same_for_the_same_journal(bench: Bench) -> None:
     bench.make(UPPER)
     assert bench.statuses() == bench.statuses()
     assert set(Event(bench.event.path).refresh().files) == {"source.txt", "upper.txt"}
+
+
+def hidden(value: str, event_id: str, flags: Flags) -> str:
+    """Nothing of a secret, dots of all else while the flag is set."""
+    if flags.manual and value == "secret":
+        raise NotYet("source.txt is a secret: receive another")
+    return "." * len(value) if flags.manual else value
+
+
+def test_a_guard_decides_what_others_see_of_a_file_and_its_flag_makes_them_stale(bench: Bench) -> None:
+    guarded = dataclasses.replace(SOURCE, guard=Guard(("manual",), hidden))
+    copy = Product("COPY", "copy.txt", TEXT, lambda step: step.path(guarded).read_text(), inputs=(guarded,))
+    bench.use(Pipeline("P", (guarded, copy)))
+    bench.make(copy)
+    shown = bench.read(copy)
+    assert shown == bench.read(guarded) != ""
+    bench.event.flag({"manual": True}, why="a test", now=toys.NOW)
+    assert bench.status(copy).why == "flag manual changed from false to true"
+    bench.make(copy)
+    assert bench.read(copy) == "." * len(shown) and bench.read(guarded) == shown
+    bench.receive(source="secret")
+    bench.make(copy)
+    assert (bench.status(copy).kind, bench.status(copy).why) == (
+        Kind.WAITING,
+        "source.txt is a secret: receive another",
+    )
+    bench.event.flag({"manual": False}, why="a test", now=toys.NOW)
+    bench.make(copy)
+    assert bench.read(copy) == "secret"

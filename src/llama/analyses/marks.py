@@ -18,7 +18,7 @@ from llama.messengers.icecube.record import never_detected
 
 RETRACTED, BLINDED, SIMULATED, TEST = "RETRACTED", "BLINDED", "SIMULATED NEUTRINOS", "TEST"
 MARKS = (RETRACTED, BLINDED, SIMULATED, TEST)
-"""In this order in every output."""
+"""In this order in `marks` and in the terminal."""
 
 
 def in_order(marks: Collection[str]) -> tuple[str, ...]:

@@ -97,8 +97,8 @@ def plain_list(
         f"IceCube neutrinos around {event_id} (t_gw = {event_time})",
         coverage(neutrinos.source, neutrinos.season, neutrinos.covered_s, neutrinos.complete, neutrinos.why),
         *([retraction(event_id, retracted)] if retracted else []),
-        *([_TEST] if test else []),
         *meanings(neutrinos.source, blinded=blinded or neutrinos.blinded, made_up=neutrinos.invented),
+        *([_TEST] if test else []),
     ]
     return _document(head, LIST_COLUMNS, rows, found(len(rows), neutrinos.covered_s), EXPLANATION)
 
@@ -158,8 +158,8 @@ def coverage(source: str, season: str | None, covered_s: float, complete: bool, 
 def voiding(report: Report) -> list[str]:
     """What makes the numbers no result, one sentence or two each."""
     lines = [retraction(report.graceid, report.retracted)] if report.retracted else []
-    lines += [_TEST] if report.test else []
-    return [*lines, *meanings(report.source, blinded=report.blinded, made_up=report.made_up)]
+    lines += meanings(report.source, blinded=report.blinded, made_up=report.made_up)
+    return [*lines, *([_TEST] if report.test else [])]
 
 
 _TEST = "TEST EVENT: nothing here is an observation."
