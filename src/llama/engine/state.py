@@ -109,12 +109,14 @@ class Observed:
         parts: per (file digest, selection key), the digest of the selected part.
         shared: per shared file's name, its digest, None when it is not there.
         dead: ids of claims whose claimant is gone.
+        lost: files of which neither the one in view nor the kept copy is what the journal says.
     """
 
     views: Mapping[str, str | None] = field(default_factory=dict)
     parts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     shared: Mapping[str, str | None] = field(default_factory=dict)
     dead: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
 
 
 class State:
