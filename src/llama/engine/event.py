@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llama.engine.claim import Owner, is_dead
+from llama.engine.claim import Owner, is_dead, is_mine, lives
 from llama.engine.creation import build, new_folder_name, rename_new
 from llama.engine.errors import DecodeError, EventError, JournalLost, NotAnEvent
 from llama.engine.filesystem import MOST_BYTES, copy_regular, require_local, storage_errors
@@ -128,6 +128,7 @@ class Event:
             parts=self._selected(pipeline, state),
             shared={name: shared(item) for name, item in tables.items()},
             dead=self._dead(state),
+            rivals=self._rivals(pipeline, state) if tables else {},
         )
         return state
 
@@ -170,6 +171,20 @@ class Event:
             return frozenset()
         me = Owner.myself()
         return frozenset(name for name, claim in state.claims.items() if is_dead(claim, me))
+
+    def _rivals(self, pipeline: Pipeline, state: State) -> dict[str, bool]:
+        me, known = Owner.myself(), dict[tuple[str, int], bool | None]()
+        found: dict[str, bool] = {}
+        for product in pipeline:
+            maker = state.file(product.filename).maker
+            if not product.shared or maker is None or is_mine(maker, me):
+                continue
+            who = maker.host, maker.pid
+            if who not in known:
+                known[who] = lives(maker, me)
+            if known[who] is not False:
+                found[product.filename] = known[who] is True
+        return found
 
     # ------------------------------------------------------------------ changing
 

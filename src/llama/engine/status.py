@@ -16,8 +16,11 @@ from typing import Any
 from llama.engine.claim import is_expired
 from llama.engine.filesystem import MOST_BYTES
 from llama.engine.pipeline import Pipeline
-from llama.engine.product import Input, Product, Selection
-from llama.engine.state import NOT_A_FILE, FileState, State
+from llama.engine.product import SHARED, Input, Product, Selection
+from llama.engine.state import NOT_A_FILE, FileState, State, tables_among
+
+_RIVAL_AGAIN = timedelta(seconds=15)
+_UNKNOWN_RIVAL = timedelta(minutes=15)
 
 
 class Kind(enum.StrEnum):
@@ -33,11 +36,15 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A product's status: the kind, the reason in words, and when it may change by itself."""
+    """A product's status: the kind, the reason in words, and when it may change by itself.
+
+    `stuck`: it is held by no decision, and stays so until somebody does what `why` says.
+    """
 
     kind: Kind
     why: str
     until: datetime | None = None
+    stuck: bool = False
 
 
 def statuses(pipeline: Pipeline, state: State, now: datetime) -> dict[str, Status]:
@@ -66,6 +73,21 @@ _UNSETTLED = {
 }
 
 
+def unfinished(pipeline: Pipeline, found: Mapping[str, Status]) -> list[str]:
+    """Files that should be there and are not, or are out of date, by their status.
+
+    Not those that nobody here can make now: they wait for something from outside or for data that are not there yet,
+    or a veto, a lock or a flag holds them.
+    """
+    open_ = {Kind.COOLING, Kind.READY, Kind.RUNNING}
+    return [
+        name
+        for name, status in found.items()
+        if (product := pipeline.by_filename[name]).make is None or pipeline.makes(product)
+        if status.stuck or (status.kind in open_ and pipeline.makes(product))
+    ]
+
+
 def _status(product: Product[Any], pipeline: Pipeline, state: State, now: datetime, waits_for: str | None) -> Status:
     file = state.file(product.filename)
     if status := _running(file, state, now) or _held(product, file, state):
@@ -76,7 +98,7 @@ def _status(product: Product[Any], pipeline: Pipeline, state: State, now: dateti
     reason = _reason(product, file, inputs, now)
     if reason is None and (waits_for is None or file.outside):
         return Status(Kind.DONE, _origin(file) + _oddity(product, state), file.due)
-    if reason is not None and (status := _offline(product, state)):
+    if reason is not None and (status := _offline(product, state) or _fought_over(product, file, inputs, state, now)):
         return status
     if why := _waits(product, state, waits_for):
         return Status(Kind.WAITING, why)
@@ -147,7 +169,7 @@ def ways_on_from_a_loss(file: FileState) -> str:
 
 def _held(product: Product[Any], file: FileState, state: State) -> Status | None:
     if (why := _by_hand(product, state)) is not None:
-        return Status(Kind.HELD, why)
+        return Status(Kind.HELD, why, stuck=True)
     for holder, word in ((state.vetoes, "vetoed"), (state.locks, "locked")):
         for name, what in ((product.filename, ""), (None, "event ")):
             if name in holder:
@@ -195,7 +217,7 @@ def _reason(product: Product[Any], file: FileState, inputs: Mapping[str, str], n
         return "not made yet"
     if file.outside:
         return None
-    if file.inputs != inputs:
+    if file.inputs != inputs and inputs not in file.alike:
         return _difference(file.inputs, inputs)
     if file.due is not None and now >= file.due:
         return f"due again since {_clock(file.due)}"
@@ -231,6 +253,43 @@ def _offline(product: Product[Any], state: State) -> Status | None:
     if product.for_collaborators and flags.role != "observation":
         return Status(Kind.HELD, f"goes to collaborators, and flag role is {flags.role}, not observation")
     return None
+
+
+def rival(
+    product: Product[Any], file: FileState, inputs: Mapping[str, str], state: State, now: datetime
+) -> str | None:
+    """Who else keeps this file up to date with other shared files than ours, so with other settings; None if nobody.
+
+    Of a process of which nothing can be known from here that is believed for a while after it made the file.
+    """
+    known = state.observed.rivals.get(product.filename)
+    if (
+        known is None
+        or file.maker is None
+        or file.made_at is None
+        or tables_among(inputs) == tables_among(file.inputs)
+    ):
+        return None
+    if not known and now >= file.made_at + _UNKNOWN_RIVAL:
+        return None
+    ours, theirs = tables_among(inputs), tables_among(file.inputs)
+    names = [key.removeprefix(SHARED) for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+    runs = "which still runs" if known else "which may still run"
+    return f"made with another {', '.join(names)} by process {file.maker.pid} on {file.maker.host}, {runs}"
+
+
+def _fought_over(
+    product: Product[Any], file: FileState, inputs: Mapping[str, str], state: State, now: datetime
+) -> Status | None:
+    """Held, when it was made with our shared files before and somebody who still runs made it with others since.
+
+    To make it again would only make them make it again. It is said which of them to stop, and the last result stays.
+    """
+    who = rival(product, file, inputs, state, now)
+    if who is None or file.requested is not None or tables_among(inputs) not in file.tables:
+        return None
+    why = f"{who}: two runs with different settings work on one event; stop one of them"
+    return Status(Kind.HELD, why, now + _RIVAL_AGAIN, stuck=True)
 
 
 def _waits(product: Product[Any], state: State, waits_for: str | None) -> str | None:
