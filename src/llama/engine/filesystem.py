@@ -62,9 +62,13 @@ def open_regular(path: Path, most: int | None = MOST_BYTES) -> Iterator[Buffered
         if error.errno in (errno.ENXIO, errno.EOPNOTSUPP):  # a socket, or a device that is not there
             raise NotAFile(f"{path} is a socket or a device, not a file: move it away") from error
         raise
-    with open(fd, "rb") as file:
+    try:
         if why := objection(os.fstat(fd), most):
             raise NotAFile(f"{path} {why}: move it away")
+    except BaseException:
+        os.close(fd)
+        raise
+    with open(fd, "rb") as file:
         yield file
 
 
