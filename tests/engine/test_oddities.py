@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from test_runner import Watching, eventually, shows
 from toybench import Bench
-from toys import BOTH, CHAIN, SOURCE, TEXT, UPPER
+from toys import BOTH, CHAIN, NOW, SOURCE, TEXT, UPPER
 
 from llama.engine import care
 from llama.engine.errors import EventError, NotAFile
@@ -177,6 +177,38 @@ def test_an_event_whose_name_is_no_text_is_named_and_left_alone(bench: Bench, na
     assert said.isprintable() and "readable text" in said and "rename" in said
     with pytest.raises(EventError, match="readable text"):
         Event.create(bench.event.path.with_name(f"{name}2"), {}, Flags(), why="", now=bench.now)
+
+
+NAMED = """
+import os, sys
+from pathlib import Path
+import toys
+from llama.engine.making import Maker
+from llama.engine.pipeline import Pipeline
+from llama.engine.processes import Here
+from llama.engine.product import Product
+from llama.engine.run import Run
+from llama.engine.runner import Runner
+from llama.engine.store import SharedDigests
+
+world = toys.environment()
+product = Product("ID", "id.bin", toys.Text(), lambda step: ascii(step.event_id), inputs=(toys.SOURCE,))
+maker = Maker(Pipeline("P", (toys.SOURCE, product)), world, SharedDigests(world))
+runner = Runner(maker, Here(maker))
+runner.once(Run(Path(os.fsdecode(os.fsencode(sys.argv[1])))).events())
+print(runner.troubles)
+"""
+
+
+def test_a_name_beyond_ascii_is_the_same_text_in_every_locale(tmp_path: Path, python: Callable) -> None:
+    for number, locale in enumerate(
+        ({"LC_ALL": "C.UTF-8"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+    ):
+        run = tmp_path / str(number)
+        Event.create(run / "événement ☄", {"source.txt": b"x"}, Flags(), why="", now=NOW)
+        done = python(NAMED, run, **locale)
+        assert done.stdout == "[]\n", done.stderr
+        assert (run / "événement ☄" / "id.bin").read_text() == ascii("événement ☄")
 
 
 def test_a_name_that_is_no_text_does_not_end_the_watch(bench: Bench) -> None:

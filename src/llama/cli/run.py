@@ -192,7 +192,7 @@ def _told(event: Event, pipeline: Pipeline, shared: SharedDigests) -> bool:
     print(f"{event.label}: {_standing(pipeline, state, found)}")
     known = statuses(pipeline.whole, state, now)  # results that were not asked for may be out of date
     print("".join(f"  {line}\n" for line in result_lines(event.path, known, state.flags.role)), end="")
-    return bool(unfinished(pipeline, found))
+    return bool(unfinished(pipeline, state, found))
 
 
 def _standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str:

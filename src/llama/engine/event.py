@@ -34,6 +34,7 @@ from llama.engine.journal import (
     Unvetoed,
     Vetoed,
     name_fault,
+    readable,
 )
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Codec, Product, Selection, Shared
@@ -61,7 +62,7 @@ class Event:
     @property
     def label(self) -> str:
         """The event's id as it can be printed on one line, whatever the folder is called."""
-        return self.id if self.id.isprintable() else ascii(self.id)[1:-1]
+        return readable(self.id) or ascii(self.id)[1:-1]
 
     def __repr__(self) -> str:
         return f"<Event {self.path}>"
@@ -104,7 +105,7 @@ class Event:
         Raises NotAnEvent without a journal, JournalLost when it is empty (an event is never without an entry), and
         EventError when the folder's name cannot be written into results.
         """
-        if not self.id.isprintable():
+        if readable(self.id) is None:
             raise EventError(f"the folder's name {name_fault(self.id)}; rename {str(self.path)!a}")
         try:
             again, items = self.journal.news()

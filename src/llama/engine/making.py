@@ -148,7 +148,7 @@ class Maker:
         flags = event.refresh().flags.replace(_flags(claim.inputs))
         return Step(
             product=product,
-            event_id=event.id,
+            event_id=event.label,
             flags=flags,
             now=now,
             scratch=temporary,

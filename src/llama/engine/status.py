@@ -73,17 +73,21 @@ _UNSETTLED = {
 }
 
 
-def unfinished(pipeline: Pipeline, found: Mapping[str, Status]) -> list[str]:
+def unfinished(pipeline: Pipeline, state: State, found: Mapping[str, Status]) -> list[str]:
     """Files that should be there and are not, or are out of date, by their status.
 
     Not those that nobody here can make now: they wait for something from outside or for data that are not there yet,
     or a veto, a lock or a flag holds them.
     """
+    orders = state.vetoes.keys() | state.locks.keys()
+    if None in orders or state.flags.vetoed:
+        return []
     open_ = {Kind.COOLING, Kind.READY, Kind.RUNNING}
     return [
         name
         for name, status in found.items()
         if (product := pipeline.by_filename[name]).make is None or pipeline.makes(product)
+        if name not in orders
         if status.stuck or (status.kind in open_ and pipeline.makes(product))
     ]
 
