@@ -89,6 +89,7 @@ from llama.engine.store import SharedDigests
 world = toys.environment()
 maker = Maker(toys.CHAIN, world, SharedDigests(world))
 event = Event(Path(sys.argv[1]))
+print("at the line", flush=True)
 sys.stdin.readline()
 runner = Runner(maker, Here(maker))
 def unfinished():
@@ -105,11 +106,17 @@ def test_eight_processes_make_each_product_exactly_once(bench: Bench, tmp_path: 
     environment = {**os.environ, "PYTHONPATH": str(HERE), "LLAMA_TOY_LOG": str(log)}
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", RACE, bench.event.path], env=environment, stdin=subprocess.PIPE, text=True
+            [sys.executable, "-c", RACE, bench.event.path],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for _ in range(8)
     ]
-    time.sleep(1.5)  # let them get to the line
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "at the line\n"
     for racer in racers:
         assert racer.stdin is not None
         racer.stdin.write("go\n")
@@ -125,7 +132,7 @@ def test_eight_processes_make_each_product_exactly_once(bench: Bench, tmp_path: 
     assert care.check(bench.event) == []
     for racer in racers:
         assert racer.stdin is not None
-        racer.stdin.close()
+        racer.communicate()
 
 
 def test_a_claim_taken_over_cannot_commit(bench: Bench, tmp_path: Path) -> None:

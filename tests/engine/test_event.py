@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from llama.engine.event import Event
 from llama.engine.flags import Flags
 from llama.engine.journal import Requested, Seen
 from llama.engine.pipeline import Pipeline
+from llama.engine.processes import Here
 from llama.engine.product import Product
+from llama.engine.runner import Runner
 from llama.engine.status import Kind
+from llama.engine.step import Step
 
 
 def test_a_new_event_is_whole(bench: Bench) -> None:
@@ -96,13 +100,142 @@ def test_objects_are_read_only_and_views_are_copies(bench: Bench) -> None:
     assert path.read_text() == "HELLO"
 
 
-def test_large_files_are_stored_once(bench: Bench) -> None:
-    bench.receive(source="x" * 2_000_000)
-    digest = bench.event.refresh().file("source.txt").digest
+def aside(bench: Bench) -> list[Path]:
+    """What was damaged or cut and is kept."""
+    return sorted((bench.event.folder / "aside").glob("*"))
+
+
+def kept_copy(bench: Bench, product: Product = SOURCE) -> Path:
+    digest = bench.event.refresh().file(product.filename).digest
     assert digest is not None
-    view, kept = (bench.event.path / "source.txt").stat(), bench.event.store.path(digest).stat()
-    assert view.st_ino == kept.st_ino  # a hard link: one content on disk, and no way to write to it
-    assert kept.st_mode & 0o222 == 0
+    return bench.event.store.path(digest)
+
+
+def test_a_large_file_edited_in_place_leaves_its_kept_copy_whole(bench: Bench) -> None:
+    bench.receive(source="x" * 2_000_000)
+    view = bench.event.path / "source.txt"
+    assert view.stat().st_nlink == kept_copy(bench).stat().st_nlink == 1
+    with open(view, "r+") as file:
+        file.write("EDITED")
+    assert kept_copy(bench).read_text() == "x" * 2_000_000
+    view.rename(bench.event.path / "mine.txt")
+    assert care.repair(bench.event, now=bench.now) == ["source.txt: put in view (it was missing)"]
+    assert bench.read(SOURCE) == "x" * 2_000_000
+
+
+def test_what_a_step_does_to_its_inputs_harms_nothing(bench: Bench) -> None:
+    def spoil(step: Step) -> str:
+        path = step.path(SOURCE)
+        path.chmod(0o644)
+        path.write_text("spoilt")
+        return "made"
+
+    bench.receive(source="x" * 2_000_000)
+    spoiler = Product("SPOILER", "spoiler.txt", TEXT, spoil, inputs=(SOURCE,))
+    bench.use(Pipeline("P", (SOURCE, spoiler)))
+    bench.make(spoiler)
+    assert care.check(bench.event) == []
+
+
+class Linked:
+    """A codec that makes its file a second name of another one."""
+
+    def __init__(self, source: Path, *, symbolic: bool) -> None:
+        self.source, self.symbolic = source, symbolic
+
+    def write(self, value: str, path: Path) -> None:
+        path.symlink_to(self.source) if self.symbolic else path.hardlink_to(self.source)
+
+    def read(self, path: Path) -> str:
+        return path.read_text()
+
+
+@pytest.mark.parametrize("symbolic", [False, True])
+def test_a_result_that_is_a_link_is_kept_as_a_file_of_its_own(bench: Bench, tmp_path: Path, symbolic: bool) -> None:
+    (other := tmp_path / "other.txt").write_text("of somebody else")
+    linked = Product("LINKED", "linked.txt", Linked(other, symbolic=symbolic), lambda step: "x", inputs=(SOURCE,))
+    bench.use(Pipeline("P", (SOURCE, linked)))
+    bench.make(linked)
+    other.write_text("changed")
+    assert bench.read(linked) == "of somebody else"
+    assert care.check(bench.event) == []
+    assert not kept_copy(bench, linked).is_symlink()
+
+
+def link_as_before(bench: Bench, kind: str) -> Path:
+    """Make the view a second name of the kept copy, as earlier versions did for large files."""
+    view = bench.event.path / "source.txt"
+    view.unlink()
+    view.hardlink_to(kept_copy(bench)) if kind == "hard" else view.symlink_to(kept_copy(bench))
+    return view
+
+
+@pytest.mark.parametrize("by", ["repair", "runner"])
+@pytest.mark.parametrize("kind", ["hard", "symbolic"])
+def test_a_view_linked_to_its_kept_copy_is_set_apart(bench: Bench, kind: str, by: str) -> None:
+    view = link_as_before(bench, kind)
+    assert "which an edit in place would destroy" in care.check(bench.event)[0]
+    if by == "repair":
+        assert care.repair(bench.event, now=bench.now)[0].startswith("source.txt: ")
+    else:
+        Runner(bench.maker, Here(bench.maker)).once([Event(bench.event.path)])
+    assert not view.samefile(kept_copy(bench))
+    view.chmod(0o644)
+    view.write_text("edited")
+    assert kept_copy(bench).read_text() == "hello"
+    assert kept_copy(bench).stat().st_mode & 0o777 == 0o444
+
+
+def test_an_edit_through_a_link_is_not_lost_and_no_advice_would_lose_it(bench: Bench) -> None:
+    view = link_as_before(bench, "hard")
+    view.chmod(0o644)
+    view.write_text("EDITED")
+    for advice in (bench.status(SOURCE).why, care.check(bench.event)[-1]):
+        assert "no intact copy is kept of what it was, so keep it: `llama event adopt` to use it" in advice
+        assert "delete" not in advice and "repair" not in advice
+    said = care.repair(bench.event, now=bench.now)
+    assert "kept aside" in said[0] and "only an edit by hand is" in said[1]
+    assert bench.read(SOURCE) == "EDITED"
+    assert [kept.read_text() for kept in aside(bench)] == ["EDITED"]
+    view.unlink()
+    assert "put the file back from a backup" in bench.status(SOURCE).why
+    bench.receive(source="hello")
+    care.repair(bench.event, now=bench.now)
+    assert bench.read(SOURCE) == "hello"
+
+
+def test_a_damaged_input_is_never_given_to_a_step(bench: Bench) -> None:
+    path = kept_copy(bench)
+    path.chmod(0o644)
+    path.write_text("rot")
+    bench.make(UPPER)
+    assert "is damaged; `llama event repair` restores it if the file in view is intact" in bench.status(UPPER).why
+    care.repair(bench.event, now=bench.now)
+    bench.wait(61)
+    bench.make(UPPER)
+    assert bench.read(UPPER) == "HELLO"
+
+
+def test_an_older_view_whose_copy_was_dropped_is_kept_before_it_is_replaced(bench: Bench) -> None:
+    old = kept_copy(bench)
+    bench.receive(source="second")
+    bench.edit(SOURCE, "hello")
+    old.unlink()
+    care.repair(bench.event, now=bench.now)
+    assert (bench.read(SOURCE), old.read_text()) == ("second", "hello")
+
+
+def test_prune_drops_nothing_that_a_line_nobody_reads_names(bench: Bench) -> None:
+    bench.make(UPPER)
+    bench.receive(source="second")
+    bench.make(UPPER)
+    first = care.versions(bench.event, "upper.txt")[0].digest
+    with open(bench.event.journal.path, "a") as file:
+        file.write('{"kind":"Pinned","at":"2026-01-02T03:04:05Z","digest":"' + first + '"}\n')
+    assert care.prune(bench.event, CHAIN) == []
+    os.truncate(bench.event.journal.path, 200)
+    with pytest.raises(EventError, match="nothing was dropped"):
+        care.prune(Event(bench.event.path), CHAIN)
 
 
 def test_versions_have_names_for_downloads(bench: Bench, tmp_path: Path) -> None:
@@ -146,7 +279,9 @@ def test_damaged_and_missing_objects_are_found_and_mended_from_the_view(bench: B
     path.chmod(0o644)
     path.write_text("rot")
     assert "is damaged" in care.check(bench.event)[0]
-    assert care.mend_objects(bench.event) == [f"object {digest} restored from source.txt"]
+    (said,) = care.mend_objects(bench.event)
+    assert said.startswith(f"object {digest} restored from source.txt")
+    assert [kept.read_text() for kept in aside(bench)] == ["rot"]
     assert care.check(bench.event) == []
     path.unlink()
     assert "kept copy" in care.repair(bench.event, now=bench.now)[0]
@@ -216,7 +351,7 @@ def test_a_bad_edit_of_what_was_received_has_a_way_back(bench: Bench) -> None:
     kept = view.read_text()
     view.write_text("spoilt")
     (problem,) = care.check(bench.event)
-    assert "delete it and `llama event repair`" in problem and "remake" not in problem
+    assert "move it away and `llama event repair`" in problem and "remake" not in problem
     view.unlink()
     care.repair(bench.event, now=bench.now)
     assert view.read_text() == kept and not care.check(bench.event)

@@ -36,6 +36,8 @@ def test_a_torn_last_line_never_happened_and_is_cut(bench: Bench) -> None:
     assert bench.status(UPPER).kind == "ready"
     bench.make(UPPER, COUNT, BOTH)
     assert b"03:0{" not in path.read_bytes()
+    (kept,) = (bench.event.folder / "aside").iterdir()
+    assert kept.read_bytes() == b'{"kind":"Vetoed","v":1,"at":"2026-01-02T03:0'
     assert all(not isinstance(entry, Unknown) for entry in bench.event.entries())
     assert bench.kinds() == ["done"] * 4
 
@@ -49,7 +51,9 @@ def test_a_long_torn_line_of_zeros_is_cut(bench: Bench) -> None:
 
 def test_a_torn_line_is_cut_by_repair(bench: Bench) -> None:
     path = append_raw(bench, b"half")
-    care.repair(bench.event, now=bench.now)
+    (said,) = care.repair(bench.event, now=bench.now)
+    (kept,) = (bench.event.folder / "aside").iterdir()
+    assert said.endswith(f"its bytes are kept as {kept}") and kept.read_bytes() == b"half"
     assert path.read_bytes().endswith(b"}\n")
 
 

@@ -17,6 +17,7 @@ import pytest
 from toybench import HERE, Bench
 from toys import BOTH, CHAIN, COUNT, SOURCE, UPPER
 
+from llama.engine.claim import process_start
 from llama.engine.event import Event
 from llama.engine.flags import Flags
 from llama.engine.journal import Claimed, Deferred, Made
@@ -28,7 +29,7 @@ from llama.engine.runner import Runner
 from llama.engine.watching import FolderChanges
 
 RUN = """
-import sys
+import logging, sys
 from pathlib import Path
 import toys
 from llama.engine.event import Event
@@ -41,6 +42,8 @@ from llama.engine.store import SharedDigests
 def main(pipeline, *paths):
     world = toys.environment()
     maker = Maker(world.pipeline(pipeline), world, SharedDigests(world))
+    if pipeline == "PATIENTS":
+        logging.basicConfig(level=logging.INFO)
     executor = Processes("toys:environment", pipeline, 2, ["toys", "xmlrpc.client", "no.such.module"])
     print("missing", *executor.missing(["toys", "xmlrpc.client", "no.such.module", "llama.engine.worker"]))
     events = [Event(Path(path)) for path in paths]
@@ -82,10 +85,14 @@ def test_children_inherit_what_was_preloaded_and_it_is_noticed_when_not(tmp_path
 
 def test_overrunning_dying_failing_and_waiting_steps(tmp_path: Path, python: Callable) -> None:
     paths = trouble(tmp_path, "sleep 60", "die", "fail too bad", "wait for it", "fine")
-    done = python(RUN, "TROUBLES", *paths)
+    assert (
+        "trouble.txt cooling failed: took longer than 1 s and was stopped" in python(RUN, "TROUBLES", paths[0]).stdout
+    )
+    done = python(RUN, "PATIENTS", *paths)
     lines = [line for line in done.stdout.splitlines() if line.startswith("trouble.txt")]
-    assert lines[0] == "trouble.txt cooling failed: took longer than 1 s and was stopped"
-    assert lines[1].startswith("trouble.txt cooling failed: its process was killed by SIGKILL")
+    assert lines[1].startswith(
+        "trouble.txt cooling failed: its process was killed by SIGKILL (often for lack of memory)"
+    )
     assert lines[2] == "trouble.txt cooling failed: ValueError: too bad"
     assert lines[3] == "trouble.txt waiting for it"
     assert lines[4].startswith("trouble.txt done")
@@ -95,7 +102,7 @@ def test_overrunning_dying_failing_and_waiting_steps(tmp_path: Path, python: Cal
 
 def running(paths: list[Path]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, "TROUBLES", *map(str, paths)],
+        [sys.executable, "-c", RUN, "PATIENTS", *map(str, paths)],
         env={**os.environ, "PYTHONPATH": str(HERE)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -112,7 +119,7 @@ def kill_server(runner: subprocess.Popen[str]) -> None:
 
 
 def test_a_fork_server_that_is_killed_twice_is_named(tmp_path: Path) -> None:
-    (path,) = paths = trouble(tmp_path, "sleep 0.9")
+    (path,) = paths = trouble(tmp_path, f"until {tmp_path / 'never'}")
     child = running(paths)
     for count in (2, 3):  # the runner's claim and its process's; then that of the process that took over
         eventually(lambda count=count: claims(path) == count)  # type: ignore[misc]
@@ -123,10 +130,13 @@ def test_a_fork_server_that_is_killed_twice_is_named(tmp_path: Path) -> None:
 
 
 def test_the_steps_of_a_fork_server_that_is_killed_start_again(tmp_path: Path) -> None:
-    paths = trouble(tmp_path, "sleep 0.5", "sleep 0.5")
+    go = tmp_path / "go"
+    paths = trouble(tmp_path, f"until {go}", f"until {go}")
     child = running(paths)
     eventually(lambda: all(claims(path) == 2 for path in paths))  # the runner's, and its process's
     kill_server(child)
+    eventually(lambda: all(claims(path) == 3 for path in paths))
+    go.touch()
     out, err = child.communicate(timeout=30)
     assert child.returncode == 0, err
     assert out.count("trouble.txt done") == 2
@@ -263,7 +273,7 @@ def test_watching_one_event_folder(bench: Bench) -> None:
 
 
 def test_stopping_lets_steps_go_and_gives_claims_back(tmp_path: Path) -> None:
-    (path,) = trouble(tmp_path, "sleep 60")
+    (path,) = trouble(tmp_path, f"until {tmp_path / 'never'}")
     code = RUN.replace(
         "    Runner(maker, executor).once(events)",
         "    runner = Runner(maker, executor)\n"
@@ -273,7 +283,7 @@ def test_stopping_lets_steps_go_and_gives_claims_back(tmp_path: Path) -> None:
         "    runner.once(events)",
     )
     child = subprocess.Popen(
-        [sys.executable, "-c", code, "TROUBLES", str(path)], env={**os.environ, "PYTHONPATH": str(HERE)}
+        [sys.executable, "-c", code, "PATIENTS", str(path)], env={**os.environ, "PYTHONPATH": str(HERE)}
     )
     eventually(lambda: any(isinstance(entry, Claimed) for entry in Event(path).entries()))
     child.send_signal(signal.SIGTERM)
@@ -282,17 +292,65 @@ def test_stopping_lets_steps_go_and_gives_claims_back(tmp_path: Path) -> None:
     assert Event(path).refresh().file("trouble.txt").failure is None
 
 
-def test_steps_of_a_killed_runner_are_healed_by_the_next(tmp_path: Path, python: Callable) -> None:
-    (path,) = trouble(tmp_path, "sleep 0.8")
-    child = subprocess.Popen(
-        [sys.executable, "-c", RUN, "TROUBLES", str(path)], env={**os.environ, "PYTHONPATH": str(HERE)}
-    )
-    eventually(lambda: any(isinstance(entry, Claimed) for entry in Event(path).entries()))
+def worker_of(path: Path) -> int:
+    """The process that has taken the claim over from the runner."""
+    eventually(lambda: claims(path) == 2)
+    return [entry.pid for entry in Event(path).entries() if isinstance(entry, Claimed)][-1]
+
+
+def test_steps_die_with_the_runner_that_started_them_and_the_next_makes_them(
+    tmp_path: Path, python: Callable
+) -> None:
+    go = tmp_path / "go"
+    (path,) = paths = trouble(tmp_path, f"until {go}")
+    child = running(paths)
+    step = worker_of(path)
     child.kill()
-    child.wait()
-    eventually(lambda: python(RUN, "TROUBLES", path).returncode == 0 and (path / "trouble.txt").exists())
-    made = [entry for entry in Event(path).entries() if type(entry).__name__ == "Made"]
-    assert len(made) == 1
+    child.communicate()
+    eventually(lambda: process_start(step) is None)
+    go.touch()
+    assert "trouble.txt done" in python(RUN, "PATIENTS", path).stdout
+    assert made(path) == 1
+    assert not list((path / ".llama" / "scratch").iterdir())
+
+
+def test_once_waits_for_what_another_run_makes(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    (path,) = paths = trouble(tmp_path, f"until {go}")
+    first = running(paths)
+    step = worker_of(path)
+    second = running(paths)
+    assert second.stderr is not None
+    assert f"trouble.txt is being made by process {step}" in second.stderr.readline()
+    go.touch()
+    out, _ = second.communicate(timeout=60)
+    first.communicate(timeout=60)
+    assert "trouble.txt done" in out
+    assert made(path) == 1
+
+
+def test_once_makes_what_another_run_that_died_was_making(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    (path,) = paths = trouble(tmp_path, f"until {go}")
+    first = running(paths)
+    step = worker_of(path)
+    second = running(paths)
+    assert second.stderr is not None
+    assert f"trouble.txt is being made by process {step}" in second.stderr.readline()
+    first.kill()
+    first.communicate()
+    eventually(lambda: claims(path) == 4)
+    go.touch()
+    assert "trouble.txt done" in second.communicate(timeout=60)[0]
+    assert made(path) == 1
+
+
+def test_running_out_of_memory_is_a_failure_that_says_so(tmp_path: Path, python: Callable) -> None:
+    hoards, fine = paths = trouble(tmp_path, "hoard", "fine")
+    python(RUN, "PATIENTS", *paths)
+    assert (fine / "trouble.txt").read_text() == "fine"
+    failure = Event(hoards).refresh().file("trouble.txt").failure
+    assert failure is not None and failure.error.startswith("ran out of memory: end other programs")
 
 
 def test_the_order_is_the_pipelines(bench: Bench) -> None:

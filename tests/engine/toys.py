@@ -101,10 +101,15 @@ CHAIN = Pipeline("CHAIN", (SOURCE, UPPER, COUNT, BOTH))
 
 
 def _trouble(step: Step) -> str:
-    """Does what its source says: sleep, die, fail, wait, or say what it inherited."""
+    """Does what its source says: sleep, wait for a file, die, fail, use up memory, or say what it inherited."""
     order, _, argument = step[SOURCE].partition(" ")
     if order == "sleep":
         time.sleep(float(argument))
+    elif order == "until":
+        while not Path(argument).exists():
+            time.sleep(0.01)
+    elif order == "hoard":
+        return str(len(bytearray(1 << 60)))
     elif order == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     elif order == "fail":
@@ -118,8 +123,16 @@ def _trouble(step: Step) -> str:
 
 TROUBLE = Product("TROUBLE", "trouble.txt", TEXT, _trouble, inputs=(SOURCE,), timeout_s=1.0)
 TROUBLES = Pipeline("TROUBLES", (SOURCE, TROUBLE))
+PATIENT = Product("PATIENT", "trouble.txt", TEXT, _trouble, inputs=(SOURCE,), timeout_s=120.0)
+PATIENTS = Pipeline("PATIENTS", (SOURCE, PATIENT))
+"""The same with time enough for a slow machine: for all that is not about the time limit."""
+
+TABLED = Product(
+    "TABLED", "tabled.txt", TEXT, lambda step: step[SOURCE] + step[TABLE], inputs=(SOURCE,), shared=(TABLE,)
+)
+TABLEDS = Pipeline("TABLEDS", (SOURCE, TABLED))
 
 
 def environment() -> World:
     """What the processes of steps build by name."""
-    return World({pipeline.name: pipeline for pipeline in (CHAIN, TROUBLES)})
+    return World({pipeline.name: pipeline for pipeline in (CHAIN, TROUBLES, PATIENTS, TABLEDS)})

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from llama.engine.status import Status
 
 _MARKS = {"done": "✓", "ready": "▶", "waiting": "…", "running": "⟳", "cooling": "✗", "held": "■"}
-_UNTIL = {"done": "due again", "waiting": "looks again", "cooling": "tries again", "running": "gives up"}
+_UNTIL = {
+    "done": "due again",
+    "waiting": "looks again",
+    "cooling": "tries again",
+    "running": "gives up",
+    "held": "looks again",
+}
 _PLAIN = {"done": "+", "ready": ">", "waiting": ".", "running": "*", "cooling": "x", "held": "#"}
 
 

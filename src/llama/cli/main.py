@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import difflib
 import importlib
 import io
@@ -50,14 +51,24 @@ def skymap_info() -> int:
 def _mend_streams() -> None:
     """Whatever the terminal can show and whoever started us: text can be printed.
 
-    A character that the locale does not know is shown as `?`; what was closed by the caller is thrown away.
+    A character that the locale does not know is shown as `?`, a byte of a file's name that is no text is passed on as
+    it is; what was closed by the caller is thrown away.
     """
+    codecs.register_error("llama", _printable)
     # Never closed by us: they stand in for the process's own streams
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and (stream.encoding or "").lower().replace("-", "") != "utf8":
-            stream.reconfigure(errors="replace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="llama")
+
+
+def _printable(error: UnicodeError) -> tuple[str | bytes, int]:
+    """How what cannot be encoded is printed."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("replace")(error)
 
 
 def _answer(words: list[str]) -> int:

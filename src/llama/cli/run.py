@@ -106,7 +106,6 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
     from llama.engine.processes import Processes
     from llama.engine.runner import Runner
     from llama.engine.store import SharedDigests
-    from llama.engine.watching import FolderChanges
 
     _log(args.verbosity, args.logfile)
     environment = app.environment()
@@ -119,26 +118,39 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
         try:
             _conclude([event], pipeline, shared)
             sys.stdout.flush()  # whoever watches through a pipe waits for it
-        except OSError as error:  # nobody listens any more; the events go on
-            logging.getLogger(__name__).warning("%s: its results cannot be printed: %s", event.id, error)
+        except (OSError, ValueError) as error:  # nobody listens any more; the events go on
+            logging.getLogger(__name__).warning("%s: its results cannot be printed: %s", event.label, error)
 
     runner = Runner(Maker(pipeline, environment, shared), executor, None if args.once else conclude)
-    with _stopped_by_signals(runner):
+    with _stopped_by_signals(runner) as signals:
         if args.once:
             events = _find(where, wanted, pipeline, args.newest)
             if not events:
                 print(f"llama run: {_nothing_in(where)}", file=sys.stderr)
                 return 1
             runner.once(events)
-            cooling = _conclude(events, pipeline, shared)
-            return 1 if runner.troubles or runner.failures or cooling else 0
-        where.run.mkdir(parents=True, exist_ok=True)
-        alone = where.exact
-        what = where.pattern if alone else f"events {where.pattern}"
-        print(f"llama run: keeping {what} in {where.run} up to date; stop with Ctrl-C", flush=True)
-        changes = FolderChanges(where.run / where.pattern if alone else where.run, depth=0 if alone else 1)
-        runner.watch(lambda: _find(where, wanted, pipeline, args.newest), changes)
+            open_ = _conclude(events, pipeline, shared)
+            if signals:
+                return 128 + signals[0]
+            return 1 if runner.troubles or runner.failures or open_ else 0
+        _watch(runner, args, pipeline, where, wanted)
     return 1 if runner.troubles or runner.failures else 0
+
+
+def _watch(
+    runner: Runner, args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Downselection
+) -> None:
+    from llama.engine.watching import FolderChanges
+
+    where.run.mkdir(parents=True, exist_ok=True)
+    alone = where.exact
+    what = where.pattern if alone else f"events {where.pattern}"
+    try:
+        print(f"llama run: keeping {what} in {where.run} up to date; stop with Ctrl-C", flush=True)
+    except OSError as error:
+        logging.getLogger(__name__).warning("nothing can be printed, the events go on: %s", error)
+    changes = FolderChanges(where.run / where.pattern if alone else where.run, depth=0 if alone else 1)
+    runner.watch(lambda: _find(where, wanted, pipeline, args.newest), changes)
 
 
 def _nothing_in(where: Target) -> str:
@@ -157,29 +169,33 @@ def _nothing_in(where: Target) -> str:
 
 
 def _conclude(events: list[Event], pipeline: Pipeline, shared: SharedDigests) -> bool:
-    """How each event stands, and what its results say. Whether anything has failed."""
-    from llama import app
-    from llama.analyses.results import result_lines, unblinded_lines
-    from llama.engine.errors import EventError
-    from llama.engine.status import Kind, statuses
-
-    failed = False
+    """How each event stands, and what its results say. Whether anything is not made that should be."""
+    open_ = False
     for event in events:
         try:
-            state = event.look(pipeline, shared)
-        except (EventError, OSError) as error:
-            print(f"{event.id}: {error}")
-            failed = True
-            continue
-        now = datetime.now(UTC)
-        found = statuses(pipeline, state, now)
-        failed |= any(found[p.filename].kind is Kind.COOLING for p in pipeline if pipeline.makes(p))
-        print(f"{event.id}: {_standing(pipeline, state, found)}")
-        known = statuses(pipeline.whole, state, now)  # results that were not asked for may be out of date
-        lines = result_lines(event.path, known, state.flags)
-        lines += unblinded_lines(event.path, [one for each in app.pipelines().values() for one in each], state)
-        print("".join(f"  {line}\n" for line in lines), end="")
-    return failed
+            open_ |= _told(event, pipeline, shared)
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one event must not silence the others
+            print(f"{event.label}: {error}")
+            open_ = True
+    return open_
+
+
+def _told(event: Event, pipeline: Pipeline, shared: SharedDigests) -> bool:
+    from llama import app
+    from llama.analyses.results import result_lines, unblinded_lines
+    from llama.engine.status import statuses, unfinished
+
+    state = event.look(pipeline, shared)
+    now = datetime.now(UTC)
+    found = statuses(pipeline, state, now)
+    print(f"{event.label}: {_standing(pipeline, state, found)}")
+    known = statuses(pipeline.whole, state, now)  # results that were not asked for may be out of date
+    lines = result_lines(event.path, known, state.flags)
+    lines += unblinded_lines(event.path, [one for each in app.pipelines().values() for one in each], state)
+    print("".join(f"  {line}\n" for line in lines), end="")
+    return bool(unfinished(pipeline, state, found))
 
 
 def _standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str:
@@ -239,10 +255,17 @@ def _check_preload(executor: Processes, names: list[str]) -> None:
 
 
 @contextmanager
-def _stopped_by_signals(runner: Runner) -> Iterator[None]:
-    before = {number: signal.signal(number, lambda *_: runner.stop()) for number in (signal.SIGINT, signal.SIGTERM)}
+def _stopped_by_signals(runner: Runner) -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM stop the runner in good order; gives the signals that came."""
+    came: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        came.append(number)
+        runner.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -256,9 +279,20 @@ def _log(level: str, file: Path | None) -> None:
     handlers: list[logging.Handler] = [to_screen]
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(file))
+        handlers.append(_LogFile(file, encoding="utf-8", errors="backslashreplace"))
     formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
     formatter.converter = time.gmtime
     for handler in handlers:
         handler.setFormatter(formatter)
         logger.addHandler(handler)
+
+
+class _LogFile(logging.FileHandler):
+    """A log file that, when the disk does not take it, says so once and lets the events go on."""
+
+    _silent = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not self._silent:
+            self._silent = True
+            print(f"llama run: the log {self.baseFilename} cannot be written: {sys.exc_info()[1]}", file=sys.stderr)

@@ -33,14 +33,24 @@ class Owner:
 
 def is_dead(claim: Claimed, me: Owner) -> bool:
     """Whether the claimant is known to be gone. Of another machine nothing is known: its claim must expire."""
+    return lives(claim, me) is False
+
+
+def is_mine(claim: Claimed, me: Owner) -> bool:
+    """Whether this very process is the claimant."""
+    return Owner(claim.host, claim.boot, claim.pid, claim.started) == me
+
+
+def lives(claim: Claimed, me: Owner) -> bool | None:
+    """Whether the claimant still runs; None when that cannot be known from here."""
     if claim.host != me.host:
-        return False
+        return None
     boot, namespace = claim.boot.partition("/")[::2]
     if boot != me.boot.partition("/")[0]:
-        return True
-    if namespace != me.boot.partition("/")[2]:  # a container on this machine, whose process numbers mean nothing here
         return False
-    return process_start(claim.pid) != claim.started
+    if namespace != me.boot.partition("/")[2]:  # a container on this machine, whose process numbers mean nothing here
+        return None
+    return process_start(claim.pid) == claim.started
 
 
 def is_expired(claim: Claimed, now: datetime) -> bool:

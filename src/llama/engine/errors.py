@@ -10,6 +10,7 @@ EngineError
 │   ├── EventExists        refusing to overwrite
 │   ├── UnsupportedFileSystem
 │   ├── DamagedObject      an object whose bytes no longer match its digest
+│   ├── NotAFile           a pipe, device, folder, or something endless, under the name of a file
 │   └── StorageError       the disk is full, read-only or failing; nothing was lost
 ├── ClaimLost              somebody else makes this product now
 └── NotYet                 the data are not there yet; not a failure
@@ -66,6 +67,10 @@ class UnsupportedFileSystem(EventError):
 
 class DamagedObject(EventError):
     """A stored object's bytes no longer match its digest."""
+
+
+class NotAFile(EventError):
+    """What has the name of a file is none that can be read to its end: a pipe, a device, far too large."""
 
 
 class StorageError(EventError):

@@ -9,18 +9,16 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llama.engine.claim import Owner, is_dead
+from llama.engine.claim import Owner, is_dead, is_mine, lives
 from llama.engine.creation import build, new_folder_name, rename_new
-from llama.engine.errors import DamagedObject, DecodeError, EventError, JournalLost, NotAnEvent
-from llama.engine.filesystem import require_local, storage_errors
+from llama.engine.errors import DecodeError, EventError, JournalLost, NotAnEvent
+from llama.engine.filesystem import MOST_BYTES, copy_regular, require_local, storage_errors
 from llama.engine.flags import Flags
 from llama.engine.journal import (
     Adopted,
@@ -35,27 +33,17 @@ from llama.engine.journal import (
     Unlocked,
     Unvetoed,
     Vetoed,
+    name_fault,
+    readable,
 )
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Codec, Product, Selection, Shared
 from llama.engine.state import NOT_A_FILE, Observed, State
 from llama.engine.step import read
-from llama.engine.store import Parts, Store, digest_of, settle
+from llama.engine.store import Parts, Store, settle
+from llama.engine.views import View, Views
 
 SharedDigest = Callable[[Shared[Any]], str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A copy ready to be put in view; `temporary` is None when the file in view stays as it is.
-
-    `replaces` is what lay there when that was decided: if something else does by then, the view is left alone.
-    """
-
-    filename: str
-    temporary: Path | None
-    seen: Stat | None
-    replaces: Stat | None = None
 
 
 class Event:
@@ -69,7 +57,12 @@ class Event:
         self.store = Store(self.folder / "objects")
         self._state = State()
         self._parts = Parts(self.store)
-        self._hashed: dict[str, tuple[Stat, str]] = {}
+        self.views = Views(self.path, self.store)
+
+    @property
+    def label(self) -> str:
+        """The event's id as it can be printed on one line, whatever the folder is called."""
+        return readable(self.id) or ascii(self.id)[1:-1]
 
     def __repr__(self) -> str:
         return f"<Event {self.path}>"
@@ -109,8 +102,11 @@ class Event:
     def refresh(self) -> State:
         """What the journal adds up to now. The same object each time; it goes on by itself at the next call.
 
-        Raises NotAnEvent without a journal, JournalLost when it is empty: an event is never without an entry.
+        Raises NotAnEvent without a journal, JournalLost when it is empty (an event is never without an entry), and
+        EventError when the folder's name cannot be written into results.
         """
+        if readable(self.id) is None:
+            raise EventError(f"the folder's name {name_fault(self.id)}; rename {str(self.path)!a}")
         try:
             again, items = self.journal.news()
         except FileNotFoundError:
@@ -126,11 +122,14 @@ class Event:
         """The state with everything observed that `statuses` needs for this pipeline."""
         state = self.refresh()
         tables = {item.name: item for product in pipeline for item in product.shared}
+        views = self.views.observe([*pipeline.by_filename, *state.files], state)
         state.observed = Observed(
-            views=self._views([*pipeline.by_filename, *state.files]),
+            views=views,
+            lost=self.views.lost(views, state),
             parts=self._selected(pipeline, state),
             shared={name: shared(item) for name, item in tables.items()},
             dead=self._dead(state),
+            rivals=self._rivals(pipeline, state) if tables else {},
         )
         return state
 
@@ -150,40 +149,8 @@ class Event:
         self._parts = Parts(self.store)
 
     def view_digest(self, filename: str) -> str | None:
-        """Digest of the file in view, None when there is none; hashed only if it was touched since last seen."""
-        try:
-            return self._digest(filename, (self.path / filename).stat())
-        except FileNotFoundError:
-            return None
-
-    def strangers(self) -> set[str]:
-        """Files that had to be hashed at the last look, because the journal does not know their looks."""
-        return set(self._hashed)
-
-    def _digest(self, filename: str, status: os.stat_result) -> str:
-        if not stat.S_ISREG(status.st_mode):
-            return NOT_A_FILE
-        seen = Stat.of(status)
-        for digest, known in self._state.file(filename).seen.items():
-            if known == seen:
-                self._hashed.pop(filename, None)
-                return digest
-        cached = self._hashed.get(filename)
-        if cached is None or cached[0] != seen:
-            cached = self._hashed[filename] = (seen, digest_of(self.path / filename))
-        return cached[1]
-
-    def _views(self, names: Iterable[str]) -> dict[str, str | None]:
-        """What lies in view under these names; one reading of the folder for all."""
-        views: dict[str, str | None] = dict.fromkeys(names)
-        with os.scandir(self.path) as folder:
-            for entry in folder:
-                if entry.name in views:
-                    try:
-                        views[entry.name] = self._digest(entry.name, entry.stat())
-                    except FileNotFoundError:  # taken away this moment
-                        views[entry.name] = None
-        return views
+        """Digest of the file in view; see `Views.digest`."""
+        return self.views.digest(filename, self._state.file(filename))
 
     def unknown_files(self, pipeline: Pipeline) -> list[str]:
         """Files in view that neither the journal nor the pipeline knows."""
@@ -205,6 +172,20 @@ class Event:
             return frozenset()
         me = Owner.myself()
         return frozenset(name for name, claim in state.claims.items() if is_dead(claim, me))
+
+    def _rivals(self, pipeline: Pipeline, state: State) -> dict[str, bool]:
+        me, known = Owner.myself(), dict[tuple[str, int], bool | None]()
+        found: dict[str, bool] = {}
+        for product in pipeline:
+            maker = state.file(product.filename).maker
+            if not product.shared or maker is None or is_mine(maker, me):
+                continue
+            who = maker.host, maker.pid
+            if who not in known:
+                known[who] = lives(maker, me)
+            if known[who] is not False:
+                found[product.filename] = known[who] is True
+        return found
 
     # ------------------------------------------------------------------ changing
 
@@ -243,38 +224,12 @@ class Event:
                 self.drop_scratch(path.name)
 
     def prepare_view(self, filename: str, digest: str, scratch: Path, *, replaces: str | None = None) -> View:
-        """Copy an object to where one rename puts it in view.
-
-        A file edited by hand is not replaced, unless its content is `replaces`, of which there is a copy.
-        """
-        looks = self._looks(filename)
-        present, file = self.view_digest(filename), self._state.file(filename)
-        if present == digest:
-            return View(filename, None, Stat.of((self.path / filename).stat()))
-        if present is not None and present != replaces and not file.knows(present):
-            return View(filename, None, None)
-        temporary = self.store.place(digest, scratch / f".view-{filename}")
-        if settle(temporary) != digest:
-            raise DamagedObject(
-                f"the kept copy of {filename}, {self.store.path(digest)}, is damaged; "
-                "receive or adopt that file again, or `llama event remake` it"
-            )
-        return View(filename, temporary, Stat.of(temporary.stat()), looks)
-
-    def _looks(self, filename: str) -> Stat | None:
-        try:
-            return Stat.of((self.path / filename).stat())
-        except FileNotFoundError:
-            return None
+        """As `Views.prepare`."""
+        return self.views.prepare(filename, digest, self._state.file(filename), scratch, replaces=replaces)
 
     def show(self, views: Iterable[View]) -> None:
-        """Put prepared views in place, each by one rename.
-
-        The renames need not outlive a power cut: a view that is missing or old is put back from the journal.
-        """
-        for view in views:
-            if view.temporary is not None and self._looks(view.filename) == view.replaces:
-                view.temporary.rename(self.path / view.filename)
+        """As `Views.show`."""
+        self.views.show(views)
 
     def receive(self, files: Mapping[str, bytes], *, why: str, now: datetime) -> list[str]:
         """Record files from outside; returns the names of those that were new.
@@ -288,6 +243,8 @@ class Event:
             entries: list[Entry] = []
             views: list[View] = []
             for filename, data in files.items():
+                if len(data) > MOST_BYTES:
+                    raise EventError(f"{filename}: a file of an event holds at most {MOST_BYTES / 1e9:g} GB")
                 temporary = scratch / filename
                 temporary.write_bytes(data)
                 digest = settle(temporary)
@@ -322,18 +279,20 @@ class Event:
         """
         _check_name(filename, "file name")
         path = self.path / filename
-        if not path.is_file():
+        if not path.exists():
             raise EventError(f"there is no file {filename} in {self.path} to adopt")
         with self.writing() as state, self.scratch() as scratch:
             self._refuse_locked(state, filename)
-            seen = Stat.of(path.stat())
+            seen, copy = Stat.of(path.stat()), scratch / filename
+            copy_regular(path, copy)
             try:
-                read(codec, path)
+                read(codec, copy)
             except DecodeError as error:
                 raise EventError(f"{error}; mend the file and adopt it then. Nothing was recorded") from error
-            digest = self.store.copy_in(path, scratch)
+            digest = settle(copy)
             if Stat.of(path.stat()) != seen:
                 raise EventError(f"{filename} changed while it was read; adopt it again when it is finished")
+            self.store.take(copy, digest)  # also heals a kept copy that was lost
             file = state.file(filename)
             if digest == file.digest and file.outside:
                 return False
@@ -389,5 +348,5 @@ class Event:
 
 
 def _check_name(name: str, what: str) -> None:
-    if not name or name.startswith(".") or "/" in name or "\0" in name:
-        raise EventError(f"{what} {name!r}: it must not be empty, start with a dot or hold a slash")
+    if fault := name_fault(name):
+        raise EventError(f"{what} {name!r}: it {fault}")

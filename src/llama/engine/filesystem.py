@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
-from llama.engine.errors import StorageError, UnsupportedFileSystem
+from llama.engine.errors import NotAFile, StorageError, UnsupportedFileSystem
 
 _REMOTE = {"nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "webdav", "davfs", "9p", "ncpfs"}
 _REMOTE_FUSE = {"sshfs", "davfs2", "s3fs", "rclone", "gcsfuse", "glusterfs", "curlftpfs", "smbnetfs", "gvfsd-fuse"}
@@ -24,6 +27,55 @@ _ADVICE = {
 }
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+MOST_BYTES = 2_000_000_000
+"""A file of an event is at most so large: larger ones cannot be hashed and copied while alerts wait."""
+
+_KINDS = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def objection(status: os.stat_result, most: int | None = MOST_BYTES) -> str | None:
+    """Why this is not to be read as a file of an event; None when it may be."""
+    if not stat.S_ISREG(status.st_mode):
+        kind = next((name for test, name in _KINDS if test(status.st_mode)), "something else")
+        return f"is {kind}, not a file"
+    if most is not None and status.st_size > most:
+        return f"holds {status.st_size / 1e9:.1f} GB, and a file of an event at most {most / 1e9:g} GB"
+    return None
+
+
+@contextmanager
+def open_regular(path: Path, most: int | None = MOST_BYTES) -> Iterator[BufferedReader]:
+    """A file opened to be read, which never blocks and has an end. Raises NotAFile for anything else.
+
+    Judged after it is opened, so that nobody can put a pipe in its place between the look and the reading.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.EOPNOTSUPP):  # a socket, or a device that is not there
+            raise NotAFile(f"{path} is a socket or a device, not a file: move it away") from error
+        raise
+    try:
+        if why := objection(os.fstat(fd), most):
+            raise NotAFile(f"{path} {why}: move it away")
+    except BaseException:
+        os.close(fd)
+        raise
+    with open(fd, "rb") as file:
+        yield file
+
+
+def copy_regular(source: Path, target: Path) -> None:
+    """Copy the bytes of a file to one that does not exist yet; raises NotAFile as `open_regular` does."""
+    with open_regular(source) as old, open(target, "xb") as new:
+        shutil.copyfileobj(old, new, 1 << 20)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,13 +19,37 @@ from typing import BinaryIO
 
 import msgspec
 
-from llama.engine.errors import NotAnEvent
-from llama.engine.filesystem import storage_errors
+from llama.engine.aside import keep_bytes
+from llama.engine.errors import NotAFile, NotAnEvent
+from llama.engine.filesystem import open_regular, storage_errors
+
+_LOG = logging.getLogger("llama.engine")
 
 
 def utc(time: datetime) -> datetime:
     """The same time in UTC; one without a zone is UTC already."""
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def name_fault(name: str) -> str | None:
+    """Why this cannot be the name of a file in an event's folder, or of the folder; None when it can."""
+    if not name or name.startswith(".") or "/" in name:
+        return "must not be empty, start with a dot or hold a slash"
+    return None if readable(name) is not None else "must be readable text (UTF-8, without control characters)"
+
+
+def readable(name: str) -> str | None:
+    """The name of a file or folder as text, the same in every locale; None when it is none that fits on a line.
+
+    Where the locale is not UTF-8, Python hands us names with their bytes in disguise.
+    """
+    try:
+        text = os.fsencode(name).decode()
+    except UnicodeEncodeError:  # it came from a file, not from the file system
+        text = name
+    except UnicodeDecodeError:
+        return None
+    return text if text.isprintable() else None
 
 
 class Stat(msgspec.Struct, frozen=True, array_like=True):
@@ -50,6 +75,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=Tru
             time = getattr(self, name, None)
             if time is not None and time.tzinfo is not UTC:
                 msgspec.structs.force_setattr(self, name, utc(time))
+        filename = getattr(self, "filename", None)
+        if filename is not None and (fault := name_fault(filename)):
+            raise ValueError(f"names a file {filename!r}, which {fault}")
 
 
 class _Given(Entry, frozen=True, kw_only=True):
@@ -183,20 +211,21 @@ _NAMES = frozenset(kind.__name__ for kind in _KINDS.__args__)
 _DECODER: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(_KINDS)
 _ENCODER = msgspec.json.Encoder()
 _TAIL_BYTES = 512
+_UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError)
 
 
 def parse(line: bytes) -> Item:
     """One line of a journal."""
     try:
         return _DECODER.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         return Unknown(line, _complaint(line, error))
 
 
 def _complaint(line: bytes, error: Exception) -> str:
     try:
         kind = msgspec.json.decode(line, type=dict[str, object]).get("kind")
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _UNREADABLE:
         return "is not JSON"
     if isinstance(kind, str) and kind not in _NAMES:
         return ""
@@ -212,6 +241,8 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "journal.jsonl"
         self._lock = folder / "lock"
+        self.cut: list[str] = []
+        """What `append` cut off, and where it is kept; one line each."""
         self.rewind()
 
     def stat(self) -> Stat:
@@ -226,15 +257,15 @@ class Journal:
     def first(self) -> Item | None:
         """The first entry; None when there is none (any more), or none that may be read."""
         try:
-            with open(self.path, "rb") as file:
+            with open_regular(self.path, None) as file:
                 line = file.readline()
-        except OSError:
+        except (OSError, NotAFile):
             return None
         return parse(line) if line.endswith(b"\n") else None
 
     def news(self) -> tuple[bool, list[Item]]:
         """What was appended since the last call, and whether that starts again from the beginning."""
-        with open(self.path, "rb") as file:
+        with open_regular(self.path, None) as file:
             status = os.fstat(file.fileno())
             again = status.st_ino != self._inode or not self._still_there(file)
             if again:
@@ -273,11 +304,11 @@ class Journal:
 
         Claims need not be durable: if the machine stops, so do the claimants.
         """
-        data = b"".join(_ENCODER.encode(entry) + b"\n" for entry in entries)
+        data = b"".join(_encoded(entry) + b"\n" for entry in entries)
         with storage_errors(self.path):
             fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
             try:
-                size = _cut_torn_line(fd)
+                size = self._cut_torn_line(fd)
                 try:
                     _write(fd, data, durable)
                 except OSError:
@@ -294,10 +325,23 @@ class Journal:
         Only whole lines matter here, and only those that were on disk: a machine that stops loses none of them.
         """
         try:
-            noted = int(self._lock.read_bytes() or 0)
-        except (OSError, ValueError):  # no note, no answer
+            with open_regular(self._lock) as file:
+                noted = int(file.read() or 0)
+        except (OSError, NotAFile, ValueError):  # no note, no answer
             return 0
         return max(0, noted - self.path.stat().st_size)
+
+    def _cut_torn_line(self, fd: int) -> int:
+        """Remove what follows the last newline, of which a copy is kept aside; returns the size then."""
+        size, end = os.fstat(fd).st_size, _end_of_lines(fd)
+        if end != size:
+            with open_regular(self.path, None) as file:
+                file.seek(end)
+                kept = keep_bytes(self.path.parent, f"journal-from-{end}", file)
+            os.ftruncate(fd, end)
+            self.cut.append(f"a line of the journal that was never finished was cut; its bytes are kept as {kept}")
+            _LOG.warning("%s", self.cut[-1])
+        return end
 
     def _note_length(self, length: int) -> None:
         """In the lock file, which is there anyway. The entries count without it, so a full disk is no error."""
@@ -309,7 +353,7 @@ def write_new(path: Path, entries: Iterable[Entry]) -> None:
     """The first lines of a new journal."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
-        _write(fd, b"".join(_ENCODER.encode(entry) + b"\n" for entry in entries), durable=True)
+        _write(fd, b"".join(_encoded(entry) + b"\n" for entry in entries), durable=True)
     finally:
         os.close(fd)
 
@@ -321,16 +365,23 @@ def _write(fd: int, data: bytes, durable: bool) -> None:
         os.fsync(fd)
 
 
-def _cut_torn_line(fd: int) -> int:
-    """Remove what follows the last newline; returns the size then."""
-    size = end = os.fstat(fd).st_size
+def _encoded(entry: Entry) -> bytes:
+    """The line of an entry; what is not UTF-8 in its texts (from a file's name, say) is written as `\\udcff`."""
+    try:
+        return _ENCODER.encode(entry)
+    except UnicodeEncodeError:
+        texts = {name: text for name in entry.__struct_fields__ if isinstance(text := getattr(entry, name), str)}
+        plain = {name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts.items()}
+        return _ENCODER.encode(msgspec.structs.replace(entry, **plain))
+
+
+def _end_of_lines(fd: int) -> int:
+    """Where the last line that was finished ends."""
+    end = os.fstat(fd).st_size
     while end:
         start = max(0, end - 65536)
         newline = os.pread(fd, end - start, start).rfind(b"\n")
         if newline >= 0:
-            end = start + newline + 1
-            break
+            return start + newline + 1
         end = start
-    if end != size:
-        os.ftruncate(fd, end)
-    return end
+    return 0

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from llama.engine.claim import Owner
-from llama.engine.errors import ClaimLost, DecodeError, NotYet, StorageError
+from llama.engine.errors import ClaimLost, DecodeError, NotAFile, NotYet, StorageError
 from llama.engine.event import Event, SharedDigest
 from llama.engine.filesystem import full_disk, storage_errors
 from llama.engine.flags import Flags
@@ -38,6 +38,7 @@ Witness = Callable[[str], None]
 POINTS = ("claimed", "given", "made", "written", "checked", "stored", "prepared", "recorded", "shown")
 _GRACE_S = 30.0  # a claim outlives its time limit by this, so that a slow end is not taken for a dead maker
 _ERROR_LENGTH = 300
+NO_MEMORY = "ran out of memory: end other programs, or set LLAMA_WORKERS lower, and run again"
 _DETAILS_LENGTH = 20_000
 _SOON = timedelta(seconds=1)
 _RETRY = timedelta(seconds=60)
@@ -114,7 +115,7 @@ class Maker:
         result = scratch / product.filename
         with storage_errors(result):
             product.codec.write(value, result)
-            digest = settle(result)
+            digest = _settled(result)
         witness("written")
         made = Made(
             at=self.clock(),
@@ -149,7 +150,7 @@ class Maker:
             files.pop(name).unlink()  # only a part of it is an input
         return Step(
             product=product,
-            event_id=event.id,
+            event_id=event.label,
             flags=flags,
             now=now,
             scratch=temporary,
@@ -167,6 +168,14 @@ class Maker:
         if digest_of(target) != claim.inputs[item.key]:
             raise ClaimLost(f"{source} changed just now; if the settings did, start `llama run` again")
         return target
+
+
+def _settled(result: Path) -> str:
+    """Force the result to disk; its digest. A result that could not be read again is no result."""
+    try:
+        return settle(result)
+    except (FileNotFoundError, NotAFile) as error:
+        raise DecodeError(f"its result {result.name} is no file that can be kept: {error}") from error
 
 
 def commit(event: Event, made: Made, result: Path, scratch: Path, witness: Witness = _nobody) -> None:
@@ -218,6 +227,8 @@ def give_back(event: Event, claim: Claimed, why: str, *, until: datetime | None,
 
 def one_line(error: BaseException) -> str:
     """What went wrong, on one line; the kind of error only when it was not one of ours."""
+    if isinstance(error, MemoryError):
+        return f"{NO_MEMORY} ({error})" if str(error) else NO_MEMORY
     text = " ".join(str(error).split())[:_ERROR_LENGTH]
     ours = type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
     if ours and text:

@@ -35,7 +35,7 @@ class Ended:
     """A step is over; `error` when not even that could be written down."""
 
     event: Event
-    error: EventError | None = None
+    error: Exception | None = None
 
 
 class Executor(Protocol):
@@ -149,7 +149,7 @@ class Processes:
         process = self._context.Process(
             target=worker.make_named,
             args=(environment, str(event.path), pipeline, product.filename, claim.claim),
-            name=f"llama {event.id} {product.filename}",
+            name=f"llama {event.label} {product.filename}",
         )
         try:
             _start(process)
@@ -174,13 +174,15 @@ class Processes:
         """Put an end to a job that is over; None when it had to start again because the server died."""
         if job.process.exitcode != _SERVER_DIED or job.restarted:
             return _closed(job)
-        _LOG.warning("%s: starting again with %s: the server of its process died", job.event.id, job.product.filename)
+        _LOG.warning(
+            "%s: starting again with %s: the server of its process died", job.event.label, job.product.filename
+        )
         _kill(job.process)
         job.process.close()
         job.event.drop_scratch(job.claim.claim)
         try:
             process = self._forked(job.event, job.product, job.claim)
-        except EventError as error:
+        except (EventError, OSError) as error:
             return Ended(job.event, error)
         deadline = time.monotonic() + job.product.timeout_s
         self._jobs.append(dataclasses.replace(job, process=process, deadline=deadline, restarted=True))
@@ -196,8 +198,8 @@ class Processes:
             now = utc_now()
             try:
                 give_back(job.event, job.claim, "stopped with the program that ran it", until=now, now=now)
-            except EventError as error:  # the next runner sees that its process is gone
-                _LOG.error("%s: %s", job.event.id, error)
+            except (EventError, OSError) as error:  # the next runner sees that its process is gone
+                _LOG.error("%s: %s", job.event.label, error)
         self._jobs = []
 
 
@@ -216,7 +218,7 @@ def _closed(job: _Job) -> Ended:
         if disk:
             return Ended(job.event, _storage_error(job))
         fail(job.event, job.claim, error, now=utc_now())
-    except EventError as trouble:
+    except (EventError, OSError) as trouble:
         return Ended(job.event, trouble)
     return Ended(job.event)
 
@@ -260,6 +262,8 @@ def _ending(code: int) -> str:
         )
     if code >= 0:
         return f"ended with exit code {code}"
+    if -code == signal.SIGKILL:
+        return "was killed by SIGKILL (often for lack of memory)"
     try:
         return f"was killed by {signal.Signals(-code).name}"
     except ValueError:

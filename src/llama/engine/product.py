@@ -44,6 +44,10 @@ class ServiceKey(Protocol[T_co]):
     def writes(self) -> bool: ...
 
 
+SHARED = "shared:"
+"""How the journal's name of a shared file begins."""
+
+
 @dataclass(frozen=True, eq=False)
 class Shared(Generic[T]):
     """A file that many events use (a table, a search record): an input like any other, by digest.
@@ -57,7 +61,7 @@ class Shared(Generic[T]):
     @property
     def key(self) -> str:
         """How the journal names this input."""
-        return f"shared:{self.name}"
+        return f"{SHARED}{self.name}"
 
 
 @dataclass(frozen=True)

@@ -12,32 +12,37 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from llama.engine.care import needs_repair, repair
-from llama.engine.claim import Owner
-from llama.engine.errors import NotAnEvent
+from llama.engine.claim import Owner, is_mine
+from llama.engine.errors import EventError, NotAnEvent
 from llama.engine.event import Event
 from llama.engine.journal import Stat
 from llama.engine.making import Maker, one_line
 from llama.engine.processes import Ended, Executor
 from llama.engine.product import Product
 from llama.engine.state import State
-from llama.engine.status import Kind, current_inputs, statuses
+from llama.engine.status import Kind, Status, current_inputs, rival, statuses
 
 _LOG = logging.getLogger("llama.engine")
 _STOP_PATIENCE_S = 10.0
 _ASIDE = timedelta(seconds=30)  # an event whose disk fails is left alone for so long
 _SOON_S = 2.0  # after a folder was touched that is not followed, choose again
+_OTHERS_S = 0.2  # how often to see what became of what others are making: that they died leaves no trace
 _SWEEP_S = 60.0  # look at every journal so often, in case the operating system lost a message
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be done with an event, as of one state of its journal; `aside`: nothing at all before `until`."""
+    """What is to be done with an event, as of one state of its journal.
+
+    `aside`: nothing at all before `until`; `others`: a process that is not ours makes something of it now.
+    """
 
     ready: tuple[tuple[Product[Any], Mapping[str, str]], ...] = ()
     until: datetime | None = None
     journal: Stat | None = None
     claimed: bool = False
     aside: bool = False
+    others: bool = False
 
 
 class Changes(Protocol):
@@ -75,7 +80,11 @@ class Runner:
         self._verdicts: dict[Path, Verdict] = {}
         self._agenda: dict[Path, list[tuple[Product[Any], Mapping[str, str]]]] = {}
         self._tried: dict[tuple[Path, str], Mapping[str, str]] = {}
+        self._missed: set[Path] = set()
+        self._awaited: dict[Path, set[str]] = {}
+        self._rivals: set[tuple[str, int]] = set()
         self._tables: dict[str, str | None] = {}
+        self._blind = ""
         self._stopping = False
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
@@ -97,15 +106,22 @@ class Runner:
         self._wake()
 
     def once(self, events: Iterable[Event]) -> None:
-        """Make what is ready until nothing is. Nothing is tried twice with the same inputs."""
+        """Make what is ready until nothing is, also what others are making now and may leave unmade.
+
+        Nothing is tried twice with the same inputs.
+        """
         self._tried = {}
         self._follow(events)
         while not self._stopping:
             self._start(again=False)
-            if not self._executor.busy:
+            others = self._missed | {path for path, verdict in self._verdicts.items() if verdict.others}
+            self._missed = set()
+            if not (self._executor.busy or others):
                 break
-            for ended in self._executor.wait(None, self._bell):
+            for ended in self._executor.wait(_OTHERS_S if others else None, self._bell):
                 self._after(ended)
+            for path in others & self._events.keys():
+                self._judge(self._events[path])
         self._executor.stop(_STOP_PATIENCE_S)
 
     def watch(self, find: Callable[[], Iterable[Event]], changes: Changes) -> None:
@@ -124,7 +140,7 @@ class Runner:
                 if touched - self._events.keys():  # copied in just now, or chosen from now on
                     due = min(due, time.monotonic() + _SOON_S)
                 if came or time.monotonic() >= due:
-                    self._follow(find())
+                    self._follow_anew(find)
                     due = time.monotonic() + _SWEEP_S
                 for path in {*touched, *self._due()} & self._events.keys():
                     self._judge(self._events[path])
@@ -145,7 +161,7 @@ class Runner:
         for event in events:
             self._events[event.path] = known.get(event.path, event)
         for path in known.keys() - self._events.keys():
-            for kept in (self._verdicts, self._agenda, self._troubles, self._failures):
+            for kept in (self._verdicts, self._agenda, self._troubles, self._failures, self._awaited):
                 kept.pop(path, None)
             self._worked.discard(path)
         for path, event in self._events.items():
@@ -153,13 +169,23 @@ class Runner:
             if verdict is None or verdict.claimed or tables != self._tables or verdict.journal != _stat(event):
                 self._judge(event)
 
+    def _follow_anew(self, find: Callable[[], Iterable[Event]]) -> None:
+        """Follow what `find` names now; where it cannot say (an unreadable folder, say), what was followed before."""
+        try:
+            self._follow(find())
+            self._blind = ""
+        except Exception as error:  # noqa: BLE001 - a folder that cannot be listed now may be readable again later
+            if (text := one_line(error)) != self._blind:
+                _LOG.error("which events there are cannot be told; going on with those known: %s", text)
+            self._blind = text
+
     def _shared(self) -> dict[str, str | None]:
         """Digests of the files outside the events; None for one that cannot be read, as its events will say."""
         found: dict[str, str | None] = {}
         for item in (item for product in self._maker.pipeline for item in product.shared):
             try:
                 found[item.name] = self._maker.shared(item)
-            except OSError:
+            except (OSError, EventError):
                 found[item.name] = None
         return found
 
@@ -200,7 +226,7 @@ class Runner:
         state = event.look(pipeline, self._maker.shared)
         if needs_repair(event, state):
             for line in repair(event, now=now):
-                _LOG.warning("%s: %s", event.id, line)
+                _LOG.warning("%s: %s", event.label, line)
             journal, state = _stat(event), event.look(pipeline, self._maker.shared)
         self._tell_failures(event, state)
         found = statuses(pipeline, state, now)
@@ -209,8 +235,38 @@ class Runner:
             for product in pipeline
             if found[product.filename].kind is Kind.READY
         )
+        self._tell_rivals(event, state, now)
         until = min((status.until for status in found.values() if status.until and status.until > now), default=None)
-        return Verdict(ready, until, journal, bool(state.claims))
+        return Verdict(ready, until, journal, bool(state.claims), others=self._others(event, state, found))
+
+    def _others(self, event: Event, state: State, found: Mapping[str, Status]) -> bool:
+        """Whether a process that is not ours makes something; says so once for each making."""
+        running = [state.file(name) for name, status in found.items() if status.kind is Kind.RUNNING]
+        claims = [
+            file.claim for file in running if file.claim and not is_mine(file.claimant or file.claim, self._owner)
+        ]
+        told = self._awaited.get(event.path, set())
+        for claim in claims:
+            if claim.claim not in told:
+                _LOG.info(
+                    "%s: %s is being made by process %d on %s", event.label, claim.filename, claim.pid, claim.host
+                )
+        self._awaited[event.path] = {claim.claim for claim in claims}
+        return bool(claims)
+
+    def _tell_rivals(self, event: Event, state: State, now: datetime) -> None:
+        """That others work on the same events with other settings is said once for each of them."""
+        for product in self._maker.pipeline:
+            file = state.file(product.filename)
+            who = rival(product, file, current_inputs(product, state), state, now)
+            if who is not None and file.maker is not None and (file.maker.host, file.maker.pid) not in self._rivals:
+                self._rivals.add((file.maker.host, file.maker.pid))
+                _LOG.warning(
+                    "%s: %s was %s: two runs with different settings work on the same events; stop one of them",
+                    event.label,
+                    product.filename,
+                    who,
+                )
 
     def _due(self) -> list[Path]:
         now = self._maker.clock()
@@ -242,17 +298,20 @@ class Runner:
     def _claim(self, event: Event, product: Product[Any]) -> None:
         try:
             claim = self._maker.claim(event, product, now=self._maker.clock(), owner=self._owner)
-            if claim is not None:
-                _LOG.info("%s: making %s", event.id, product.filename)
-                self._executor.start(event, product, claim)
-                self._worked.add(event.path)
+            if claim is None:  # somebody was faster, but may not come to its end
+                self._tried.pop((event.path, product.filename), None)
+                self._missed.add(event.path)
+                return
+            _LOG.info("%s: making %s", event.label, product.filename)
+            self._executor.start(event, product, claim)
+            self._worked.add(event.path)
         except Exception as error:  # noqa: BLE001 - as above
             self._set_aside(event, error)
 
     def _set_aside(self, event: Event, error: Exception) -> None:
         """Leave an event alone for a while whose disk (or whose machine) does not play along."""
         self._agenda.pop(event.path, None)
-        text, before = f"{event.id}: {one_line(error)}", self._troubles.get(event.path)
+        text, before = f"{event.label}: {one_line(error)}", self._troubles.get(event.path)
         if event.path in self._events:
             self._verdicts[event.path] = Verdict(until=self._maker.clock() + _ASIDE, journal=_stat(event), aside=True)
             if not isinstance(error, NotAnEvent):  # it may be moved away while we look
@@ -263,7 +322,7 @@ class Runner:
     def _tell_failures(self, event: Event, state: State) -> None:
         known = self._failures.pop(event.path, [])
         found = [
-            f"{event.id}: {filename} failed at {file.failure.at:%H:%M:%S}Z: {file.failure.error}"
+            f"{event.label}: {filename} failed at {file.failure.at:%H:%M:%S}Z: {file.failure.error}"
             for filename, file in state.files.items()
             if file.failure is not None and file.failure.at >= self._since
         ]

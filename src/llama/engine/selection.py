@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from llama.engine.errors import EventError, JournalLost, NotAnEvent
+from llama.engine.errors import EventError, NotAnEvent
 from llama.engine.event import Event
 from llama.engine.journal import utc
 from llama.engine.pipeline import Pipeline
@@ -159,7 +159,7 @@ def _matching(events: Iterable[Event], wanted: Downselection, pipeline: Pipeline
             matches = all(_tests(event, wanted, pipeline, now)) is not wanted.invert
         except NotAnEvent:  # moved away this moment
             continue
-        except (OSError, JournalLost):  # it cannot be read: whoever works on it will say so
+        except (OSError, EventError, ValueError):  # it cannot be read: whoever works on it will say so
             matches = True
         if matches:
             yield event

@@ -30,6 +30,7 @@ from llama.engine.journal import (
     Unvetoed,
     Vetoed,
 )
+from llama.engine.product import SHARED
 
 NOT_A_FILE = "not a file"
 """Stands for the digest of a folder, a pipe, … in view under the name of a file."""
@@ -77,6 +78,10 @@ class FileState:
         seen: per digest, the view that was last found to hold it.
         set_aside: hand-made contents that somebody decided against.
         given: digests of all files that any version was made from.
+        alike: every set of inputs from which the present content was made.
+        tables: every set of shared files with which any version was made, digest by input key.
+        claimant: whoever took the present claim, which may have been handed on since.
+        maker: whoever had claimed the making of the present content.
     """
 
     versions: list[Version] = field(default_factory=list)
@@ -94,6 +99,10 @@ class FileState:
     seen: dict[str, Stat] = field(default_factory=dict)
     set_aside: set[str] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
+    alike: list[Mapping[str, str]] = field(default_factory=list)
+    tables: list[Mapping[str, str]] = field(default_factory=list)
+    claimant: Claimed | None = None
+    maker: Claimed | None = None
 
     def knows(self, digest: str) -> bool:
         """Whether this content is, or was, one the journal has a copy of."""
@@ -109,12 +118,16 @@ class Observed:
         parts: per (file digest, selection key), the digest of the selected part.
         shared: per shared file's name, its digest, None when it is not there.
         dead: ids of claims whose claimant is gone.
+        lost: files of which neither the one in view nor the kept copy is what the journal says.
+        rivals: files that another process had made that may still run, and whether it is known to.
     """
 
     views: Mapping[str, str | None] = field(default_factory=dict)
     parts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     shared: Mapping[str, str | None] = field(default_factory=dict)
     dead: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
+    rivals: Mapping[str, bool] = field(default_factory=dict)
 
 
 class State:
@@ -160,13 +173,14 @@ class State:
         self._release(file)
         _put(file, entry.digest, entry.at, type(entry).__name__, entry.seen)
         file.outside, file.inputs, file.due, file.made_at = True, {}, None, entry.at
+        file.alike, file.maker = [], None
         file.failure = file.deferral = file.requested = None
 
     def _claimed(self, entry: Claimed) -> None:
         file = self._of(entry.filename)
         if file.claim is None or file.claim.claim != entry.claim:  # else it is handed over
             self._release(file)
-            file.claimed_at = self.length
+            file.claimed_at, file.claimant = self.length, entry
         file.claim = self.claims[entry.claim] = entry
         for key, digest in entry.inputs.items():
             source = entry.sources.get(key.partition("#")[0])
@@ -178,6 +192,10 @@ class State:
         if file.requested_at < file.claimed_at:
             file.requested = None  # asked for before this making began, so this is the answer
         claim = self._release(file)
+        file.alike = [entry.inputs, *(known for known in file.alike if entry.digest == file.digest)]
+        if (tables := tables_among(entry.inputs)) not in file.tables:
+            file.tables.append(tables)
+        file.maker = file.claimant if claim else None
         _put(file, entry.digest, entry.at, "Made", entry.seen)
         file.outside, file.inputs, file.due, file.made_at = False, entry.inputs, entry.due, entry.at
         file.failure = file.deferral = None
@@ -243,6 +261,11 @@ class State:
             self.flags = self.flags.replace({name: cautious[name] for name in known})
         if entry.flags.get("vetoed") is True:
             self._stop(None)
+
+
+def tables_among(inputs: Mapping[str, str]) -> dict[str, str]:
+    """The shared files among the inputs of a product: what the settings of a run decide."""
+    return {key: digest for key, digest in inputs.items() if key.startswith(SHARED)}
 
 
 def _put(file: FileState, digest: str, at: datetime, kind: str, seen: Stat | None) -> None:

@@ -14,9 +14,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from llama.engine.claim import is_expired
+from llama.engine.filesystem import MOST_BYTES
 from llama.engine.pipeline import Pipeline
-from llama.engine.product import Input, Product, Selection
-from llama.engine.state import NOT_A_FILE, FileState, State
+from llama.engine.product import SHARED, Input, Product, Selection
+from llama.engine.state import NOT_A_FILE, FileState, State, tables_among
+
+_RIVAL_AGAIN = timedelta(seconds=15)
+_UNKNOWN_RIVAL = timedelta(minutes=15)
 
 
 class Kind(enum.StrEnum):
@@ -32,11 +36,15 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A product's status: the kind, the reason in words, and when it may change by itself."""
+    """A product's status: the kind, the reason in words, and when it may change by itself.
+
+    `stuck`: it is held by no decision, and stays so until somebody does what `why` says.
+    """
 
     kind: Kind
     why: str
     until: datetime | None = None
+    stuck: bool = False
 
 
 def statuses(pipeline: Pipeline, state: State, now: datetime) -> dict[str, Status]:
@@ -65,6 +73,25 @@ _UNSETTLED = {
 }
 
 
+def unfinished(pipeline: Pipeline, state: State, found: Mapping[str, Status]) -> list[str]:
+    """Files that should be there and are not, or are out of date, by their status.
+
+    Not those that nobody here can make now: they wait for something from outside or for data that are not there yet,
+    or a veto, a lock or a flag holds them.
+    """
+    orders = state.vetoes.keys() | state.locks.keys()
+    if None in orders or state.flags.vetoed:
+        return []
+    open_ = {Kind.COOLING, Kind.READY, Kind.RUNNING}
+    return [
+        name
+        for name, status in found.items()
+        if (product := pipeline.by_filename[name]).make is None or pipeline.makes(product)
+        if name not in orders
+        if status.stuck or (status.kind in open_ and pipeline.makes(product))
+    ]
+
+
 def _status(product: Product[Any], pipeline: Pipeline, state: State, now: datetime, waits_for: str | None) -> Status:
     file = state.file(product.filename)
     if status := _running(file, state, now) or _held(product, file, state):
@@ -75,7 +102,7 @@ def _status(product: Product[Any], pipeline: Pipeline, state: State, now: dateti
     reason = _reason(product, file, inputs, now)
     if reason is None and (waits_for is None or file.outside):
         return Status(Kind.DONE, _origin(file) + _oddity(product, state), file.due)
-    if reason is not None and (status := _offline(product, state)):
+    if reason is not None and (status := _offline(product, state) or _fought_over(product, file, inputs, state, now)):
         return status
     if why := _waits(product, state, waits_for):
         return Status(Kind.WAITING, why)
@@ -114,22 +141,39 @@ def _by_hand(product: Product[Any], state: State) -> str | None:
     if digest is None or file.knows(digest):
         return None
     if digest == NOT_A_FILE:
-        return "what has its name is not a file: move it away"
+        return NO_FILE
     if not file.versions:
         return "put there by hand: `llama event adopt` to use it"
-    return f"edited by hand: {ways_on_from_an_edit(file)}"
+    return f"edited by hand: {ways_on_from_an_edit(file, lost=product.filename in state.observed.lost)}"
 
 
-def ways_on_from_an_edit(file: FileState) -> str:
-    """What can be done about a file that was edited by hand; what came from outside cannot be made again."""
-    if file.outside:
-        return "`llama event adopt` to use it; or delete it and `llama event repair` to have the kept version back"
-    return "`llama event adopt` to use it, `llama event remake` to replace it"
+NO_FILE = f"what has its name is not a file of at most {MOST_BYTES / 1e9:g} GB that can be read: move it away"
+
+
+def ways_on_from_an_edit(file: FileState, *, lost: bool) -> str:
+    """What can be done about a file that was edited by hand; what came from outside cannot be made again.
+
+    `lost`: there is no intact copy of what it was, so the edit is all there is.
+    """
+    if not file.outside:
+        return "`llama event adopt` to use it, `llama event remake` to replace it"
+    if lost:
+        return (
+            "no intact copy is kept of what it was, so keep it: `llama event adopt` to use it, or receive the file "
+            "again from where it came"
+        )
+    return "`llama event adopt` to use it; or move it away and `llama event repair` to have the kept version back"
+
+
+def ways_on_from_a_loss(file: FileState) -> str:
+    """What can be done when neither the file in view nor the kept copy is what the journal says."""
+    again = "receive it again from where it came" if file.outside else "`llama event remake` it"
+    return f"no intact copy is kept: put the file back from a backup and `llama event repair`, or {again}"
 
 
 def _held(product: Product[Any], file: FileState, state: State) -> Status | None:
     if (why := _by_hand(product, state)) is not None:
-        return Status(Kind.HELD, why)
+        return Status(Kind.HELD, why, stuck=True)
     for holder, word in ((state.vetoes, "vetoed"), (state.locks, "locked")):
         for name, what in ((product.filename, ""), (None, "event ")):
             if name in holder:
@@ -158,6 +202,9 @@ def _oddity(product: Product[Any], state: State) -> str:
     present = state.observed.views.get(product.filename, file.digest)
     if present == file.digest:
         return ""
+    if product.filename in state.observed.lost:
+        what = "its file is missing" if present is None else "an older version is in view"
+        return f"; {what} and {ways_on_from_a_loss(file)}"
     if present is None:
         return "; its file is missing: `llama run` or `llama event repair` puts it back"
     return (
@@ -174,7 +221,7 @@ def _reason(product: Product[Any], file: FileState, inputs: Mapping[str, str], n
         return "not made yet"
     if file.outside:
         return None
-    if file.inputs != inputs:
+    if file.inputs != inputs and inputs not in file.alike:
         return _difference(file.inputs, inputs)
     if file.due is not None and now >= file.due:
         return f"due again since {_clock(file.due)}"
@@ -210,6 +257,43 @@ def _offline(product: Product[Any], state: State) -> Status | None:
     if product.for_collaborators and flags.role != "observation":
         return Status(Kind.HELD, f"goes to collaborators, and flag role is {flags.role}, not observation")
     return None
+
+
+def rival(
+    product: Product[Any], file: FileState, inputs: Mapping[str, str], state: State, now: datetime
+) -> str | None:
+    """Who else keeps this file up to date with other shared files than ours, so with other settings; None if nobody.
+
+    Of a process of which nothing can be known from here that is believed for a while after it made the file.
+    """
+    known = state.observed.rivals.get(product.filename)
+    if (
+        known is None
+        or file.maker is None
+        or file.made_at is None
+        or tables_among(inputs) == tables_among(file.inputs)
+    ):
+        return None
+    if not known and now >= file.made_at + _UNKNOWN_RIVAL:
+        return None
+    ours, theirs = tables_among(inputs), tables_among(file.inputs)
+    names = [key.removeprefix(SHARED) for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+    runs = "which still runs" if known else "which may still run"
+    return f"made with another {', '.join(names)} by process {file.maker.pid} on {file.maker.host}, {runs}"
+
+
+def _fought_over(
+    product: Product[Any], file: FileState, inputs: Mapping[str, str], state: State, now: datetime
+) -> Status | None:
+    """Held, when it was made with our shared files before and somebody who still runs made it with others since.
+
+    To make it again would only make them make it again. It is said which of them to stop, and the last result stays.
+    """
+    who = rival(product, file, inputs, state, now)
+    if who is None or file.requested is not None or tables_among(inputs) not in file.tables:
+        return None
+    why = f"{who}: two runs with different settings work on one event; stop one of them"
+    return Status(Kind.HELD, why, now + _RIVAL_AGAIN, stuck=True)
 
 
 def _waits(product: Product[Any], state: State, waits_for: str | None) -> str | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 _LOG = logging.getLogger("llama.engine")
 _POLL_MS = 1000
 _STEP_MS, _DEBOUNCE_MS, _TIMEOUT_MS = 20, 100, 5000
+_ANEW_S = 1.0  # before a watch that failed begins again
 
 
 class FolderChanges:
@@ -49,11 +51,33 @@ class FolderChanges:
             self._thread.join()
 
     def _run(self, wake: Callable[[], None], ready: threading.Event) -> None:
-        try:
-            self._follow(wake, ready, poll=False)
-        except OSError as error:
-            _LOG.warning("polling %s, since it cannot be watched: %s", self._root, error)
-            self._follow(wake, ready, poll=True)
+        poll, said = False, ""
+        while not self._stop.is_set():
+            try:
+                self._follow(wake, ready, poll=poll)
+            except OSError as error:
+                if not poll:
+                    _LOG.warning("polling %s, since it cannot be watched: %s", self._root, error)
+                poll = True
+            except Exception as error:  # noqa: BLE001 - a name that is not UTF-8 ends the library's watch, not ours
+                if str(error) != said:
+                    said = str(error)
+                    _LOG.warning("watching %s anew: %s", self._root, said)
+            self._note_all()  # what happened until the next watch begins, nobody tells
+            wake()
+            self._stop.wait(_ANEW_S)
+
+    def _note_all(self) -> None:
+        """Anything may have been touched."""
+        with self._lock:
+            self._came = True
+            if not self._depth:
+                self._touched.add(self._named)
+                return
+            with suppress(OSError):
+                self._touched |= {
+                    self._named / path.name for path in self._root.iterdir() if not path.name.startswith(".")
+                }
 
     def _follow(self, wake: Callable[[], None], ready: threading.Event, *, poll: bool) -> None:
         # The documented lower layer of watchfiles: its `watch` cannot say when it has begun.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import logging
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,7 +17,7 @@ from llama.engine.claim import Owner
 from llama.engine.errors import ClaimLost, EventError, NotAnEvent
 from llama.engine.event import Event
 from llama.engine.journal import Claimed
-from llama.engine.making import Maker, fail, one_line, take_over, utc_now
+from llama.engine.making import NO_MEMORY, Maker, fail, one_line, take_over, utc_now
 from llama.engine.step import Environment
 from llama.engine.store import SharedDigests
 
@@ -33,7 +35,9 @@ def load(factory: str) -> Environment:
 def make_named(environment: str, path: str, pipeline: str, filename: str, claim_id: str) -> None:
     """Go on with a claim of the runner's, in this process, and exit."""
     os.setpgid(0, 0)  # so that Ctrl-C is the runner's, which lets steps finish, and a kill takes children along
+    threading.Thread(target=_die_with_the_runner, name="llama parent", daemon=True).start()
     event = Event(Path(path))
+    claim: Claimed | None = None
     try:
         claim = take_over(event, claim_id, Owner.myself())
         _make(environment, event, pipeline, filename, claim)
@@ -41,7 +45,22 @@ def make_named(environment: str, path: str, pipeline: str, filename: str, claim_
         pass  # somebody else makes it now, or the event was moved away: nothing is left to do here
     except EventError:
         _leave(STORAGE_EXIT)
+    except MemoryError:  # not even the note of the first one could be written; now that it is over there is room
+        if claim is not None:
+            fail(event, claim, NO_MEMORY, now=utc_now())
     _leave(0)
+
+
+def _die_with_the_runner() -> None:
+    """Wait until the runner is gone, however it went; then end at once, and whatever this step started with it.
+
+    Its claim would keep the next runner waiting, and its result might no longer be wanted. A kill at any point of a
+    commit is healed.
+    """
+    runner = multiprocessing.parent_process()  # not the server that forked us: the process that asked for it
+    if runner is not None:
+        runner.join()
+        os.killpg(0, signal.SIGKILL)
 
 
 def _make(environment: str, event: Event, pipeline: str, filename: str, claim: Claimed) -> None:
@@ -52,7 +71,7 @@ def _make(environment: str, event: Event, pipeline: str, filename: str, claim: C
     except Exception as error:  # noqa: BLE001 - a broken installation is this product's failure, told in its entry
         fail(event, claim, f"its process could not start: {one_line(error)}", now=utc_now())
         return
-    # The runner enforces the time limit; this is for when the runner itself has died.
+    # The runner enforces the time limit; this is for when it has died while native code lets no other thread run.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, product.timeout_s + _ORPHAN_S)
     maker.make(event, product, claim, now=utc_now())
