@@ -324,7 +324,7 @@ def test_a_key_that_nobody_knows_does_not_pass_the_door(tmp_path: Path) -> None:
     assert b"123.456" not in content and b"blinded" in content
 
 
-def test_a_burst_that_is_a_test_makes_the_joint_result_one(tmp_path: Path) -> None:
+def test_a_burst_that_is_a_test_is_left_out_and_marks_nothing(tmp_path: Path) -> None:
     event = started(tmp_path / "run", REAL)
     pipeline = pipelines()["GW_GRB"]
     bring_up(event, pipelines()["GW_NEUTRINO"], "NEUTRINOS")
@@ -333,8 +333,10 @@ def test_a_burst_that_is_a_test_makes_the_joint_result_one(tmp_path: Path) -> No
     bursts["bursts"][0]["role"] = "test"
     adopt(event, pipeline.by_filename["fermi_grbs.json"], bursts)
     bring_up(event, pipeline)
+    result = read(event, "significance_joint_lvc-fermi.json")
+    assert not result["candidates"] and any("test" in note for note in result["notes"])
     for name in ("significance_joint_lvc-fermi.json", "significance_joint_lvc-fermi.txt"):
-        assert said_by(event.path / name) == {TEST}, name
+        assert said_by(event.path / name) == set(), name
 
 
 def test_a_picture_that_is_not_blinded_keeps_the_summary_waiting(tmp_path: Path) -> None:
