@@ -25,7 +25,7 @@ def isotropic(order: int = 2) -> SkyMap:
 @pytest.mark.parametrize("dec_deg", [-90.0, -41.8, 0.0, 30.0, 89.9])
 def test_an_isotropic_map_integrates_to_two_pi(sigma_deg: float, dec_deg: float) -> None:
     skymap, centre, sigma = isotropic(), unit_vectors(1.0, math.radians(dec_deg)), math.radians(sigma_deg)
-    at = o2.points(o2.Cells.of(skymap, skymap.density), centre, sigma)
+    at = o2.samples(o2.Cells.of(skymap, skymap.density), centre, sigma)
     integral = float(np.sum(o2.likelihood(at, centre, sigma) * at.area_sr))
     # a flat Gaussian on the sphere loses σ²/6 of itself to curvature
     assert integral == pytest.approx(2 * np.pi * (1 - sigma**2 / 3), rel=2e-3)
@@ -33,7 +33,7 @@ def test_an_isotropic_map_integrates_to_two_pi(sigma_deg: float, dec_deg: float)
 
 def test_points_cover_the_sky_once() -> None:
     skymap = isotropic()
-    at = o2.points(o2.Cells.of(skymap, skymap.density), unit_vectors(0.1, 0.2), math.radians(0.5))
+    at = o2.samples(o2.Cells.of(skymap, skymap.density), unit_vectors(0.1, 0.2), math.radians(0.5))
     assert at.area_sr.sum() == pytest.approx(4 * np.pi, rel=1e-12)
 
 

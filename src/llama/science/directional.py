@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from llama.science.antenna import AntennaPattern
 from llama.science.healpix import directions_of
-from llama.science.overlap import Nodes
 from llama.science.quadtree import SkyTree
 from llama.science.radial import Likely, Marginal, OfCountAndDistance, Points
 from llama.science.search import Search
@@ -74,9 +73,9 @@ class Directional:
     def larger_sets(self, most: int) -> None:
         return None
 
-    def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
+    def log_q1(self, points: Points, alpha: Float) -> Float:
         """ln of K_1(f_A, α) over the map's mean of K_gw; −inf where the network is deaf."""
-        found = self._scaled(nodes.direction, alpha, lambda scale: self.best.log_q1(nodes, scale)[None])
+        found = self._scaled(points.direction, alpha, lambda scale: self.best.log_q1(points, scale)[None])
         return np.asarray(found[0])
 
     def log_counts(self, points: Points, alpha: Float, most: int) -> Float:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from llama.science.distance import conditional_moments
-from llama.science.joint_grid import Grid, Points
+from llama.science.joint_grid import Grid
 from llama.science.poisson import q_exactly
-from llama.science.radial import Distances
+from llama.science.radial import Distances, Points
 from llama.science.response import SeasonTable, alpha
 from llama.science.skymap import SkyMap
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from llama.science.healpix import positions
 from llama.science.psf import log_peak
 from llama.science.quadtree import SkyTree, max_radius, vectors
+from llama.science.radial import At
 from llama.science.skymap import MAX_ORDER, SkyMap
 
 Float = NDArray[np.float64]
@@ -57,15 +58,6 @@ class Spread:
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
-    """Places on a sky map's tree, as averages over distance want them (`radial.Points`)."""
-
-    direction: Float
-    node: Index
-    part: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
 class Grid:
     """Cells along the NESTED curve that cover all of a sky map.
 
@@ -88,14 +80,14 @@ class Grid:
         """(4, n, 3) unit vectors of 2 × 2 Gauss points in each cell, whose mean is the mean over the cell."""
         return self._vectors(*_GAUSS)
 
-    def inside(self, at: Index) -> Points:
+    def inside(self, at: Index) -> At:
         """The Gauss points of some of the cells, where the map is not zero: first of all of them, second of all, …"""
         direction = self.gauss[:, at].reshape(-1, 3)
-        return Points(direction, np.tile(self.node[at], 4), np.ones(4 * at.size, np.bool_))
+        return At(direction, np.tile(self.node[at], 4), np.ones(4 * at.size, np.bool_))
 
-    def centres(self, at: Index) -> Points:
+    def centres(self, at: Index) -> At:
         """The centres of some of the cells, where the map is not zero."""
-        return Points(
+        return At(
             replace(self, order=self.order[at], ipix=self.ipix[at])._vectors(0.5, 0.5), self.node[at], self.part[at]
         )
 

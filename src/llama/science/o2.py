@@ -79,7 +79,7 @@ class Cells:
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
+class Samples:
     """Where L is sampled: unit vectors (m, 3), solid angles (m,) and the sky map's density per sr (m,)."""
 
     direction: Float
@@ -106,7 +106,7 @@ def threshold_radius_rad(sigma_rad: float) -> float | None:
     return float(sigma_rad * np.sqrt(2 * np.log(peak / THRESHOLD_PER_DEG2)))
 
 
-def points(cells: Cells, centre: Float, sigma_rad: float) -> Points:
+def samples(cells: Cells, centre: Float, sigma_rad: float) -> Samples:
     """The cells, split where they are coarser than σ/8 and nearer than 6σ to the neutrino."""
     done = [(np.empty((0, 3)), np.empty(0), np.empty(0))]
     while cells.order.size:
@@ -117,10 +117,10 @@ def points(cells: Cells, centre: Float, sigma_rad: float) -> Points:
         done.append((cells.direction[whole], side[whole] ** 2, cells.density[whole]))
         cells = cells.split(~whole)
     directions, areas, values = (np.concatenate(column) for column in zip(*done, strict=True))
-    return Points(directions, areas, values)
+    return Samples(directions, areas, values)
 
 
-def likelihood(at: Points, centre: Float, sigma_rad: float) -> Float:
+def likelihood(at: Samples, centre: Float, sigma_rad: float) -> Float:
     """(m,) L(x_s) = 8π² F_GW F_ν at each point."""
     return LIKELIHOOD_FACTOR * at.density * neutrino_density(separation_rad(at.direction, centre), sigma_rad)
 
@@ -140,7 +140,7 @@ def o2_neutrino(region: Cells, delay_s: float, ra_rad: float, dec_rad: float, si
         ra_rad, dec_rad, sigma_rad: direction (ICRS) and error of the neutrino.
     """
     centre = unit_vectors(ra_rad, dec_rad)
-    at = points(region, centre, sigma_rad)
+    at = samples(region, centre, sigma_rad)
     value = likelihood(at, centre, sigma_rad)
     reach = threshold_radius_rad(sigma_rad)
     in_region = reach is not None and bool((separation_rad(at.direction, centre) < reach).any())

@@ -21,7 +21,6 @@ from llama.science.fit import (
     over_their_box,
     polynomials,
 )
-from llama.science.overlap import Nodes
 from llama.science.quadtree import NOTHING, SkyTree, Trend
 from llama.science.radial import LargerSets, OfCountAndDistance, Points
 from llama.science.search import Search
@@ -75,13 +74,13 @@ class PerCell:
         fit = DistanceFit.of(m[cell], log_a[cell] + log_alpha[leaf[known]], search.log_nu_span)
         return cls(tree, m, log_a, fit, np.log(search.count_max_mpc2), log_alpha, float(total[~known].sum()))
 
-    def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
-        away = np.log(alpha) - self.log_alpha[nodes.node]
-        result = self._signal.log_probability[nodes.node] - self.tree.log_probability[nodes.node]
-        result += np.where(nodes.part, away * self._slope[nodes.node], 0.0)
-        cell = self.tree.cell[nodes.node]
+    def log_q1(self, points: Points, alpha: Float) -> Float:
+        away = np.log(alpha) - self.log_alpha[points.node]
+        result = self._signal.log_probability[points.node] - self.tree.log_probability[points.node]
+        result += np.where(points.part, away * self._slope[points.node], 0.0)
+        cell = self.tree.cell[points.node]
         # where α is much unlike the cell's own a straight line is not enough
-        own = np.flatnonzero(nodes.part & (np.abs(away) > _STRAIGHT) & np.isfinite(result))
+        own = np.flatnonzero(points.part & (np.abs(away) > _STRAIGHT) & np.isfinite(result))
         if own.size:
             result[own] = self._log_q1_within(cell[own], np.log(alpha[own]))
         missing = np.flatnonzero(np.isnan(result))

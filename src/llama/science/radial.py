@@ -18,7 +18,6 @@ from llama.science.fit import (
     along_log_alpha,
     log_sum,
 )
-from llama.science.overlap import Nodes
 from llama.science.poisson import log_counts, log_j1, log_j1_between, log_q1, q_some
 from llama.science.psf import legendre, pieces
 from llama.science.quadtree import SkyTree
@@ -108,7 +107,7 @@ class Distances(Counts, Protocol):
         """What sets of more than two weigh over the nodes of `weighted_tree(…, 2)`; None where it is alike in all."""
         ...
 
-    def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
+    def log_q1(self, points: Points, alpha: Float) -> Float:
         """ln ⟨Q_1(αn)⟩ at nodes of the overlap integrals, whose α is given."""
         ...
 
@@ -155,7 +154,7 @@ class Pinned:
     def larger_sets(self, most: int) -> None:
         return None
 
-    def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
+    def log_q1(self, points: Points, alpha: Float) -> Float:
         return log_q1(alpha * self.search.count_max_mpc2 / self.distance_mpc**2, self.search.log_nu_span)
 
     def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
@@ -192,7 +191,7 @@ class Marginal:
     def larger_sets(self, most: int) -> None:
         return None
 
-    def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
+    def log_q1(self, points: Points, alpha: Float) -> Float:
         return along_log_alpha(self.exact_log_q1, alpha)
 
     def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
@@ -278,9 +277,9 @@ class Volume:
         """(most, m) ln ∫ r² k! Q_k(αn) dr, k = 1 … most."""
         return along_log_alpha(lambda scale: self._exact_log_counts(scale, most), alpha)
 
-    def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
+    def log_q1(self, points: Points, alpha: Float) -> Float:
         """ln J_1 (Mpc³)."""
-        return np.asarray(self.log_counts(nodes, alpha, 1)[0])
+        return np.asarray(self.log_counts(points, alpha, 1)[0])
 
     def log_average(self, log_f: OfCountAndDistance, points: Points, alpha: Float) -> Float:
         """(k, m) ln ∫ r² f dr."""

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.companion import OfDistance
-from llama.science.overlap import Nodes
 from llama.science.poisson import log_counts, q_some
 from llama.science.quadtree import SkyTree
 from llama.science.radial import At, Distances, LargerSets, OfCountAndDistance, Points, typical_patches
@@ -54,9 +53,9 @@ class Weighted:
             log_more = np.nan_to_num((ratio[-1] - ratio[1]) / max(most - 2, 1))
         return LargerSets(plain.log_pair + float(ratio[1]), plain.log_more + log_more, plain.unevenness)
 
-    def log_q1(self, nodes: Nodes, alpha: Float) -> Float:
+    def log_q1(self, points: Points, alpha: Float) -> Float:
         """ln ⟨weight Q_1(αn)⟩ at nodes of the overlap integrals."""
-        return np.asarray(self.base.log_q1(nodes, alpha) + self.log_ratio(nodes.node, 1)[0])
+        return np.asarray(self.base.log_q1(points, alpha) + self.log_ratio(points.node, 1)[0])
 
     def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
         """(most, m) ln ⟨weight k! Q_k(αn)⟩, k = 1 … most."""
