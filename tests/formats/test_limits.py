@@ -24,9 +24,9 @@ from llama.formats.populations import PopulationsFile
 from llama.formats.records import JsonObject, Raw, Text
 from llama.formats.skymap import read_skymap
 from llama.messengers.gw.start import skymap_file
-from llama.services.fermi_archive import NoticeFolder
-from llama.services.fermi_catalogue import read_catalogue
-from llama.services.icecube_sample import read_release
+from llama.services.fermi.archive import NoticeFolder
+from llama.services.fermi.catalogue import read_catalogue
+from llama.services.icecube.sample import read_release
 from llama.settings import SettingsError, read_settings
 
 READERS: dict[str, Callable[[Path], object]] = {

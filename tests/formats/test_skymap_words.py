@@ -18,7 +18,7 @@ from llama.formats.errors import SkyMapError
 from llama.formats.skymap import MultiOrderFits, read_skymap
 from llama.formats.skymap_header import NO_FRAME
 from llama.formats.skymap_maker import READ_NOTE
-from llama.science.skymap import SkyMap, centres, credible_area_deg2, has_distance, marginal_distance, probability
+from llama.science.sky import SkyMap, centres, credible_area_deg2, has_distance, marginal_distance, probability
 
 NSIDE = 8
 PIXELS = np.random.default_rng(3).permutation(12 * NSIDE**2)
@@ -91,7 +91,7 @@ def listed(index: str = "PIXEL", form: str = "J", **header: Any) -> bytes:
 def by_pixel(m: SkyMap) -> np.ndarray:
     """The probability of each NESTED pixel; equal ones may have become one cell."""
     ra, dec = healpy.pix2ang(NSIDE, np.arange(12 * NSIDE**2), nest=True, lonlat=True)
-    from llama.science.skymap import density_at
+    from llama.science.sky.skymap import density_at
 
     return density_at(m, np.radians(ra), np.radians(dec)) * healpy.nside2pixarea(NSIDE)
 

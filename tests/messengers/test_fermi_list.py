@@ -26,11 +26,11 @@ from llama.messengers.fermi.notices import parse
 from llama.messengers.fermi.products import WINDOW_S, due
 from llama.messengers.fermi.record import BurstList, from_window
 from llama.messengers.fermi.text import as_text
-from llama.science.companion import log_strength
-from llama.science.grb import GRBModel
-from llama.science.skymap import SkyMap, credible_area_deg2, density_at, directions, probability
+from llama.science.companions import GRBModel, log_strength
+from llama.science.sky import SkyMap, credible_area_deg2, directions, probability
+from llama.science.sky.skymap import density_at
 from llama.science.times import gps_from_utc, utc_from_gps
-from llama.services.fermi_catalogue import read_catalogue
+from llama.services.fermi.catalogue import read_catalogue
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GW170817 = gps_from_utc("2017-08-17T12:41:04.4")

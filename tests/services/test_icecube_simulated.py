@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from llama.science.pole import azimuth_deg
+from llama.science.detector import azimuth_deg
 from llama.science.times import gps_from_mjd
 from llama.services.errors import ArchiveError
-from llama.services.icecube_simulated import IceCubeSimulated
+from llama.services.icecube.simulated import IceCubeSimulated
 
 START = 1_400_000_000.0
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from llama.formats.errors import NoticeError
 from llama.formats.values import number, shown, text, truth
-from llama.science.angles import right_ascension_deg
+from llama.science.sky import right_ascension_deg
 
 SCHEMA_CONTAINMENT = 0.9
 """What the schema says an error holds when the notice does not."""

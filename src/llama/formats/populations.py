@@ -14,7 +14,7 @@ import numpy as np
 from llama.formats.errors import FormatError, InputError
 from llama.formats.limits import MAX_TABLES_BYTES, read_limited, read_text, too_large
 from llama.formats.on_demand import OnDemand
-from llama.science.populations import BackgroundTable, Populations
+from llama.science.significance import BackgroundTable, Populations
 
 COLUMNS = ("EVENT-ODDS-RATIO", "N", "SOURCE-DIRECTORY", "SKYMAP-FILENAME")
 

@@ -14,8 +14,7 @@ from llama.formats.skymap_flat import read_flat
 from llama.formats.skymap_header import ordering, origin, read_note, refuse_other_frames
 from llama.formats.skymap_maker import READ_NOTE
 from llama.formats.skymap_multiorder import read_cells, to_bytes
-from llama.science.skymap import SkyMap
-from llama.science.skymap_cells import from_cells
+from llama.science.sky import SkyMap, from_cells
 
 
 class MultiOrderFits:

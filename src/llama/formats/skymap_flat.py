@@ -15,8 +15,14 @@ from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import Table
 from llama.formats.skymap_columns import Cells, Columns
 from llama.formats.skymap_header import first_and_last, is_partial, nside
-from llama.science.healpix import Float, Index, nested_from_ring, order_of_pixel_count, ring_from_nested
-from llama.science.skymap_cells import from_flat_blocks, refuse_too_many
+from llama.science.arrays import Float, Index
+from llama.science.sky import (
+    from_flat_blocks,
+    nested_from_ring,
+    order_of_pixel_count,
+    refuse_too_many,
+    ring_from_nested,
+)
 
 _PIXELS = 1 << 16  # at a time: 2 MB of four doubles
 _NUMBERS = re.compile(

@@ -16,7 +16,7 @@ from astropy.io import fits
 from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import Table
 from llama.formats.skymap_maker import READ_NOTE
-from llama.science.healpix import MAX_ORDER
+from llama.science.sky import MAX_ORDER
 from llama.science.times import gps_from_mjd, utc_from_gps
 
 ORIGIN_KEYS = ("OBJECT", "CREATOR", "ORIGIN", "TELESCOP", "INSTRUME", "REFERENC", "DATE-OBS", "DATE")

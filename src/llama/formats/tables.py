@@ -14,7 +14,7 @@ import numpy as np
 from llama.formats.errors import InputError, TableError
 from llama.formats.limits import MAX_TABLES_BYTES, read_limited, too_large
 from llama.formats.on_demand import OnDemand
-from llama.science.response import IceCubeTables, SeasonTable
+from llama.science.detector import IceCubeTables, SeasonTable
 
 FORMAT = "llama-icecube-tables"
 VERSION = 2

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from llama.formats.errors import NoticeError
 from llama.formats.localization import Localization
 from llama.formats.values import number
-from llama.science.localisation import sigma_of_radius
-from llama.science.observed import LEAST_SIGMA_RAD
+from llama.science.sky import sigma_of_radius
+from llama.science.statistic import LEAST_SIGMA_RAD
 
 CLASSES = (
     "ERROR", "UNRELIABLE_LOCATION", "LOCAL_PARTICLES", "BELOW_HORIZON", "GRB", "GENERIC_SGR", "GENERIC_TRANSIENT",

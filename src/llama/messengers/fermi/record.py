@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from llama.messengers.window import added, check_coverage, check_direction, check_once, once
+from llama.messengers.lists import added, check_coverage, check_direction, check_once, once
 from llama.ports import Burst, BurstWindow
-from llama.science.angles import right_ascension_deg
-from llama.science.observed import LEAST_SIGMA_RAD
+from llama.science.sky import right_ascension_deg
+from llama.science.statistic import LEAST_SIGMA_RAD
 from llama.science.times import gps_from_utc, utc_from_gps
 
 _SAME_TIME_S = 1e-3

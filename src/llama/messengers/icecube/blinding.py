@@ -18,7 +18,7 @@ from llama.engine.flags import Flags
 from llama.engine.product import Guard
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.ports import SIMULATED_SOURCE
-from llama.science.pole import azimuth_deg, zenith_deg
+from llama.science.detector import azimuth_deg, zenith_deg
 
 FLAG = "blinded_neutrinos"
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llama.messengers.window import added, check_coverage, check_direction, check_once, once, same_place
+from llama.messengers.lists import added, check_coverage, check_direction, check_once, once, same_place
 from llama.ports import SIMULATED_SOURCE, Neutrino, NeutrinoWindow
-from llama.science.angles import right_ascension_deg
-from llama.science.observed import LEAST_SIGMA_RAD
+from llama.science.sky import right_ascension_deg
+from llama.science.statistic import LEAST_SIGMA_RAD
 from llama.science.times import gps_from_mjd, is_mjd, not_an_mjd, utc_from_gps
 
 TYPES = ("observation", "archival", "blinded", "injected", "simulated")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from llama.messengers.window import check_direction, check_once
-from llama.science.angles import right_ascension_deg
+from llama.messengers.lists import check_direction, check_once
+from llama.science.sky import right_ascension_deg
 from llama.science.times import is_mjd, not_an_mjd
 
 WHOLE_SKY_DEG2 = 41253  # 41252.96, as people write it

@@ -1,0 +1,158 @@
+"""Gamma-ray bursts from the Fermi GBM burst catalogue, HEASARC's table `fermigbrst` as CSV.
+
+It speaks for the time from its first burst to its last, with no word on when the detector was off: that is in the
+model's `coverage`. An export without the column `error_radius` gets one radius for all.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama.formats.limits import MAX_RECORD_BYTES, read_text
+from llama.ports import Burst, BurstWindow
+from llama.science.sky import declination_deg, right_ascension_deg, sigma_of_radius
+from llama.science.times import gps_from_mjd, is_mjd, not_an_mjd, utc_from_gps
+from llama.services.errors import ArchiveError
+from llama.services.window import require_window
+
+ASSUMED_RADIUS_DEG = 10.0
+"""Where the export has no `error_radius`: the middle of the 5° to 15° (1σ) of GCN's page on Fermi. An assumption."""
+
+CONTAINMENT = 0.68
+COLUMNS = ("name", "ra", "dec", "trigger_time", "t90", "fluence")
+
+
+@dataclass(frozen=True, eq=False)
+class BurstCatalogue:
+    """A source of bursts over a catalogue; what it says is final.
+
+    Attributes:
+        name: how results name it.
+        gps: (n,) trigger times in order, GPS seconds.
+        rows: (n,) the table's rows, in that order.
+        repeated: triggers that the table holds more than once, and are here once.
+    """
+
+    name: str
+    gps: NDArray[np.float64]
+    rows: tuple[Mapping[str, str], ...]
+    repeated: frozenset[str] = frozenset()
+
+    def window(self, start_gps: float, stop_gps: float) -> BurstWindow:
+        """The catalogue's bursts with start <= time < stop."""
+        require_window(start_gps, stop_gps)
+        first, last = float(self.gps[0]), float(self.gps[-1])
+        inside = slice(*np.searchsorted(self.gps, [start_gps, stop_gps]))
+        covered_s = max(0.0, min(stop_gps, last) - max(start_gps, first))
+        complete = first <= start_gps and stop_gps <= last
+        why = f"{self.name} has only {utc_from_gps(first, 0)[:10]} to {utc_from_gps(last, 0)[:10]}"
+        bursts = tuple(map(_burst, self.rows[inside], self.gps[inside].tolist()))
+        twice = [burst.trigger_id for burst in bursts if burst.trigger_id in self.repeated]
+        told = [f"{name} is in the catalogue more than once, counted once" for name in twice]
+        return BurstWindow(
+            start_gps=start_gps,
+            stop_gps=stop_gps,
+            bursts=bursts,
+            covered_s=stop_gps - start_gps if complete else covered_s,
+            complete=complete,
+            why="; ".join([*([] if complete else [why]), *told]),
+        )
+
+
+def read_catalogue(path: Path) -> BurstCatalogue:
+    """The catalogue in a CSV file. Raises ArchiveError that says what is wrong with it, and in which line."""
+    try:
+        text = read_text(path, MAX_RECORD_BYTES, "a burst catalogue")
+        reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+        rows = [(reader.line_num, _stripped(row)) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ArchiveError(f"the burst catalogue {path} cannot be read ({error})") from error
+    if not rows or (missing := [column for column in COLUMNS if column not in rows[0][1]]):
+        lacks = _lacks(missing, rows[0][1]) if rows else "it is empty"
+        raise ArchiveError(f"{path} is not HEASARC's table fermigbrst as CSV: {lacks}")
+    different: dict[str, Mapping[str, str]] = {}
+    repeated: list[str] = []
+    times: list[float] = []
+    for line, row in rows:
+        mjd, trigger = _checked(row, f"{path}, line {line}"), _trigger_id(row)
+        if trigger not in different:
+            different[trigger] = row
+            times.append(mjd)
+        elif different[trigger] == row:
+            repeated.append(trigger)
+        else:
+            raise ArchiveError(
+                f"{path}, line {line}: {trigger} is there already, with other values; keep one of both"
+            )
+    order = np.argsort(times, kind="stable")
+    gps = np.atleast_1d(gps_from_mjd(np.array(times)[order]))
+    kept = tuple(different.values())
+    return BurstCatalogue(
+        f"GBM burst catalogue ({path.name})", gps, tuple(kept[k] for k in order), frozenset(repeated)
+    )
+
+
+def _stripped(row: Mapping[str | None, str | list[str] | None]) -> dict[str, str]:
+    """A row without blanks around names and values; what stands beyond the last column is nobody's."""
+    return {key.strip(): value.strip() for key, value in row.items() if key and isinstance(value, str)}
+
+
+def _lacks(missing: list[str], row: Mapping[str, str]) -> str:
+    other = next((mark for mark in (";", "\t", "|") if any(mark in name for name in row)), "")
+    if other:
+        return f"its columns are separated by {other!r}; write commas"
+    return f"it lacks {', '.join(missing)}"
+
+
+def _checked(row: Mapping[str, str], where: str) -> float:
+    """MJD of a row; ArchiveError, which begins with `where`, when it is no burst."""
+    try:
+        mjd, ra, dec = (float(row[column]) for column in ("trigger_time", "ra", "dec"))
+        if not is_mjd(mjd):
+            raise ValueError(f"trigger_time {not_an_mjd(mjd)}")
+        right_ascension_deg(ra), declination_deg(dec)
+        _number(row["t90"]), _number(row["fluence"]), _number(row.get("error_radius"))
+    except (ValueError, KeyError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise ArchiveError(f"{where}: {row.get('name') or 'a row'} is no burst: {reason}; correct it") from error
+    return mjd
+
+
+def _trigger_id(row: Mapping[str, str]) -> str:
+    return row.get("trigger_name") or f"bn{row['name'].removeprefix('GRB')}"
+
+
+def _burst(row: Mapping[str, str], gps: float) -> Burst:
+    given = _number(row.get("error_radius"))
+    radius = given or ASSUMED_RADIUS_DEG
+    return Burst(
+        trigger_id=_trigger_id(row),
+        name=row["name"],
+        gps=gps,
+        utc=utc_from_gps(gps),
+        notice_type="catalogue",
+        ra=right_ascension_deg(float(row["ra"])),
+        dec=float(row["dec"]),
+        sigma=math.degrees(sigma_of_radius(math.radians(radius), CONTAINMENT)),
+        error_radius=radius,
+        containment=CONTAINMENT,
+        error_source="68 %, statistical"
+        if given
+        else f"assumed to be {radius:g}° (68 %): the catalogue gives none above zero",
+        t90_s=_number(row["t90"]),
+        fluence=_number(row["fluence"]),
+    )
+
+
+def _number(text: str | None) -> float | None:
+    """A number above zero; None when there is none."""
+    value = float(text) if text else 0.0
+    return value if value > 0 and math.isfinite(value) else None
