@@ -50,7 +50,7 @@ def _timed(name: str, call: Callable[[], np.ndarray | None]) -> tuple[np.ndarray
 def _positions() -> tuple[np.ndarray, np.ndarray]:
     """Ten positions drawn from the map (rad), so that there is something to integrate."""
     from llama.formats.skymap import read_skymap
-    from llama.science.skymap import centres, probability
+    from llama.science.sky import centres, probability
 
     skymap = read_skymap(ALERT_MAP)
     chosen = np.random.default_rng(1).choice(len(skymap.density), 10, p=probability(skymap))
@@ -61,8 +61,7 @@ def _positions() -> tuple[np.ndarray, np.ndarray]:
 def _ours(ra: np.ndarray, dec: np.ndarray) -> Callable[[], np.ndarray]:
     from llama.formats.skymap import read_skymap
     from llama.science.overlap import overlap_nodes
-    from llama.science.psf import unit_vectors
-    from llama.science.quadtree import SkyTree
+    from llama.science.sky import SkyTree, unit_vectors
 
     tree = SkyTree.of(read_skymap(ALERT_MAP))
     direction, sigma = unit_vectors(ra, dec), np.full(ra.shape, np.radians(SIGMA_DEG))
@@ -71,8 +70,7 @@ def _ours(ra: np.ndarray, dec: np.ndarray) -> Callable[[], np.ndarray]:
 
 def _psf(ra: float, dec: float) -> np.ndarray:
     """The point-spread function at the pixels of a flat NESTED map, normalised to sum 1."""
-    from llama.science.healpix import directions_of
-    from llama.science.psf import unit_vectors
+    from llama.science.sky import directions_of, unit_vectors
 
     ipix = np.arange(12 * 4**RASTER_ORDER)
     chord2 = np.sum((directions_of(np.full(ipix.shape, RASTER_ORDER), ipix) - unit_vectors(ra, dec)) ** 2, axis=1)

@@ -13,7 +13,7 @@ from ligo.skymap.io import read_sky_map
 from bench.figure import Figure, median_ms
 from bench.inputs import ALERT_MAP, DATA, all_maps
 from llama.formats.skymap import MultiOrderFits, read_skymap
-from llama.science.skymap import credible_area_deg2, credible_level, lookup
+from llama.science.sky import credible_area_deg2, credible_level, lookup
 
 FLAT = DATA / "skymaps" / "events" / "GW170814_prelim_bayestar.fits.gz"  # NSIDE 1024, four columns of doubles
 

@@ -14,20 +14,30 @@ from bench.figure import Figure, median_ms, medians_ms
 from bench.inputs import DATA
 from llama.formats.skymap import read_skymap
 from llama.formats.tables import IceCubeTablesFile
-from llama.science.coincidence import coincidence, merger_host
-from llama.science.companion import Companion, Listening, log_silence_unless
-from llama.science.company import company
-from llama.science.ensemble import single_terms
-from llama.science.grb import GRBModel, Measured, log_heard, log_heard_at_all, log_noise
-from llama.science.localisation import circle
-from llama.science.observed import GWTrigger, Neutrinos
+from llama.science.companions import (
+    Companion,
+    GRBModel,
+    Listening,
+    Measured,
+    log_heard,
+    log_heard_at_all,
+    log_noise,
+    log_silence_unless,
+)
+from llama.science.detector import SeasonTable
 from llama.science.overlap import overlap_nodes
-from llama.science.prepared import Prepared, prepare
-from llama.science.psf import unit_vectors
-from llama.science.response import SeasonTable
 from llama.science.search import Search
-from llama.science.skymap import SkyMap, directions, probability
-from llama.science.skymap_cells import split
+from llama.science.sky import SkyMap, circle, directions, probability, split, unit_vectors
+from llama.science.statistic import (
+    GWTrigger,
+    Neutrinos,
+    Prepared,
+    coincidence,
+    company,
+    merger_host,
+    prepare,
+    single_terms,
+)
 
 GPS_S = 1e9
 MAPS = ("S231206_G457564_bayestar", "GW190412_PublicationSamples")

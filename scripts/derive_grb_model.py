@@ -1,4 +1,4 @@
-"""Derive the numbers of `llama.science.grb.GRBModel` that come from the GBM burst catalogue, and print them as JSON.
+"""Derive the numbers of `companions.grb.GRBModel` that come from the GBM burst catalogue, and print them as JSON.
 
     python scripts/derive_grb_model.py fermigbrst_heasarc.csv
 
@@ -15,12 +15,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from llama.science.grb import log_double_power_law, log_normal
-
-Float = NDArray[np.float64]
+from llama.science.arrays import Float
+from llama.science.companions import log_double_power_law, log_normal
 
 SECONDS_PER_DAY = 86400.0
 HARD_CUT_S = 2.0

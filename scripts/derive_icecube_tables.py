@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.formats.tables import IceCubeTablesFile
-from llama.science.response import IceCubeTables, SeasonTable, fluence_counts
-
-Float = NDArray[np.float64]
+from llama.science.arrays import Float
+from llama.science.detector import IceCubeTables, SeasonTable, fluence_counts
 
 SIN_DEC = -0.99 + 0.02 * np.arange(100)
 TRUE_EDGES = np.round(2 + 0.1 * np.arange(61), 10)  # 100 GeV to 1e8 GeV

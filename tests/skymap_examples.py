@@ -13,9 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 from ligo.skymap.io import write_sky_map
 
-from llama.science.healpix import nested_from_ring, positions
-from llama.science.skymap import SkyMap, max_order
-from llama.science.skymap_cells import from_cells
+from llama.science.sky import SkyMap, from_cells, max_order, nested_from_ring, positions
 
 DEEPEST = 4
 

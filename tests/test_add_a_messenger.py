@@ -24,7 +24,7 @@ from llama.engine.step import Step
 from llama.formats.records import JsonObject
 from llama.messengers import Messenger
 from llama.messengers.ztf import ZTF_TRIGGERS
-from llama.science.companion import log_strength
+from llama.science.companions import log_strength
 from tests.cli.typed import fresh_event, typed
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from llama.formats.skymap import read_skymap
-from llama.science import skymap as maps
-from llama.science.skymap import SkyMap
+from llama.science.sky import SkyMap
+from llama.science.sky import skymap as maps
 from llama.science.times import gps_from_mjd, gps_from_utc, mjd_from_gps
 from llama.services.icecube_excerpt import read_excerpt
 

@@ -21,7 +21,7 @@ from llama.engine.flags import Flags
 from llama.engine.run import Delivery, Run
 from llama.formats.populations import PopulationsFile
 from llama.messengers.gw.start import Given, start
-from llama.science.populations import BackgroundTable, Populations
+from llama.science.significance import BackgroundTable, Populations
 from tests.analyses.significance_examples import found, neutrino_list, row
 
 GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "guides" / "files.md").read_text(encoding="utf-8")

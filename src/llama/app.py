@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from llama.engine.product import ServiceKey, Shared
     from llama.messengers import Messenger
     from llama.ports import GraceDB, GRBSource, NeutrinoSource
-    from llama.science.populations import TableKind
-    from llama.science.response import SeasonTable
+    from llama.science.detector import SeasonTable
     from llama.science.search import Search
-    from llama.science.searches import Searches
+    from llama.science.significance import Searches, TableKind
     from llama.studies.review import Verdict
     from llama.studies.validation.check import Check
     from llama.studies.validation.inputs import Inputs, Pool

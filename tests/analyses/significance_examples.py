@@ -20,9 +20,8 @@ from llama.formats.searches import SearchesFile
 from llama.formats.tables import IceCubeTablesFile
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
-from llama.science.populations import BackgroundTable, Populations
-from llama.science.searches import Searches
-from llama.science.skymap import SkyMap
+from llama.science.significance import BackgroundTable, Populations, Searches
+from llama.science.sky import SkyMap
 from llama.science.times import mjd_from_gps
 from llama.studies.synthetic import gaussian_skymap
 

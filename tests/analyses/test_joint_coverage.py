@@ -11,8 +11,8 @@ from significance_examples import GPS, INFO, LIST, P_ASTRO, SEARCHES, SKYMAP, TA
 
 from llama.analyses.company import company_significance
 from llama.messengers.icecube.record import NeutrinoList
-from llama.science.companion import Listening, log_silence_unless, not_listening
-from llama.science.skymap import SkyMap
+from llama.science.companions import Listening, log_silence_unless, not_listening
+from llama.science.sky import SkyMap
 
 ANOTHER = {"OBJECT": "GW170817", "CREATOR": "BAYESTAR", "DATE-OBS": "2017-08-17T12:41:04"}
 

@@ -20,8 +20,9 @@ from significance_examples import SEARCHES, TABLES, found, neutrino_list, popula
 from llama.analyses.gw_neutrino import GW_NEUTRINO
 from llama.analyses.joint_map import Inputs, averaged_skymap, most_significant_skymap
 from llama.formats.skymap import MultiOrderFits, read_skymap
-from llama.science.populations import Populations
-from llama.science.skymap import SkyMap, centres, credible_area_deg2, density_at, has_distance
+from llama.science.significance import Populations
+from llama.science.sky import SkyMap, centres, credible_area_deg2, has_distance
+from llama.science.sky.skymap import density_at
 
 FAINT = table("bns", "H1L1", np.zeros(1000))
 """A background without any odds: every neutrino with some is significant."""

@@ -12,8 +12,8 @@ from significance_examples import GPS, SEASON, SKYMAP, found, neutrino_list, pop
 from llama.analyses.limits import likely_declinations, livetime_fraction, sensitivity
 from llama.analyses.report import read_report
 from llama.messengers.icecube.record import NeutrinoList
-from llama.science.limits import upper_limit_counts
-from llama.science.populations import Populations
+from llama.science.detector import upper_limit_counts
+from llama.science.significance import Populations
 
 NEAR, FAR = row(1, 30.0), row(2, 100.0, 250.0)
 NOTHING_LIKE_IT = populations(table("bns", "H1L1", np.full(500, 1e-9)))

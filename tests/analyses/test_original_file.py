@@ -17,10 +17,9 @@ from significance_examples import SEARCHES, SEASON, found, neutrino_list, popula
 
 from llama.analyses.event_analysis import odds_and_weights
 from llama.messengers.icecube.record import TYPES, NeutrinoRow
-from llama.science.events import EventStatistic
-from llama.science.hypotheses import LogWeights
-from llama.science.pvalue import p_value
 from llama.science.search import as_parameters
+from llama.science.significance import p_value
+from llama.science.statistic import EventStatistic, LogWeights
 from llama.science.times import gps_from_mjd, gps_from_utc
 
 

@@ -28,11 +28,9 @@ from significance_examples import (
 from llama.analyses.limits import likely_declinations, sensitivity
 from llama.analyses.pvalues import response_digest, search_digest
 from llama.app import packaged
-from llama.science.limits import energy_limit_erg
-from llama.science.response import flux_sensitivity
-from llama.science.searches import Searches
-from llama.science.skymap import centres, credible_region
-from llama.science.skymap_cells import from_cells
+from llama.science.detector import energy_limit_erg, flux_sensitivity
+from llama.science.significance import Searches
+from llama.science.sky import centres, credible_region, from_cells
 
 
 def at_p_astro_one(neutrino: dict[str, Any]) -> float:

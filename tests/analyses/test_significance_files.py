@@ -28,10 +28,8 @@ from significance_examples import (
 from llama.analyses.event_analysis import odds_and_weights
 from llama.analyses.report import read_report
 from llama.engine.errors import NotYet
-from llama.science.events import EventStatistic
-from llama.science.hypotheses import LogWeights
-from llama.science.populations import BackgroundTable, Populations
-from llama.science.searches import Searches
+from llama.science.significance import BackgroundTable, Populations, Searches
+from llama.science.statistic import EventStatistic, LogWeights
 
 CLOSE = (row(1, 30.0, 114.5), row(2, 60.0, 114.6), row(3, 90.0, 114.7), row(4, 100.0, 250.0))
 READ_BY_PARTNERS = {"i3event", "dt", "ra", "dec", "sigma", "p_value"}

@@ -20,7 +20,7 @@ from llama.engine.flags import Flags
 from llama.engine.run import Delivery, Run
 from llama.formats.populations import PopulationsFile
 from llama.messengers.gw.start import Given, start
-from llama.science.populations import BackgroundTable, Populations
+from llama.science.significance import BackgroundTable, Populations
 
 SHARE_ABOVE = {"opa": 0.5, "subthreshold": 0.25}
 """Of each search's background, so that the p-value says which file a text was made from."""

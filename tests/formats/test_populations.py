@@ -10,7 +10,7 @@ import pytest
 
 from llama.formats.errors import FormatError
 from llama.formats.populations import BackgroundRow, PopulationsFile, read_table, table_name, write_table
-from llama.science.populations import BackgroundTable, Conditions, Populations, TableKind, most_likely_population
+from llama.science.significance import BackgroundTable, Conditions, Populations, TableKind, most_likely_population
 
 
 def _table(name: str = "opa/bns/o4/H1L1V1/IC86-2011", digest: str = "abc") -> BackgroundTable:

@@ -12,7 +12,7 @@ from llama.app import packaged
 from llama.formats.errors import RecordError
 from llama.formats.searches import SearchesFile
 from llama.science.search import Search
-from llama.science.searches import PARAMETERS, UNITS, Searches, parameters
+from llama.science.significance import PARAMETERS, UNITS, Searches, parameters
 
 PACKAGED = SearchesFile().read(packaged("search.json"))
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from llama.formats.errors import FormatError, SkyMapError
 from llama.formats.skymap import read_skymap
-from llama.science import skymap_cells
-from llama.science.skymap import SkyMap, probability
+from llama.science.sky import SkyMap, probability
+from llama.science.sky import cells as skymap_cells
 
 PROB = np.arange(1.0, 49.0) / np.arange(1.0, 49.0).sum()
 

@@ -17,19 +17,21 @@ from mocpy import MOC
 from tests.skymap_examples import flat_columns, read_in_a_fresh_process, skymaps, write_flat
 
 from llama.formats.skymap import MultiOrderFits, read_skymap
-from llama.science.healpix import from_uniq, uniq_of
-from llama.science.skymap import (
+from llama.science.sky import (
     SkyMap,
     credible_area_deg2,
     credible_level,
-    density_at,
+    from_cells,
+    from_uniq,
     has_distance,
     lookup,
     marginal_distance,
     max_order,
+    merge_siblings,
     probability,
+    uniq_of,
 )
-from llama.science.skymap_cells import from_cells, merge_siblings
+from llama.science.sky.skymap import density_at
 
 on_disk = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 

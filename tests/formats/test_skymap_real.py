@@ -19,14 +19,14 @@ from ligo.skymap.postprocess.util import interp_greedy_credible_levels
 from tests.skymap_examples import read_in_a_fresh_process
 
 from llama.formats.skymap import read_skymap
-from llama.science.healpix import positions
-from llama.science.skymap import (
+from llama.science.sky import (
     credible_area_deg2,
     credible_level,
     lookup,
     marginal_distance,
     max_order,
     mean_distance,
+    positions,
     probability,
 )
 

@@ -34,7 +34,7 @@ from llama.messengers.gw.start import Given, start
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.messengers.ztf.record import Transient, TransientList
 from llama.ports import Burst
-from llama.science.skymap import centres
+from llama.science.sky import centres
 from llama.science.times import mjd_from_gps, utc_from_gps
 from llama.studies.review import CASES, DEC_DEG, RA_DEG, Case, delivery
 

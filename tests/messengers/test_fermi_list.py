@@ -25,9 +25,9 @@ from llama.messengers.fermi.notices import parse
 from llama.messengers.fermi.products import WINDOW_S, due
 from llama.messengers.fermi.record import BurstList, from_window
 from llama.messengers.fermi.text import as_text
-from llama.science.companion import log_strength
-from llama.science.grb import GRBModel
-from llama.science.skymap import credible_area_deg2, density_at
+from llama.science.companions import GRBModel, log_strength
+from llama.science.sky import credible_area_deg2
+from llama.science.sky.skymap import density_at
 from llama.science.times import gps_from_utc
 from llama.services.fermi_catalogue import read_catalogue
 

@@ -28,7 +28,7 @@ from llama.messengers.gw.products import (
     SKYMAP_DISTANCES,
     SKYMAP_INFO,
 )
-from llama.science.skymap import SkyMap, credible_area_deg2
+from llama.science.sky import SkyMap, credible_area_deg2
 
 BURST = "igwn_json/lfa_S2468-1-initial_cWB_SNEWS.json"
 BNS = "igwn_json/igwn_gwalert_preliminary.json"

@@ -13,8 +13,8 @@ import pytest
 from llama.engine.step import read
 from llama.messengers.ztf import MESSENGER, ZTF_TRIGGERS
 from llama.messengers.ztf.likelihood import listening, log_found
-from llama.science.companion import log_strength, source_times
-from llama.science.skymap import credible_area_deg2
+from llama.science.companions import log_strength, source_times
+from llama.science.sky import credible_area_deg2
 from llama.science.times import gps_from_utc
 
 EXAMPLE: dict[str, Any] = {

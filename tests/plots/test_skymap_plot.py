@@ -17,7 +17,7 @@ from llama.plots.labels import needs_line, place_labels
 from llama.plots.projection import circle, colour_scale, evaluate, mollweide, square, tangent
 from llama.plots.skymap import Caption, NeutrinoMark, joint_skymap
 from llama.plots.zoom import zoom_on_map
-from llama.science.skymap import centres, credible_level
+from llama.science.sky import centres, credible_level
 
 CAPTION = Caption("S1-1-Test", "2012-09-23 11:18:35.500 UTC", "1 neutrino; p-value 0.5", "llama 0")
 RA, DEC = st.floats(0, 360), st.floats(-90, 90)

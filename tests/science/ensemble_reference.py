@@ -8,10 +8,10 @@ import healpy
 import numpy as np
 from statistic_reference import alpha, cell_of, radial_grid, signal_density
 
-from llama.science.observed import Neutrinos
-from llama.science.response import SeasonTable
+from llama.science.detector.response import SeasonTable
 from llama.science.search import Search
-from llama.science.skymap import SkyMap
+from llama.science.sky.skymap import SkyMap
+from llama.science.statistic.observed import Neutrinos
 
 POINTS = 80
 GRID = np.polynomial.legendre.leggauss(32)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import healpy
 import numpy as np
 
-from llama.science.response import SeasonTable
+from llama.science.detector.response import SeasonTable
 from llama.science.search import Search
-from llama.science.skymap import SkyMap
+from llama.science.sky.skymap import SkyMap
 
 
 def uniform_season(counts_per_dex: float = 50.0) -> SeasonTable:

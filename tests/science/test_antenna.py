@@ -12,14 +12,14 @@ import statistic_reference as slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama.science.antenna import DETECTORS, AntennaPattern, gmst_rad
-from llama.science.coincidence import coincidence
-from llama.science.directional import Directional, by_bands
-from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.prepared import prepare
-from llama.science.radial import Likely, Marginal
+from llama.science.detector.antenna import DETECTORS, AntennaPattern, gmst_rad
+from llama.science.distance.directional import Directional, by_bands
+from llama.science.distance.radial import Likely, Marginal
 from llama.science.search import Search
-from llama.science.skymap import SkyMap
+from llama.science.sky.skymap import SkyMap
+from llama.science.statistic.kernel import coincidence
+from llama.science.statistic.observed import GWTrigger, Neutrinos
+from llama.science.statistic.prepared import prepare
 
 GPS = 1.2e9
 UNIFORM = slow.uniform_season()

@@ -14,7 +14,7 @@ from release_events import read_events
 
 import llama.data
 from llama.formats.tables import IceCubeTablesFile
-from llama.science.background import energy_cap_gev, log_background_density, smoothing_bias, window_counts
+from llama.science.detector.background import energy_cap_gev, log_background_density, smoothing_bias, window_counts
 from llama.science.search import Search
 
 TABLES = IceCubeTablesFile().read(Path(llama.data.__file__).parent / "icecube_tables.h5")

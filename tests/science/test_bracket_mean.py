@@ -15,8 +15,8 @@ from scipy.special import ive
 
 import llama.data
 from llama.formats.tables import IceCubeTablesFile
-from llama.science import response
-from llama.science.background import log_background_density
+from llama.science.detector import response
+from llama.science.detector.background import log_background_density
 from llama.science.search import Search
 
 TABLES = IceCubeTablesFile().read(Path(llama.data.__file__).parent / "icecube_tables.h5")

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 import llama.data
 from llama.formats.skymap import read_skymap
 from llama.formats.tables import IceCubeTablesFile
-from llama.science.background import energy_cap_gev
-from llama.science.coincidence import coincidence, most_probable_direction
-from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.poisson import log_j1, log_q1, q_some
-from llama.science.prepared import prepare
-from llama.science.radial import Likely, Marginal
+from llama.science.detector.background import energy_cap_gev
+from llama.science.distance.poisson import log_j1, log_q1, q_some
+from llama.science.distance.radial import Likely, Marginal
 from llama.science.search import Search, as_parameters
-from llama.science.skymap import SkyMap
-from llama.science.window import log_time_density, overlap_s
+from llama.science.sky.skymap import SkyMap
+from llama.science.statistic.kernel import coincidence, most_probable_direction
+from llama.science.statistic.observed import GWTrigger, Neutrinos
+from llama.science.statistic.prepared import prepare
+from llama.science.statistic.window import log_time_density, overlap_s
 
 GPS = 1.0e9
 CBC = Search()

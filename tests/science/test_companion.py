@@ -7,8 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from llama.science.companion import Companion, log_silence_unless, log_strength, not_listening, source_times
-from llama.science.localisation import anywhere
+from llama.science.companions.companion import (
+    Companion,
+    log_silence_unless,
+    log_strength,
+    not_listening,
+    source_times,
+)
+from llama.science.sky.localisation import anywhere
 
 R = np.array([1.0, 40.0, 400.0])
 

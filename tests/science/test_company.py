@@ -9,17 +9,17 @@ import pytest
 from statistic_reference import alpha, q_one, radial_grid, signal_density
 from test_coincidence import CBC, GPS, SEASON, TRIGGER, isotropic, rough_map, several
 
-from llama.science.antenna import AntennaPattern
-from llama.science.coincidence import coincidence
-from llama.science.companion import Companion, Listening, log_silence_unless, not_listening
-from llama.science.company import company
-from llama.science.grb import GRBModel, Measured, log_heard, log_heard_at_all, log_noise
-from llama.science.localisation import circle
-from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.product_map import product
-from llama.science.psf import unit_vectors
-from llama.science.skymap import directions, probability
-from llama.science.skymap_cells import split
+from llama.science.companions.companion import Companion, Listening, log_silence_unless, not_listening
+from llama.science.companions.grb import GRBModel, Measured, log_heard, log_heard_at_all, log_noise
+from llama.science.detector.antenna import AntennaPattern
+from llama.science.sky.cells import split
+from llama.science.sky.localisation import circle
+from llama.science.sky.product_map import product
+from llama.science.sky.psf import unit_vectors
+from llama.science.sky.skymap import directions, probability
+from llama.science.statistic.kernel import coincidence
+from llama.science.statistic.many import company
+from llama.science.statistic.observed import GWTrigger, Neutrinos
 
 MODEL = GRBModel()
 NEUTRINOS = several()

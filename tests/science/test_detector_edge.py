@@ -12,14 +12,14 @@ from ensemble_reference import ensemble_b
 from scipy.special import ive
 from test_coincidence import CBC, GPS, SEASON, TRIGGER, isotropic, one
 
-from llama.science.coincidence import coincidence, merger_host
-from llama.science.declination import Steepness
-from llama.science.ensemble import Candidates, single_terms
-from llama.science.observed import Neutrinos
-from llama.science.prepared import prepare
-from llama.science.psf import log_density, unit_vectors
-from llama.science.response import alpha, interpolate_sin_dec, signal_rows
-from llama.science.skymap import SkyMap, directions
+from llama.science.detector.response import alpha, interpolate_sin_dec, signal_rows
+from llama.science.overlap.declination import Steepness
+from llama.science.sky.psf import log_density, unit_vectors
+from llama.science.sky.skymap import SkyMap, directions
+from llama.science.statistic.ensemble import Candidates, single_terms
+from llama.science.statistic.kernel import coincidence, merger_host
+from llama.science.statistic.observed import Neutrinos
+from llama.science.statistic.prepared import prepare
 
 PINNED = replace(CBC, distance_mode="pinned")
 

@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from llama.science.distance_sums import log_mean_counts
-from llama.science.fit import integrate_from_the_observer
-from llama.science.poisson import log_counts
+from llama.science.distance.fit import integrate_from_the_observer
+from llama.science.distance.poisson import log_counts
+from llama.science.distance.sums import log_mean_counts
 
 SPAN = float(np.log(1e5))
 

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_coincidence import CBC, GPS, SEASON, TRIGGER, UNIFORM, isotropic, rough_map, take
 
-from llama.science.coincidence import coincidence
-from llama.science.localisation import circle
-from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.poisson import log_counts, log_q1
-from llama.science.psf import unit_vectors
-from llama.science.skymap import SkyMap
-from llama.science.symmetric import symmetric_polynomials
+from llama.science.distance.poisson import log_counts, log_q1
+from llama.science.sky.localisation import circle
+from llama.science.sky.psf import unit_vectors
+from llama.science.sky.skymap import SkyMap
+from llama.science.statistic.kernel import coincidence
+from llama.science.statistic.observed import GWTrigger, Neutrinos
+from llama.science.statistic.symmetric import symmetric_polynomials
 
 
 def bunch(n: int, apart_deg: float, sigma_deg: float, seed: int = 0, dec: float = 0.3) -> Neutrinos:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from llama.science.grb import (
+from llama.science.companions.grb import (
     CM_PER_MPC,
     SOURCES,
     GRBModel,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama.science.hypotheses import LogWeights, Prior, hypotheses, log_weights
+from llama.science.statistic.hypotheses import LogWeights, Prior, hypotheses, log_weights
 
 BELL = {0: 1, 1: 1, 2: 2, 3: 5, 4: 15, 5: 52}
 LOGS = st.floats(-50, 50)

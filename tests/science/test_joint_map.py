@@ -14,12 +14,10 @@ from ligo.skymap.distance import moments_to_parameters, parameters_to_moments
 from test_coincidence import CBC, GPS, SEASON, TRIGGER, UNIFORM, isotropic, one, rough_map, several, take
 from tests.skymap_examples import skymaps
 
-from llama.science.coincidence import coincidence
-from llama.science.joint_distance import parameters
-from llama.science.joint_map import Relation, joint_map, relations
-from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.psf import log_density, unit_vectors
-from llama.science.skymap import (
+from llama.science.joint.distance import parameters
+from llama.science.joint.map import Relation, joint_map, relations
+from llama.science.sky.psf import log_density, unit_vectors
+from llama.science.sky.skymap import (
     SkyMap,
     area_sr,
     centres,
@@ -30,6 +28,8 @@ from llama.science.skymap import (
     marginal_distance,
     probability,
 )
+from llama.science.statistic.kernel import coincidence
+from llama.science.statistic.observed import GWTrigger, Neutrinos
 
 DEG2 = np.degrees(1.0) ** 2
 

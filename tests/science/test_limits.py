@@ -12,8 +12,8 @@ from scipy.stats import poisson
 
 import llama.data
 from llama.formats.tables import IceCubeTablesFile
-from llama.science.limits import energy_limit_erg, fluence_limit, upper_limit_counts
-from llama.science.response import flux_sensitivity
+from llama.science.detector.limits import energy_limit_erg, fluence_limit, upper_limit_counts
+from llama.science.detector.response import flux_sensitivity
 
 TABLES = IceCubeTablesFile().read(Path(llama.data.__file__).parent / "icecube_tables.h5")
 SEASON = TABLES.season("IC86-2012")

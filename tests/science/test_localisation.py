@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama.formats.skymap import read_skymap
-from llama.science.localisation import anywhere, circle, radius_of, sigma_of_radius, thinned
 from llama.science.overlap import overlap_nodes
-from llama.science.psf import log_density, unit_vectors
-from llama.science.quadtree import SkyTree
-from llama.science.skymap import area_sr, centres, credible_area_deg2, density_at, probability
+from llama.science.sky.localisation import anywhere, circle, radius_of, sigma_of_radius, thinned
+from llama.science.sky.psf import log_density, unit_vectors
+from llama.science.sky.quadtree import SkyTree
+from llama.science.sky.skymap import area_sr, centres, credible_area_deg2, density_at, probability
 
 DEG2_PER_SR = np.degrees(1.0) ** 2
 DIRECTIONS = [(1.0, 0.3), (0.0, math.pi / 2), (0.0, -0.7), (2 * math.pi, -math.pi / 2)]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from test_coincidence import CBC, GPS, SEASON, isotropic
 
-from llama.science.observed import GWTrigger
-from llama.science.prepared import prepare
+from llama.science.detector.snr import log_noise_snr_density
 from llama.science.search import Search
-from llama.science.snr import log_noise_snr_density
+from llama.science.statistic.observed import GWTrigger
+from llama.science.statistic.prepared import prepare
 
 SEARCH = Search()
 GRID = SEARCH.snr_min + np.concatenate([[0.0], np.exp(np.linspace(math.log(1e-6), math.log(2e3), 2000))])

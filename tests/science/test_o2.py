@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama.science import o2
-from llama.science.psf import unit_vectors
-from llama.science.skymap import SkyMap, credible_area_deg2, density_at
-from llama.science.skymap_cells import from_cells, split
+from llama.science.sky.cells import from_cells, split
+from llama.science.sky.psf import unit_vectors
+from llama.science.sky.skymap import SkyMap, credible_area_deg2, density_at
+from llama.science.statistic import o2
 from llama.studies.synthetic import gaussian_skymap
 
 

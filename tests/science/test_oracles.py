@@ -13,18 +13,18 @@ import statistic_reference as slow
 from test_coincidence import CBC, SEASON, TRIGGER, one, rough_map
 
 from llama.formats.skymap import read_skymap
-from llama.science.coincidence import coincidence
-from llama.science.healpix import uniq_of
-from llama.science.localisation import circle
+from llama.science.distance.poisson import log_j1
+from llama.science.distance.radial import At, Likely, Marginal
 from llama.science.overlap import overlap_nodes
-from llama.science.poisson import log_j1
-from llama.science.prepared import prepare
-from llama.science.product_map import product
-from llama.science.psf import log_density, log_peak, unit_vectors
-from llama.science.quadtree import SkyTree
-from llama.science.radial import At, Likely, Marginal
 from llama.science.search import Search
-from llama.science.skymap import SkyMap, credible_level, directions, lookup, probability
+from llama.science.sky.healpix import uniq_of
+from llama.science.sky.localisation import circle
+from llama.science.sky.product_map import product
+from llama.science.sky.psf import log_density, log_peak, unit_vectors
+from llama.science.sky.quadtree import SkyTree
+from llama.science.sky.skymap import SkyMap, credible_level, directions, lookup, probability
+from llama.science.statistic.kernel import coincidence
+from llama.science.statistic.prepared import prepare
 
 REAL = "skymaps/events/GW190412_PublicationSamples.multiorder.fits"
 

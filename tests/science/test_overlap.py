@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from llama.formats.skymap import read_skymap
 from llama.science.overlap import overlap_nodes
-from llama.science.psf import log_density, unit_vectors
-from llama.science.quadtree import SkyTree, max_radius, vectors
-from llama.science.skymap import SkyMap
+from llama.science.sky.psf import log_density, unit_vectors
+from llama.science.sky.quadtree import SkyTree, max_radius, vectors
+from llama.science.sky.skymap import SkyMap
 
 ISOTROPIC = SkyMap(np.zeros(12, np.uint8), np.arange(12), np.full(12, 1 / (4 * np.pi)))
 

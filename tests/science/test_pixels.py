@@ -8,12 +8,19 @@ import pytest
 import statistic_reference as slow
 from test_coincidence import SEASON, isotropic
 
-from llama.science.declination import Means
+from llama.science.detector.response import signal_rows
 from llama.science.overlap import overlap_nodes
-from llama.science.pixels import height, height_per_sine, log_mean_over_centre, pixel_moments, sine_of_height, slopes
-from llama.science.psf import log_density, unit_vectors
-from llama.science.quadtree import SkyTree, vectors
-from llama.science.response import signal_rows
+from llama.science.overlap.declination import Means
+from llama.science.sky.pixels import (
+    height,
+    height_per_sine,
+    log_mean_over_centre,
+    pixel_moments,
+    sine_of_height,
+    slopes,
+)
+from llama.science.sky.psf import log_density, unit_vectors
+from llama.science.sky.quadtree import SkyTree, vectors
 
 INSIDE = (np.arange(16) + 0.5) / 16
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama.science import poisson
+from llama.science.distance import poisson
 
 SPAN = float(np.log(1e5))
 COUNTS = [1e-9, 1e-6, 1e-3, 0.03, 0.3, 0.5, 1.0, 2.3, 10.0, 300.0, 1e4]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import i0e
 
-from llama.science import psf
+from llama.science.sky import psf
 
 X, W = np.polynomial.legendre.leggauss(120)
 

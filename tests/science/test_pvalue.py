@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from llama.science.pvalue import PValue, joint_far_hz, p_value, sigma_one_sided
+from llama.science.significance.pvalue import PValue, joint_far_hz, p_value, sigma_one_sided
 
 
 def test_the_real_files_p_value_bit_for_bit():
@@ -58,7 +58,7 @@ def test_no_limit_is_certain(confidence):
 
 @pytest.mark.parametrize("p, text", [(0.0123456, "0.0123"), (1.0, "1.0000"), (0.00005, "5.0e-05")])
 def test_text(p, text):
-    from llama.science.pvalue import p_value_text
+    from llama.science.significance.pvalue import p_value_text
 
     assert p_value_text(p, 10**6) == text
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llama.science.descent import Entries, triangles
-from llama.science.pixels import north_and_east
-from llama.science.quadtree import SkyTree, vectors
-from llama.science.skymap import SkyMap
-from llama.science.skymap_cells import split
+from llama.science.overlap.descent import Entries, triangles
+from llama.science.sky.cells import split
+from llama.science.sky.pixels import north_and_east
+from llama.science.sky.quadtree import SkyTree, vectors
+from llama.science.sky.skymap import SkyMap
 
 INSIDE = (np.arange(8) + 0.5) / 8
 

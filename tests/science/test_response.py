@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import llama.data
 from llama.formats.tables import IceCubeTablesFile
-from llama.science import response
+from llama.science.detector import response
 
 TABLES = IceCubeTablesFile().read(Path(llama.data.__file__).parent / "icecube_tables.h5")
 SCRIPT = Path(__file__).parents[2] / "scripts" / "derive_icecube_tables.py"

@@ -16,23 +16,23 @@ from tests.analyses.significance_examples import found as significance_of
 from tests.skymap_examples import write_flat
 
 from llama.formats.skymap import MultiOrderFits, read_skymap
-from llama.science.antenna import AntennaPattern
-from llama.science.background import log_background_density
-from llama.science.coincidence import CoincidenceResult, coincidence
-from llama.science.events import Strangers, p_astro_after
-from llama.science.hypotheses import Prior
-from llama.science.localisation import circle
-from llama.science.observed import GWTrigger, Neutrinos
+from llama.science.detector.antenna import AntennaPattern
+from llama.science.detector.background import log_background_density
+from llama.science.detector.response import signal_rows
+from llama.science.detector.snr import log_noise_snr_density
+from llama.science.distance.radial import Likely, Marginal
 from llama.science.overlap import overlap_nodes
-from llama.science.psf import log_density, unit_vectors
-from llama.science.pvalue import p_value
-from llama.science.quadtree import SkyTree
-from llama.science.radial import Likely, Marginal
-from llama.science.response import signal_rows
-from llama.science.skymap import SkyMap, directions, probability
-from llama.science.skymap_cells import split
-from llama.science.snr import log_noise_snr_density
-from llama.science.window import log_time_density
+from llama.science.significance.pvalue import p_value
+from llama.science.sky.cells import split
+from llama.science.sky.localisation import circle
+from llama.science.sky.psf import log_density, unit_vectors
+from llama.science.sky.quadtree import SkyTree
+from llama.science.sky.skymap import SkyMap, directions, probability
+from llama.science.statistic.events import Strangers, p_astro_after
+from llama.science.statistic.hypotheses import Prior
+from llama.science.statistic.kernel import CoincidenceResult, coincidence
+from llama.science.statistic.observed import GWTrigger, Neutrinos
+from llama.science.statistic.window import log_time_density
 
 UNIFORM = slow.uniform_season(5e4)  # so many events that the bins' rounding does not matter
 ANYWHERE = Likely(np.ones(1), np.ones(1))

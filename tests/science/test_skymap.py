@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from ligo.skymap.postprocess.util import find_greedy_credible_levels
 from tests.skymap_examples import skymaps
 
-from llama.science import healpix
-from llama.science.distance import conditional_moments
-from llama.science.skymap import (
+from llama.science.sky import healpix
+from llama.science.sky.cells import from_cells, merge_siblings, split
+from llama.science.sky.line_of_sight import conditional_moments
+from llama.science.sky.skymap import (
     SkyMap,
     area_sr,
     centres,
@@ -29,7 +30,6 @@ from llama.science.skymap import (
     mean_distance,
     probability,
 )
-from llama.science.skymap_cells import from_cells, merge_siblings, split
 
 DEG2_PER_SR = np.degrees(1.0) ** 2
 LEVELS = (0.0, 0.1, 0.5, 0.9, 0.999, 1.0)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llama.science.skymap import SkyMap
-from llama.science.skymap_cells import from_cells, merge_siblings, split
+from llama.science.sky.cells import from_cells, merge_siblings, split
+from llama.science.sky.skymap import SkyMap
 
 COLUMNS = ("density", "distmu", "distsigma", "distnorm")
 PER_SR = np.arange(1.0, 13.0)

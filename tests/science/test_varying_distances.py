@@ -12,12 +12,12 @@ from ensemble_reference import pieces
 from test_coincidence import CBC, GPS, SEASON, TRIGGER
 
 from llama.formats.skymap import read_skymap
-from llama.science.coincidence import coincidence
-from llama.science.observed import Neutrinos
-from llama.science.poisson import log_counts
-from llama.science.psf import log_density, unit_vectors
-from llama.science.skymap import SkyMap, area_sr, directions
-from llama.science.skymap_cells import split
+from llama.science.distance.poisson import log_counts
+from llama.science.sky.cells import split
+from llama.science.sky.psf import log_density, unit_vectors
+from llama.science.sky.skymap import SkyMap, area_sr, directions
+from llama.science.statistic.kernel import coincidence
+from llama.science.statistic.observed import Neutrinos
 
 MAP = "skymaps/events/GW190412_PublicationSamples.multiorder.fits"
 SIMULATED = "skymaps/mock_and_sim/obsscen_3391.multiorder.fits"

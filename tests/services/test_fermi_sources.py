@@ -10,7 +10,7 @@ import pytest
 
 from llama.formats.skymap import read_skymap
 from llama.messengers.fermi.notices import parse
-from llama.science.skymap import credible_area_deg2
+from llama.science.sky import credible_area_deg2
 from llama.science.times import gps_from_utc
 from llama.services.errors import ArchiveError
 from llama.services.fermi_archive import NoticeFolder, latest

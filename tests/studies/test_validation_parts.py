@@ -14,17 +14,12 @@ from scipy.special import expit
 import llama
 from llama.formats.searches import SearchesFile
 from llama.formats.tables import IceCubeTablesFile
-from llama.science.background import log_background_density
-from llama.science.coincidence import coincidence
-from llama.science.distance import conditional_moments
-from llama.science.healpix import directions_of
-from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.poisson import log_j1
-from llama.science.psf import log_density, unit_vectors
-from llama.science.quadtree import SkyTree
-from llama.science.response import LN10, SeasonTable, alpha, signal_rows
+from llama.science.detector import LN10, SeasonTable, alpha, log_background_density, signal_rows
+from llama.science.distance import log_j1
 from llama.science.search import Search
-from llama.science.skymap import SkyMap, density_at
+from llama.science.sky import SkyMap, SkyTree, conditional_moments, directions_of, log_density, unit_vectors
+from llama.science.sky.skymap import density_at
+from llama.science.statistic import GWTrigger, Neutrinos, coincidence
 from llama.studies.synthetic import gaussian_skymap
 from llama.studies.validation import evaluate, recovery, rivals, statements, truth
 from llama.studies.validation.background import Background

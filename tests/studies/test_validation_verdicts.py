@@ -11,8 +11,8 @@ import pytest
 import llama
 from llama.formats.searches import SearchesFile
 from llama.formats.tables import IceCubeTablesFile
-from llama.science.coincidence import log_stranger_rate, merger_host
-from llama.science.response import SeasonTable
+from llama.science.detector import SeasonTable
+from llama.science.statistic import log_stranger_rate, merger_host
 from llama.studies.validation import bracket, calibration, comparison, evaluate, recovery, uniformity
 from llama.studies.validation.blocks import Runner
 from llama.studies.validation.campaign import SIZES

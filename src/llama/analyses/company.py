@@ -23,15 +23,12 @@ from llama.analyses.pvalues import no_p_value
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList
-from llama.science.companion import Listening, listens
-from llama.science.company import CompanyResult, SetResult, company
-from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.populations import most_likely_population
-from llama.science.response import IceCubeTables, SeasonTable
+from llama.science.companions import Listening, listens
+from llama.science.detector import IceCubeTables, SeasonTable
 from llama.science.search import Search, as_parameters
-from llama.science.searches import Searches
-from llama.science.skymap import SkyMap
-from llama.science.window import search_window_s
+from llama.science.significance import Searches, most_likely_population
+from llama.science.sky import SkyMap
+from llama.science.statistic import CompanyResult, GWTrigger, Neutrinos, SetResult, company, search_window_s
 
 SEARCH_TYPE = "joint"
 _NO_TABLE = "there are no background tables for searches with messengers besides neutrinos"

@@ -18,18 +18,28 @@ from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.gw.skymap_origin import of_another_event
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
-from llama.science.coincidence import CoincidenceResult, coincidence, most_probable_direction
-from llama.science.distance import conditional_moments
-from llama.science.events import EventStatistic
-from llama.science.hypotheses import LogWeights
-from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.populations import Populations, TableChoice, is_classified, most_likely_population
-from llama.science.pvalue import p_value
-from llama.science.response import IceCubeTables, SeasonTable
+from llama.science.detector import IceCubeTables, SeasonTable
 from llama.science.search import Search, as_parameters
-from llama.science.searches import SearchChoice, Searches
-from llama.science.skymap import SkyMap, has_distance, mean_distance
-from llama.science.window import search_window_s
+from llama.science.significance import (
+    Populations,
+    SearchChoice,
+    Searches,
+    TableChoice,
+    is_classified,
+    most_likely_population,
+    p_value,
+)
+from llama.science.sky import SkyMap, conditional_moments, has_distance, mean_distance
+from llama.science.statistic import (
+    CoincidenceResult,
+    EventStatistic,
+    GWTrigger,
+    LogWeights,
+    Neutrinos,
+    coincidence,
+    most_probable_direction,
+    search_window_s,
+)
 
 _SLACK_S = 1e-3
 _LIKELIEST, _UNLIKE = 200, 5.0  # cells, and the ratio of distances that no real map's header and cells have

@@ -29,10 +29,9 @@ from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, P_ASTRO, SKY
 from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.products import neutrino_list
 from llama.messengers.icecube.record import NeutrinoList
-from llama.science.populations import Populations
-from llama.science.response import IceCubeTables
-from llama.science.searches import Searches
-from llama.science.skymap import SkyMap
+from llama.science.detector import IceCubeTables
+from llama.science.significance import Populations, Searches
+from llama.science.sky import SkyMap
 
 ICECUBE_TABLES: Shared[IceCubeTables] = Shared("icecube_tables.h5", IceCubeTablesFile())
 SEARCHES: Shared[Searches] = Shared("search.json", SearchesFile())

@@ -16,7 +16,7 @@ from llama.messengers import Candidates, fermi, ztf
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, P_ASTRO, SKYMAP_INFO
 from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.record import NeutrinoList
-from llama.science.companion import listens
+from llama.science.companions import listens
 
 
 def joint_significance(

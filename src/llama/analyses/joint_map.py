@@ -15,13 +15,12 @@ from llama.analyses.event_analysis import measured
 from llama.analyses.report import Report, Row, read_report, warning
 from llama.analyses.wording import format_energy, format_odds, found
 from llama.messengers.icecube.record import NeutrinoList
-from llama.science.coincidence import CoincidenceResult
-from llama.science.joint_map import LEAST_PROBABILITY, Relation, joint_map, relations
-from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.response import IceCubeTables, SeasonTable
+from llama.science.detector import IceCubeTables, SeasonTable
+from llama.science.joint import LEAST_PROBABILITY, Relation, joint_map, relations
 from llama.science.search import Search
-from llama.science.searches import Searches
-from llama.science.skymap import SkyMap
+from llama.science.significance import Searches
+from llama.science.sky import SkyMap
+from llama.science.statistic import CoincidenceResult, GWTrigger, Neutrinos
 
 _CARD = 72  # characters that a HISTORY card holds
 

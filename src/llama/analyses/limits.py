@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from llama.analyses.report import LISTED_BELOW_P
 from llama.messengers.icecube.record import NeutrinoList
-from llama.science.limits import energy_limit_erg, fluence_limit, upper_limit_counts
-from llama.science.pvalue import CONFIDENCE
-from llama.science.response import SeasonTable, flux_sensitivity, sensitive_energies_gev
-from llama.science.skymap import SkyMap, centres, credible_region
-
-Float = NDArray[np.float64]
+from llama.science.arrays import Float
+from llama.science.detector import (
+    SeasonTable,
+    energy_limit_erg,
+    fluence_limit,
+    flux_sensitivity,
+    sensitive_energies_gev,
+    upper_limit_counts,
+)
+from llama.science.significance import CONFIDENCE
+from llama.science.sky import SkyMap, centres, credible_region
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
-from llama.science.o2 import O2Neutrino, o2_search
-from llama.science.skymap import SkyMap
+from llama.science.sky import SkyMap
+from llama.science.statistic import O2Neutrino, o2_search
 
 NOTES = (
     "as in arXiv:1901.05486, eqs. 1-5, without a p-value: a likelihood ratio of position alone",

@@ -12,13 +12,20 @@ import numpy as np
 
 from llama.formats.records import to_json
 from llama.messengers.gw.record import SkymapInfo
-from llama.science.coincidence import CoincidenceResult
-from llama.science.events import EventStatistic
-from llama.science.populations import BackgroundTable, Conditions, TableChoice, TableKind
-from llama.science.pvalue import CONFIDENCE, joint_far_hz, p_value, sigma_one_sided
-from llama.science.response import SeasonTable
+from llama.science.detector import SeasonTable
 from llama.science.search import Search
-from llama.science.searches import SearchRecord
+from llama.science.significance import (
+    CONFIDENCE,
+    BackgroundTable,
+    Conditions,
+    SearchRecord,
+    TableChoice,
+    TableKind,
+    joint_far_hz,
+    p_value,
+    sigma_one_sided,
+)
+from llama.science.statistic import CoincidenceResult, EventStatistic
 
 LARGEST_LOG = math.log(np.finfo(float).max)
 

@@ -7,7 +7,7 @@ from typing import Any
 from llama.analyses.report import LISTED_BELOW_P, Report, title, warning
 from llama.analyses.wording import capitalised, format_odds, found, readable_time
 from llama.plots.skymap import Caption, NeutrinoMark, joint_skymap
-from llama.science.skymap import SkyMap
+from llama.science.sky import SkyMap
 
 
 def scatterplot(report: Report, skymap: SkyMap, version: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from llama.analyses.event_analysis import Analysis, Inputs, analyse, event_result, single
-from llama.science.populations import TableChoice
+from llama.science.significance import TableChoice
 
 
 def significance_subthreshold(given: Inputs) -> dict[str, Any]:

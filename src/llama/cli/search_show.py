@@ -24,7 +24,7 @@ def main(args: argparse.Namespace) -> int:
     from llama.app import searches
     from llama.formats.errors import FormatError
     from llama.formats.searches import SearchesFile
-    from llama.science.searches import UNITS, Searches, parameters
+    from llama.science.significance import UNITS, Searches, parameters
 
     try:
         record = searches()[args.name]

@@ -13,7 +13,7 @@ import numpy as np
 
 from llama.formats.errors import FormatError
 from llama.formats.on_demand import OnDemand
-from llama.science.populations import BackgroundTable, Populations
+from llama.science.significance import BackgroundTable, Populations
 
 COLUMNS = ("EVENT-ODDS-RATIO", "N", "SOURCE-DIRECTORY", "SKYMAP-FILENAME")
 

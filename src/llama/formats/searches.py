@@ -15,7 +15,7 @@ import msgspec
 from llama.formats.errors import RecordError
 from llama.formats.records import to_json
 from llama.science.search import DistanceMode, Search
-from llama.science.searches import PARAMETERS, Searches, SearchRecord, parameters
+from llama.science.significance import PARAMETERS, Searches, SearchRecord, parameters
 
 _SHAPE = 'a search is {"parameters": {…}, "sources": {…}} under its name; `llama search show cbc --json` prints one'
 

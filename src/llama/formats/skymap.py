@@ -12,8 +12,7 @@ from llama.formats.fits_table import Table, open_table
 from llama.formats.skymap_columns import Cells, probability_column
 from llama.formats.skymap_flat import read_nested, read_partial, read_ring
 from llama.formats.skymap_multiorder import read_cells, to_bytes
-from llama.science.skymap import SkyMap
-from llama.science.skymap_cells import from_cells
+from llama.science.sky import SkyMap, from_cells
 
 ORIGIN_KEYS = ("OBJECT", "CREATOR", "ORIGIN", "INSTRUME", "REFERENC", "DATE-OBS", "DATE")
 _EQUATORIAL = {"C", "ICRS", "EQUATORIAL", "CELESTIAL", "FK5", "J2000", "RADEC"}

@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import Table
-from llama.science.healpix import Index, Order, cell_area_sr
-from llama.science.skymap import Float
-from llama.science.skymap_cells import valid_distance
+from llama.science.arrays import Float, Index, Order
+from llama.science.sky import cell_area_sr, valid_distance
 
 Cells = tuple[Order, Index, Float]
 """Order, NESTED index, and columns: density per sr, then mu, sigma, norm when the map has distances."""

@@ -13,8 +13,14 @@ from numpy.typing import NDArray
 from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import Table
 from llama.formats.skymap_columns import Cells, columns_of, used_columns
-from llama.science.healpix import Float, nested_from_ring, order_of_pixel_count, ring_from_nested
-from llama.science.skymap_cells import from_flat_blocks, refuse_too_many
+from llama.science.arrays import Float
+from llama.science.sky import (
+    from_flat_blocks,
+    nested_from_ring,
+    order_of_pixel_count,
+    refuse_too_many,
+    ring_from_nested,
+)
 
 _PIXELS = 1 << 16  # at a time: 2 MB of four doubles
 _INDEX = ("PIXEL", "PIX", "IPIX", "INDEX", "HPXINDEX")

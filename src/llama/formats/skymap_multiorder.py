@@ -10,9 +10,7 @@ from astropy.io import fits
 from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import BLOCK, Table
 from llama.formats.skymap_columns import Cells, columns_of, used_columns
-from llama.science.healpix import from_uniq, uniq_of
-from llama.science.skymap import SkyMap, max_order
-from llama.science.skymap_cells import refuse_too_many
+from llama.science.sky import SkyMap, from_uniq, max_order, refuse_too_many, uniq_of
 
 _COLUMNS = {"UNIQ": "", "PROBDENSITY": "sr-1", "DISTMU": "Mpc", "DISTSIGMA": "Mpc", "DISTNORM": "Mpc-2"}
 _SIGNS = str.maketrans({"±": "+-", "−": "-", "–": "-", "°": " deg", "²": "^2", "σ": "sigma", "×": "x", "≥": ">="})

@@ -13,7 +13,7 @@ import numpy as np
 
 from llama.formats.errors import TableError
 from llama.formats.on_demand import OnDemand
-from llama.science.response import IceCubeTables, SeasonTable
+from llama.science.detector import IceCubeTables, SeasonTable
 
 FORMAT = "llama-icecube-tables"
 VERSION = 2

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from llama.engine.product import Product, Selection, Shared
 from llama.engine.step import Step
-from llama.science.companion import Listening
+from llama.science.companions import Listening
 
 T = TypeVar("T")
 

@@ -10,11 +10,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from llama.plots.projection import View
-
-Float = NDArray[np.float64]
+from llama.science.arrays import Float
 
 FONT_SIZE = 7.5
 _LINE: dict[str, Any] = {"color": "#777777", "linewidth": 0.4, "zorder": 1}

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float = NDArray[np.float64]
+from llama.science.arrays import Float
 
 _SIDES = 16
 _RINGS = (0.75, 1.3, 1.9, 2.6, 3.4, 4.3)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.skymap import SkyMap, lookup
+from llama.science.arrays import Float
+from llama.science.sky import SkyMap, lookup
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
     from matplotlib.colors import LinearSegmentedColormap
 
-Float = NDArray[np.float64]
 
 _HALF_WIDTH_DEG = 2.0 * math.sqrt(2.0) / math.pi * 180.0  # of the Mollweide ellipse in WCS intermediate degrees
 _TANGENT_HORIZON = math.cos(math.radians(80.0))  # beyond, a gnomonic view runs off to infinity

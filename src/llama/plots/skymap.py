@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from llama.plots.graticule import pole_in_view, whole_sky_graticule, zoom_graticule
 from llama.plots.labels import needs_line, place_labels
 from llama.plots.projection import View, circle, colour_scale, evaluate, mollweide, square, tangent
 from llama.plots.zoom import Zoom, zoom_on_map, zoom_on_neutrino
-from llama.science.skymap import SkyMap, credible_area_deg2, credible_level
-
-Float = NDArray[np.float64]
+from llama.science.arrays import Float
+from llama.science.sky import SkyMap, credible_area_deg2, credible_level
 
 SR_IN_DEG2 = math.degrees(1.0) ** 2
 WIDTH_IN, HEIGHT_IN = 11.0, 5.6

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from llama.science.healpix import directions_of
-from llama.science.skymap import SkyMap, credible_area_deg2
-
-Float = NDArray[np.float64]
+from llama.science.arrays import Float
+from llama.science.sky import SkyMap, credible_area_deg2, directions_of
 
 _LEVEL = 0.9
 _LEAST_DEG, _MOST_DEG = 3.0, 30.0

@@ -28,7 +28,7 @@ from llama.formats.skymap_multiorder import to_bytes
 from llama.formats.voevent import parse_voevent
 from llama.formats.xmlsafe import is_xml
 from llama.ports import Burst, BurstMap, BurstWindow
-from llama.science.localisation import thinned
+from llama.science.sky import thinned
 from llama.science.times import datetime_from_gps, gps_from_utc, utc_from_gps
 from llama.services.window import require_window
 

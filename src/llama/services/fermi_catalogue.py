@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.ports import Burst, BurstWindow
-from llama.science.localisation import sigma_of_radius
+from llama.science.sky import sigma_of_radius
 from llama.science.times import gps_from_mjd, utc_from_gps
 from llama.services.errors import ArchiveError
 from llama.services.window import require_window

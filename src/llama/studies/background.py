@@ -23,12 +23,10 @@ from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.products import WINDOW_S
 from llama.messengers.icecube.record import from_window
 from llama.ports import NeutrinoSource
-from llama.science.coincidence import coincidence
-from llama.science.observed import GWTrigger
-from llama.science.populations import TableKind
-from llama.science.prepared import prepare
-from llama.science.response import SeasonTable
+from llama.science.detector import SeasonTable
 from llama.science.search import Search
+from llama.science.significance import TableKind
+from llama.science.statistic import GWTrigger, coincidence, prepare
 
 GPS_S = 1_000_000_000.0
 """The time given to every event; nothing depends on it but the differences to the neutrinos'."""

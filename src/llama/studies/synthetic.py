@@ -10,9 +10,7 @@ import numpy as np
 
 from llama.formats.records import to_json
 from llama.formats.skymap import MultiOrderFits
-from llama.science.healpix import directions_of
-from llama.science.skymap import SkyMap
-from llama.science.skymap_cells import from_cells, merge_siblings
+from llama.science.sky import SkyMap, directions_of, from_cells, merge_siblings
 from llama.science.times import utc_from_gps
 
 _MAX_ORDER = 8  # 0.2 degrees: a third of the narrowest map anyone reviews with

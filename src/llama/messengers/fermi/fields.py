@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from llama.formats.errors import NoticeError
 from llama.formats.values import number, shown
-from llama.science.localisation import sigma_of_radius
+from llama.science.sky import sigma_of_radius
 
 CLASSES = (
     "ERROR", "UNRELIABLE_LOCATION", "LOCAL_PARTICLES", "BELOW_HORIZON", "GRB", "GENERIC_SGR", "GENERIC_TRANSIENT",

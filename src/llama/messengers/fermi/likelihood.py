@@ -11,10 +11,21 @@ import numpy as np
 from llama.formats.skymap import read_skymap
 from llama.messengers.fermi.record import BurstList, is_assumed
 from llama.ports import Burst
-from llama.science.companion import Companion, Float, Listening, OfDistance, log_silence_unless, not_listening
-from llama.science.grb import GRBModel, Measured, as_parameters, log_heard, log_heard_at_all, log_noise
-from llama.science.localisation import anywhere, circle, sigma_of_radius
-from llama.science.skymap import SkyMap
+from llama.science.arrays import Float
+from llama.science.companions import (
+    Companion,
+    GRBModel,
+    Listening,
+    Measured,
+    OfDistance,
+    as_parameters,
+    log_heard,
+    log_heard_at_all,
+    log_noise,
+    log_silence_unless,
+    not_listening,
+)
+from llama.science.sky import SkyMap, anywhere, circle, sigma_of_radius
 
 _SYSTEMATIC_CONTAINMENT = 0.68
 

@@ -11,7 +11,7 @@ from llama.engine.step import Step
 from llama.formats.records import Record
 from llama.messengers.fermi.record import BurstList, from_window
 from llama.ports import GRB_SOURCE, GRBSource
-from llama.science.grb import GRBModel
+from llama.science.companions import GRBModel
 from llama.science.times import datetime_from_gps
 
 GRB_MODEL: Shared[GRBModel] = Shared("grb.json", Record(GRBModel, whole=True))

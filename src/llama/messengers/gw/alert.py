@@ -20,7 +20,7 @@ from llama.formats.errors import NoSkyMap, NoticeError
 from llama.messengers.gw import values
 from llama.messengers.gw.names import RETRACTION, Role, service_url
 from llama.messengers.gw.record import SkymapInfo
-from llama.science.populations import CLASSES_SUM
+from llama.science.significance import CLASSES_SUM
 from llama.science.times import gps_from_utc
 
 _SKYMAP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*(,[0-9]+)?")

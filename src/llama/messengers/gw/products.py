@@ -12,7 +12,7 @@ from llama.messengers.gw.alert import Alert, Notice, event_data, p_astro, skymap
 from llama.messengers.gw.igwn import from_json
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.gw.voevents import from_voevent
-from llama.science.skymap import SkyMap, mean_distance
+from llama.science.sky import SkyMap, mean_distance
 
 IGWN_ALERT = Product(
     name="IGWN_ALERT",

@@ -38,7 +38,7 @@ from llama.messengers.gw.products import EVENT_DATA, FLAT_SKYMAP, GW_SKYMAP, IGW
 from llama.messengers.gw.skymap_origin import of_another_event
 from llama.messengers.gw.voevents import from_voevent
 from llama.ports import GraceDB
-from llama.science.skymap import SkyMap
+from llama.science.sky import SkyMap
 
 Connect = Callable[[], GraceDB]
 _FITS_BLOCK = 2880

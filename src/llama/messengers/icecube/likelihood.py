@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from llama.messengers.icecube.record import NeutrinoList
-from llama.science.observed import Neutrinos
+from llama.science.statistic import Neutrinos
 
 
 def neutrinos(found: NeutrinoList, band_gev: tuple[float, float] = (0.0, math.inf)) -> Neutrinos:

@@ -9,7 +9,7 @@ import numpy as np
 
 from llama.messengers.window import check_coverage, check_once
 from llama.ports import Neutrino, NeutrinoWindow
-from llama.science.observed import LEAST_SIGMA_RAD
+from llama.science.statistic import LEAST_SIGMA_RAD
 from llama.science.times import gps_from_mjd, utc_from_gps
 
 TYPES = ("observation", "archival", "blinded", "injected", "simulated")

@@ -8,8 +8,9 @@ from dataclasses import asdict
 import numpy as np
 
 from llama.messengers.ztf.record import WHOLE_SKY_DEG2, Transient, TransientList
-from llama.science.companion import Companion, Float, Listening, OfDistance, log_silence_unless
-from llama.science.localisation import circle
+from llama.science.arrays import Float
+from llama.science.companions import Companion, Listening, OfDistance, log_silence_unless
+from llama.science.sky import circle
 from llama.science.times import gps_from_mjd
 
 _DAY_S = 86400.0

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from llama.science.background import log_background_density
-from llama.science.response import LN10, SeasonTable
+from llama.science.arrays import Float
+from llama.science.detector import LN10, SeasonTable, log_background_density
 from llama.science.search import Search
-
-Float = NDArray[np.float64]
 
 _SIN_DEC_CELLS, _ENERGY_CELLS = 2000, 1400
 

@@ -10,17 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from llama.science.background import energy_cap_gev, log_background_density
-from llama.science.response import LN10, SeasonTable, alpha, interpolate_sin_dec, signal_rows
+from llama.science.arrays import Float
+from llama.science.detector import (
+    LN10,
+    SeasonTable,
+    alpha,
+    energy_cap_gev,
+    interpolate_sin_dec,
+    log_background_density,
+    signal_rows,
+)
 from llama.science.search import Search
 from llama.studies.validation.background import Background
 from llama.studies.validation.check import Cell, Check, Table, verdict
 from llama.studies.validation.inputs import Inputs, generator
 from llama.studies.validation.plots import bracket_plot
-
-Float = NDArray[np.float64]
 
 COUNTS = (0.01, 0.1, 1.0)
 JUDGED_COUNT = 1.0

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.science.arrays import Float, Index
 from llama.studies.validation.check import Cell, Check, Table, verdict
 from llama.studies.validation.inputs import generator
 from llama.studies.validation.plots import roc_plot
 from llama.studies.validation.recovery import LEAST_ABOVE, OURS, STATISTICS, Trials, efficiency
-
-Float = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 PROBABILITIES = (0.1, 0.01, 0.001)
 INTERVAL = 0.99

@@ -11,20 +11,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.background import energy_cap_gev, log_background_density
-from llama.science.coincidence import coincidence, log_stranger_rate, merger_host
-from llama.science.ensemble import Candidates, Host, joint_terms, single_terms
-from llama.science.healpix import directions_of
-from llama.science.observed import GWTrigger, Neutrinos
-from llama.science.prepared import Prepared, prepare
-from llama.science.psf import log_peak, unit_vectors
-from llama.science.quadtree import log_sum_by
-from llama.science.response import SeasonTable, alpha, signal_rows
+from llama.science.arrays import Float
+from llama.science.detector import SeasonTable, alpha, energy_cap_gev, log_background_density, signal_rows
 from llama.science.search import Search
-from llama.science.skymap import SkyMap
+from llama.science.sky import SkyMap, directions_of, log_peak, log_sum_by, unit_vectors
+from llama.science.statistic import (
+    Candidates,
+    GWTrigger,
+    Host,
+    Neutrinos,
+    Prepared,
+    coincidence,
+    joint_terms,
+    log_stranger_rate,
+    merger_host,
+    prepare,
+    single_terms,
+)
 from llama.studies.validation.truth import Lists, take
-
-Float = NDArray[np.float64]
 
 TRIGGER = GWTrigger(0.0, None, 1.0)
 MOST_APART = 8

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from llama.science.observed import Neutrinos
-from llama.science.response import SeasonTable
+from llama.science.arrays import Float, Index
+from llama.science.detector import SeasonTable
 from llama.science.search import Search
-from llama.science.skymap import SkyMap
+from llama.science.sky import SkyMap
+from llama.science.statistic import Neutrinos
 from llama.studies.validation.evaluate import Analysis
 from llama.studies.validation.inputs import MapSource, Pool, Population, generator
 from llama.studies.validation.truth import (
@@ -23,9 +23,6 @@ from llama.studies.validation.truth import (
     of_sources,
     window_s,
 )
-
-Float = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 _CANDIDATES = 20_000
 

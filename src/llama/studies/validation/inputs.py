@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.formats.skymap import read_skymap
-from llama.science.response import SeasonTable
+from llama.science.arrays import Float
+from llama.science.detector import SeasonTable
 from llama.science.search import Search
-from llama.science.searches import Searches
-from llama.science.skymap import SkyMap
+from llama.science.significance import Searches
+from llama.science.sky import SkyMap
 from llama.studies.synthetic import gaussian_skymap
-
-Float = NDArray[np.float64]
 
 FILES = ("*.multiorder.fits", "*.fits", "*.fits.gz")
 

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.science.arrays import Float
 from llama.studies.validation.check import Plot
 from llama.studies.validation.tally import Bins
-
-Float = NDArray[np.float64]
 
 # Okabe and Ito (2008): apart for every kind of colour vision; markers and dashes differ too
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.skymap import credible_area_deg2
+from llama.science.arrays import Float, Index
+from llama.science.sky import credible_area_deg2
 from llama.studies.validation import rivals
 from llama.studies.validation.blocks import Runner
 from llama.studies.validation.check import Check, Table, verdict
@@ -18,9 +19,6 @@ from llama.studies.validation.events import MapBlock, inject, lists_of, map_bloc
 from llama.studies.validation.inputs import Inputs, Population, generator
 from llama.studies.validation.plots import odds_plot, recovery_plot
 from llama.studies.validation.truth import Lists
-
-Float = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 OURS = "this search"
 FALSE_ALARM = 0.01

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from llama.science import o2
-from llama.science.observed import Neutrinos
+from llama.science.arrays import Float
 from llama.science.overlap import overlap_nodes
-from llama.science.psf import unit_vectors
-from llama.science.quadtree import SkyTree
-from llama.science.skymap import SkyMap, lookup
+from llama.science.sky import SkyMap, SkyTree, lookup, unit_vectors
+from llama.science.statistic import Neutrinos, o2
 from llama.studies.validation.truth import Lists, take
-
-Float = NDArray[np.float64]
 
 _AT_ONCE = 400
 

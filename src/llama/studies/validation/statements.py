@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.background import energy_cap_gev
-from llama.science.prepared import mean_distance_mpc
+from llama.science.arrays import Float
+from llama.science.detector import energy_cap_gev
 from llama.science.search import Search
+from llama.science.statistic import mean_distance_mpc
 from llama.studies.validation.background import Background
 from llama.studies.validation.blocks import Runner
 from llama.studies.validation.evaluate import Analysis, Ensemble, ensemble, in_reach
@@ -28,8 +29,6 @@ from llama.studies.validation.truth import (
     of_sources,
     stranger_counts,
 )
-
-Float = NDArray[np.float64]
 
 EVENTS_AT_ONCE = 2500
 LEAST_B = 1e-7

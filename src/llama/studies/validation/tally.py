@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float64]
+from llama.science.arrays import Float
 
 _EDGES = np.linspace(-16.0, 16.0, 65)
 LEAST_VARIANCE = 10.0

@@ -13,17 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.science.observed import Neutrinos
-from llama.science.psf import unit_vectors
-from llama.science.quadtree import vectors
-from llama.science.response import SeasonTable, alpha, interpolate_sin_dec
+from llama.science.arrays import Float, Index
+from llama.science.detector import SeasonTable, alpha, interpolate_sin_dec
 from llama.science.search import Search
-from llama.science.skymap import SkyMap, has_distance, probability
-from llama.science.window import gw_window_s, neutrino_window_s
+from llama.science.sky import SkyMap, has_distance, probability, unit_vectors, vectors
+from llama.science.statistic import Neutrinos, gw_window_s, neutrino_window_s
 from llama.studies.validation.background import Background
-
-Float = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 BACKGROUND, MERGER, STRANGER = 0, 1, 2
 _RADII = 1200

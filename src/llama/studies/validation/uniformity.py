@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.science.arrays import Float
 from llama.studies.validation.blocks import Runner
 from llama.studies.validation.check import Cell, Check, Table, verdict
 from llama.studies.validation.evaluate import Analysis, log_statistics
 from llama.studies.validation.events import MapBlock, lists_of, map_blocks
 from llama.studies.validation.inputs import Inputs, Population, generator
 from llama.studies.validation.plots import uniformity_plot
-
-Float = NDArray[np.float64]
 
 LEAST_P = 1e-3
 Z_LIMIT = 4.0

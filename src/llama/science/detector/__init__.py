@@ -1,0 +1,43 @@
+"""What the detectors hear: IceCube's response (`response`, the first thing to read) and its background of
+atmospheric neutrinos, limits on what was not seen, the antenna pattern of a gravitational-wave network and the
+loudness of its noise."""
+
+from __future__ import annotations
+
+from llama.science.detector.antenna import AntennaPattern
+from llama.science.detector.background import energy_cap_gev, log_background_density
+from llama.science.detector.limits import energy_limit_erg, fluence_limit, upper_limit_counts
+from llama.science.detector.response import (
+    LN10,
+    IceCubeTables,
+    SeasonTable,
+    alpha,
+    fluence_counts,
+    flux_sensitivity,
+    grid_place,
+    interpolate_sin_dec,
+    sensitive_energies_gev,
+    signal_rows,
+)
+from llama.science.detector.snr import log_noise_snr_density, noise_snr_source
+
+__all__ = [
+    "LN10",
+    "AntennaPattern",
+    "IceCubeTables",
+    "SeasonTable",
+    "alpha",
+    "energy_cap_gev",
+    "energy_limit_erg",
+    "fluence_counts",
+    "fluence_limit",
+    "flux_sensitivity",
+    "grid_place",
+    "interpolate_sin_dec",
+    "log_background_density",
+    "log_noise_snr_density",
+    "noise_snr_source",
+    "sensitive_energies_gev",
+    "signal_rows",
+    "upper_limit_counts",
+]

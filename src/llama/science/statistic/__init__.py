@@ -1,0 +1,49 @@
+"""The odds that messengers share a source: what was observed (`observed`), what is ready before neutrinos come
+(`prepared`), the coincidence of a merger and a neutrino (`kernel`, the first thing to read), several neutrinos
+(`ensemble`), several messengers (`many`), and the search of the second observing run for comparison (`o2`)."""
+
+from __future__ import annotations
+
+from llama.science.statistic.ensemble import Candidates, Host, joint_terms, single_terms
+from llama.science.statistic.events import EventStatistic
+from llama.science.statistic.hypotheses import LogWeights
+from llama.science.statistic.kernel import (
+    CoincidenceResult,
+    coincidence,
+    log_stranger_rate,
+    merger_host,
+    most_probable_direction,
+)
+from llama.science.statistic.many import CompanyResult, SetResult, company
+from llama.science.statistic.o2 import O2Neutrino, o2_search
+from llama.science.statistic.observed import LEAST_SIGMA_RAD, GWTrigger, Neutrinos
+from llama.science.statistic.prepared import Prepared, mean_distance_mpc, prepare
+from llama.science.statistic.window import gw_window_s, neutrino_window_s, search_window_s
+
+__all__ = [
+    "LEAST_SIGMA_RAD",
+    "Candidates",
+    "CoincidenceResult",
+    "CompanyResult",
+    "EventStatistic",
+    "GWTrigger",
+    "Host",
+    "LogWeights",
+    "Neutrinos",
+    "O2Neutrino",
+    "Prepared",
+    "SetResult",
+    "coincidence",
+    "company",
+    "gw_window_s",
+    "joint_terms",
+    "log_stranger_rate",
+    "mean_distance_mpc",
+    "merger_host",
+    "most_probable_direction",
+    "neutrino_window_s",
+    "o2_search",
+    "prepare",
+    "search_window_s",
+    "single_terms",
+]

@@ -1,0 +1,386 @@
+"""All neutrinos of a window against one source: pairs, triples and every other subset (SCIENCE 2.2).
+
+Neutrinos in the window are one Poisson process, background plus source. Expanding
+
+    B̃ = (1/f_b) ∫dΩ P_gw ∫dr p(r|Ω) ∫dE_ν P(E_ν) (1/T_gw) ∫dt_s e^{−αn} [Π_i (1 + n w_i) − 1]
+
+gives every subset once: Σ_k k! Q_k e_k(u), with u_i = (a_i/α) PSF_i/(R_ν P_emp,i (1 + λ_i) T_ν) for the neutrinos
+whose window holds t_s. Single neutrinos are the statistic of `coincidence`; here are the terms from pairs on. Only
+neutrinos that overlap in the sky and in time have any, so they are gathered into clusters first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama.science.arrays import Float, Index
+from llama.science.detector import SeasonTable, alpha, interpolate_sin_dec
+from llama.science.distance import At, Distances, LargerSets, Volume, typical_patches
+from llama.science.overlap import MOST, Means, Members, Nodes, Steepness, cluster_nodes, overlap_nodes
+from llama.science.search import Search
+from llama.science.sky import SkyMap, SkyTree, log_peak
+from llama.science.statistic.observed import Neutrinos
+from llama.science.statistic.symmetric import symmetric_polynomials
+
+_NEGLIGIBLE = 16.0  # pairs below e^-16 of the single neutrinos are left out
+_MARGIN = 3.0
+_FLAT = 1.0  # e-folds over which u/PSF may change with declination before the walk must know
+_REACH = 5.0  # sigma
+_LARGEST_LOG = 700.0
+_TOGETHER = 100  # neutrinos
+_BLOCK = 8192  # nodes whose polynomials stay in the cache
+
+
+@dataclass(frozen=True, eq=False)
+class Host:
+    """What neutrinos may share a source with.
+
+    Attributes:
+        tree: where its source is; probabilities sum to one.
+        radial: how many neutrinos it gives, averaged over its distance.
+        start_s, stop_s: times of the source that it allows, relative to the trigger.
+        log_rate: ln of what one second of source time weighs: −ln T_gw − ln f_b for a merger.
+    """
+
+    tree: SkyTree
+    radial: Distances
+    start_s: float
+    stop_s: float
+    log_rate: float
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Neutrinos as the ensemble sees them.
+
+    Attributes:
+        direction: (n, 3) unit vectors. sigma_rad: (n,) 1σ errors.
+        delay_s: (n,) time after the trigger.
+        log_background: (n,) ln of the density it stands against, R_ν P_emp (1 + λ), s⁻¹ sr⁻¹ GeV⁻¹.
+        rows: (n, d) signal density a(ε, δ) on the season's declination grid, GeV⁻¹.
+        minus_s, plus_s: window of t_ν − t_s.
+    """
+
+    direction: Float
+    sigma_rad: Float
+    delay_s: Float
+    log_background: Float
+    rows: Float
+    minus_s: float
+    plus_s: float
+
+    @classmethod
+    def of(
+        cls, neutrinos: Neutrinos, direction: Float, gps_s: float, log_background: Float, rows: Float, search: Search
+    ) -> Candidates:
+        """Neutrinos of a list around a trigger at `gps_s`."""
+        # Differences first: GPS times near 1e9 s would eat the microseconds of the windows' edges.
+        delay = neutrinos.gps_s - gps_s
+        window = search.t_nu_minus_s, search.t_nu_plus_s
+        return cls(direction, neutrinos.sigma_rad, delay, log_background, rows, *window)
+
+    def source_times(self) -> tuple[float, float]:
+        """First and last time at which a source of any of them may have been."""
+        first = np.min(self.delay_s - self.plus_s, initial=0.0)
+        return float(first), float(np.max(self.delay_s - self.minus_s, initial=1.0))
+
+    def only(self, at: Index) -> Candidates:
+        """Some of them."""
+        return replace(
+            self,
+            direction=self.direction[at],
+            sigma_rad=self.sigma_rad[at],
+            delay_s=self.delay_s[at],
+            log_background=self.log_background[at],
+            rows=self.rows[at],
+        )
+
+    def log_strength(self, season: SeasonTable) -> Float:
+        """(n,) ln of u_i/PSF_i at each neutrino's own direction."""
+        sin_dec = self.direction[:, 2]
+        own = interpolate_sin_dec(season, self.rows, np.arange(sin_dec.size), sin_dec) / alpha(season, sin_dec)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(own) - self.log_background - np.log(self.plus_s - self.minus_s))
+
+    def log_most_strength(self, season: SeasonTable) -> Float:
+        """(n,) the largest of it within 5σ: a/α is steep where the detector's selection changes."""
+        dec, grid = np.arcsin(self.direction[:, 2]), np.arcsin(season.sin_dec)
+        near = np.abs(dec[:, None] - grid) <= _REACH * self.sigma_rad[:, None]
+        largest = np.where(near, self.rows / season.alpha, 0.0).max(axis=1, initial=0.0)
+        with np.errstate(divide="ignore"):
+            around = np.log(largest) - self.log_background - np.log(self.plus_s - self.minus_s)
+        return np.asarray(np.maximum(around, self.log_strength(season)))
+
+
+@dataclass(frozen=True, eq=False)
+class Singles:
+    """Terms of one neutrino each.
+
+    Attributes:
+        log_b: (n,) ln of each neutrino's term.
+        nodes, log_integrand: quadrature nodes of the overlap integrals and ln of what they are to be multiplied with.
+    """
+
+    log_b: Float
+    nodes: Nodes
+    log_integrand: Float
+
+    @property
+    def log_all(self) -> float:
+        """ln of their sum; −inf for none."""
+        return float(np.logaddexp.reduce(self.log_b, initial=-np.inf))
+
+
+def single_terms(
+    host: Host, neutrinos: Candidates, season: SeasonTable, overlaps: tuple[Nodes, Float] | None = None
+) -> Singles:
+    """Every neutrino's term by itself: ∫dt_s/T_ν ∫dΩ P (a/α) PSF ⟨Q_1(αn)⟩ against its background.
+
+    Args:
+        overlaps: nodes and ln of the integrand for this host and these neutrinos, when they are at hand.
+    """
+    nodes, integrand = overlaps or _overlaps(host, neutrinos, season)
+    opens, closes = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
+    shared = np.minimum(closes, host.stop_s) - np.maximum(opens, host.start_s)
+    with np.errstate(divide="ignore"):
+        time = np.log(np.maximum(shared, 0.0)) - np.log(neutrinos.plus_s - neutrinos.minus_s)
+    log_b = host.log_rate + time + nodes.log_integral(integrand) - neutrinos.log_background
+    return Singles(log_b, nodes, integrand)
+
+
+def _overlaps(host: Host, neutrinos: Candidates, season: SeasonTable) -> tuple[Nodes, Float]:
+    """Nodes of the overlap integrals and ln of the integrand there, some neutrinos at a time: that is faster."""
+    found, integrands = [], []
+    tree = host.radial.weighted_tree(host.tree, 1)
+    for k in range(0, max(neutrinos.delay_s.size, 1), _TOGETHER):
+        some = neutrinos.only(np.arange(k, min(k + _TOGETHER, neutrinos.delay_s.size)))
+        steepness = Steepness.of(season, some.rows, some.direction[:, 2])
+        nodes = overlap_nodes(tree, some.direction, some.sigma_rad, steepness)
+        weight = tree.log_probability[nodes.node] - host.tree.log_probability[nodes.node]  # is in the integrand
+        found.append(replace(nodes, log_weight=nodes.log_weight - weight))
+        integrands.append(signal_integrand(found[-1], Means.of(season, some.rows), host.radial))
+    return Nodes.joined(found), np.concatenate(integrands)
+
+
+def signal_integrand(nodes: Nodes, means: Means, radial: Distances) -> Float:
+    """ln of (a/α)(ε, Ω) ⟨Q_1(αn)⟩ for each node, GeV⁻¹; −inf where the detector sees no such neutrino."""
+    per_source, count_scale = means.over(nodes.neutrino, nodes.middle, nodes.reach)
+    with np.errstate(divide="ignore"):
+        return np.log(per_source) + radial.log_q1(nodes, count_scale)
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """Terms of two and more neutrinos.
+
+    Attributes:
+        log_pairs: (n, n) ln of each pair's term above the diagonal; −inf elsewhere and for those left out.
+        log_b: ln of all terms, pairs and higher.
+        clusters: neutrinos that were treated together.
+        left_out: how many neutrinos were not, because there were too many near each other.
+    """
+
+    log_pairs: Float
+    log_b: float
+    clusters: tuple[tuple[int, ...], ...]
+    left_out: int
+
+    @property
+    def log_all_pairs(self) -> float:
+        """ln of the sum over pairs."""
+        return float(np.logaddexp.reduce(self.log_pairs[np.isfinite(self.log_pairs)], initial=-np.inf))
+
+
+def stranger_host(search: Search, times: tuple[float, float]) -> Host:
+    """Any source within r_ν,max, anywhere and between two times after the trigger, without gravitational waves."""
+    faces = SkyMap(np.zeros(12, np.uint8), np.arange(12), np.full(12, 0.25 / np.pi))
+    horizon = search.horizon_mpc(search.e_gw_max_eu)
+    log_rate = np.log(4 * np.pi * search.source_rate_mpc3_s / search.beaming)
+    return Host(SkyTree.of(faces), Volume(search, horizon), *times, float(log_rate))
+
+
+def joint_terms(
+    host: Host, neutrinos: Candidates, season: SeasonTable, log_each: Float, beside: float = -np.inf
+) -> Joint:
+    """Every term of two or more neutrinos with one host.
+
+    Args:
+        log_each: (n,) ln of the single neutrinos' terms; what is negligible beside their sum may be left out.
+        beside: ln of what else stands beside them.
+    """
+    log_single = float(np.logaddexp.reduce(log_each, initial=beside))
+    n = neutrinos.delay_s.size
+    log_pairs, log_b = np.full((n, n), -np.inf), -np.inf
+    every = _clusters(_near(host, neutrinos, season, log_single))
+    clusters = tuple(_likeliest(cluster, log_each) for cluster in every)
+    for cluster in clusters:
+        at = np.array(cluster)
+        pairs, total = _cluster_terms(host, neutrinos, at, season, log_single)
+        log_pairs[np.ix_(at, at)] = pairs
+        log_b = float(np.logaddexp(log_b, total))
+    return Joint(log_pairs, log_b, clusters, sum(map(len, every)) - sum(map(len, clusters)))
+
+
+def _near(host: Host, neutrinos: Candidates, season: SeasonTable, log_single: float) -> NDArray[np.bool_]:
+    """(n, n) pairs that share a source time and may matter beside the single neutrinos."""
+    least = log_single - _NEGLIGIBLE if np.isfinite(log_single) else -np.inf
+    strength, rows = neutrinos.log_most_strength(season), range(0, neutrinos.delay_s.size, _TOGETHER)
+    blocks = [_pair_bounds(host, neutrinos, strength, slice(k, k + _TOGETHER)) > least for k in rows]
+    return np.concatenate(blocks) if blocks else np.zeros((0, 0), np.bool_)
+
+
+def _pair_bounds(host: Host, neutrinos: Candidates, strength: Float, rows: slice) -> Float:
+    """(r, n) ln of an upper bound of each pair's term within 5σ, for some rows of the table; 2 Q_2 ≤ 1."""
+    kappa, peak = 1 / np.square(neutrinos.sigma_rad), log_peak(neutrinos.sigma_rad)
+    along, each = kappa[:, None] * neutrinos.direction, host.log_rate / 2 + strength + peak - kappa
+    # |κ_i μ_i + κ_j μ_j|
+    length = np.sqrt(np.maximum(np.square(kappa)[rows, None] + np.square(kappa) + 2 * along[rows] @ along.T, 0.0))
+    # the largest value of the product of two von Mises–Fisher densities; an integral against the map cannot exceed it
+    bound = length + each[rows, None] + each + np.log(host.stop_s - host.start_s)
+    return np.where(_shared_s(host, neutrinos, rows) > 0, bound, -np.inf)
+
+
+def _shared_s(host: Host, neutrinos: Candidates, rows: slice = slice(None)) -> Float:
+    """(r, n) seconds of source time that host and both neutrinos of a pair allow, for some rows of the table."""
+    first, last = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
+    start = np.maximum(np.maximum(first[rows, None], first), host.start_s)
+    return np.asarray(np.maximum(np.minimum(np.minimum(last[rows, None], last), host.stop_s) - start, 0.0))
+
+
+def _clusters(near: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
+    """Neutrinos connected by pairs, two or more each."""
+    left, found = set(range(near.shape[0])), []
+    while left:
+        cluster, edge = set(), {left.pop()}
+        while edge:
+            cluster |= edge
+            left -= edge
+            edge = {int(j) for i in edge for j in np.flatnonzero(near[i]) if int(j) in left}
+        if len(cluster) > 1:
+            found.append(tuple(sorted(cluster)))
+    return tuple(found)
+
+
+def _likeliest(cluster: tuple[int, ...], log_each: Float) -> tuple[int, ...]:
+    """The cluster, or of a very large one the members that weigh most by themselves."""
+    at = np.array(cluster)
+    return tuple(sorted(int(i) for i in at[np.argsort(-log_each[at], kind="stable")[:MOST]]))
+
+
+def _cluster_terms(
+    host: Host, neutrinos: Candidates, at: Index, season: SeasonTable, log_single: float
+) -> tuple[Float, float]:
+    """ln of each pair's term, above the diagonal, and of all terms from pairs on, for one cluster."""
+    member, tree = neutrinos.only(at), host.radial.weighted_tree(host.tree, 2)
+    together = _together(host, member)
+    most = int(together.sum(axis=1).max(initial=2))
+    sets = _larger_sets(host, season, most)
+    if not together.size or not np.isfinite(sets.log_pair):  # two of them are impossible
+        return np.full((at.size, at.size), -np.inf), -np.inf
+    steepness = Steepness.of(season, member.rows, member.direction[:, 2])
+    steep = steepness.change(member.direction[:, 2], _REACH * member.sigma_rad) > _FLAT
+    members = Members(
+        direction=member.direction,
+        sigma_rad=member.sigma_rad,
+        log_strength=member.log_strength(season),
+        sets=sets,
+        together=together,
+        floor=log_single - host.log_rate - np.log(host.stop_s - host.start_s) - _MARGIN,
+        steepness=steepness if steep else None,
+    )
+    nodes = cluster_nodes(tree, members)
+    if not nodes.node.size:
+        return np.full((at.size, at.size), -np.inf), -np.inf
+    sin_dec = nodes.direction[:, 2]
+    scale = alpha(season, sin_dec)
+    density = interpolate_sin_dec(season, member.rows, None, sin_dec) / scale
+    with np.errstate(divide="ignore"):
+        log_u = nodes.log_psf + np.log(density) - member.log_background[:, None]
+    log_u -= np.log(member.plus_s - member.minus_s)
+    log_counts = host.radial.log_counts(nodes, scale, most) + nodes.log_probability
+    log_counts -= tree.log_probability[nodes.node] - host.tree.log_probability[nodes.node]
+    shared = np.triu(_shared_s(host, member), 1)
+    with np.errstate(divide="ignore"):
+        pairs = host.log_rate + np.log(shared) + _log_pair_integrals(log_u, log_counts[1])
+    return pairs, host.log_rate + _log_all(log_u, log_counts, host, member)
+
+
+def _larger_sets(host: Host, season: SeasonTable, most: int) -> LargerSets:
+    """What sets weigh in each node, or in typical patches where they weigh alike in all."""
+    found = host.radial.larger_sets(most)
+    if found is not None:
+        return found
+    best, tree = typical_patches(host.tree), host.tree
+    counts = host.radial.log_counts(At.of(tree, best), alpha(season, tree.direction[best, 2]), most)
+    typical = np.logaddexp.reduce(counts + tree.log_probability[best], axis=1)
+    with np.errstate(invalid="ignore"):
+        log_more = np.nan_to_num((typical[-1] - typical[1]) / max(most - 2, 1))
+    each = np.broadcast_to(log_more, tree.cell.size)
+    return LargerSets(float(typical[1]), each, np.zeros_like(each))
+
+
+def _log_pair_integrals(log_u: Float, log_weight: Float) -> Float:
+    """(n, n) ln Σ weight u_i u_j over the nodes."""
+    top, height = log_u.max(axis=1), log_weight.max()
+    top = np.where(np.isfinite(top), top, 0.0)
+    u, weight = np.exp(log_u - top[:, None]), np.exp(log_weight - height)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log((u * weight) @ u.T) + top[:, None] + top[None] + height)
+
+
+def _log_all(log_u: Float, log_counts: Float, host: Host, member: Candidates) -> float:
+    """ln ∫dt_s Σ_nodes Σ_{k≥2} weight_k e_k(u of those whose window holds t_s)."""
+    pieces = [piece for piece in segments(host, member) if piece[1].sum() > 1]
+    if not pieces:
+        return -np.inf
+    blocks = (slice(k, k + _BLOCK) for k in range(0, log_u.shape[1], _BLOCK))
+    parts = [_log_all_at(log_u[:, block], log_counts[:, block], pieces) for block in blocks]
+    return float(np.logaddexp.reduce(parts))
+
+
+def _log_all_at(log_u: Float, log_counts: Float, pieces: list[tuple[float, NDArray[np.bool_]]]) -> float:
+    """The same over some of the nodes."""
+    scale = log_u.max(axis=0)
+    scale = np.where(np.isfinite(scale), scale, 0.0)
+    each = symmetric_polynomials(np.exp(log_u - scale), [heard for _, heard in pieces])
+    log_weight = (log_counts + np.arange(1, log_counts.shape[0] + 1)[:, None] * scale)[1:]
+    largest = np.flatnonzero(_no_part_of_others(np.array([heard for _, heard in pieces])))
+    with np.errstate(divide="ignore"):
+        # no term of a set is larger than the same of one in which it lies
+        height = max(float((log_weight[: each[i].shape[0] - 2] + np.log(each[i][2:])).max()) for i in largest)
+        if not np.isfinite(height):
+            return -np.inf
+        weight = np.exp(np.minimum(log_weight - height, _LARGEST_LOG))  # more than this stands beside an e_k of zero
+        seconds = [
+            length * np.einsum("km,km->", e[2:], weight[: e.shape[0] - 2])
+            for (length, _), e in zip(pieces, each, strict=True)
+        ]
+        return float(np.log(sum(seconds)) + height)
+
+
+def _together(host: Host, neutrinos: Candidates) -> NDArray[np.bool_]:
+    """(s, n) who is heard at some source time, without sets that are parts of others."""
+    found = [heard for length, heard in segments(host, neutrinos) if length > 0 and heard.sum() > 1]
+    different = list({one.tobytes(): one for one in found}.values())
+    heard = np.array(different, dtype=np.bool_).reshape(-1, neutrinos.delay_s.size)
+    return np.asarray(heard[_no_part_of_others(heard)])
+
+
+def _no_part_of_others(sets: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(s,) which of the sets (s, n) lie in no larger one of them."""
+    inside = np.asarray((sets[:, None] <= sets).all(axis=-1))
+    return np.asarray((inside & ~inside.T).sum(axis=1) == 0)
+
+
+def segments(host: Host, neutrinos: Candidates) -> list[tuple[float, NDArray[np.bool_]]]:
+    """Seconds and who is heard, for the pieces of the source times between which no window opens or closes."""
+    opens, closes = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
+    edges = np.unique(
+        np.clip(np.concatenate([[host.start_s, host.stop_s], opens, closes]), host.start_s, host.stop_s)
+    )
+    middle = (edges[1:] + edges[:-1]) / 2
+    heard = (opens[:, None] < middle) & (middle < closes[:, None])
+    return [(float(length), heard[:, i]) for i, length in enumerate(np.diff(edges))]

@@ -1,0 +1,254 @@
+"""How likely it is that a gravitational-wave trigger and a neutrino share a source (SCIENCE section 1).
+
+For each neutrino four hypotheses compete: a common source, a real merger with an unrelated neutrino (`chance_gw`),
+an astrophysical neutrino beside GW noise (`chance_neutrino`), and noise in both. Everything is a logarithm.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import pdtrc
+
+from llama.science.arrays import Float
+from llama.science.detector import (
+    SeasonTable,
+    alpha,
+    energy_cap_gev,
+    interpolate_sin_dec,
+    log_background_density,
+    noise_snr_source,
+    signal_rows,
+)
+from llama.science.distance import along_log_alpha, log_j1
+from llama.science.overlap import Nodes
+from llama.science.search import Search
+from llama.science.sky import SkyMap, declinations, log_density, unit_vectors
+from llama.science.statistic.ensemble import Candidates, Host, Joint, joint_terms, single_terms
+from llama.science.statistic.events import EventStatistic, Strangers, p_astro_after
+from llama.science.statistic.hypotheses import LogWeights, Prior, log_weights
+from llama.science.statistic.observed import GWTrigger, Neutrinos, check_neutrinos
+from llama.science.statistic.prepared import Prepared, prepare
+from llama.science.statistic.window import gw_window_s
+
+_COUNT_TOLERANCE = 1.25
+_TOO_MANY = 1e-6  # probability of so many background neutrinos or more
+
+
+@dataclass(frozen=True, eq=False)
+class CoincidenceResult:
+    """The statistic of one event: single neutrinos, pairs, the whole list.
+
+    Attributes:
+        mode: distance mode used: "map", "pinned" or "marginal".
+        log_b: (n,) ln B, common source against real merger and background neutrino.
+        log_b_apart: (n,) ln B/(1 + λ), strangers divided out (ln B in the published form).
+        log_lambda: (n,) ln λ, astrophysical against background for a neutrino unrelated to the merger.
+        log_odds: (n,) ln of each neutrino's odds, −inf for 0.
+        weights: ln weights of the hypotheses per neutrino.
+        log_complement: ln c, how much less likely a real merger is to leave no neutrino (0 with complement off).
+        candidates: the neutrinos as the kernel takes them, each against its background R_ν P_emp.
+        log_odds_pairs: (n, n) ln of the odds of each pair, above the diagonal; −inf for pairs that do not matter.
+        event: the public-alert statistic, single neutrinos and pairs.
+        ensemble: the exact statistic of the whole list, pairs and all higher sets of neutrinos included.
+        p_astro_before, p_astro_after: None when the trigger had none.
+        log_gw_odds: ln of the prior odds merger : noise that were used, from p_astro or from the model's rates.
+        neutrino_rate_hz: R_ν that was used.
+        energy_used_gev: (n,) reconstructed energies after the cap.
+        prepared: what was made of the sky map.
+        nodes, log_integrand: quadrature nodes of the overlap integrals and ln of what they are to be multiplied with.
+        notes: what the reader of the result must know.
+    """
+
+    mode: str
+    log_b: Float
+    log_b_apart: Float
+    log_lambda: Float
+    log_odds: Float
+    weights: LogWeights
+    log_complement: float
+    candidates: Candidates
+    log_odds_pairs: Float
+    event: EventStatistic
+    ensemble: EventStatistic
+    p_astro_before: float | None
+    p_astro_after: float | None
+    log_gw_odds: float
+    neutrino_rate_hz: float
+    energy_used_gev: Float
+    prepared: Prepared
+    nodes: Nodes
+    log_integrand: Float
+    notes: tuple[str, ...]
+
+
+def coincidence(
+    skymap: SkyMap,
+    trigger: GWTrigger,
+    neutrinos: Neutrinos,
+    season: SeasonTable,
+    search: Search,
+    prepared: Prepared | None = None,
+) -> CoincidenceResult:
+    """The statistic of one event.
+
+    Args:
+        skymap: probability density of the merger's direction, with or without distances.
+        trigger: when, how loud, how likely real.
+        neutrinos: candidates of the search window; those outside it get odds 0.
+        season: the table of the sample that supplied the neutrinos.
+        search: every other number.
+        prepared: `prepare` with the same arguments, when it is already at hand.
+
+    Raises:
+        ValueError: a neutrino or trigger that cannot be analysed; the message says which and why.
+    """
+    ready = prepared or prepare(skymap, trigger, season, search)
+    check_neutrinos(neutrinos, search)
+    energy = np.minimum(neutrinos.energy_gev, energy_cap_gev(season, search, neutrinos.dec_rad))
+    candidates = _candidates(neutrinos, trigger, energy, season, search)
+    host = merger_host(ready, search)
+    single = single_terms(host, candidates, season)
+    log_lambda = log_stranger_rate(season, search, candidates, neutrinos) - candidates.log_background
+
+    prior = Prior.of(ready.log_gw_odds, ready.log_complement)
+    groups = {frozenset({"gw", "icecube"}): single.log_b, frozenset({"icecube"}): log_lambda}
+    weights = log_weights(groups, ("gw", "icecube"), prior, search.strangers)
+    beside = np.logaddexp(0.0, log_lambda) if search.strangers else np.zeros_like(log_lambda)
+    against = replace(candidates, log_background=candidates.log_background + beside)
+    log_apart = single.log_b - beside
+    joint = joint_terms(host, against, season, log_apart)
+    strangers = Strangers.of(search, season, against, log_lambda)
+    log_single = np.logaddexp.reduce(log_apart, initial=-np.inf)
+    pairs, everything = (np.logaddexp(log_single, more) for more in (joint.log_all_pairs, joint.log_b))
+    ensemble = strangers.statistic(prior, float(everything))
+    return CoincidenceResult(
+        mode=ready.mode,
+        log_b=single.log_b,
+        log_b_apart=log_apart,
+        log_lambda=log_lambda,
+        log_odds=weights.log_odds(),
+        weights=weights,
+        log_complement=ready.log_complement,
+        candidates=candidates,
+        log_odds_pairs=strangers.log_odds(prior, joint.log_pairs),
+        event=strangers.statistic(prior, float(pairs)),
+        ensemble=ensemble,
+        p_astro_before=trigger.p_astro,
+        p_astro_after=None if trigger.p_astro is None else p_astro_after(ensemble.weights),
+        log_gw_odds=ready.log_gw_odds,
+        neutrino_rate_hz=rate_hz(season, search),
+        energy_used_gev=energy,
+        nodes=single.nodes,
+        log_integrand=single.log_integrand,
+        notes=(
+            *ready.notes,
+            *_notes(season, search, neutrinos, energy, trigger),
+            *_list_notes(neutrinos, candidates, search, rate_hz(season, search)),
+            *_crowd(joint),
+        ),
+        prepared=ready,
+    )
+
+
+def _list_notes(neutrinos: Neutrinos, candidates: Candidates, search: Search, rate: float) -> list[str]:
+    """What is strange about the list as a whole."""
+    first, last = search.t_nu_minus_s - search.t_gw_plus_s, search.t_nu_plus_s - search.t_gw_minus_s
+    inside, expected = int(((candidates.delay_s > first) & (candidates.delay_s < last)).sum()), rate * (last - first)
+    places = list(zip(neutrinos.gps_s.tolist(), neutrinos.ra_rad.tolist(), neutrinos.dec_rad.tolist(), strict=True))
+    known = Counter(places)
+    notes = [
+        f"neutrino {i}: another of the list has its time and direction; an event that is listed twice counts as two"
+        for i, place in enumerate(places)
+        if known[place] > 1
+    ]
+    if inside and pdtrc(inside - 1, expected) < _TOO_MANY:
+        notes.append(
+            f"{inside} neutrinos where the season's rate gives {expected:.2g}: background does not explain so many, "
+            "and odds and p-values mean nothing if the list is not of the season's sample"
+        )
+    return notes
+
+
+def _crowd(joint: Joint) -> tuple[str, ...]:
+    if not joint.left_out:
+        return ()
+    return (f"{joint.left_out} neutrinos are so many near others that their pairs and larger sets are left out",)
+
+
+def rate_hz(season: SeasonTable, search: Search) -> float:
+    """R_ν: the search's own number, else that of the season."""
+    return season.rate_hz if search.neutrino_rate_hz is None else search.neutrino_rate_hz
+
+
+def _candidates(
+    neutrinos: Neutrinos, trigger: GWTrigger, energy: Float, season: SeasonTable, search: Search
+) -> Candidates:
+    """Neutrinos against their background R_ν P_emp."""
+    background = np.log(rate_hz(season, search)) + log_background_density(season, search, neutrinos.dec_rad, energy)
+    direction = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad).reshape(-1, 3)
+    return Candidates.of(neutrinos, direction, trigger.gps_s, background, signal_rows(season, energy), search)
+
+
+def merger_host(ready: Prepared, search: Search) -> Host:
+    """The merger as the host of neutrinos."""
+    log_rate = -np.log(gw_window_s(search) * search.beaming)
+    return Host(ready.tree, ready.radial, -search.t_gw_plus_s, -search.t_gw_minus_s, float(log_rate))
+
+
+def log_stranger_rate(season: SeasonTable, search: Search, candidates: Candidates, neutrinos: Neutrinos) -> Float:
+    """ln of (ṅ/f_b) ∫(a/α) PSF J_1(0, r_ν,max; α) dΩ: astrophysical neutrinos like this one, s⁻¹ sr⁻¹ GeV⁻¹."""
+    neutrino, sin_dec, weights = declinations(neutrinos.dec_rad, neutrinos.sigma_rad, season.sin_dec)
+    count_scale = alpha(season, sin_dec)
+    per_source = interpolate_sin_dec(season, candidates.rows, neutrino, sin_dec) / count_scale
+    horizon = search.horizon_mpc(search.e_gw_max_eu)
+    log_volume = along_log_alpha(
+        lambda scale: log_j1(horizon, scale * search.count_max_mpc2, search.log_nu_span), count_scale
+    )
+    averages = np.bincount(neutrino, weights * per_source * np.exp(log_volume), minlength=len(neutrinos))
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(search.source_rate_mpc3_s / search.beaming) + np.log(averages))
+
+
+def most_probable_direction(result: CoincidenceResult, neutrinos: Neutrinos) -> tuple[float, float] | None:
+    """Right ascension and declination (rad) where the source of the likeliest neutrino most probably is.
+
+    Given that neutrino, not over all of them: a sharp one is a high peak of the density however improbable it is.
+    It is a node of the overlap integral, up to a quarter of σ from the peak. None when there can be no source.
+    """
+    nodes, log_odds = result.nodes, result.log_odds
+    if not np.isfinite(log_odds).any():
+        return None
+    best = int(np.argmax(log_odds))
+    own = slice(int(nodes.start[best]), int(nodes.start[best + 1]))
+    centre = unit_vectors(neutrinos.ra_rad[best : best + 1], neutrinos.dec_rad[best : best + 1])
+    quarter = np.square(nodes.direction[own] - centre).sum(axis=-1) / 4
+    density = result.prepared.tree.log_density()[nodes.node[own]] + log_density(quarter, neutrinos.sigma_rad[best])
+    x, y, z = nodes.direction[own][int(np.argmax(density + result.log_integrand[own]))]
+    return float(np.arctan2(y, x) % (2 * np.pi)), float(np.arctan2(z, np.hypot(x, y)))
+
+
+def _notes(
+    season: SeasonTable, search: Search, neutrinos: Neutrinos, energy: Float, trigger: GWTrigger
+) -> tuple[str, ...]:
+    notes = [f"{season.name}: {season.smearing}"]
+    notes += [
+        f"neutrino {i}: energy {neutrinos.energy_gev[i]:.3g} GeV capped at {energy[i]:.3g} GeV, "
+        "the highest background energy at its declination"
+        for i in np.flatnonzero(energy < neutrinos.energy_gev)
+    ]
+    notes += [
+        f"neutrino {i}: energy {energy[i]:.3g} GeV is below what the response of {season.name} covers: odds 0"
+        for i in np.flatnonzero(~signal_rows(season, energy).any(axis=1))
+    ]
+    if not 1 / _COUNT_TOLERANCE < search.n_51_100 / season.n_51_100 < _COUNT_TOLERANCE:
+        notes.append(
+            f"the search expects {search.n_51_100:g} neutrinos of 1e51 erg at 100 Mpc; "
+            f"the effective area of {season.name} gives {season.n_51_100:.2f}"
+        )
+    if trigger.p_astro is None:
+        known = "no SNR, integrated above threshold" if trigger.snr is None else f"SNR {trigger.snr:g}"
+        notes.append(f"no p_astro: merger and noise rates of the model ({known}; {noise_snr_source(search)})")
+    return tuple(notes)
