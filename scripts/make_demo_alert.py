@@ -185,7 +185,7 @@ FIELDS = "season,row,mjd,log10_energy_gev,ang_err_deg,ra_deg,dec_deg,azimuth_deg
 
 
 def excerpt(release: Path, time: str, run: Run, rows: list[tuple[str, int, list[str]]]) -> str:
-    """The excerpt as text, in the form `llama.services.icecube_excerpt` reads."""
+    """The excerpt as text, in the form `llama.services.icecube.excerpt` reads."""
     gps = gps_from_utc(time)
     start, stop = gps - HALF_WINDOW_S, gps + HALF_WINDOW_S
     notes = EXCERPT_NOTES.format(

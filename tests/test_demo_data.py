@@ -19,7 +19,7 @@ from llama.formats.skymap import read_skymap
 from llama.science.sky import SkyMap
 from llama.science.sky import skymap as maps
 from llama.science.times import gps_from_mjd, gps_from_utc, mjd_from_gps
-from llama.services.icecube_excerpt import read_excerpt
+from llama.services.icecube.excerpt import read_excerpt
 
 DEMO = Path(str(resources.files("llama.data"))) / "demo"
 SEASONS = {"IC79-2010": "IC79", "IC86-2011": "IC86_I", "IC86-2012": "IC86_II"}

@@ -42,7 +42,7 @@ PRELOAD = (
     "llama.app",
     "llama.analyses.pipelines",
     "llama.formats.skymap",
-    "llama.services.icecube_archive",
+    "llama.services.icecube",
     "llama.plots.skymap",
     "astropy.time",
     "matplotlib.backends.backend_agg",
@@ -159,9 +159,7 @@ def _neutrino_source(settings: Settings) -> NeutrinoSource:
 def _source(kind: str, archives: Path, cache: Path, season: str) -> NeutrinoSource:
     """One source per process and setting: an archive is opened once."""
     from llama.services.errors import ArchiveError
-    from llama.services.icecube_archive import installed_archive, open_archive
-    from llama.services.icecube_excerpt import read_excerpt
-    from llama.services.icecube_simulated import IceCubeSimulated
+    from llama.services.icecube import IceCubeSimulated, installed_archive, open_archive, read_excerpt
 
     try:
         path = installed_archive(archives)
@@ -184,7 +182,7 @@ def _grb_source(settings: Settings) -> GRBSource:
     if settings.grb_catalogue is not None:
         return _catalogue(settings.grb_catalogue)
     from llama.messengers.fermi.notices import parse
-    from llama.services.fermi_archive import NoticeFolder
+    from llama.services.fermi import NoticeFolder
 
     return NoticeFolder(settings.grb_notices or settings.notices, parse)
 
@@ -192,7 +190,7 @@ def _grb_source(settings: Settings) -> GRBSource:
 @functools.lru_cache(maxsize=4)
 def _catalogue(path: Path) -> GRBSource:
     """One per process and file: it is read once."""
-    from llama.services.fermi_catalogue import read_catalogue
+    from llama.services.fermi import read_catalogue
 
     return read_catalogue(path)
 
@@ -375,7 +373,7 @@ def _neutrino_pool(settings: Settings, season: str) -> Pool | None:
     import numpy as np
 
     from llama.services.errors import ArchiveError
-    from llama.services.icecube_archive import installed_archive, open_archive
+    from llama.services.icecube import installed_archive, open_archive
     from llama.studies.validation.inputs import Pool
 
     try:

@@ -29,7 +29,7 @@ from llama.science.companions import GRBModel, log_strength
 from llama.science.sky import credible_area_deg2
 from llama.science.sky.skymap import density_at
 from llama.science.times import gps_from_utc
-from llama.services.fermi_catalogue import read_catalogue
+from llama.services.fermi.catalogue import read_catalogue
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GW170817 = gps_from_utc("2017-08-17T12:41:04.4")

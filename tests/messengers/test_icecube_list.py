@@ -28,7 +28,7 @@ from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow, from_wind
 from llama.messengers.icecube.text import as_text
 from llama.ports import NeutrinoWindow
 from llama.science.times import gps_from_mjd
-from llama.services.icecube_archive import IceCubeArchive, open_archive
+from llama.services.icecube.archive import IceCubeArchive, open_archive
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GPS = 1007104335.0

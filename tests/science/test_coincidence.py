@@ -23,7 +23,7 @@ from llama.science.sky.skymap import SkyMap
 from llama.science.statistic.kernel import coincidence, most_probable_direction
 from llama.science.statistic.observed import GWTrigger, Neutrinos
 from llama.science.statistic.prepared import prepare
-from llama.science.statistic.window import log_time_density, overlap_s
+from llama.science.statistic.timing import log_time_density, overlap_s
 
 GPS = 1.0e9
 CBC = Search()

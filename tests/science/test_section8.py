@@ -32,7 +32,7 @@ from llama.science.statistic.events import Strangers, p_astro_after
 from llama.science.statistic.hypotheses import Prior
 from llama.science.statistic.kernel import CoincidenceResult, coincidence
 from llama.science.statistic.observed import GWTrigger, Neutrinos
-from llama.science.statistic.window import log_time_density
+from llama.science.statistic.timing import log_time_density
 
 UNIFORM = slow.uniform_season(5e4)  # so many events that the bins' rounding does not matter
 ANYWHERE = Likely(np.ones(1), np.ones(1))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llama.services.icecube_archive import IceCubeArchive, open_archive
+from llama.services.icecube.archive import IceCubeArchive, open_archive
 
 
 @pytest.fixture(scope="session")

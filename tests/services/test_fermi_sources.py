@@ -13,8 +13,8 @@ from llama.messengers.fermi.notices import parse
 from llama.science.sky import credible_area_deg2
 from llama.science.times import gps_from_utc
 from llama.services.errors import ArchiveError
-from llama.services.fermi_archive import NoticeFolder, latest
-from llama.services.fermi_catalogue import ASSUMED_RADIUS_DEG, read_catalogue
+from llama.services.fermi.archive import NoticeFolder, latest
+from llama.services.fermi.catalogue import ASSUMED_RADIUS_DEG, read_catalogue
 
 GRB180116A = gps_from_utc("2018-01-16T00:36:52.81")
 GW170817 = gps_from_utc("2017-08-17T12:41:04.4")

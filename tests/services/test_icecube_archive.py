@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from llama.science.times import gps_from_mjd, gps_from_utc, mjd_from_gps
 from llama.services.errors import ArchiveError, BadEvent
-from llama.services.icecube_archive import IceCubeArchive, installed_archive, open_archive
-from llama.services.icecube_cache import load_release
-from llama.services.icecube_sample import COLUMNS, archive_digest, in_intervals, join, packaged_uptime, read_release
+from llama.services.icecube.archive import IceCubeArchive, installed_archive, open_archive
+from llama.services.icecube.cache import load_release
+from llama.services.icecube.sample import COLUMNS, archive_digest, in_intervals, join, packaged_uptime, read_release
 
 HEADER = b"# MJD[days] log10(E/GeV) AngErr[deg] RA[deg] Dec[deg] Azimuth[deg] Zenith[deg]\n"
 SEASONS = [("IC79-2010", 93133, 3.41, 1.0), ("IC86-2011", 136244, 4.74, 1.0), ("IC86-2012", 105300, 3.67, 0.9988)]

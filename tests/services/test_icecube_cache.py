@@ -6,7 +6,7 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from llama.services.icecube_cache import load_release
+from llama.services.icecube.cache import load_release
 
 
 def count(path: Path, cache: Path) -> int:

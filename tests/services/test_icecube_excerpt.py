@@ -9,9 +9,9 @@ import pytest
 
 from llama.science.times import gps_from_mjd
 from llama.services.errors import ArchiveError, BadEvent
-from llama.services.icecube_archive import IceCubeArchive
-from llama.services.icecube_excerpt import FIELDS, read_excerpt
-from llama.services.icecube_sample import COLUMNS
+from llama.services.icecube.archive import IceCubeArchive
+from llama.services.icecube.excerpt import FIELDS, read_excerpt
+from llama.services.icecube.sample import COLUMNS
 
 GPS = float(gps_from_mjd(55900.3))
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from llama.science.times import gps_from_mjd
 from llama.services.errors import ArchiveError
-from llama.services.icecube_simulated import IceCubeSimulated, _azimuth_deg
+from llama.services.icecube.simulated import IceCubeSimulated, _azimuth_deg
 
 START = 1_400_000_000.0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from llama.cli.window import add_outputs, add_window, answer
+from llama.cli.listing import add_outputs, add_window, answer
 
 if TYPE_CHECKING:
     from llama.messengers.icecube.record import NeutrinoList

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from llama.messengers.window import check_coverage, check_once
+from llama.messengers.lists import check_coverage, check_once
 from llama.ports import Burst, BurstWindow
 from llama.science.times import gps_from_utc, utc_from_gps
 

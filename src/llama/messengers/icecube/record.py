@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llama.messengers.window import check_coverage, check_once
+from llama.messengers.lists import check_coverage, check_once
 from llama.ports import Neutrino, NeutrinoWindow
 from llama.science.statistic import LEAST_SIGMA_RAD
 from llama.science.times import gps_from_mjd, utc_from_gps

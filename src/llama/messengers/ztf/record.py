@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from llama.messengers.window import check_once
+from llama.messengers.lists import check_once
 
 WHOLE_SKY_DEG2 = 41253  # 41252.96, as people write it
 

@@ -18,7 +18,7 @@ from llama.science.statistic.many import CompanyResult, SetResult, company
 from llama.science.statistic.o2 import O2Neutrino, o2_search
 from llama.science.statistic.observed import LEAST_SIGMA_RAD, GWTrigger, Neutrinos
 from llama.science.statistic.prepared import Prepared, mean_distance_mpc, prepare
-from llama.science.statistic.window import gw_window_s, neutrino_window_s, search_window_s
+from llama.science.statistic.timing import gw_window_s, neutrino_window_s, search_window_s
 
 __all__ = [
     "LEAST_SIGMA_RAD",

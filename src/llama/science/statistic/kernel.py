@@ -31,7 +31,7 @@ from llama.science.statistic.events import EventStatistic, Strangers, p_astro_af
 from llama.science.statistic.hypotheses import LogWeights, Prior, log_weights
 from llama.science.statistic.observed import GWTrigger, Neutrinos, check_neutrinos
 from llama.science.statistic.prepared import Prepared, prepare
-from llama.science.statistic.window import gw_window_s
+from llama.science.statistic.timing import gw_window_s
 
 _COUNT_TOLERANCE = 1.25
 _TOO_MANY = 1e-6  # probability of so many background neutrinos or more

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from llama.services.icecube_sample import COLUMNS, Sample, Season, archive_digest, read_release
+from llama.services.icecube.sample import COLUMNS, Sample, Season, archive_digest, read_release
 
 log = logging.getLogger(__name__)
 _VERSION = 1  # raise it when the layout or the reading changes

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from llama.ports import SIMULATED_SOURCE, Neutrino, NeutrinoWindow
 from llama.science.times import mjd_from_gps
 from llama.services.errors import ArchiveError
-from llama.services.icecube_archive import IceCubeArchive, neutrino_of
-from llama.services.icecube_sample import COLUMNS
+from llama.services.icecube.archive import IceCubeArchive, neutrino_of
+from llama.services.icecube.sample import COLUMNS
 from llama.services.window import require_window
 
 

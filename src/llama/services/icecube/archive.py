@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from llama.ports import Neutrino, NeutrinoWindow
 from llama.science.times import utc_from_gps
 from llama.services.errors import ArchiveError
-from llama.services.icecube_cache import load_release
-from llama.services.icecube_sample import COLUMNS, RUN_EDGE_S, Sample, Season, in_intervals, join
+from llama.services.icecube.cache import load_release
+from llama.services.icecube.sample import COLUMNS, RUN_EDGE_S, Sample, Season, in_intervals, join
 from llama.services.window import require_window
 
 ROUNDING_S = 0.01

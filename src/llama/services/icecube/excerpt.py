@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.services.errors import ArchiveError
-from llama.services.icecube_archive import IceCubeArchive, clipped
-from llama.services.icecube_sample import (
+from llama.services.icecube.archive import IceCubeArchive, clipped
+from llama.services.icecube.sample import (
     COLUMNS,
     UPTIME_NAMES,
     Sample,

@@ -1,0 +1,16 @@
+"""IceCube's neutrinos from public files: a release read as a sample (`sample`, the first thing to read), kept parsed
+(`cache`), answering as a source (`archive`), in part (`excerpt`), and with neutrinos drawn from it (`simulated`)."""
+
+from __future__ import annotations
+
+from llama.services.icecube.archive import IceCubeArchive, installed_archive, open_archive
+from llama.services.icecube.excerpt import read_excerpt
+from llama.services.icecube.simulated import IceCubeSimulated
+
+__all__ = [
+    "IceCubeArchive",
+    "IceCubeSimulated",
+    "installed_archive",
+    "open_archive",
+    "read_excerpt",
+]
