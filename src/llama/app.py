@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from llama.science.detector import SeasonTable
     from llama.science.search import Search
     from llama.science.significance import Searches, TableKind
-    from llama.studies.review import Verdict
+    from llama.studies.review import Ranking
     from llama.studies.validation.check import Check
-    from llama.studies.validation.inputs import Inputs, Pool
+    from llama.studies.validation.inputs import CheckInputs, Pool
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -232,7 +232,7 @@ def demo() -> Event:
     return event
 
 
-def review(folder: Path | None) -> Verdict:
+def review(folder: Path | None) -> Ranking:
     """Run the five review cases through the engine, in `folder` or a temporary one."""
     from llama.analyses.gw_neutrino import SIGNIFICANCE
     from llama.engine.run import Run
@@ -290,6 +290,7 @@ def draw_background(
 
     from llama.formats.errors import FormatError
     from llama.studies.background import Study, draw, in_order, listed_maps, tables_by_type, write_tables
+    from llama.studies.blocks import processes
 
     paths = listed_maps(maps)
     kind, by_type = tables_by_type(tables, season, overwrite=overwrite)
@@ -300,7 +301,9 @@ def draw_background(
     study = Study(paths, events, label, _season_table(season), search)
     connect = functools.partial(_source, "simulated", settings.archives, settings.cache_dir, season)
     try:
-        blocks = list(tqdm(draw(study, connect, workers), total=len(study.blocks), unit="map", leave=False))
+        with processes(workers) as executor:
+            drawn = draw(study, connect, executor)
+            blocks = list(tqdm(drawn, total=len(study.blocks), unit="map", leave=False))
     except ValueError as error:
         raise FormatError(str(error)) from error
     write_tables(study, in_order(study, blocks), by_type)
@@ -322,7 +325,7 @@ def validate(
     import llama
     from llama.formats.errors import FormatError
     from llama.formats.records import to_json
-    from llama.studies.validation.blocks import Runner, code_digest
+    from llama.studies.blocks import Blocks, code_digest, processes
     from llama.studies.validation.campaign import NAMES, SIZES, run
     from llama.studies.validation.page import Header, as_html, as_json
 
@@ -338,14 +341,15 @@ def validate(
     header = Header(llama.__version__, command, (*_facts(inputs), drawn, asked))
     digest = f"{seed} {inputs.digest()} {code_digest()}" if keep else ""
     done: list[Check] = []
-    for check in run(inputs, SIZES[size], seed, Runner(workers, keep, digest), only):
-        done.append(check)
-        out.write_text(as_html(header, done), encoding="utf-8")
-        out.with_suffix(".json").write_bytes(to_json(as_json(header, done)))
-        yield check
+    with processes(workers) as executor:
+        for check in run(inputs, SIZES[size], seed, Blocks(executor, keep, digest), only):
+            done.append(check)
+            out.write_text(as_html(header, done), encoding="utf-8")
+            out.with_suffix(".json").write_bytes(to_json(as_json(header, done)))
+            yield check
 
 
-def _facts(inputs: Inputs) -> tuple[tuple[str, str], ...]:
+def _facts(inputs: CheckInputs) -> tuple[tuple[str, str], ...]:
     """What checks draw from, for people."""
     return (
         ("sky maps", "; ".join(f"{p.name}: {p.source}" for p in inputs.populations)),
@@ -355,17 +359,17 @@ def _facts(inputs: Inputs) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _validation_inputs(maps: Path | None, season: str) -> Inputs:
+def _validation_inputs(maps: Path | None, season: str) -> CheckInputs:
     """What checks draw from: what is at hand in the data folder, else synthetic."""
     from llama.formats.errors import FormatError
-    from llama.studies.validation.inputs import Inputs, populations_in, synthetic_pool, synthetic_populations
+    from llama.studies.validation.inputs import CheckInputs, populations_in, synthetic_pool, synthetic_populations
 
     settings, table = read_settings(), _season_table(season)
     found = populations_in(maps or settings.data_dir / "simulated", searches())
     if maps and not found:
         raise FormatError(f"{maps} holds no sky maps (*.fits, *.fits.gz), nor do the folders in it")
     pool = _neutrino_pool(settings, season) or synthetic_pool(table)
-    return Inputs(found or synthetic_populations(searches()), pool, table)
+    return CheckInputs(found or synthetic_populations(searches()), pool, table)
 
 
 def _neutrino_pool(settings: Settings, season: str) -> Pool | None:

@@ -16,7 +16,7 @@ from llama.science.detector.response import alpha, interpolate_sin_dec, signal_r
 from llama.science.overlap.declination import Steepness
 from llama.science.sky.psf import log_density, unit_vectors
 from llama.science.sky.skymap import SkyMap, directions
-from llama.science.statistic.ensemble import Candidates, single_terms
+from llama.science.statistic.ensemble import AgainstBackground, single_terms
 from llama.science.statistic.kernel import coincidence, merger_host
 from llama.science.statistic.observed import Neutrinos
 from llama.science.statistic.prepared import prepare
@@ -71,7 +71,7 @@ def test_odds_from_the_flank_are_the_exact_integral(sigma_deg, depth_deg):
     ready = prepare(skymap, TRIGGER, SEASON, PINNED)
     rows = signal_rows(SEASON, energy)
     flat = np.zeros(energy.size)
-    known = Candidates.of(list_, unit_vectors(list_.ra_rad, list_.dec_rad), GPS, flat, rows, PINNED)
+    known = AgainstBackground.of(list_, unit_vectors(list_.ra_rad, list_.dec_rad), GPS, flat, rows, PINNED)
     found = single_terms(merger_host(ready, PINNED), known, SEASON)
     expected = [exact_log_integral(dec, sigma, one, 150.0) for one in energy]
     assert found.nodes.log_integral(found.log_integrand) == pytest.approx(expected, abs=5e-4)

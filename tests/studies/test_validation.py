@@ -11,7 +11,7 @@ import pytest
 from tests.cli.typed import LLAMA, environment
 
 from llama.studies.validation.campaign import NAMES
-from llama.studies.validation.check import Check, Table, verdict
+from llama.studies.validation.check import Check, PageTable, verdict
 from llama.studies.validation.page import Header, as_html, as_json
 
 
@@ -58,7 +58,7 @@ def test_an_unknown_check_is_named(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_plain_on_the_page() -> None:
-    table = Table("numbers <&>", ("what", "count"), (("a < b", 12345),))
+    table = PageTable("numbers <&>", ("what", "count"), (("a < b", 12345),))
     check = Check("bad", "A check", "Is it?", "x < 1", "x = 2", "fail", "Nothing.", tables=(table,))
     header = Header("0", "llama dev validate", (("seed", "1"),))
     page = as_html(header, [check])

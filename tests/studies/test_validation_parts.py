@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -22,15 +21,13 @@ from llama.science.sky.skymap import density_at
 from llama.science.statistic import GWTrigger, Neutrinos, coincidence
 from llama.studies.synthetic import gaussian_skymap
 from llama.studies.validation import evaluate, recovery, rivals, statements, truth
-from llama.studies.validation.background import Background
-from llama.studies.validation.blocks import Runner
+from llama.studies.validation.background import BackgroundDraws
 from llama.studies.validation.events import inject
 from llama.studies.validation.inputs import (
+    CheckInputs,
     FileMap,
     GaussianMap,
-    Inputs,
     Population,
-    generator,
     populations_in,
     synthetic_pool,
 )
@@ -52,9 +49,9 @@ def skymap() -> SkyMap:
 
 
 @pytest.fixture(scope="module")
-def inputs(season: SeasonTable) -> Inputs:
+def inputs(season: SeasonTable) -> CheckInputs:
     maps = (GaussianMap(40.0, 10.0, 6.0, 200.0, 50.0), GaussianMap(200.0, -20.0, 10.0, 300.0, 60.0))
-    return Inputs((Population("near", maps, "synthetic", SEARCH),), synthetic_pool(season, 20_000), season)
+    return CheckInputs((Population("near", maps, "synthetic", SEARCH),), synthetic_pool(season, 20_000), season)
 
 
 @pytest.mark.parametrize(("mu", "sigma"), [(100.0, 20.0), (100.0, 150.0), (-300.0, 100.0), (-2000.0, 100.0)])
@@ -95,13 +92,13 @@ def test_scatter_follows_the_point_spread(sigma_deg: float, dec_deg: float) -> N
 def test_the_chance_of_no_neutrino_is_the_complement(season: SeasonTable, skymap: SkyMap) -> None:
     sources = truth.draw_sources(np.random.default_rng(1), skymap, season, SEARCH, 40_000)
     seen = -np.expm1(-sources.mean_count)
-    analysis = evaluate.Analysis.of(skymap, season, SEARCH)
+    analysis = evaluate.MapAnalysis.of(skymap, season, SEARCH)
     expected = (1 - math.exp(analysis.prepared.log_complement)) * SEARCH.beaming
     assert seen.mean() == pytest.approx(expected, abs=5 * seen.std() / 200)
 
 
-def _lists(season: SeasonTable, skymap: SkyMap, events: int) -> tuple[evaluate.Analysis, truth.Lists]:
-    analysis = evaluate.Analysis.of(skymap, season, STRONG)
+def _lists(season: SeasonTable, skymap: SkyMap, events: int) -> tuple[evaluate.MapAnalysis, truth.Lists]:
+    analysis = evaluate.MapAnalysis.of(skymap, season, STRONG)
     return analysis, inject(np.random.default_rng(5), analysis, synthetic_pool(season, 5000), events).lists
 
 
@@ -156,26 +153,9 @@ def test_detection_at_a_false_alarm_probability() -> None:
     assert recovery.detected(background, np.array([0.0, 1.0, 3.0]), 0.06).tolist() == pytest.approx([0, 0.5, 1])
 
 
-def test_blocks_do_not_depend_on_the_workers(inputs: Inputs) -> None:
-    model = statements.models(inputs.populations[0], inputs)[statements.FREQUENT]
-    blocks = statements.blocks(model, 30)
-    assert sum(block.events for block in blocks) == 30
-    task = functools.partial(statements.tally_block, inputs, Background.of(inputs.season, model.search), 7)
-    one, two = (Runner(workers).map("calibration", task, blocks) for workers in (1, 2))
-    for here, there in zip(one, two, strict=True):
-        for name in here:
-            assert here[name].stated.tolist() == there[name].stated.tolist()
-            assert here[name].true.tolist() == there[name].true.tolist()
-
-
-def test_blocks_and_studies_draw_different_numbers() -> None:
-    drawn = {generator(*key).random() for key in ((1, "a", 0), (1, "a", 1), (1, "b", 0), (2, "a", 0))}
-    assert len(drawn) == 4
-
-
 def test_the_background_draw_has_the_density_of_the_statistic(season: SeasonTable) -> None:
     """Counts in bins of sin δ and log energy against the integral of P_emp, by an independent quadrature."""
-    n, background = 200_000, Background.of(season, SEARCH)
+    n, background = 200_000, BackgroundDraws.of(season, SEARCH)
     dec, energy = background.draw(np.random.default_rng(1), n)
     edges = np.linspace(-1, 1, 9), np.array([1.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 8.0])
     found = np.histogram2d(np.sin(dec), np.log10(energy), edges)[0]
@@ -249,7 +229,7 @@ def test_ravens_joint_rate() -> None:
 
 
 def test_a_bystander_of_many_neutrinos_is_not_one_of_them(season: SeasonTable, skymap: SkyMap) -> None:
-    analysis = evaluate.Analysis.of(skymap, season, STRONG)
+    analysis = evaluate.MapAnalysis.of(skymap, season, STRONG)
     count = 8
     ra = np.append(2.0 + np.radians(0.3) * np.arange(count - 1), 2.0 + np.radians(25.0))
     same = np.ones(count)

@@ -13,14 +13,14 @@ from llama.formats.searches import SearchesFile
 from llama.formats.tables import IceCubeTablesFile
 from llama.science.detector import SeasonTable
 from llama.science.statistic import log_stranger_rate, merger_host
+from llama.studies.blocks import Blocks, InTurn
 from llama.studies.validation import bracket, calibration, comparison, evaluate, recovery, uniformity
-from llama.studies.validation.blocks import Runner
 from llama.studies.validation.campaign import SIZES
 from llama.studies.validation.check import Check
-from llama.studies.validation.inputs import Inputs, synthetic_pool, synthetic_populations
+from llama.studies.validation.inputs import CheckInputs, synthetic_pool, synthetic_populations
 from llama.studies.validation.recovery import OURS, STATISTICS, Trials, detected
 from llama.studies.validation.statements import FREQUENT
-from llama.studies.validation.uniformity import Sample
+from llama.studies.validation.uniformity import BackgroundSample
 
 DATA = Path(llama.__file__).parent / "data"
 
@@ -31,18 +31,18 @@ def season() -> SeasonTable:
 
 
 @pytest.fixture(scope="module")
-def inputs(season: SeasonTable) -> Inputs:
+def inputs(season: SeasonTable) -> CheckInputs:
     searches = SearchesFile().read(DATA / "search.json")
-    return Inputs(synthetic_populations(searches), synthetic_pool(season), season)
+    return CheckInputs(synthetic_populations(searches), synthetic_pool(season), season)
 
 
-def _calibration(inputs: Inputs) -> Check:
+def _calibration(inputs: CheckInputs) -> Check:
     """As CI has it at the small size, where it passes; the kind of model that shows the scale of odds."""
     events = {FREQUENT: SIZES["small"].calibration_events[FREQUENT]}
-    return calibration.check_calibration(inputs, 1, events, Runner())
+    return calibration.check_calibration(inputs, 1, events, Blocks(InTurn()))
 
 
-def test_odds_wrong_by_two_are_noticed(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_odds_wrong_by_two_are_noticed(inputs: CheckInputs, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(*given):
         host = merger_host(*given)
         return replace(host, log_rate=host.log_rate + np.log(2.0))
@@ -51,20 +51,22 @@ def test_odds_wrong_by_two_are_noticed(inputs: Inputs, monkeypatch: pytest.Monke
     assert _calibration(inputs).verdict == "fail"
 
 
-def test_strangers_wrong_by_two_are_noticed(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strangers_wrong_by_two_are_noticed(inputs: CheckInputs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "log_stranger_rate", lambda *given: log_stranger_rate(*given) + np.log(2.0))
     assert _calibration(inputs).verdict == "fail"
 
 
-def _samples(rng: np.random.Generator, shift: float, maps: int = 40, each: int = 250) -> tuple[Sample, Sample]:
+def _samples(
+    rng: np.random.Generator, shift: float, maps: int = 40, each: int = 250
+) -> tuple[BackgroundSample, BackgroundSample]:
     """A table and events of maps that differ as real ones do; p-values near 0 are too small by e^shift."""
     skymap = np.repeat(np.arange(maps), each)
     offset = 0.5 * rng.normal(size=maps)[skymap]
     table, events = (rng.exponential(size=maps * each) + offset for _ in range(2))
-    return Sample(table, skymap), Sample(np.where(events > 1, events + shift, events), skymap)
+    return BackgroundSample(table, skymap), BackgroundSample(np.where(events > 1, events + shift, events), skymap)
 
 
-def _uniformity(table: Sample, events: Sample) -> Check:
+def _uniformity(table: BackgroundSample, events: BackgroundSample) -> Check:
     return uniformity.judge([uniformity.measure(np.random.default_rng(2), "some", table, events)])
 
 
@@ -79,7 +81,7 @@ def test_p_values_wrong_by_a_factor_near_zero_are_noticed() -> None:
     tail = np.quantile(events.log_odds, 0.98)
     log_odds = np.where(events.log_odds > tail, events.log_odds + 1.5, events.log_odds)
     assert uniformity.ks(table.log_odds, log_odds)[1] > uniformity.LEAST_P
-    assert _uniformity(table, Sample(log_odds, events.skymap)).verdict == "fail"
+    assert _uniformity(table, BackgroundSample(log_odds, events.skymap)).verdict == "fail"
 
 
 @pytest.mark.parametrize("factor", [2.0, 0.5])
@@ -95,11 +97,11 @@ def test_maps_too_unlike_each_other_fail_on_other_maps() -> None:
     rng = np.random.default_rng(1)
     skymap = np.repeat(np.arange(40), 250)
     offset = np.where(skymap == 7, 6.0, 0.0)  # one map alone makes the tail
-    table, events = (Sample(rng.normal(size=10_000) + offset, skymap) for _ in range(2))
+    table, events = (BackgroundSample(rng.normal(size=10_000) + offset, skymap) for _ in range(2))
     assert uniformity.ks(table.log_odds, events.log_odds)[1] > uniformity.LEAST_P
     assert all(abs(one.z) < uniformity.Z_LIMIT for one in uniformity.tails(table.log_odds, events.log_odds) if one.z)
     assert uniformity.transfer(rng, table, events).wrong
-    alike = [Sample(sample.log_odds - offset, skymap) for sample in (table, events)]
+    alike = [BackgroundSample(sample.log_odds - offset, skymap) for sample in (table, events)]
     assert not uniformity.transfer(rng, *alike).wrong
 
 
@@ -159,18 +161,18 @@ def test_recovery_of_nothing_fails() -> None:
     assert recovery.check_recovery({"some": few}).verdict == "not judged"
 
 
-def _bracket(inputs: Inputs, season: SeasonTable) -> Check:
+def _bracket(inputs: CheckInputs, season: SeasonTable) -> Check:
     """Of neutrinos that do not change when the response does."""
     search = inputs.populations[0].search
     return bracket.judge(bracket.norms(replace(inputs, season=season), search, 1, 60_000), ["bns"])
 
 
-def test_a_right_normalisation_passes(inputs: Inputs, season: SeasonTable) -> None:
+def test_a_right_normalisation_passes(inputs: CheckInputs, season: SeasonTable) -> None:
     assert _bracket(inputs, season).verdict == "pass"
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
-def test_a_wrong_background_in_the_south_is_noticed(inputs: Inputs, season: SeasonTable, factor: float) -> None:
+def test_a_wrong_background_in_the_south_is_noticed(inputs: CheckInputs, season: SeasonTable, factor: float) -> None:
     """Where α is a tenth: the mean of the bracket itself hardly moves there."""
     south = season.counts_dec_deg[1:] <= -30
     counts = np.where(south[:, None], season.counts * factor, season.counts)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llama.plots.projection import View
+from llama.plots.projection import FieldOfView
 from llama.science.arrays import Float
 
 FONT_SIZE = 7.5
@@ -19,7 +19,7 @@ _LINE: dict[str, Any] = {"color": "#777777", "linewidth": 0.4, "zorder": 1}
 _STEPS_DEG = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)
 
 
-def whole_sky_graticule(axes: Any, view: View) -> list[tuple[float, float]]:
+def whole_sky_graticule(axes: Any, view: FieldOfView) -> list[tuple[float, float]]:
     """Lines every 60° in RA and 30° in Dec; RA along the equator, Dec down the left edge.
 
     Returns where inside the sky the labels are, in pixels.
@@ -44,7 +44,7 @@ def pole_in_view(centre_deg: tuple[float, float], half_width_deg: float) -> bool
     return abs(centre_deg[1]) + 1.5 * half_width_deg > 85.0
 
 
-def zoom_graticule(axes: Any, view: View, centre_deg: tuple[float, float], half_width_deg: float) -> None:
+def zoom_graticule(axes: Any, view: FieldOfView, centre_deg: tuple[float, float], half_width_deg: float) -> None:
     """About five lines each way. RA is labelled below and Dec at the left; with a pole in view RA all around and
     Dec on the circles."""
     ra0, dec0 = centre_deg
@@ -71,7 +71,7 @@ def zoom_graticule(axes: Any, view: View, centre_deg: tuple[float, float], half_
             _label_at_edge(axes, line, view, _degrees(dec), "left")
 
 
-def _label_at_edge(axes: Any, line: tuple[Float, Float], view: View, text: str, edge: str) -> None:
+def _label_at_edge(axes: Any, line: tuple[Float, Float], view: FieldOfView, text: str, edge: str) -> None:
     """Write `text` outside the frame where the line crosses that edge (or the first edge it crosses)."""
     x, y = line
     inside = view.contains(x, y)

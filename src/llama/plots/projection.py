@@ -28,7 +28,7 @@ _D65 = (0.95047, 1.0, 1.08883)
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class FieldOfView:
     """A projection and its screen: `wcs` maps ICRS degrees to pixels of a `shape` = (rows, columns) image."""
 
     wcs: WCS
@@ -80,18 +80,18 @@ class View:
         return np.asarray(np.sin(dec) * np.sin(dec0) + np.cos(dec) * np.cos(dec0) * np.cos(ra - ra0), float)
 
 
-def mollweide(columns: int) -> View:
+def mollweide(columns: int) -> FieldOfView:
     """The whole sky in an ellipse, RA 180° in the middle, twice as many columns as rows."""
     scale = 2.0 * _HALF_WIDTH_DEG / columns
     wcs = _wcs("MOL", (180.0, 0.0), (columns / 2 - 0.5, columns / 4 - 0.5), scale)
-    return View(wcs, (columns // 2, columns), whole_sky=True)
+    return FieldOfView(wcs, (columns // 2, columns), whole_sky=True)
 
 
-def tangent(ra_deg: float, dec_deg: float, half_width_deg: float, columns: int) -> View:
+def tangent(ra_deg: float, dec_deg: float, half_width_deg: float, columns: int) -> FieldOfView:
     """A square around a direction, gnomonic, reaching `half_width_deg` (< 60) to each side."""
     scale = 2.0 * math.degrees(math.tan(math.radians(half_width_deg))) / columns
     wcs = _wcs("TAN", (ra_deg, dec_deg), (columns / 2 - 0.5, columns / 2 - 0.5), scale)
-    return View(wcs, (columns, columns), whole_sky=False)
+    return FieldOfView(wcs, (columns, columns), whole_sky=False)
 
 
 def _wcs(kind: str, centre_deg: tuple[float, float], pixel: tuple[float, float], scale_deg: float) -> WCS:
@@ -108,7 +108,7 @@ def _wcs(kind: str, centre_deg: tuple[float, float], pixel: tuple[float, float],
     return wcs
 
 
-def evaluate(skymap: SkyMap, values: tuple[tuple[Float, float], ...], view: View) -> tuple[Float, ...]:
+def evaluate(skymap: SkyMap, values: tuple[tuple[Float, float], ...], view: FieldOfView) -> tuple[Float, ...]:
     """Values of cells at every pixel of the view, NaN outside the sky.
 
     Each of `values` is ((n,) one value per cell, the value where the map has no cell).

@@ -11,7 +11,7 @@ import numpy as np
 
 from llama.plots.graticule import pole_in_view, whole_sky_graticule, zoom_graticule
 from llama.plots.labels import needs_line, place_labels
-from llama.plots.projection import View, circle, colour_scale, evaluate, mollweide, square, tangent
+from llama.plots.projection import FieldOfView, circle, colour_scale, evaluate, mollweide, square, tangent
 from llama.plots.zoom import Zoom, zoom_on_map, zoom_on_neutrino
 from llama.science.arrays import Float
 from llama.science.sky import SkyMap, credible_area_deg2, credible_level
@@ -104,7 +104,7 @@ def _zoom(skymap: SkyMap, level: Float, chosen: NeutrinoMark | None) -> Zoom:
     return zoom_on_neutrino(skymap, chosen.number, (chosen.ra_deg, chosen.dec_deg), chosen.r90_deg)
 
 
-def _paint(axes: Sequence[Any], views: Sequence[View], skymap: SkyMap, level: Float) -> Any:
+def _paint(axes: Sequence[Any], views: Sequence[FieldOfView], skymap: SkyMap, level: Float) -> Any:
     """Draw density and credible regions into each panel on one colour scale; returns what the colour bar shows."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -121,7 +121,7 @@ def _paint(axes: Sequence[Any], views: Sequence[View], skymap: SkyMap, level: Fl
     return scale
 
 
-def _zoom_axes(figure: Any, view: View, zoom: Zoom) -> Any:
+def _zoom_axes(figure: Any, view: FieldOfView, zoom: Zoom) -> Any:
     axes = _bare_axes(figure, _ZOOM, view)
     zoom_graticule(axes, view, zoom.centre_deg, zoom.half_width_deg)
     style: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 8, "ha": "center", "va": "center"}
@@ -133,7 +133,7 @@ def _zoom_axes(figure: Any, view: View, zoom: Zoom) -> Any:
     return axes
 
 
-def _bare_axes(figure: Any, place: tuple[float, float, float, float], view: View) -> Any:
+def _bare_axes(figure: Any, place: tuple[float, float, float, float], view: FieldOfView) -> Any:
     from astropy.visualization.wcsaxes import WCSAxes
     from astropy.visualization.wcsaxes.frame import EllipticalFrame
 
@@ -168,7 +168,7 @@ def _draw_contours(axes: Any, level: Float) -> None:
 
 
 def _draw_neutrinos(
-    axes: Any, view: View, neutrinos: Sequence[NeutrinoMark], labels: Sequence[tuple[float, float]] = ()
+    axes: Any, view: FieldOfView, neutrinos: Sequence[NeutrinoMark], labels: Sequence[tuple[float, float]] = ()
 ) -> set[int]:
     """Error circles, a cross at each centre and its number, clear of other `labels`; the notable ones on top.
 
@@ -196,7 +196,7 @@ def _draw_neutrinos(
 
 def _draw_numbers(
     axes: Any,
-    view: View,
+    view: FieldOfView,
     marks: Sequence[NeutrinoMark],
     at: tuple[Float, Float],
     labels: Sequence[tuple[float, float]],

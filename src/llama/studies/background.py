@@ -9,10 +9,10 @@ tables were drawn along with it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 from llama.analyses.pvalues import STATISTICS, finite_odds, response_digest, search_digest
@@ -28,6 +28,7 @@ from llama.science.detector import SeasonTable
 from llama.science.search import Search
 from llama.science.significance import TableKind
 from llama.science.statistic import GWTrigger, coincidence, prepare
+from llama.studies.blocks import Blocks
 
 GPS_S = 1_000_000_000.0
 """The time given to every event; nothing depends on it but the differences to the neutrinos'."""
@@ -81,8 +82,9 @@ class Drawn:
         return BackgroundRow(finite_odds(self.log_odds[search_type]), self.n, self.seed, self.skymap)
 
 
-def draw_block(study: Study, source: NeutrinoSource, block: range, mode: str) -> list[Drawn]:
+def draw_block(study: Study, connect: Callable[[], NeutrinoSource], mode: str, block: range) -> list[Drawn]:
     """The events of one sky map; ValueError when its distance mode is not the study's."""
+    source = connect()
     path = study.maps[block.start % len(study.maps)]
     skymap = read_skymap(path)
     prepared = prepare(skymap, _TRIGGER, study.season, study.search)
@@ -99,8 +101,10 @@ def draw_block(study: Study, source: NeutrinoSource, block: range, mode: str) ->
     return found
 
 
-def draw(study: Study, connect: Callable[[], NeutrinoSource], workers: int) -> Iterator[list[Drawn]]:
-    """Blocks of events as they come, in order of their maps; `connect` gives each worker process its source.
+def draw(study: Study, connect: Callable[[], NeutrinoSource], executor: Executor) -> Iterator[list[Drawn]]:
+    """Blocks of events as they come, in order of their maps.
+
+    `connect` gives the source, wherever a block is drawn; it is asked for each, and opens one once per process.
 
     Raises ValueError for maps of different distance modes, and where an antenna pattern would be needed: the maps do
     not say at which sidereal time they are.
@@ -108,25 +112,8 @@ def draw(study: Study, connect: Callable[[], NeutrinoSource], workers: int) -> I
     mode = study.distance_mode
     if mode == "marginal" and study.search.antenna_pattern:
         raise ValueError("no background can be drawn in distance mode marginal with an antenna pattern; turn it off")
-    if workers <= 1:
-        source = connect()
-        yield from (draw_block(study, source, block, mode) for block in study.blocks)
-        return
-    given = (study, connect, mode)
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start, initargs=given) as pool:
-        yield from pool.map(_next, study.blocks)
-
-
-_WORKER: list[Callable[[range], list[Drawn]]] = []  # what the initializer leaves for its process's tasks
-
-
-def _start(study: Study, connect: Callable[[], NeutrinoSource], mode: str) -> None:
-    source = connect()
-    _WORKER[:] = [lambda block: draw_block(study, source, block, mode)]
-
-
-def _next(block: range) -> list[Drawn]:
-    return _WORKER[0](block)
+    task = functools.partial(draw_block, study, connect, mode)
+    yield from Blocks(executor).draw(study.label, task, study.blocks)
 
 
 def in_order(study: Study, blocks: Sequence[list[Drawn]]) -> list[Drawn]:

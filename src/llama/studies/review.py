@@ -101,14 +101,14 @@ def _neutrinos(case: Case) -> NeutrinoList:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Ranking:
     """Log odds by case, and what is wrong with their order (nothing, when all is well)."""
 
     log_odds: dict[str, float | None]
     wrong: tuple[str, ...]
 
 
-def judge(log_odds: dict[str, float | None]) -> Verdict:
+def judge(log_odds: dict[str, float | None]) -> Ranking:
     """Check a > b > e > c in log odds, all finite, and d with odds of exactly zero (None)."""
     wrong = []
     for more, less in (("a", "b"), ("b", "e"), ("e", "c")):
@@ -117,4 +117,4 @@ def judge(log_odds: dict[str, float | None]) -> Verdict:
             wrong.append(f"{more} should have higher odds than {less}")
     if log_odds["d"] is not None:
         wrong.append("d should have odds of exactly zero")
-    return Verdict(log_odds, tuple(wrong))
+    return Ranking(log_odds, tuple(wrong))

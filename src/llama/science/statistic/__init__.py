@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from llama.science.statistic.ensemble import Candidates, Host, joint_terms, single_terms
+from llama.science.statistic import o2
+from llama.science.statistic.ensemble import AgainstBackground, Host, joint_terms, single_terms
 from llama.science.statistic.events import EventStatistic
 from llama.science.statistic.hypotheses import LogWeights
 from llama.science.statistic.kernel import (
@@ -22,7 +23,7 @@ from llama.science.statistic.timing import gw_window_s, neutrino_window_s, searc
 
 __all__ = [
     "LEAST_SIGMA_RAD",
-    "Candidates",
+    "AgainstBackground",
     "CoincidenceResult",
     "CompanyResult",
     "EventStatistic",
@@ -42,6 +43,7 @@ __all__ = [
     "merger_host",
     "most_probable_direction",
     "neutrino_window_s",
+    "o2",
     "o2_search",
     "prepare",
     "search_window_s",

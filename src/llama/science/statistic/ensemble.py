@@ -53,7 +53,7 @@ class Host:
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
+class AgainstBackground:
     """Neutrinos as the ensemble sees them.
 
     Attributes:
@@ -75,7 +75,7 @@ class Candidates:
     @classmethod
     def of(
         cls, neutrinos: Neutrinos, direction: Float, gps_s: float, log_background: Float, rows: Float, search: Search
-    ) -> Candidates:
+    ) -> AgainstBackground:
         """Neutrinos of a list around a trigger at `gps_s`."""
         # Differences first: GPS times near 1e9 s would eat the microseconds of the windows' edges.
         delay = neutrinos.gps_s - gps_s
@@ -87,7 +87,7 @@ class Candidates:
         first = np.min(self.delay_s - self.plus_s, initial=0.0)
         return float(first), float(np.max(self.delay_s - self.minus_s, initial=1.0))
 
-    def only(self, at: Index) -> Candidates:
+    def only(self, at: Index) -> AgainstBackground:
         """Some of them."""
         return replace(
             self,
@@ -135,7 +135,7 @@ class Singles:
 
 
 def single_terms(
-    host: Host, neutrinos: Candidates, season: SeasonTable, overlaps: tuple[Nodes, Float] | None = None
+    host: Host, neutrinos: AgainstBackground, season: SeasonTable, overlaps: tuple[Nodes, Float] | None = None
 ) -> Singles:
     """Every neutrino's term by itself: ∫dt_s/T_ν ∫dΩ P (a/α) PSF ⟨Q_1(αn)⟩ against its background.
 
@@ -151,7 +151,7 @@ def single_terms(
     return Singles(log_b, nodes, integrand)
 
 
-def _overlaps(host: Host, neutrinos: Candidates, season: SeasonTable) -> tuple[Nodes, Float]:
+def _overlaps(host: Host, neutrinos: AgainstBackground, season: SeasonTable) -> tuple[Nodes, Float]:
     """Nodes of the overlap integrals and ln of the integrand there, some neutrinos at a time: that is faster.
 
     Those that stand against an infinite background have no nodes, so they change no digit of the others'.
@@ -206,7 +206,7 @@ def stranger_host(search: Search, times: tuple[float, float]) -> Host:
 
 
 def joint_terms(
-    host: Host, neutrinos: Candidates, season: SeasonTable, log_each: Float, beside: float = -np.inf
+    host: Host, neutrinos: AgainstBackground, season: SeasonTable, log_each: Float, beside: float = -np.inf
 ) -> Joint:
     """Every term of two or more neutrinos with one host.
 
@@ -227,7 +227,7 @@ def joint_terms(
     return Joint(log_pairs, log_b, clusters, sum(map(len, every)) - sum(map(len, clusters)))
 
 
-def _near(host: Host, neutrinos: Candidates, season: SeasonTable, log_single: float) -> NDArray[np.bool_]:
+def _near(host: Host, neutrinos: AgainstBackground, season: SeasonTable, log_single: float) -> NDArray[np.bool_]:
     """(n, n) pairs that share a source time and may matter beside the single neutrinos."""
     least = log_single - _NEGLIGIBLE if np.isfinite(log_single) else -np.inf
     strength, rows = neutrinos.log_most_strength(season), range(0, neutrinos.delay_s.size, _TOGETHER)
@@ -235,7 +235,7 @@ def _near(host: Host, neutrinos: Candidates, season: SeasonTable, log_single: fl
     return np.concatenate(blocks) if blocks else np.zeros((0, 0), np.bool_)
 
 
-def _pair_bounds(host: Host, neutrinos: Candidates, strength: Float, rows: slice) -> Float:
+def _pair_bounds(host: Host, neutrinos: AgainstBackground, strength: Float, rows: slice) -> Float:
     """(r, n) ln of an upper bound of each pair's term within 5σ, for some rows of the table; 2 Q_2 ≤ 1."""
     kappa, peak = 1 / np.square(neutrinos.sigma_rad), log_peak(neutrinos.sigma_rad)
     along, each = kappa[:, None] * neutrinos.direction, host.log_rate / 2 + strength + peak - kappa
@@ -246,7 +246,7 @@ def _pair_bounds(host: Host, neutrinos: Candidates, strength: Float, rows: slice
     return np.where(_shared_s(host, neutrinos, rows) > 0, bound, -np.inf)
 
 
-def _shared_s(host: Host, neutrinos: Candidates, rows: slice = slice(None)) -> Float:
+def _shared_s(host: Host, neutrinos: AgainstBackground, rows: slice = slice(None)) -> Float:
     """(r, n) seconds of source time that host and both neutrinos of a pair allow, for some rows of the table."""
     first, last = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
     start = np.maximum(np.maximum(first[rows, None], first), host.start_s)
@@ -274,7 +274,7 @@ def _likeliest(cluster: tuple[int, ...], log_each: Float) -> tuple[int, ...]:
 
 
 def _cluster_terms(
-    host: Host, neutrinos: Candidates, at: Index, season: SeasonTable, log_single: float
+    host: Host, neutrinos: AgainstBackground, at: Index, season: SeasonTable, log_single: float
 ) -> tuple[Float, float]:
     """ln of each pair's term, above the diagonal, and of all terms from pairs on, for one cluster."""
     member, tree = neutrinos.only(at), host.radial.weighted_tree(host.tree, 2)
@@ -334,7 +334,7 @@ def _log_pair_integrals(log_u: Float, log_weight: Float) -> Float:
         return np.asarray(np.log((u * weight) @ u.T) + top[:, None] + top[None] + height)
 
 
-def _log_all(log_u: Float, log_counts: Float, host: Host, member: Candidates) -> float:
+def _log_all(log_u: Float, log_counts: Float, host: Host, member: AgainstBackground) -> float:
     """ln ∫dt_s Σ_nodes Σ_{k≥2} weight_k e_k(u of those whose window holds t_s)."""
     pieces = [piece for piece in segments(host, member) if piece[1].sum() > 1]
     if not pieces:
@@ -364,7 +364,7 @@ def _log_all_at(log_u: Float, log_counts: Float, pieces: list[tuple[float, NDArr
         return float(np.log(sum(seconds)) + height)
 
 
-def _together(host: Host, neutrinos: Candidates) -> NDArray[np.bool_]:
+def _together(host: Host, neutrinos: AgainstBackground) -> NDArray[np.bool_]:
     """(s, n) who is heard at some source time, without sets that are parts of others."""
     found = [heard for length, heard in segments(host, neutrinos) if length > 0 and heard.sum() > 1]
     different = list({one.tobytes(): one for one in found}.values())
@@ -378,7 +378,7 @@ def _no_part_of_others(sets: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray((inside & ~inside.T).sum(axis=1) == 0)
 
 
-def segments(host: Host, neutrinos: Candidates) -> list[tuple[float, NDArray[np.bool_]]]:
+def segments(host: Host, neutrinos: AgainstBackground) -> list[tuple[float, NDArray[np.bool_]]]:
     """Seconds and who is heard, for the pieces of the source times between which no window opens or closes."""
     opens, closes = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
     edges = np.unique(

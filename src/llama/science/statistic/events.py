@@ -14,7 +14,7 @@ import numpy as np
 from llama.science.arrays import Float
 from llama.science.detector import SeasonTable
 from llama.science.search import Search
-from llama.science.statistic.ensemble import Candidates, joint_terms, stranger_host
+from llama.science.statistic.ensemble import AgainstBackground, joint_terms, stranger_host
 from llama.science.statistic.hypotheses import LogWeights, Prior
 
 
@@ -51,7 +51,7 @@ class Strangers:
     log_rate: float
 
     @classmethod
-    def of(cls, search: Search, season: SeasonTable, neutrinos: Candidates, log_lambda: Float) -> Strangers:
+    def of(cls, search: Search, season: SeasonTable, neutrinos: AgainstBackground, log_lambda: Float) -> Strangers:
         """From the single neutrinos' λ, and in the published form that of every set of them."""
         if search.strangers:
             return cls(True, -float(np.logaddexp(0.0, log_lambda).sum()), -np.inf)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import pdtrc
@@ -26,7 +27,7 @@ from llama.science.distance import along_log_alpha, log_j1
 from llama.science.overlap import Nodes
 from llama.science.search import Search
 from llama.science.sky import SkyMap, declinations, log_density, unit_vectors
-from llama.science.statistic.ensemble import Candidates, Host, Joint, joint_terms, single_terms
+from llama.science.statistic.ensemble import AgainstBackground, Host, Joint, joint_terms, single_terms
 from llama.science.statistic.events import EventStatistic, Strangers, p_astro_after
 from llama.science.statistic.hypotheses import LogWeights, Prior, log_weights
 from llama.science.statistic.observed import GWTrigger, Neutrinos, check_neutrinos
@@ -69,7 +70,7 @@ class CoincidenceResult:
     log_odds: Float
     weights: LogWeights
     log_complement: float
-    candidates: Candidates
+    candidates: AgainstBackground
     log_odds_pairs: Float
     event: EventStatistic
     ensemble: EventStatistic
@@ -116,28 +117,21 @@ def coincidence(
     prior = Prior.of(ready.log_gw_odds, ready.log_complement)
     groups = {frozenset({"gw", "icecube"}): single.log_b, frozenset({"icecube"}): log_lambda}
     weights = log_weights(groups, ("gw", "icecube"), prior, search.strangers)
-    beside = np.logaddexp(0.0, log_lambda) if search.strangers else np.zeros_like(log_lambda)
-    against = replace(candidates, log_background=candidates.log_background + beside)
-    log_apart = single.log_b - beside
-    joint = joint_terms(host, against, season, log_apart)
-    strangers = Strangers.of(search, season, against, log_lambda)
-    log_single = np.logaddexp.reduce(log_apart, initial=-np.inf)
-    pairs, everything = (np.logaddexp(log_single, more) for more in (joint.log_all_pairs, joint.log_b))
-    ensemble = strangers.statistic(prior, float(everything))
+    several = _several(host, candidates, season, search, prior, single.log_b, log_lambda)
     return CoincidenceResult(
         mode=ready.mode,
         log_b=single.log_b,
-        log_b_apart=log_apart,
+        log_b_apart=several.log_b_apart,
         log_lambda=log_lambda,
         log_odds=weights.log_odds(),
         weights=weights,
         log_complement=ready.log_complement,
         candidates=candidates,
-        log_odds_pairs=strangers.log_odds(prior, joint.log_pairs),
-        event=strangers.statistic(prior, float(pairs)),
-        ensemble=ensemble,
+        log_odds_pairs=several.log_odds_pairs,
+        event=several.event,
+        ensemble=several.ensemble,
         p_astro_before=trigger.p_astro,
-        p_astro_after=None if trigger.p_astro is None else p_astro_after(ensemble.weights),
+        p_astro_after=None if trigger.p_astro is None else p_astro_after(several.ensemble.weights),
         log_gw_odds=ready.log_gw_odds,
         neutrino_rate_hz=rate_hz(season, search),
         energy_used_gev=energy,
@@ -147,13 +141,49 @@ def coincidence(
             *ready.notes,
             *_notes(season, search, neutrinos, energy, trigger),
             *_list_notes(neutrinos, candidates, search, rate_hz(season, search)),
-            *_crowd(joint),
+            *_crowd(several.joint),
         ),
         prepared=ready,
     )
 
 
-def _list_notes(neutrinos: Neutrinos, candidates: Candidates, search: Search, rate: float) -> list[str]:
+class _Several(NamedTuple):
+    """What several neutrinos say together: fields of `CoincidenceResult`, and what they are made from."""
+
+    log_b_apart: Float
+    log_odds_pairs: Float
+    event: EventStatistic
+    ensemble: EventStatistic
+    joint: Joint
+
+
+def _several(
+    host: Host,
+    candidates: AgainstBackground,
+    season: SeasonTable,
+    search: Search,
+    prior: Prior,
+    log_b: Float,
+    log_lambda: Float,
+) -> _Several:
+    """Pairs and larger sets, each neutrino against background and strangers."""
+    beside = np.logaddexp(0.0, log_lambda) if search.strangers else np.zeros_like(log_lambda)
+    against = replace(candidates, log_background=candidates.log_background + beside)
+    log_apart = log_b - beside
+    joint = joint_terms(host, against, season, log_apart)
+    strangers = Strangers.of(search, season, against, log_lambda)
+    log_single = np.logaddexp.reduce(log_apart, initial=-np.inf)
+    pairs, everything = (np.logaddexp(log_single, more) for more in (joint.log_all_pairs, joint.log_b))
+    return _Several(
+        log_b_apart=log_apart,
+        log_odds_pairs=strangers.log_odds(prior, joint.log_pairs),
+        event=strangers.statistic(prior, float(pairs)),
+        ensemble=strangers.statistic(prior, float(everything)),
+        joint=joint,
+    )
+
+
+def _list_notes(neutrinos: Neutrinos, candidates: AgainstBackground, search: Search, rate: float) -> list[str]:
     """What is strange about the list as a whole."""
     first, last = search_window_s(search)
     within = np.isfinite(candidates.log_background)
@@ -191,7 +221,7 @@ def rate_hz(season: SeasonTable, search: Search) -> float:
 
 def _candidates(
     neutrinos: Neutrinos, trigger: GWTrigger, energy: Float, season: SeasonTable, search: Search
-) -> Candidates:
+) -> AgainstBackground:
     """Neutrinos against their background R_ν P_emp.
 
     Those outside the search window are none of the data: against an infinite background they weigh nothing, by
@@ -200,7 +230,7 @@ def _candidates(
     background = np.log(rate_hz(season, search)) + log_background_density(season, search, neutrinos.dec_rad, energy)
     background = np.where(in_search_window(search, trigger.gps_s, neutrinos.gps_s), background, np.inf)
     direction = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad).reshape(-1, 3)
-    return Candidates.of(neutrinos, direction, trigger.gps_s, background, signal_rows(season, energy), search)
+    return AgainstBackground.of(neutrinos, direction, trigger.gps_s, background, signal_rows(season, energy), search)
 
 
 def merger_host(ready: Prepared, search: Search) -> Host:
@@ -209,7 +239,9 @@ def merger_host(ready: Prepared, search: Search) -> Host:
     return Host(ready.tree, ready.radial, -search.t_gw_plus_s, -search.t_gw_minus_s, float(log_rate))
 
 
-def log_stranger_rate(season: SeasonTable, search: Search, candidates: Candidates, neutrinos: Neutrinos) -> Float:
+def log_stranger_rate(
+    season: SeasonTable, search: Search, candidates: AgainstBackground, neutrinos: Neutrinos
+) -> Float:
     """ln of (ṅ/f_b) ∫(a/α) PSF J_1(0, r_ν,max; α) dΩ: astrophysical neutrinos like this one, s⁻¹ sr⁻¹ GeV⁻¹."""
     neutrino, sin_dec, weights = declinations(neutrinos.dec_rad, neutrinos.sigma_rad, season.sin_dec)
     count_scale = alpha(season, sin_dec)

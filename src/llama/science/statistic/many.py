@@ -31,7 +31,7 @@ from llama.science.overlap import Nodes
 from llama.science.search import Search
 from llama.science.sky import SkyMap, SkyTree
 from llama.science.sky import product as product_of
-from llama.science.statistic.ensemble import Candidates, Host, joint_terms, single_terms, stranger_host
+from llama.science.statistic.ensemble import AgainstBackground, Host, joint_terms, single_terms, stranger_host
 from llama.science.statistic.events import EventStatistic, Strangers, p_astro_after
 from llama.science.statistic.hypotheses import Group, LogWeights, Prior, log_weights
 from llama.science.statistic.kernel import CoincidenceResult, coincidence, merger_host
@@ -185,7 +185,7 @@ class _Table:
     two: CoincidenceResult | None
 
     @property
-    def neutrinos(self) -> Candidates | None:
+    def neutrinos(self) -> AgainstBackground | None:
         return None if self.two is None else self.two.candidates
 
     def terms(self, chosen: Chosen) -> Terms:

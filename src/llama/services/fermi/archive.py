@@ -33,7 +33,7 @@ from llama.formats.xmlsafe import is_xml
 from llama.ports import Burst, BurstMap, BurstWindow
 from llama.science.sky import thinned
 from llama.science.times import datetime_from_gps, gps_from_utc, utc_from_gps
-from llama.services.fermi_latest import latest
+from llama.services.fermi.latest import latest
 from llama.services.window import require_window
 
 GAP_S = 6 * 3600.0

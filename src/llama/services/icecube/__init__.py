@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from llama.services.icecube.archive import IceCubeArchive, installed_archive, open_archive
+from llama.services.icecube.archive import installed_archive, open_archive
 from llama.services.icecube.excerpt import read_excerpt
 from llama.services.icecube.simulated import IceCubeSimulated
 
 __all__ = [
-    "IceCubeArchive",
     "IceCubeSimulated",
     "installed_archive",
     "open_archive",

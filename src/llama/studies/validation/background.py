@@ -14,7 +14,7 @@ _SIN_DEC_CELLS, _ENERGY_CELLS = 2000, 1400
 
 
 @dataclass(frozen=True, eq=False)
-class Background:
+class BackgroundDraws:
     """P_emp on a fine grid of sin δ and log10 energy, over the whole band of the search.
 
     Attributes:
@@ -29,7 +29,7 @@ class Background:
     total: float
 
     @classmethod
-    def of(cls, season: SeasonTable, search: Search) -> Background:
+    def of(cls, season: SeasonTable, search: Search) -> BackgroundDraws:
         low, high = np.log10(search.energy_min_gev), np.log10(search.energy_max_gev)
         sin_dec = (np.arange(_SIN_DEC_CELLS) + 0.5) * 2 / _SIN_DEC_CELLS - 1
         log_energy = low + (np.arange(_ENERGY_CELLS) + 0.5) * (high - low) / _ENERGY_CELLS

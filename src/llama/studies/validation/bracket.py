@@ -22,9 +22,10 @@ from llama.science.detector import (
     signal_rows,
 )
 from llama.science.search import Search
-from llama.studies.validation.background import Background
-from llama.studies.validation.check import Cell, Check, Table, verdict
-from llama.studies.validation.inputs import Inputs, generator
+from llama.studies.blocks import generator
+from llama.studies.validation.background import BackgroundDraws
+from llama.studies.validation.check import Cell, Check, PageTable, verdict
+from llama.studies.validation.inputs import CheckInputs
 from llama.studies.validation.plots import bracket_plot
 
 COUNTS = (0.01, 0.1, 1.0)
@@ -111,10 +112,10 @@ def _ratios(season: SeasonTable, search: Search, dec_rad: Float, energy_gev: Flo
     return np.concatenate(parts)
 
 
-def norms(inputs: Inputs, search: Search, seed: int, size: int) -> dict[str, Norm]:
+def norms(inputs: CheckInputs, search: Search, seed: int, size: int) -> dict[str, Norm]:
     """Of the neutrinos at hand, and of neutrinos drawn from the density itself."""
     pool = inputs.pool.take(generator(seed, "bracket rows", 0).permutation(len(inputs.pool))[:size])
-    background = Background.of(inputs.season, search)
+    background = BackgroundDraws.of(inputs.season, search)
     drawn = background.draw(generator(seed, "bracket", 0), size)
     return {
         AT_HAND: norm(inputs.season, search, pool.dec_rad, pool.energy_gev),
@@ -122,7 +123,7 @@ def norms(inputs: Inputs, search: Search, seed: int, size: int) -> dict[str, Nor
     }
 
 
-def check_bracket(inputs: Inputs, seed: int, size: int) -> Check:
+def check_bracket(inputs: CheckInputs, seed: int, size: int) -> Check:
     """Every search whose energies and windows differ from the others'."""
     every = {_depends_on(p.search): p.search for p in inputs.populations}
     found = {
@@ -179,7 +180,7 @@ def _in_words(item: tuple[str, Norm]) -> str:
     )
 
 
-def _table(sin_dec: Float, found: Mapping[str, Norm]) -> Table:
+def _table(sin_dec: Float, found: Mapping[str, Norm]) -> PageTable:
     rows: list[tuple[Cell, ...]] = [
         (round(float(sin_dec[i]), 3), name, round(float(one.alpha[i]), 3), round(float(one.within[i]), 3),
          round(float(one.found[i]), 3), round(float(one.ratio[i]), 3), round(float(one.error[i] / one.within[i]), 3),
@@ -190,4 +191,4 @@ def _table(sin_dec: Float, found: Mapping[str, Norm]) -> Table:
     caption = (
         "By declination: A, the mean of w over the background below the cap, should be α_b, the α below the cap."
     )
-    return Table(caption, columns, tuple(rows))
+    return PageTable(caption, columns, tuple(rows))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from llama.studies.validation.blocks import Runner
-from llama.studies.validation.check import Cell, Check, Table, verdict
+from llama.studies.blocks import Blocks
+from llama.studies.validation.check import Cell, Check, PageTable, verdict
 from llama.studies.validation.evaluate import MOST_APART
-from llama.studies.validation.inputs import Inputs
+from llama.studies.validation.inputs import CheckInputs
 from llama.studies.validation.plots import calibration_plot
 from llama.studies.validation.statements import (
     CAPPED,
@@ -33,20 +33,20 @@ Found = Mapping[tuple[str, str], Tallies]
 """Tallies of each population and kind of model."""
 
 
-def draw(inputs: Inputs, seed: int, events: Mapping[str, int], runner: Runner) -> Found:
+def draw(inputs: CheckInputs, seed: int, events: Mapping[str, int], by: Blocks) -> Found:
     """So many events of each kind of model, shared by the populations."""
     share = {kind: -(-count // len(inputs.populations)) for kind, count in events.items()}
     return {
-        (population.name, kind): tally_model(inputs, seed, share[kind], model, runner)
+        (population.name, kind): tally_model(inputs, seed, share[kind], model, by)
         for population in inputs.populations
         for kind, model in models(population, inputs).items()
         if share.get(kind)
     }
 
 
-def check_calibration(inputs: Inputs, seed: int, events: Mapping[str, int], runner: Runner) -> Check:
+def check_calibration(inputs: CheckInputs, seed: int, events: Mapping[str, int], by: Blocks) -> Check:
     """Every population and kind of model."""
-    return judge(draw(inputs, seed, events, runner), events)
+    return judge(draw(inputs, seed, events, by), events)
 
 
 def judge(found: Found, events: Mapping[str, int]) -> Check:
@@ -94,7 +94,7 @@ def _not_judged(whole: Mapping[tuple[str, str], Tally]) -> str:
     return f"; too few to judge: {', '.join(few)}" if few else ""
 
 
-def _sums(whole: Mapping[tuple[str, str], Tally]) -> Table:
+def _sums(whole: Mapping[tuple[str, str], Tally]) -> PageTable:
     """All populations and bins together."""
     rows: list[tuple[Cell, ...]] = [
         (kind, name, int(one.count.sum()), round(float(one.stated.sum()), 1), int(one.true.sum()),
@@ -108,10 +108,10 @@ def _sums(whole: Mapping[tuple[str, str], Tally]) -> Table:
         "All bins and populations together; expected is the sum of the stated probabilities. The last column is the "
         f"factor on all odds of that row that would bring |z| to {Z_LIMIT:g}, about. {kinds}."
     )
-    return Table(caption, columns, tuple(rows))
+    return PageTable(caption, columns, tuple(rows))
 
 
-def _summary(found: Found) -> Table:
+def _summary(found: Found) -> PageTable:
     rows: list[tuple[Cell, ...]] = []
     for (population, kind), tallies in found.items():
         for (name, which), tally in tallies.items():
@@ -124,15 +124,15 @@ def _summary(found: Found) -> Table:
                          int(tally.true.sum()), *judged))  # fmt: skip
     columns = ("population", "model", "probability of", "statements", "expected true", "true", "bins", "worst |z|")
     meaning = "; ".join(f"{name}: {what}" for name, what in QUANTITIES.items())
-    return Table(f"By population. {meaning}.", columns, tuple(rows))
+    return PageTable(f"By population. {meaning}.", columns, tuple(rows))
 
 
-def _details(found: Mapping[tuple[str, str, str], Bins]) -> Sequence[Table]:
+def _details(found: Mapping[tuple[str, str, str], Bins]) -> Sequence[PageTable]:
     columns = ("mean stated", "fraction true", "statements", "z")
     tables = []
     for (population, kind, name), bins in found.items():
         mean, true = bins.stated / bins.count, bins.true / bins.count
         rows = zip(mean.tolist(), true.tolist(), bins.count.astype(int).tolist(), bins.z.tolist(), strict=True)
         shown = tuple((float(f"{a:.4g}"), float(f"{b:.4g}"), n, round(z, 2)) for a, b, n, z in rows)
-        tables.append(Table(f"{name}, {population}, {kind}: by bin of the stated probability", columns, shown))
+        tables.append(PageTable(f"{name}, {population}, {kind}: by bin of the stated probability", columns, shown))
     return tables

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from llama.studies.validation.blocks import Runner
+from llama.studies.blocks import Blocks
 from llama.studies.validation.bracket import check_bracket
 from llama.studies.validation.calibration import check_calibration
 from llama.studies.validation.check import Check
 from llama.studies.validation.comparison import check_comparison
-from llama.studies.validation.inputs import Inputs
+from llama.studies.validation.inputs import CheckInputs
 from llama.studies.validation.recovery import Trials, check_recovery, draw_trials
 from llama.studies.validation.statements import AS_SEARCHED, FREQUENT, STRONG
 from llama.studies.validation.uniformity import check_uniformity
@@ -56,13 +56,13 @@ class _Drawn:
         return self.trials
 
 
-def checks(inputs: Inputs, size: Size, seed: int, runner: Runner) -> Mapping[str, Callable[[], Check]]:
+def checks(inputs: CheckInputs, size: Size, seed: int, by: Blocks) -> Mapping[str, Callable[[], Check]]:
     """Every check by name, none begun."""
     some = replace(inputs, populations=tuple(p.first(size.maps) for p in inputs.populations))
-    trials = _Drawn(lambda: draw_trials(some, seed, size.trial_events, size.injected_share, runner))
+    trials = _Drawn(lambda: draw_trials(some, seed, size.trial_events, size.injected_share, by))
     return {
-        "calibration": lambda: check_calibration(some, seed, size.calibration_events, runner),
-        "uniformity": lambda: check_uniformity(some, seed, size.background_events, runner),
+        "calibration": lambda: check_calibration(some, seed, size.calibration_events, by),
+        "uniformity": lambda: check_uniformity(some, seed, size.background_events, by),
         "recovery": lambda: check_recovery(trials()),
         "comparison": lambda: check_comparison(trials(), seed),
         "bracket": lambda: check_bracket(some, seed, size.neutrinos),
@@ -72,8 +72,8 @@ def checks(inputs: Inputs, size: Size, seed: int, runner: Runner) -> Mapping[str
 NAMES = ("calibration", "uniformity", "recovery", "comparison", "bracket")
 
 
-def run(inputs: Inputs, size: Size, seed: int, runner: Runner, only: Sequence[str] = ()) -> Iterator[Check]:
+def run(inputs: CheckInputs, size: Size, seed: int, by: Blocks, only: Sequence[str] = ()) -> Iterator[Check]:
     """The checks as they are done; `only` some of NAMES."""
-    for name, check in checks(inputs, size, seed, runner).items():
+    for name, check in checks(inputs, size, seed, by).items():
         if not only or name in only:
             yield check()

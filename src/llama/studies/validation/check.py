@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Cell = str | int | float
-Verdict = Literal["pass", "fail", "not judged"]
+Outcome = Literal["pass", "fail", "not judged"]
 
 
-def verdict(judged: int, wrong: int) -> Verdict:
+def verdict(judged: int, wrong: int) -> Outcome:
     """Of so many numbers that the criterion applied to so many are against it; nothing judged is nothing passed."""
     if not judged:
         return "not judged"
@@ -17,7 +17,7 @@ def verdict(judged: int, wrong: int) -> Verdict:
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """Numbers for people and for the JSON twin: one tuple per row, as long as `columns`."""
 
     caption: str
@@ -54,7 +54,7 @@ class Check:
     question: str
     criterion: str
     value: str
-    verdict: Verdict
+    verdict: Outcome
     limits: str
     plots: tuple[Plot, ...] = field(default=())
-    tables: tuple[Table, ...] = field(default=())
+    tables: tuple[PageTable, ...] = field(default=())

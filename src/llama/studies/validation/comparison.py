@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.arrays import Float, Index
-from llama.studies.validation.check import Cell, Check, Table, verdict
-from llama.studies.validation.inputs import generator
+from llama.studies.blocks import generator
+from llama.studies.validation.check import Cell, Check, PageTable, verdict
 from llama.studies.validation.plots import roc_plot
 from llama.studies.validation.recovery import LEAST_ABOVE, OURS, STATISTICS, Trials, efficiency
 
@@ -142,7 +142,7 @@ def check_comparison(trials: Mapping[str, Trials], seed: int) -> Check:
     )
 
 
-def _table(found: Sequence[Compared]) -> Table:
+def _table(found: Sequence[Compared]) -> PageTable:
     rows: list[tuple[Cell, ...]] = [
         (one.population, one.probability, one.name, round(one.efficiency, 3), _range(one.interval),
          "" if one.name == OURS else f"{one.lead:+.3f}", "" if one.name == OURS else _range(one.lead_interval))
@@ -156,7 +156,7 @@ def _table(found: Sequence[Compared]) -> Table:
         "threshold of each statistic at the same false alarm probability per alert (times the rate of alerts: false "
         f"alarm rate). Intervals: {REPLICAS} paired bootstrap samples of maps and events, each with a threshold."
     )
-    return Table(caption, columns, tuple(rows))
+    return PageTable(caption, columns, tuple(rows))
 
 
 def _range(interval: tuple[float, float]) -> str:

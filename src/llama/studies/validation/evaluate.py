@@ -16,7 +16,7 @@ from llama.science.detector import SeasonTable, alpha, energy_cap_gev, log_backg
 from llama.science.search import Search
 from llama.science.sky import SkyMap, directions_of, log_peak, log_sum_by, unit_vectors
 from llama.science.statistic import (
-    Candidates,
+    AgainstBackground,
     GWTrigger,
     Host,
     Neutrinos,
@@ -40,7 +40,7 @@ _BESIDE = np.log(10.0)  # pairs are left out when certainly below e^-16 of this:
 
 
 @dataclass(frozen=True, eq=False)
-class Analysis:
+class MapAnalysis:
     """One sky map, ready for lists."""
 
     skymap: SkyMap
@@ -49,7 +49,7 @@ class Analysis:
     search: Search
 
     @classmethod
-    def of(cls, skymap: SkyMap, season: SeasonTable, search: Search) -> Analysis:
+    def of(cls, skymap: SkyMap, season: SeasonTable, search: Search) -> MapAnalysis:
         return cls(skymap, prepare(skymap, TRIGGER, season, search), season, search)
 
     @property
@@ -57,16 +57,16 @@ class Analysis:
         """R_ν."""
         return self.season.rate_hz if self.search.neutrino_rate_hz is None else self.search.neutrino_rate_hz
 
-    def candidates(self, neutrinos: Neutrinos) -> Candidates:
+    def candidates(self, neutrinos: Neutrinos) -> AgainstBackground:
         """Neutrinos as the kernel takes them, against the background alone."""
         energy = np.minimum(neutrinos.energy_gev, energy_cap_gev(self.season, self.search, neutrinos.dec_rad))
         density = log_background_density(self.season, self.search, neutrinos.dec_rad, energy)
         direction = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad)
         rows = signal_rows(self.season, energy)
-        return Candidates.of(neutrinos, direction, 0.0, np.log(self.rate_hz) + density, rows, self.search)
+        return AgainstBackground.of(neutrinos, direction, 0.0, np.log(self.rate_hz) + density, rows, self.search)
 
 
-def log_statistics(analysis: Analysis, lists: Lists) -> Float:
+def log_statistics(analysis: MapAnalysis, lists: Lists) -> Float:
     """(events,) ln of the public-alert statistic: each list through `coincidence`, as an event's own run has it."""
     result = np.full(lists.events, -np.inf)
     for event in np.flatnonzero(np.diff(lists.start)).tolist():
@@ -92,7 +92,7 @@ class Ensemble:
     log_lambda: Float
 
 
-def ensemble(analysis: Analysis, lists: Lists) -> Ensemble:
+def ensemble(analysis: MapAnalysis, lists: Lists) -> Ensemble:
     """The exact form of SCIENCE 2.2: singles, pairs and every larger set."""
     candidates = analysis.candidates(lists.neutrinos)
     log_single, log_lambda = _singles(analysis, lists.neutrinos, candidates)
@@ -115,7 +115,7 @@ def ensemble(analysis: Analysis, lists: Lists) -> Ensemble:
     return Ensemble(log_b, log_with, log_lambda)
 
 
-def _singles(analysis: Analysis, neutrinos: Neutrinos, candidates: Candidates) -> tuple[Float, Float]:
+def _singles(analysis: MapAnalysis, neutrinos: Neutrinos, candidates: AgainstBackground) -> tuple[Float, Float]:
     """ln B and ln λ of every neutrino by itself, as `coincidence` computes them."""
     host = merger_host(analysis.prepared, analysis.search)
     parts = [np.empty((2, 0))]
@@ -129,7 +129,7 @@ def _singles(analysis: Analysis, neutrinos: Neutrinos, candidates: Candidates) -
     return log_b, log_lambda
 
 
-def _with_each(host: Host, mine: Candidates, season: SeasonTable, log_tilde: Float, log_all: float) -> Float:
+def _with_each(host: Host, mine: AgainstBackground, season: SeasonTable, log_tilde: Float, log_all: float) -> Float:
     """ln of the joint terms that need each neutrino: all of them less those of the list without it."""
     number = np.arange(mine.delay_s.size)
     result = np.empty(number.size)
@@ -140,7 +140,7 @@ def _with_each(host: Host, mine: Candidates, season: SeasonTable, log_tilde: Flo
     return result
 
 
-def in_reach(analysis: Analysis, neutrinos: Neutrinos, least: float) -> NDArray[np.bool_]:
+def in_reach(analysis: MapAnalysis, neutrinos: Neutrinos, least: float) -> NDArray[np.bool_]:
     """(n,) whether B can be as large as `least`, by an upper bound that needs no integral.
 
     Of P_gw the largest value within 7σ counts, of a/α that of the best declination, and of the rest of the map the
@@ -159,7 +159,7 @@ def in_reach(analysis: Analysis, neutrinos: Neutrinos, least: float) -> NDArray[
     return np.asarray(np.concatenate(bounds) >= np.log(least))
 
 
-def _log_bound(analysis: Analysis, neutrinos: Neutrinos, density: Float) -> Float:
+def _log_bound(analysis: MapAnalysis, neutrinos: Neutrinos, density: Float) -> Float:
     season, search = analysis.season, analysis.search
     energy = np.minimum(neutrinos.energy_gev, energy_cap_gev(season, search, neutrinos.dec_rad))
     signal = (signal_rows(season, energy) / alpha(season, season.sin_dec)).max(axis=1)

@@ -11,8 +11,9 @@ from llama.science.detector import SeasonTable
 from llama.science.search import Search
 from llama.science.sky import SkyMap
 from llama.science.statistic import Neutrinos
-from llama.studies.validation.evaluate import Analysis
-from llama.studies.validation.inputs import MapSource, Pool, Population, generator
+from llama.studies.blocks import generator
+from llama.studies.validation.evaluate import MapAnalysis
+from llama.studies.validation.inputs import MapSource, Pool, Population
 from llama.studies.validation.truth import (
     BACKGROUND,
     MERGER,
@@ -59,7 +60,7 @@ def scrambled(rng: np.random.Generator, pool: Pool, rate_hz: float, search: Sear
     return Lists(neutrinos, event, np.full(event.size, BACKGROUND), events)
 
 
-def lists_of(rng: np.random.Generator, analysis: Analysis, pool: Pool, events: int) -> Lists:
+def lists_of(rng: np.random.Generator, analysis: MapAnalysis, pool: Pool, events: int) -> Lists:
     """Background only."""
     return scrambled(rng, pool.within(analysis.search), analysis.rate_hz, analysis.search, events)
 
@@ -76,7 +77,7 @@ class Injected:
     """Mean probability that a merger of this map gives a neutrino at all: how often the model has such an event."""
 
 
-def inject(rng: np.random.Generator, analysis: Analysis, pool: Pool, events: int) -> Injected:
+def inject(rng: np.random.Generator, analysis: MapAnalysis, pool: Pool, events: int) -> Injected:
     """Mergers of the model, of those that give at least one neutrino, on top of real background."""
     season, search = analysis.season, analysis.search
     sources, weight = _detected(rng, analysis.skymap, season, search, events)

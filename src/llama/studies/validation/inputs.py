@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import pickle
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +17,7 @@ from llama.science.detector import SeasonTable
 from llama.science.search import Search
 from llama.science.significance import Searches
 from llama.science.sky import SkyMap
+from llama.studies.blocks import generator
 from llama.studies.synthetic import gaussian_skymap
 
 FILES = ("*.multiorder.fits", "*.fits", "*.fits.gz")
@@ -117,7 +116,7 @@ class Pool:
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
+class CheckInputs:
     """All a check may use besides its size and its seed."""
 
     populations: tuple[Population, ...]
@@ -126,17 +125,16 @@ class Inputs:
 
     def digest(self) -> str:
         """Of everything in it: what was drawn from other inputs is of no use here."""
-        found = sha256(pickle.dumps((self.season, self.pool), protocol=5))
+        found = sha256()
+        for record in (self.season, self.pool):
+            for field in fields(record):
+                value = getattr(record, field.name)
+                found.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
         for population in self.populations:
             found.update(repr((population.name, population.search)).encode())
             for skymap in population.maps:
                 found.update(skymap.digest().encode())
         return found.hexdigest()
-
-
-def generator(seed: int, study: str, block: int) -> np.random.Generator:
-    """Random numbers of one block of one study: they do not depend on who draws the others, or how many do."""
-    return np.random.default_rng(np.random.SeedSequence((seed, crc32(study.encode())), spawn_key=(block,)))
 
 
 def search_of(name: str, searches: Searches) -> Search:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from llama.studies.validation.check import Cell, Check, Plot, Table
+from llama.studies.validation.check import Cell, Check, PageTable, Plot
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -155,7 +155,7 @@ def _svg(figure: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _table(table: Table) -> str:
+def _table(table: PageTable) -> str:
     numeric = [all(not isinstance(row[i], str) for row in table.rows) for i in range(len(table.columns))]
     head = "".join(_cell("th", name, right) for name, right in zip(table.columns, numeric, strict=True))
     body = "\n".join(

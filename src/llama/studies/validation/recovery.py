@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from llama.science.arrays import Float, Index
 from llama.science.sky import credible_area_deg2
+from llama.studies.blocks import Arrays, Blocks, Form, generator
 from llama.studies.validation import rivals
-from llama.studies.validation.blocks import Runner
-from llama.studies.validation.check import Check, Table, verdict
-from llama.studies.validation.evaluate import Analysis, log_statistics
+from llama.studies.validation.check import Check, PageTable, verdict
+from llama.studies.validation.evaluate import MapAnalysis, log_statistics
 from llama.studies.validation.events import MapBlock, inject, lists_of, map_blocks
-from llama.studies.validation.inputs import Inputs, Population, generator
+from llama.studies.validation.inputs import CheckInputs, Population
 from llama.studies.validation.plots import odds_plot, recovery_plot
 from llama.studies.validation.truth import Lists
 
@@ -26,12 +26,16 @@ LEAST_ABOVE = 5
 """Background events that must be above a threshold for it to mean anything."""
 SIGMAS, LEAST_GAIN = 3.0, 5.0
 
-STATISTICS: Mapping[str, Callable[[Analysis, Lists], Float]] = {
+STATISTICS: Mapping[str, Callable[[MapAnalysis, Lists], Float]] = {
     OURS: log_statistics,
     "O2 likelihood": lambda analysis, lists: rivals.log_o2(analysis.skymap, lists),
     "overlap (RAVEN)": lambda analysis, lists: rivals.log_raven(analysis.prepared.tree, lists),
     "counting": lambda analysis, lists: rivals.counts(analysis.skymap, lists),
 }
+
+
+_SIDES = ("background", "signal")
+_COLUMNS = ("background_map", "signal_map", "distance_mpc", "energy_gev", "area_deg2", "weight")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,15 +63,27 @@ class Trials:
         """All of them together."""
         every = {
             side: {name: np.concatenate([getattr(part, side)[name] for part in parts]) for name in STATISTICS}
-            for side in ("background", "signal")
+            for side in _SIDES
         }
-        names = ("background_map", "signal_map", "distance_mpc", "energy_gev", "area_deg2", "weight")
-        columns = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+        columns = (np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS)
         return cls(every["background"], every["signal"], *columns)
 
     def recovered(self, name: str, probability: float) -> Float:
         """(injected,) chance that each is above the threshold of this false alarm probability."""
         return detected(self.background[name], self.signal[name], probability)
+
+
+def _arrays(trials: Trials) -> Arrays:
+    sides = {f"{side}/{name}": value for side in _SIDES for name, value in getattr(trials, side).items()}
+    return {**sides, **{name: getattr(trials, name) for name in _COLUMNS}}
+
+
+def _result(arrays: Arrays) -> Trials:
+    background, signal = ({name: arrays[f"{side}/{name}"] for name in STATISTICS} for side in _SIDES)
+    return Trials(background, signal, *(arrays[name] for name in _COLUMNS))
+
+
+AS_ARRAYS = Form(_arrays, _result)
 
 
 def detected(background: Float, signal: Float, probability: float) -> Float:
@@ -78,11 +94,11 @@ def detected(background: Float, signal: Float, probability: float) -> Float:
     return np.where(signal > threshold, 1.0, np.where(signal == threshold, (probability - above) / at, 0.0))
 
 
-def trial_block(inputs: Inputs, seed: int, study: str, share: float, block: MapBlock) -> Trials:
+def trial_block(inputs: CheckInputs, seed: int, study: str, share: float, block: MapBlock) -> Trials:
     """One map: its background events and `share` as many injected ones."""
     rng = generator(seed, study, block.number)
     skymap = block.skymap.read()
-    analysis = Analysis.of(skymap, inputs.season, block.search)
+    analysis = MapAnalysis.of(skymap, inputs.season, block.search)
     noise = lists_of(rng, analysis, inputs.pool, block.events)
     injected = inject(rng, analysis, inputs.pool, max(round(block.events * share), 1))
     count = injected.lists.events
@@ -98,17 +114,18 @@ def trial_block(inputs: Inputs, seed: int, study: str, share: float, block: MapB
     )
 
 
-def draw_trials(inputs: Inputs, seed: int, events: int, share: float, runner: Runner) -> Mapping[str, Trials]:
+def draw_trials(inputs: CheckInputs, seed: int, events: int, share: float, by: Blocks) -> Mapping[str, Trials]:
     """Every population's."""
-    return {p.name: _draw_population(inputs, seed, p, events, share, runner) for p in inputs.populations}
+    return {p.name: _draw_population(inputs, seed, p, events, share, by) for p in inputs.populations}
 
 
 def _draw_population(
-    inputs: Inputs, seed: int, population: Population, events: int, share: float, runner: Runner
+    inputs: CheckInputs, seed: int, population: Population, events: int, share: float, by: Blocks
 ) -> Trials:
     study = f"recovery {population.name}"
     task = functools.partial(trial_block, inputs, seed, study, share)
-    return Trials.joined(runner.map(f"{study} {share:g}", task, map_blocks(population, events, seed, study)))
+    blocks = map_blocks(population, events, seed, study)
+    return Trials.joined(list(by.draw(f"{study} {share:g}", task, blocks, AS_ARRAYS)))
 
 
 @dataclass(frozen=True)
@@ -203,7 +220,7 @@ def _not_above(trials: Trials) -> bool:
     return value - SIGMAS * error <= LEAST_GAIN * FALSE_ALARM
 
 
-def _curve_table(axis: Axis, curves: Mapping[str, Curve]) -> Table:
+def _curve_table(axis: Axis, curves: Mapping[str, Curve]) -> PageTable:
     rows = [
         (population, float(f"{middle:.3g}"), int(count), round(value, 3), round(error, 3))
         for population, one in curves.items()
@@ -212,7 +229,9 @@ def _curve_table(axis: Axis, curves: Mapping[str, Curve]) -> Table:
         )
     ]
     columns = ("population", axis.name, "injections", "efficiency", "±")
-    return Table(f"Efficiency at a false alarm probability of {FALSE_ALARM:g} by {axis.name}", columns, tuple(rows))
+    return PageTable(
+        f"Efficiency at a false alarm probability of {FALSE_ALARM:g} by {axis.name}", columns, tuple(rows)
+    )
 
 
 def efficiency(trials: Trials, name: str, probability: float) -> tuple[float, float]:

@@ -13,10 +13,10 @@ from llama.science.arrays import Float
 from llama.science.detector import energy_cap_gev
 from llama.science.search import Search
 from llama.science.statistic import mean_distance_mpc
-from llama.studies.validation.background import Background
-from llama.studies.validation.blocks import Runner
-from llama.studies.validation.evaluate import Analysis, Ensemble, ensemble, in_reach
-from llama.studies.validation.inputs import Inputs, MapSource, Population, generator
+from llama.studies.blocks import Arrays, Blocks, Form, generator
+from llama.studies.validation.background import BackgroundDraws
+from llama.studies.validation.evaluate import Ensemble, MapAnalysis, ensemble, in_reach
+from llama.studies.validation.inputs import CheckInputs, MapSource, Population
 from llama.studies.validation.tally import Tally
 from llama.studies.validation.truth import (
     BACKGROUND,
@@ -59,7 +59,7 @@ class Model:
         return f"{self.population.name}, {self.kind}"
 
 
-def models(population: Population, inputs: Inputs) -> Mapping[str, Model]:
+def models(population: Population, inputs: CheckInputs) -> Mapping[str, Model]:
     """The search as it is, and two that put weight on what is rare in it, by kind."""
     search = population.search
     loudest = search.count_max_mpc2 / _typical_distance_mpc(population) ** 2
@@ -82,7 +82,7 @@ def _typical_distance_mpc(population: Population) -> float:
     return float(np.median([one for one in found if one is not None]))
 
 
-def _crowded(search: Search, inputs: Inputs) -> Search:
+def _crowded(search: Search, inputs: CheckInputs) -> Search:
     """The same with as many sources as give half a stranger per window."""
     more = _STRANGERS / stranger_counts(generator(0, "strangers", 0), inputs.season, search)
     return replace(search, source_rate_mpc3_s=search.source_rate_mpc3_s * more)
@@ -108,7 +108,12 @@ def blocks(model: Model, events: int) -> tuple[Block, ...]:
 
 
 def draw_events(
-    rng: np.random.Generator, analysis: Analysis, search: Search, sigmas: Float, background: Background, events: int
+    rng: np.random.Generator,
+    analysis: MapAnalysis,
+    search: Search,
+    sigmas: Float,
+    background: BackgroundDraws,
+    events: int,
 ) -> tuple[Lists, Float, NDArray[np.bool_]]:
     """Neutrino lists of `events` under `search`, each one's p_astro (uniform), and which mergers are real."""
     season = analysis.season
@@ -126,10 +131,10 @@ def draw_events(
     return merged((signal, noise, strangers), events), p_astro, real
 
 
-def tally_block(inputs: Inputs, background: Background, seed: int, block: Block) -> Tallies:
+def tally_block(inputs: CheckInputs, background: BackgroundDraws, seed: int, block: Block) -> Tallies:
     """Draw one block, state the three probabilities, count what was true."""
     rng = generator(seed, f"calibration {block.model}", block.number)
-    analysis = Analysis.of(block.skymap.read(), inputs.season, block.search)
+    analysis = MapAnalysis.of(block.skymap.read(), inputs.season, block.search)
     sigmas = inputs.pool.sigma_rad
     lists, p_astro, real = draw_events(rng, analysis, block.search, sigmas, background, block.events)
     gave = np.zeros(lists.events, np.bool_)
@@ -156,15 +161,34 @@ def _tally(log_odds: Float, true: NDArray[np.bool_], wanted: NDArray[np.bool_]) 
     return Tally.of(log_odds[some], true[some])
 
 
-def tally_model(inputs: Inputs, seed: int, events: int, model: Model, runner: Runner) -> Tallies:
+def _arrays(tallies: Tallies) -> Arrays:
+    return {
+        f"{name}/{kind}/{field}": getattr(tally, field)
+        for (name, kind), tally in tallies.items()
+        for field in Tally.__dataclass_fields__
+    }
+
+
+def _result(arrays: Arrays) -> Tallies:
+    keys = dict.fromkeys(tuple(name.split("/")[:2]) for name in arrays)
+    return {
+        (name, kind): Tally(*(arrays[f"{name}/{kind}/{field}"] for field in Tally.__dataclass_fields__))
+        for name, kind in keys
+    }
+
+
+AS_ARRAYS = Form(_arrays, _result)
+
+
+def tally_model(inputs: CheckInputs, seed: int, events: int, model: Model, by: Blocks) -> Tallies:
     """All blocks of a model together."""
-    background = Background.of(inputs.season, model.search)
+    background = BackgroundDraws.of(inputs.season, model.search)
     task = functools.partial(tally_block, inputs, background, seed)
-    parts = runner.map(f"calibration {model.name}", task, blocks(model, events))
+    parts = list(by.draw(f"calibration {model.name}", task, blocks(model, events), AS_ARRAYS))
     return {key: Tally.total(part[key] for part in parts) for key in parts[0]}
 
 
-def _with_capped_energy(analysis: Analysis, lists: Lists) -> NDArray[np.bool_]:
+def _with_capped_energy(analysis: MapAnalysis, lists: Lists) -> NDArray[np.bool_]:
     """(events,) whether a neutrino within reach lies above all background energies, where the cap (A12) decides."""
     neutrinos = lists.neutrinos
     above = neutrinos.energy_gev > energy_cap_gev(analysis.season, analysis.search, neutrinos.dec_rad)

@@ -18,7 +18,7 @@ from llama.science.detector import SeasonTable, alpha, interpolate_sin_dec
 from llama.science.search import Search
 from llama.science.sky import SkyMap, has_distance, probability, unit_vectors, vectors
 from llama.science.statistic import Neutrinos, gw_window_s, neutrino_window_s
-from llama.studies.validation.background import Background
+from llama.studies.validation.background import BackgroundDraws
 
 BACKGROUND, MERGER, STRANGER = 0, 1, 2
 _RADII = 1200
@@ -186,7 +186,7 @@ def of_sources(
 
 
 def draw_background(
-    rng: np.random.Generator, background: Background, sigmas: Float, rate_hz: float, search: Search, events: int
+    rng: np.random.Generator, background: BackgroundDraws, sigmas: Float, rate_hz: float, search: Search, events: int
 ) -> Lists:
     """Background neutrinos of the density the statistic uses, Poisson at the rate it uses."""
     low, high = window_s(search)

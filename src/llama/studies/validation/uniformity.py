@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.arrays import Float
-from llama.studies.validation.blocks import Runner
-from llama.studies.validation.check import Cell, Check, Table, verdict
-from llama.studies.validation.evaluate import Analysis, log_statistics
+from llama.studies.blocks import Blocks, Form, generator
+from llama.studies.validation.check import Cell, Check, PageTable, verdict
+from llama.studies.validation.evaluate import MapAnalysis, log_statistics
 from llama.studies.validation.events import MapBlock, lists_of, map_blocks
-from llama.studies.validation.inputs import Inputs, Population, generator
+from llama.studies.validation.inputs import CheckInputs, Population
 from llama.studies.validation.plots import uniformity_plot
 
 LEAST_P = 1e-3
@@ -29,27 +29,33 @@ _SPLITS = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class BackgroundSample:
     """Background events: ln of the statistic, and which sky map each had."""
 
     log_odds: Float
     skymap: NDArray[np.int64]
 
 
-def draw_block(inputs: Inputs, seed: int, study: str, half: int, block: MapBlock) -> Float:
+def draw_block(inputs: CheckInputs, seed: int, study: str, half: int, block: MapBlock) -> Float:
     """Background events of one map, with one half of the neutrinos."""
     rng = generator(seed, study, block.number)
-    analysis = Analysis.of(block.skymap.read(), inputs.season, block.search)
+    analysis = MapAnalysis.of(block.skymap.read(), inputs.season, block.search)
     return log_statistics(analysis, lists_of(rng, analysis, inputs.pool.half(half), block.events))
 
 
-def draw_sample(inputs: Inputs, seed: int, population: Population, half: int, events: int, runner: Runner) -> Sample:
+AS_ARRAYS: Form[Float] = Form(lambda log_odds: {"log_odds": log_odds}, lambda arrays: arrays["log_odds"])
+
+
+def draw_sample(
+    inputs: CheckInputs, seed: int, population: Population, half: int, events: int, by: Blocks
+) -> BackgroundSample:
     """Background events of one population with one half of the neutrinos."""
     study = f"uniformity {population.name} {half}"
     blocks = map_blocks(population, events, seed, study)
-    parts = runner.map(study, functools.partial(draw_block, inputs, seed, study, half), blocks)
+    task = functools.partial(draw_block, inputs, seed, study, half)
+    parts = list(by.draw(study, task, blocks, AS_ARRAYS))
     skymap = np.repeat([block.number for block in blocks], [part.size for part in parts])
-    return Sample(np.concatenate(parts), skymap)
+    return BackgroundSample(np.concatenate(parts), skymap)
 
 
 def p_values(table: Float, statistics: Float) -> Float:
@@ -116,7 +122,9 @@ class Transfer:
         return int((mean | wide).sum())
 
 
-def transfer(rng: np.random.Generator, table: Sample, events: Sample, ways: int = _SPLITS) -> Transfer:
+def transfer(
+    rng: np.random.Generator, table: BackgroundSample, events: BackgroundSample, ways: int = _SPLITS
+) -> Transfer:
     """Halve the maps in many ways; nothing is stated with fewer maps than `LEAST_MAPS`."""
     maps = np.union1d(table.skymap, events.skymap)
     least = min(table.log_odds.size, events.log_odds.size) / 2
@@ -158,7 +166,9 @@ class Uniformity:
         return int(self.p < LEAST_P) + off + self.transfer.wrong
 
 
-def measure(rng: np.random.Generator, population: str, table: Sample, tried: Sample) -> Uniformity:
+def measure(
+    rng: np.random.Generator, population: str, table: BackgroundSample, tried: BackgroundSample
+) -> Uniformity:
     """One population's table tried on its other events."""
     distance, p = ks(table.log_odds, tried.log_odds)
     return Uniformity(
@@ -173,11 +183,11 @@ def measure(rng: np.random.Generator, population: str, table: Sample, tried: Sam
     )
 
 
-def check_uniformity(inputs: Inputs, seed: int, events: int, runner: Runner) -> Check:
+def check_uniformity(inputs: CheckInputs, seed: int, events: int, by: Blocks) -> Check:
     """Every population: `events` for the table, and as many to try it on."""
     found = []
     for population in inputs.populations:
-        table, tried = (draw_sample(inputs, seed, population, half, events, runner) for half in (0, 1))
+        table, tried = (draw_sample(inputs, seed, population, half, events, by) for half in (0, 1))
         found.append(measure(generator(seed, f"splits {population.name}", 0), population.name, table, tried))
     return judge(found)
 
@@ -218,7 +228,7 @@ def _of_other_maps(found: list[Uniformity]) -> str:
     return "".join(f"; {one}" for one in words)
 
 
-def _same_maps(found: list[Uniformity]) -> Table:
+def _same_maps(found: list[Uniformity]) -> PageTable:
     rows: list[tuple[Cell, ...]] = [
         (one.population, one.maps, one.events, round(one.distance, 4), float(f"{one.p:.3g}"),
          *(f"{tail.found:.3g}" + ("" if tail.z is None else f" (z = {tail.z:+.1f})") for tail in one.tails))
@@ -229,10 +239,10 @@ def _same_maps(found: list[Uniformity]) -> Table:
         "Same maps: the table and the events share the sky maps and no neutrino. z counts the variance of the table "
         f"too, and is given where {LEAST_IN_TAIL} events or more are expected."
     )
-    return Table(caption, columns, tuple(rows))
+    return PageTable(caption, columns, tuple(rows))
 
 
-def _other_maps(found: list[Uniformity]) -> Table:
+def _other_maps(found: list[Uniformity]) -> PageTable:
     rows: list[tuple[Cell, ...]] = [
         (one.population, float(stated), float(f"{mean:.3g}"), f"{low:.3g} to {high:.3g}")
         for one in found
@@ -247,4 +257,4 @@ def _other_maps(found: list[Uniformity]) -> Table:
         f"Other maps: the table from half of the maps, the events from the other half, for {_SPLITS} ways to halve "
         "them. This is the price of few maps, and what a p-value from such a table is worth on a new alert."
     )
-    return Table(caption, columns, tuple(rows))
+    return PageTable(caption, columns, tuple(rows))

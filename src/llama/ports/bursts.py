@@ -1,91 +1,12 @@
-"""What we ask of the outside world: protocols and their keys, no code behind them."""
+"""Who can say which gamma-ray bursts there were."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
-S = TypeVar("S")
-
-
-@dataclass(frozen=True)
-class Service(Generic[S]):
-    """A typed key for something outside; `writes` when using it changes the outside."""
-
-    name: str
-    writes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Neutrino:
-    """One track-like event as its source gives it (ICRS degrees, GeV, UTC Modified Julian Date)."""
-
-    mjd: float
-    ra_deg: float
-    dec_deg: float
-    zenith_deg: float
-    azimuth_deg: float
-    sigma_deg: float
-    energy_gev: float
-    run: int
-    event: int
-    type: str
-    season: str
-
-    @property
-    def i3event(self) -> str:
-        """Unique name: RUN_EVENT, or SEASON_ROW for archives, which carry no run (run 0, event = row).
-
-        One that never happened says so, since SEASON_ROW would name an event that did.
-        """
-        if self.run:
-            return f"{self.run}_{self.event}"
-        invented = "simulated-" if self.type == "simulated" else ""
-        return f"{invented}{self.season}_{self.event}"
-
-
-@dataclass(frozen=True, slots=True)
-class NeutrinoWindow:
-    """What a source knows about one stretch of time.
-
-    Attributes:
-        neutrinos: in order of time.
-        season: the sample they come from, which decides rate, densities and effective area; None when none covers it.
-        covered_s: seconds of good detector livetime inside the window.
-        complete: whether all of the window is good livetime, and all its neutrinos are here.
-        why: when not complete, the reason in words.
-        again_gps: when the source will know more about this window; None when it never will (an archive's answer
-            is final, whether complete or not).
-    """
-
-    start_gps: float
-    stop_gps: float
-    neutrinos: tuple[Neutrino, ...]
-    season: str | None
-    covered_s: float
-    complete: bool
-    why: str = ""
-    again_gps: float | None = None
-
-
-SIMULATED_SOURCE = "simulated"
-"""How the name of a source begins whose neutrinos never happened: it tells so also where blinding took their type."""
-
-
-class NeutrinoSource(Protocol):
-    """Where neutrinos come from."""
-
-    @property
-    def name(self) -> str:
-        """How results name this source."""
-        ...
-
-    def window(self, start_gps: float, stop_gps: float, *, seed: str) -> NeutrinoWindow:
-        """All neutrinos with start <= time < stop; `seed` decides whatever is random about the answer."""
-        ...
-
+from llama.ports.service import Service
 
 RETRACTION = "retraction"
 """The type of a notice that takes a burst back; it stands whatever the burst's other notices say."""
@@ -206,18 +127,4 @@ class GRBSource(Protocol):
         ...
 
 
-class GraceDB(Protocol):
-    """The Gravitational-Wave Candidate Event Database, read side."""
-
-    def superevent(self, graceid: str) -> dict[str, object]:
-        """The superevent's record."""
-        ...
-
-    def file(self, graceid: str, filename: str, into: Path) -> None:
-        """Download one of its files."""
-        ...
-
-
-NEUTRINO_SOURCE: Service[NeutrinoSource] = Service("neutrino_source")
 GRB_SOURCE: Service[GRBSource] = Service("grb_source")
-GRACEDB: Service[GraceDB] = Service("gracedb")

@@ -1,0 +1,29 @@
+"""What we ask of the outside world: one file per outside party, protocols and their keys, no code behind them.
+
+A key (`Service`, the first thing to read) names a protocol; a product declares the keys it needs, and `app` says who
+answers them.
+"""
+
+from __future__ import annotations
+
+from llama.ports.bursts import GRB_SOURCE, RETRACTION, Burst, BurstMap, BurstWindow, GRBSource
+from llama.ports.gracedb import GRACEDB, GraceDB
+from llama.ports.neutrinos import NEUTRINO_SOURCE, SIMULATED_SOURCE, Neutrino, NeutrinoSource, NeutrinoWindow
+from llama.ports.service import Service
+
+__all__ = [
+    "GRACEDB",
+    "GRB_SOURCE",
+    "NEUTRINO_SOURCE",
+    "RETRACTION",
+    "SIMULATED_SOURCE",
+    "Burst",
+    "BurstMap",
+    "BurstWindow",
+    "GRBSource",
+    "GraceDB",
+    "Neutrino",
+    "NeutrinoSource",
+    "NeutrinoWindow",
+    "Service",
+]

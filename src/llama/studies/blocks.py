@@ -1,0 +1,133 @@
+"""Blocks of a study, drawn in this process or in others: the answer is the same, and what is drawn can be kept.
+
+A study is cut into blocks, each of which knows all it needs. Block k draws from its own `generator`, so no number
+depends on how many processes there are, in which order they finish, or which of them died.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+import llama
+from llama.formats.errors import FormatError
+
+B = TypeVar("B")
+R = TypeVar("R")
+Arrays = Mapping[str, NDArray[Any]]
+
+_CODE = ("science", "studies")
+_SHOWS = ("page.py", "plots.py", "check.py")
+"""Folders of the package whose code decides what a block holds, and files there that only show it."""
+
+
+def generator(seed: int, study: str, block: int) -> np.random.Generator:
+    """Random numbers of one block of one study: they do not depend on who draws the others, or how many do."""
+    return np.random.default_rng(np.random.SeedSequence((seed, crc32(study.encode())), spawn_key=(block,)))
+
+
+def code_digest(package: Path = Path(llama.__file__).parent) -> str:
+    """Of the source of statistic and studies: what other code drew is not used again."""
+    found = sha256()
+    for folder in _CODE:
+        for path in sorted(path for path in (package / folder).rglob("*.py") if path.name not in _SHOWS):
+            found.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+class InTurn(Executor):
+    """One block after the other in this process, each when it is asked for."""
+
+    def map(
+        self, fn: Callable[..., R], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
+    ) -> Iterator[R]:
+        return map(fn, *iterables)
+
+
+@contextmanager
+def processes(workers: int) -> Iterator[Executor]:
+    """So many processes, or this one; tasks, blocks and results travel to them by pickle."""
+    if workers <= 1:
+        yield InTurn()
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield pool
+
+
+@dataclass(frozen=True)
+class Form(Generic[R]):
+    """How the result of a block is kept: as arrays by name, and what they are a result of."""
+
+    arrays: Callable[[R], Arrays]
+    result: Callable[[Arrays], R]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Who draws blocks, and where they are kept.
+
+    Attributes:
+        executor: who draws them: `concurrent.futures` has such, and so have clusters.
+        keep: a folder where each block is kept as soon as it is done, and taken from when it is there already; None
+            keeps nothing.
+        digest: of all that blocks depend on besides themselves: seed, inputs, code.
+    """
+
+    executor: Executor
+    keep: Path | None = None
+    digest: str = ""
+
+    def draw(
+        self, study: str, task: Callable[[B], R], blocks: Sequence[B], form: Form[R] | None = None
+    ) -> Iterator[R]:
+        """`task` of each block, in their order, each as it is done; without a form none is kept.
+
+        FormatError for a kept one that is damaged.
+        """
+        if self.keep is None or form is None:
+            yield from self.executor.map(task, blocks)
+            return
+        files = [self._file(self.keep, study, block) for block in blocks]
+        there = [file.exists() for file in files]
+        drawn = self.executor.map(task, [block for block, kept in zip(blocks, there, strict=True) if not kept])
+        for file, kept in zip(files, there, strict=True):
+            if kept:
+                yield form.result(_read(file))
+            else:
+                result = next(drawn)
+                _write(file, form.arrays(result))
+                yield result
+
+    def _file(self, keep: Path, study: str, block: object) -> Path:
+        return keep / f"{sha256(repr((self.digest, study, block)).encode()).hexdigest()[:32]}.npz"
+
+
+def _write(path: Path, arrays: Arrays) -> None:
+    """All or nothing: a run that is cut leaves whole files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    with zipfile.ZipFile(partial, "w") as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, values, allow_pickle=False)
+    partial.replace(path)
+
+
+def _read(path: Path) -> Arrays:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            return dict(found)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise FormatError(f"{path} is no block that was kept whole; delete it, and it is drawn again") from error
