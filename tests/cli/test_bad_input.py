@@ -65,7 +65,7 @@ MAPS: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "a bit flipped": (lambda data: flipped((data / FLAT).read_bytes()), "get it again|ask for a corrected map"),
     "sums to two": (lambda data: edited_map(data, probability(slice(None), 2)), "sum to 2, not to 1"),
     "a NaN": (lambda data: edited_map(data, probability(5, np.nan)), "not a number"),
-    "negative": (lambda data: edited_map(data, probability(5, -1)), "negative"),
+    "negative": (lambda data: edited_map(data, probability(slice(None), -1)), "negative"),
     "an overlap": (lambda data: edited_map(data, lambda rows: np.append(rows, rows[:1])), "overlap"),
     "ordering": (lambda data: edited_map(data, ORDERING="FOO"), "ORDERING = 'FOO'"),
     "a text": (lambda data: b"hello", "not a FITS file"),

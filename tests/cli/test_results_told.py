@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 from typed import EVENT_ID, fresh_event, typed
+
+from llama.analyses.report import read_report
+from llama.analyses.summary import page
+from llama.app import DEMO_ALERT, packaged
 
 TEXTS = ("icecube_neutrino_list_coinc.txt", "IceCubeNeutrinoList.tex", "gcn_circular_draft.txt")
 
@@ -29,11 +34,41 @@ def test_run_and_event_say_odds_p_value_p_astro_and_the_most_significant_neutrin
     said = (made.parent.parent / "said").read_text()
     result = json.loads((made / "significance_opa_lvc-i3.json").read_text())
     for text in (said, typed("event", made, home=made.parent.parent)):
-        first, second, third = text[text.index("TEST\n") :].splitlines()[1:4]
+        first, second, maker, third = text[text.index("TEST\n") :].splitlines()[1:5]
         assert first.strip().startswith("opa: odds ") and f"p-value {result['p_value']:.2g}" in first
         assert "background events" in first and "p_astro" in first
         assert second.strip().startswith("most significant of 4: neutrino ")
+        assert maker.strip() == "Sky map: bayestar.multiorder.fits, made by BAYESTAR (simulation)"
         assert third.strip().startswith("subthreshold: odds ")
+
+
+def test_a_map_of_a_burst_inside_an_alert_is_told_in_every_output(data: Path, tmp_path: Path) -> None:
+    """The notice names bayestar.multiorder.fits; the map is of Fermi's burst monitor."""
+    notice = json.loads(packaged(DEMO_ALERT).read_bytes())
+    raw = (data / "skymaps/grb/glg_healpix_all_bn180116026.fit").read_bytes()
+    notice["event"]["skymap"] = base64.b64encode(raw).decode()
+    (tmp_path / "alert.json").write_text(json.dumps(notice))
+    words = ["--alert", tmp_path / "alert.json", "-d", tmp_path / "run", "--flags", "DEFAULT"]
+    assert "warning: the sky map may be of another event" in typed("skymap_info", *words, home=tmp_path)
+    event = tmp_path / "run" / EVENT_ID
+    said = [typed("run", "-o", event, home=tmp_path)]
+    names = [
+        *TEXTS,
+        "lvk_nu_track_search.json",
+        "significance_opa_lvc-i3.json",
+        "significance_subthreshold_lvc-i3.json",
+    ]
+    said += [(event / name).read_text() for name in names]
+    for text in (" ".join(one.split()) for one in said):
+        assert "CREATOR GBM_healpix.py 1.2" in text, text
+        assert "INSTRUME GBM, which is no detector of gravitational waves" in text
+        assert "made by BAYESTAR" not in text
+    assert "SKY MAP IN DOUBT: it may be of another event. Do not send" in said[3]
+    report = read_report(json.loads((event / "significance_opa_lvc-i3.json").read_bytes()), role="test")
+    shown = page(report, "1", None, None)
+    assert "SKY MAP IN DOUBT" in shown["warning"]
+    assert "made by GBM_healpix.py 1.2 (GIOC), as its header says" in dict(shown["input"])["sky map"]
+    assert "BAYESTAR" not in shown["sources"]
 
 
 def test_a_result_changed_by_hand_is_told_as_not_up_to_date(made: Path, tmp_path: Path) -> None:
