@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from llama.sections import Section
 
 S = TypeVar("S")
+C = TypeVar("C")
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,55 @@ class Service(Generic[S]):
 
     name: str
     writes: bool = False
+
+
+class Folders(Protocol):
+    """Where things are on this machine."""
+
+    @property
+    def data_dir(self) -> Path: ...
+    @property
+    def cache_dir(self) -> Path: ...
+    @property
+    def notices(self) -> Path: ...
+    @property
+    def archives(self) -> Path: ...
+
+
+class Host(Protocol):
+    """What a service may ask of the application that opens it."""
+
+    @property
+    def folders(self) -> Folders:
+        """Where things are on this machine."""
+        ...
+
+    def section(self, section: Section[C]) -> C:
+        """The settings of a section that the service declares."""
+        ...
+
+    def service(self, key: Service[S]) -> S:
+        """Another service, to build on it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Provider(Generic[S]):
+    """How a service is opened: the value that an entry point of the group `llama.services` names.
+
+    The entry point has the name of the key.
+
+    Attributes:
+        key: what it serves.
+        open: makes the adapter, which has a `close` for the end; called at most once per command, on first use.
+        sections: of the settings, that it reads. Fields without a default must be set before it is opened.
+        lacks: what else is to be set up before it can be used, as a sentence for people; None when nothing.
+    """
+
+    key: Service[S]
+    open: Callable[[Host], S]
+    sections: tuple[Section[Any], ...] = ()
+    lacks: Callable[[Host], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +137,9 @@ class NeutrinoSource(Protocol):
     def window(self, start_gps: float, stop_gps: float, *, seed: str) -> NeutrinoWindow:
         """All neutrinos with start <= time < stop; `seed` decides whatever is random about the answer."""
         ...
+
+    def close(self) -> None:
+        """Let go of whatever it holds; it is not asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +249,9 @@ class GRBSource(Protocol):
         """All triggers with start <= time < stop."""
         ...
 
+    def close(self) -> None:
+        """Let go of whatever it holds; it is not asked again."""
+
 
 class GraceDB(Protocol):
     """The Gravitational-Wave Candidate Event Database, read side."""
@@ -205,6 +263,9 @@ class GraceDB(Protocol):
     def file(self, graceid: str, filename: str, into: Path) -> None:
         """Download one of its files."""
         ...
+
+    def close(self) -> None:
+        """Let go of whatever it holds; it is not asked again."""
 
 
 NEUTRINO_SOURCE: Service[NeutrinoSource] = Service("neutrino_source")

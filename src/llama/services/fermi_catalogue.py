@@ -59,6 +59,9 @@ class BurstCatalogue:
             why="" if complete else why,
         )
 
+    def close(self) -> None:
+        """Nothing is held open: what it knows was read into memory."""
+
 
 def read_catalogue(path: Path) -> BurstCatalogue:
     """The catalogue in a CSV file. Raises ArchiveError that says what is wrong with it."""
