@@ -125,7 +125,7 @@ class Event:
     def look(self, pipeline: Pipeline, shared: SharedDigest) -> State:
         """The state with everything observed that `statuses` needs for this pipeline."""
         state = self.refresh()
-        tables = {item.name: item for product in pipeline for item in product.shared}
+        tables = {item.key: item for product in pipeline for item in product.shared}
         state.observed = Observed(
             views=self._views([*pipeline.by_filename, *state.files]),
             parts=self._selected(pipeline, state),

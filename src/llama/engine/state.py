@@ -107,7 +107,7 @@ class Observed:
     Attributes:
         views: per file name, the digest of the file in view, None when it is missing.
         parts: per (file digest, selection key), the digest of the selected part.
-        shared: per shared file's name, its digest, None when it is not there.
+        shared: per shared file's key, its digest, None when it is not there.
         dead: ids of claims whose claimant is gone.
     """
 

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -55,7 +55,8 @@ def _make(environment: str, event: Event, pipeline: str, filename: str, claim: C
     # The runner enforces the time limit; this is for when the runner itself has died.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, product.timeout_s + _ORPHAN_S)
-    maker.make(event, product, claim, now=utc_now())
+    with closing(outside):
+        maker.make(event, product, claim, now=utc_now())
 
 
 def _leave(code: int) -> None:

@@ -18,7 +18,7 @@ B = TypeVar("B")
 R = TypeVar("R")
 
 _CODE = ("science", "studies/validation")
-_SHOWS = ("page.py", "plots.py", "check.py")
+_SHOWS = ("page.py", "plots.py", "check.py", "report.py")
 """Folders of the package whose code decides what a block holds, and files there that only show it."""
 
 
