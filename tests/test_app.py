@@ -42,6 +42,7 @@ ROUND = provider("round", lambda host: host.service(Service("round")))
 OTHER = provider("first", lambda host: Adapter("other"))
 ENDLESS = provider("endless", lambda host: object())
 NO_PROVIDER = "something else"
+UNSURE = Provider(Service("unsure"), lambda host: Adapter("unsure"), lacks=lambda host: 1 / 0)
 """
 
 
@@ -158,6 +159,7 @@ def test_services_are_closed_last_first_also_after_an_error(site: Path, caplog: 
     [
         ({"round": "ROUND"}, "round", "round needs round: a service cannot need itself"),
         ({"endless": "ENDLESS"}, "endless", "has no close"),
+        ({"unsure": "UNSURE"}, "unsure", "not known: ZeroDivisionError: .* mend or uninstall"),
         ({"odd": "NO_PROVIDER"}, "odd", "plugged:NO_PROVIDER of plugged is no Provider"),
         ({"odd": "ABSENT"}, "odd", "cannot be loaded: .* mend or uninstall"),
         ({"odd": "FIRST"}, "odd", "serves first; its entry point must have that name"),
@@ -219,6 +221,8 @@ def test_the_page_s_settings_are_read_from_the_file(tellurium: Path, tmp_path: P
         with App.from_text(app.to_text()) as other:
             assert other.settings == app.settings
             assert other.section(section) == app.section(section)
+        for shown in (repr(app.settings), repr(app.section(section)), str(vars(app)), f"{app.to_text()}"):
+            assert TOKEN not in shown
     (config / "settings.toml").write_text("[telurium]\nretries = 5\n")
     said = typed("flags", "--flag-presets", home=tmp_path, status=1, PYTHONPATH=str(tellurium))
     assert "no section [telurium] (did you mean tellurium?)" in said

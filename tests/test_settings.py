@@ -11,6 +11,7 @@ import pytest
 
 from llama import settings
 from llama.app import App
+from llama.cli.main import main
 from llama.installed import Providers
 from llama.sections import About, Secret, Section
 from llama.sections_read import fields_of
@@ -178,6 +179,7 @@ def test_a_wrong_value_in_a_section_says_what_it_may_be(tmp_path: Path, key: str
         ("[observatory]\nurl_file = 'x'", "no setting url_file"),
         ("observatory = 'x'", r"observatory is a section; write \[observatory\]"),
         ("worker = 3", "no setting worker"),
+        ("catalogue = 'x'", r"catalogue stands above all sections; it belongs under \[grb\]"),
         ("[run.more]\nx = 1", "no setting more"),
     ],
 )
@@ -210,7 +212,7 @@ def test_old_spellings_in_the_file_still_work_and_are_noted(tmp_path: Path) -> N
     assert found[RUN].workers == 3
     assert len(found.notes) == 8
     assert any(
-        "workers is now workers in section [run]; the old spelling still works" in note for note in found.notes
+        "workers is to be workers under [run] now; the old spelling still works" in note for note in found.notes
     )
     new = from_file(tmp_path, '[icecube]\nneutrinos = "simulated"\nsimulated_season = "IC79-2010"\n')
     assert new[ICECUBE] == found[ICECUBE] and not new.notes
@@ -296,4 +298,14 @@ def test_settings_travel_as_text_without_loss(tmp_path: Path) -> None:
 
 def test_the_sections_of_all_services_are_known() -> None:
     names = [section.name for section in (*OWN, *Providers().sections)]
-    assert names == ["", "run", "science", "grb", "icecube"]
+    assert {"", "run", "science", "grb", "icecube"} <= set(names) and len(set(names)) == len(names)
+
+
+def test_a_misspelt_variable_is_told_even_when_another_setting_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LLAMA_NEUTRINO", "simulated")
+    monkeypatch.setenv("LLAMA_WORKERS", "many")
+    assert main(["flags", "--flag-presets"]) == 1
+    said = capsys.readouterr().err
+    assert "no setting LLAMA_NEUTRINO; did you mean LLAMA_NEUTRINOS?" in said and "workers is 'many'" in said

@@ -76,9 +76,9 @@ class App:
         self._over = False
 
     @classmethod
-    def read(cls, environ: Mapping[str, str] | None = None) -> App:
+    def read(cls, environ: Mapping[str, str] | None = None, providers: Providers | None = None) -> App:
         """With the settings in force. Raises SettingsError when one of them cannot be used."""
-        providers = Providers()
+        providers = providers or Providers()
         absent = "".join(f"\n  {sentence}" for sentence in providers.broken)
         return cls(read_settings(environ, providers.sections, absent), providers)
 
@@ -158,6 +158,9 @@ class App:
             return provider.lacks(self) if provider.lacks else None
         except (ServiceUnavailable, SettingsError, SecretError) as error:
             return self.hide(str(error))
+        except Exception as error:  # noqa: BLE001 - a package's own check must not end those who ask
+            said = f"whether {key.name} can be used is not known: {type(error).__name__}: {error}"
+            return self.hide(f"{said}; mend or uninstall its package")
 
     def service(self, key: ServiceKey[S]) -> S:
         """The adapter behind a key, opened on first use. ServiceUnavailable says what is to be set up."""

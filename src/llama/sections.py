@@ -66,15 +66,18 @@ class Secret:
     or, when it stands in the settings themselves, by its value.
     """
 
-    __slots__ = ("_file", "_value", "_variable")
+    __slots__ = ("_file", "_seen", "_value", "_variable")
 
     def __init__(self, value: str = "", *, variable: str = "", file: Path | None = None) -> None:
         self._value, self._variable, self._file = value, variable, file
+        self._seen = {value} if value else set()
 
     def reveal(self) -> str:
         """The secret itself. Raises SecretError when it cannot be had any more."""
         if self._file is not None:
-            return _content(self._file)
+            found = _content(self._file)
+            self._seen.add(found)
+            return found
         if not self._value:
             raise SecretError(f"${self._variable} is not set in this process; set it, and start again")
         return self._value
@@ -86,9 +89,9 @@ class Secret:
         return {"variable": self._variable} if self._variable else {"value": self._value}
 
     @property
-    def in_the_open(self) -> bool:
-        """Whether `reference` holds the value."""
-        return self._file is None and not self._variable
+    def seen(self) -> frozenset[str]:
+        """Every value that this process has had of it, and so might show."""
+        return frozenset(self._seen)
 
     @staticmethod
     def of(reference: Mapping[str, str], environ: Mapping[str, str]) -> Secret:
@@ -148,14 +151,9 @@ def hide(text: str, secrets: Iterable[Secret]) -> str:
 
 def _values(secrets: Iterable[Secret]) -> list[str]:
     """What to look for, the longest first: one may be part of another."""
-    found: set[str] = set()
-    for secret in secrets:
-        try:
-            value = secret.reveal()
-        except SecretError:  # what cannot be had cannot be shown
-            continue
-        found |= {value, quote(value, safe="")}  # as it is, and as part of an address
-    return sorted(found, key=len, reverse=True)
+    values = {value for secret in secrets for value in secret.seen}
+    # As it is, and as part of an address
+    return sorted(values | {quote(value, safe="") for value in values}, key=len, reverse=True)
 
 
 @contextmanager

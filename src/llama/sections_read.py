@@ -8,6 +8,7 @@ import re
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -62,12 +63,13 @@ class Field:
         return self.variables + (tuple(f"{name}_FILE" for name in self.variables) if self.secret else ())
 
 
-def fields_of(section: Section[Any]) -> list[Field]:
+@lru_cache(maxsize=256)
+def fields_of(section: Section[Any]) -> tuple[Field, ...]:
     """The keys of a section; SettingsError when one is of a type that settings cannot have."""
     if not (dataclasses.is_dataclass(section.fields) and re.fullmatch(r"[a-z][a-z0-9_]*|", section.name)):
         raise SettingsError(f"the section {section.name!r} must have a plain lower-case name and be a dataclass")
     hints = get_type_hints(section.fields, include_extras=True)
-    return [_field(section.name, one, hints[one.name]) for one in dataclasses.fields(section.fields) if one.init]
+    return tuple(_field(section.name, one, hints[one.name]) for one in dataclasses.fields(section.fields) if one.init)
 
 
 def _field(section: str, one: Any, hint: Any) -> Field:

@@ -301,10 +301,12 @@ def _from_file(
             entries = [(name, *entry) for entry in found.values()]
         elif name in old and name not in {one.key for one in fields_of(FOLDERS)}:
             section, one = old[name]
-            notes.append(f"{path}: {name} is now {one.key} in section [{section}]; the old spelling still works")
+            notes.append(f"{path}: {name} is to be {one.key} under [{section}] now; the old spelling still works")
             entries = [(section, one.key, _given(one, one.key, value, str(path)))]
         elif name in by_name:
             raise SettingsError(f"{path}: {name} is a section; write [{name}] above its settings")
+        elif homes := [f"[{one.name}]" for one in sections if one.name and name in {f.key for f in fields_of(one)}]:
+            raise SettingsError(f"{path}: {name} stands above all sections; it belongs under {' or '.join(homes)}")
         else:
             entries = [("", *_of_section(FOLDERS, name, value, path, by_name))]
         for section, key, one_given in entries:

@@ -94,13 +94,15 @@ def _call(command: tuple[str, ...], words: list[str]) -> int:
 def _application() -> App:
     """The one application of this command. Says first what is odd about the settings."""
     from llama.app import App
+    from llama.installed import Providers
     from llama.settings import unknown_variables
 
-    app = App.read()
+    providers = Providers()
     # A misspelt variable would be ignored in silence, and the default used
-    for name, near in unknown_variables(os.environ, app.providers.sections).items():
+    for name, near in unknown_variables(os.environ, providers.sections).items():
         meant = f"did you mean {near}?" if near else "`llama --help-env` lists them"
         print(f"llama: warning: there is no setting {name}; {meant}", file=sys.stderr)
+    app = App.read(providers=providers)
     for note in app.settings.notes:
         print(f"llama: note: {note}", file=sys.stderr)
     return app
