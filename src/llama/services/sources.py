@@ -42,7 +42,7 @@ class GRBSettings:
         About(
             "a GBM burst catalogue (CSV) in place of the notices",
             was="grb_catalogue",
-            instead="the archived notices (setting notices of [grb])",
+            instead="the archived notices (LLAMA_GRB_NOTICES)",
         ),
     ] = None
     model: Annotated[
