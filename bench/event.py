@@ -35,7 +35,7 @@ def _one(folder: Path, i: int, gps_s: float) -> tuple[float, float]:
     from llama import app
     from llama.engine.flags import Flags
     from llama.engine.making import Maker
-    from llama.engine.processes import Processes, default_workers
+    from llama.engine.processes import default_workers
     from llama.engine.run import Delivery, Run
     from llama.engine.runner import Runner
     from llama.engine.store import SharedDigests
@@ -43,8 +43,8 @@ def _one(folder: Path, i: int, gps_s: float) -> tuple[float, float]:
 
     data = packaged_alert(f"MS1201{i:02d}x", gps_s)
     environment = app.environment()
-    maker = Maker(environment.pipeline(app.DEFAULT_PIPELINE_NAME), environment, SharedDigests(environment))
-    executor = Processes(app.ENVIRONMENT, app.DEFAULT_PIPELINE_NAME, default_workers(), app.preload())
+    maker = Maker(environment.pipeline(), environment, SharedDigests(environment))
+    executor = environment.processes(workers=default_workers())
     assert not executor.missing(app.preload())
 
     start = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,10 +31,11 @@ def use_own_data(folder: Path) -> None:
 
 def crowded_times(count: int) -> list[float]:
     """GPS times with exactly ten neutrinos of IC86-2011 within 500 s."""
-    from llama.app import neutrino_source
+    from llama.app import App
+    from llama.ports import NEUTRINO_SOURCE
 
-    source = neutrino_source()
-    gps = source.season("IC86-2011").column("gps")  # type: ignore[attr-defined]
+    source: Any = App.read().service(NEUTRINO_SOURCE)
+    gps = source.season("IC86-2011").column("gps")
     centres = gps[200:-200:37] + 100.0
     inside = np.searchsorted(gps, centres + 500) - np.searchsorted(gps, centres - 500)
     crowded = (float(t) for t in centres[inside == NEUTRINOS])

@@ -65,15 +65,17 @@ def figures() -> list[Figure]:
 
 def _work_on(path: Path, run: Path, gps_s: float) -> Peak:
     """Make everything of an event with this map, in this process, and see how much memory that took."""
-    from llama import app
+    from llama.app import App
     from llama.engine.run import Delivery, Run
     from llama.messengers.gw.start import Given, start
+    from llama.operate.update import bring_up_to_date
 
     before_mb = _peak_mb()
-    begun = start(Given(alert=packaged_alert("MS120130a", gps_s), skymap=str(path)), app.environment().gracedb)
+    application = App.read()
+    begun = start(Given(alert=packaged_alert("MS120130a", gps_s), skymap=str(path)), application.gracedb)
     event = Run(run).accept(Delivery(path.name.split(".fit")[0], begun.files))
-    app.bring_up_to_date([event], isolated=False)
-    wanted = (product.filename for product in app.pipelines()[app.DEFAULT_PIPELINE_NAME] if product.make)
+    bring_up_to_date([event], application.pipeline(), application)
+    wanted = (product.filename for product in application.pipeline() if product.make)
     return Peak(path, before_mb, _peak_mb(), tuple(name for name in wanted if not (event.path / name).exists()))
 
 

@@ -11,7 +11,9 @@ from llama.analyses.gw_neutrino import GW_NEUTRINO
 from llama.analyses.pipelines import PIPELINES
 from llama.cli.main import COMMANDS
 from llama.engine.flags import PRESETS, Flags, meanings
-from llama.settings import Settings
+from llama.installed import Providers
+from llama.sections_read import fields_of
+from llama.settings import OWN
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = (ROOT / "docs" / "guides" / "reference.md").read_text(encoding="utf-8")
@@ -23,8 +25,13 @@ def test_every_command_is_documented() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    for name in Settings.__dataclass_fields__:
-        assert f"| `LLAMA_{name.upper()}` | `{name}` |" in REFERENCE, name
+    for section in (*OWN, *Providers().sections):
+        for one in fields_of(section):
+            where = f"[{section.name}] {one.key}" if section.name else one.key
+            assert f"| `{one.variables[0]}` | `{where}` |" in REFERENCE, where
+            assert one.about.text, where
+            if one.about.was:
+                assert f"| `{one.about.was}` | `{where}` |" in REFERENCE, where
 
 
 def test_every_product_is_documented_with_its_file() -> None:

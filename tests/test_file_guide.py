@@ -16,11 +16,12 @@ from llama.analyses.gw_neutrino import ICECUBE_TABLES, SEARCHES
 from llama.analyses.notice import notice
 from llama.analyses.pvalues import conditions
 from llama.analyses.report import read_report
-from llama.app import DEMO_ALERT, bring_up_to_date, default_run, environment, packaged
+from llama.app import DEMO_ALERT, App, packaged
 from llama.engine.flags import Flags
 from llama.engine.run import Delivery, Run
 from llama.formats.populations import PopulationsFile
 from llama.messengers.gw.start import Given, start
+from llama.operate.update import bring_up_to_date
 from llama.science.significance import BackgroundTable, Populations
 from tests.analyses.significance_examples import found, neutrino_list, row
 
@@ -74,9 +75,11 @@ def event(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def made(alert: bytes) -> Path:
-    begun = start(Given(alert=alert), environment().gracedb)
-    made = Run(default_run()).accept(Delivery(begun.event_id, begun.files, Flags(), "a test"))
-    bring_up_to_date([made], only=["NOTICE", "SKYMAP_DISTANCES"], isolated=False)
+    app = App.read()
+    begun = start(Given(alert=alert), app.gracedb)
+    made = Run(app.settings.current_run).accept(Delivery(begun.event_id, begun.files, Flags(), "a test"))
+    wanted = ["NOTICE", "SKYMAP_DISTANCES"]
+    bring_up_to_date([made], app.pipeline().only(wanted, ancestors=True), app)
     return made.path
 
 

@@ -1,41 +1,49 @@
-"""Where things are put together: pipelines, services, shared files and settings become one environment."""
+"""The only place where things are put together: `App(settings)` is built once and handed down.
+
+It is the environment of every step, and holds what is open outside until the end of the command.
+"""
 
 from __future__ import annotations
 
 import functools
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from llama.engine.errors import EngineError, PipelineError
-from llama.ports import GRACEDB
-from llama.settings import Settings, read_settings
+from llama.engine.errors import PipelineError
+from llama.installed import Providers, ServiceUnavailable
+from llama.ports import GRACEDB, GRB_SOURCE, NEUTRINO_SOURCE, Opener, Provider
+from llama.sections import Secret, SecretError, hide, hiding
+from llama.services.sources import GRB, open_bursts
+from llama.settings import RUN, Settings, SettingsError, SettingsText, read_settings
 
 if TYPE_CHECKING:
-    from llama.engine.event import Event
+    from types import TracebackType
+
     from llama.engine.pipeline import Pipeline
+    from llama.engine.processes import Processes
     from llama.engine.product import ServiceKey, Shared
     from llama.messengers import Messenger
     from llama.ports import GraceDB, GRBSource, NeutrinoSource
     from llama.science.detector import SeasonTable
-    from llama.science.search import Search
-    from llama.science.significance import Searches, TableKind
-    from llama.studies.review import Ranking
-    from llama.studies.validation.check import Check
-    from llama.studies.validation.inputs import CheckInputs, Pool
+    from llama.science.significance import Searches
+    from llama.sections import Section
+    from llama.studies.validation.inputs import Pool
+
+__all__ = ["App", "ServiceUnavailable", "environment", "messengers", "packaged", "pipelines", "preload"]
 
 S = TypeVar("S")
 T = TypeVar("T")
+C = TypeVar("C")
 
 ENVIRONMENT = "llama.app:environment"
 """Where a step's process finds its environment; only this name travels to it."""
 
 DEFAULT_PIPELINE_NAME = "GW_NEUTRINO"
-EXCERPT = "demo/icecube_excerpt.csv"
 DEMO_ALERT = "demo/igwn_alert.json"
 
 PRELOAD = (
@@ -52,17 +60,76 @@ PRELOAD = (
 """Heavy imports that step processes inherit instead of repeating."""
 
 
-class ServiceUnavailable(EngineError):
-    """A service that a step needs is not set up here; the message says what to do."""
+class App:
+    """The application: settings, services, pipelines and shared files as one value with an end.
 
+    What a step may see of it is `llama.engine.step.Environment`; what a service may, `llama.ports.Opener`. Services
+    are opened on first use, once, and closed in reverse order when the `with` block ends, however it ends.
+    """
 
-@dataclass(frozen=True)
-class Application:
-    """The environment of every step: what `llama.engine.step.Environment` asks for."""
+    def __init__(self, settings: Settings, providers: Providers | None = None) -> None:
+        self.settings = settings
+        self.providers = providers or Providers()
+        self._ends = ExitStack()
+        self._open: dict[str, object] = {}
+        self._opening: list[str] = []
+        self._over = False
 
-    settings: Settings
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None, providers: Providers | None = None) -> App:
+        """With the settings in force. Raises SettingsError when one of them cannot be used."""
+        providers = providers or Providers()
+        absent = "".join(f"\n  {sentence}" for sentence in providers.broken)
+        return cls(read_settings(environ, providers.sections, absent), providers)
 
-    def pipeline(self, name: str) -> Pipeline:
+    @classmethod
+    def from_text(cls, text: str) -> App:
+        """In another process: the application that `to_text` told of."""
+        return cls(Settings.from_text(text))
+
+    def to_text(self) -> SettingsText:
+        """All that another process needs to build the same."""
+        return self.settings.to_text()
+
+    def __enter__(self) -> App:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every service that was opened, the last one first. Doing it again does nothing."""
+        self._over = True
+        self._ends.close()
+
+    @property
+    def folders(self) -> Settings:
+        """Where things are on this machine."""
+        return self.settings
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What nobody is to see."""
+        return self.settings.secrets
+
+    @property
+    def workers(self) -> int:
+        """How many steps run at once."""
+        from llama.engine.processes import default_workers
+
+        return self.settings[RUN].workers or default_workers()
+
+    def hide(self, text: str) -> str:
+        """The text with every secret hidden."""
+        return hide(text, self.secrets)
+
+    def section(self, section: Section[C]) -> C:
+        """One section of the settings."""
+        return self.settings[section]
+
+    def pipeline(self, name: str = DEFAULT_PIPELINE_NAME) -> Pipeline:
         """A named pipeline, with or without `_PIPELINE`, or by an alias."""
         from llama.analyses.pipelines import PIPELINES
 
@@ -75,13 +142,57 @@ class Application:
             return added
         raise PipelineError(f"no pipeline {name!r}; there are {', '.join(known)}")
 
-    def service(self, key: ServiceKey[S]) -> S:
-        """The adapter behind a key, built on first use."""
+    def processes(self, pipeline: str = DEFAULT_PIPELINE_NAME, workers: int | None = None) -> Processes:
+        """Where the steps of a pipeline run, each in a process of its own."""
+        from llama.engine.processes import Processes
+
+        return Processes(ENVIRONMENT, pipeline, workers or self.workers, PRELOAD)
+
+    def lacks(self, key: ServiceKey[Any]) -> str | None:
+        """Why a service cannot be used here, and what to set; None when it can."""
         try:
-            build = _SERVICES[key.name]
-        except KeyError:
-            raise ServiceUnavailable(f"this version has no connection to {key.name}") from None
-        return cast("S", build(self.settings))
+            provider = self.providers.find(key.name)
+            for section in provider.sections:
+                if why := self.settings.lacks(section):
+                    return f"{key.name} is {why}"
+            return provider.lacks(self) if provider.lacks else None
+        except (ServiceUnavailable, SettingsError, SecretError) as error:
+            return self.hide(str(error))
+        except Exception as error:  # noqa: BLE001 - a package's own check must not end those who ask
+            said = f"whether {key.name} can be used is not known: {type(error).__name__}: {error}"
+            return self.hide(f"{said}; mend or uninstall its package")
+
+    def service(self, key: ServiceKey[S]) -> S:
+        """The adapter behind a key, opened on first use. ServiceUnavailable says what is to be set up."""
+        if self._over:
+            raise RuntimeError(f"{key.name} is asked for after everything was closed")
+        if key.name not in self._open:
+            self._open[key.name] = self._opened(key)
+        return cast("S", self._open[key.name])
+
+    def _opened(self, key: ServiceKey[Any]) -> object:
+        if key.name in self._opening:
+            raise ServiceUnavailable(f"{' needs '.join([*self._opening, key.name])}: a service cannot need itself")
+        if why := self.lacks(key):
+            raise ServiceUnavailable(why)
+        self._opening.append(key.name)
+        try:
+            with hiding(self.secrets):
+                adapter = self.providers.find(key.name).open(self)
+        finally:
+            self._opening.pop()
+        if not callable(getattr(adapter, "close", None)):
+            raise ServiceUnavailable(f"the adapter of {key.name} has no close(); its package must give it one")
+        self._ends.callback(self._end, key.name, adapter)
+        return adapter
+
+    def _end(self, name: str, adapter: Any) -> None:
+        """Close one; what goes wrong then must neither keep others open nor hide why the command failed."""
+        try:
+            adapter.close()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            said = self.hide(f"{type(error).__name__}: {error}")
+            logging.getLogger("llama").error("%s could not be closed: %s", name, said)
 
     def gracedb(self) -> GraceDB:
         """GraceDB; ServiceUnavailable says what to do without it."""
@@ -89,39 +200,86 @@ class Application:
 
     def shared_path(self, shared: Shared[Any]) -> Path:
         """The packaged file, or the one the settings name in its place."""
-        override = getattr(self.settings, shared.name.split("/")[0].split(".")[0], None)
-        return override if isinstance(override, Path) else packaged(shared.name)
+        return (self.settings.path(shared.setting) if shared.setting else None) or packaged(
+            shared.name, shared.package
+        )
+
+    def shared(self, shared: Shared[T]) -> T:
+        """What is in a shared file."""
+        from llama.engine.step import read
+
+        return cast("T", read(shared.codec, self.shared_path(shared)))
+
+    def searches(self) -> Searches:
+        """The search of each population, packaged or as the settings say."""
+        from llama.analyses.gw_neutrino import SEARCHES
+
+        return self.shared(SEARCHES)
+
+    def season(self, name: str) -> SeasonTable:
+        """IceCube's response and background in a season."""
+        from llama.analyses.gw_neutrino import ICECUBE_TABLES
+
+        return self.shared(ICECUBE_TABLES).season(name)
+
+    def simulated_neutrinos(self, season: str) -> Callable[[], NeutrinoSource]:
+        """Connects a process of a study to neutrinos drawn from a season."""
+        settings = self.settings.having("icecube", neutrinos="simulated", simulated_season=season)
+        return functools.partial(_neutrinos, settings.to_text())
+
+    def neutrino_pool(self, season: str) -> Pool | None:
+        """Every neutrino of a season's good runs; None when no archive is installed."""
+        import numpy as np
+
+        from llama.services.errors import ArchiveError
+        from llama.services.icecube import installed_archive, open_archive
+        from llama.studies.validation.inputs import Pool
+
+        try:
+            archive = open_archive(installed_archive(self.settings.archives), self.settings.cache_dir)
+        except ArchiveError:
+            return None
+        sample = archive.season(season)
+        good = sample.in_good_run()
+        dec, sigma, energy = (sample.column(name)[good] for name in ("dec_deg", "sigma_deg", "energy_gev"))
+        return Pool(np.radians(dec), np.radians(sigma), energy, f"real events of {archive.name} {season}, scrambled")
+
+
+@functools.lru_cache(maxsize=1)  # asked for each block of a study, in a process that ends with the study
+def _neutrinos(settings: SettingsText) -> NeutrinoSource:
+    return App.from_text(settings).service(NEUTRINO_SOURCE)
 
 
 def _called(name: str, known: Mapping[str, Pipeline]) -> Pipeline | None:
     return next((pipeline for pipeline in known.values() if name in (pipeline.name, *pipeline.aliases)), None)
 
 
-def environment() -> Application:
-    """The environment of this process, from its settings."""
-    return Application(read_settings())
+def environment() -> App:
+    """The application of this process, from the settings in force: what steps' processes build by name."""
+    return App.read()
 
 
-def packaged(name: str) -> Path:
-    """A file that ships with the package."""
-    return Path(str(files("llama.data"))) / name
+def packaged(name: str, package: str = "llama.data") -> Path:
+    """A file that ships with a package."""
+    try:
+        return Path(str(files(package))) / name
+    except ModuleNotFoundError as error:
+        raise PipelineError(f"{name} is in the package {package}, which is not installed") from error
 
 
-def default_run() -> Path:
-    """The folder of this observing run's events."""
-    return read_settings().current_run
+def _bursts(host: Opener) -> GRBSource:
+    """Joined here, since a source and a messenger never know each other: the source reads notices as fermi does."""
+    from llama.messengers.fermi.notices import parse
+
+    return open_bursts(host, parse)
+
+
+BURSTS: Provider[GRBSource] = Provider(GRB_SOURCE, _bursts, (GRB,))
 
 
 def preload() -> list[str]:
     """Modules that step processes should inherit."""
     return list(PRELOAD)
-
-
-def workers() -> int:
-    """How many steps run at once."""
-    from llama.engine.processes import default_workers
-
-    return read_settings().workers or default_workers()
 
 
 def pipelines() -> Mapping[str, Pipeline]:
@@ -144,247 +302,3 @@ def messengers() -> Mapping[str, Messenger]:
     """Every messenger that is installed, ours and others', by name: the entry points `llama.messengers`."""
     found = {entry.name: entry.load() for entry in entry_points(group="llama.messengers")}
     return {name: found[name] for name in sorted(found)}
-
-
-def neutrino_source() -> NeutrinoSource:
-    """Where neutrinos come from, by the settings."""
-    return _neutrino_source(read_settings())
-
-
-def _neutrino_source(settings: Settings) -> NeutrinoSource:
-    return _source(settings.neutrinos, settings.archives, settings.cache_dir, settings.simulated_season)
-
-
-@functools.lru_cache(maxsize=4)
-def _source(kind: str, archives: Path, cache: Path, season: str) -> NeutrinoSource:
-    """One source per process and setting: an archive is opened once."""
-    from llama.services.errors import ArchiveError
-    from llama.services.icecube import IceCubeSimulated, installed_archive, open_archive, read_excerpt
-
-    try:
-        path = installed_archive(archives)
-    except ArchiveError:
-        if kind == "simulated":
-            raise
-        # Nothing is installed: the excerpt packaged for the demo answers for its quarter of an hour, and says so
-        return read_excerpt(packaged(EXCERPT))
-    archive = open_archive(path, cache)
-    return IceCubeSimulated(archive, season) if kind == "simulated" else archive
-
-
-def grb_source() -> GRBSource:
-    """Where gamma-ray bursts come from, by the settings."""
-    return _grb_source(read_settings())
-
-
-def _grb_source(settings: Settings) -> GRBSource:
-    """The catalogue when one is named, else the archived notices."""
-    if settings.grb_catalogue is not None:
-        return _catalogue(settings.grb_catalogue)
-    from llama.messengers.fermi.notices import parse
-    from llama.services.fermi import NoticeFolder
-
-    return NoticeFolder(settings.grb_notices or settings.notices, parse)
-
-
-@functools.lru_cache(maxsize=4)
-def _catalogue(path: Path) -> GRBSource:
-    """One per process and file: it is read once."""
-    from llama.services.fermi import read_catalogue
-
-    return read_catalogue(path)
-
-
-_SERVICES: Mapping[str, Callable[[Settings], object]] = {
-    "neutrino_source": _neutrino_source,
-    "grb_source": _grb_source,
-}
-
-
-def bring_up_to_date(events: Iterable[Event], *, only: Sequence[str] = (), isolated: bool = True) -> None:
-    """Make everything of the default pipeline that is ready (or `only` some products and their ancestors).
-
-    Each step in a process of its own if `isolated`, else all of them in this one.
-    """
-    from llama.engine.making import Maker
-    from llama.engine.processes import Here, Processes
-    from llama.engine.runner import Runner
-    from llama.engine.store import SharedDigests
-
-    application = environment()
-    pipeline = application.pipeline(DEFAULT_PIPELINE_NAME)
-    if only:
-        pipeline = pipeline.only(only, ancestors=True)
-    maker = Maker(pipeline, application, SharedDigests(application))
-    executor = Processes(ENVIRONMENT, DEFAULT_PIPELINE_NAME, workers(), PRELOAD) if isolated else Here(maker)
-    Runner(maker, executor).once(events)
-
-
-def demo() -> Event:
-    """The packaged alert as an event of the current run, brought up to date. Doing it again makes nothing anew."""
-    from llama.engine.flags import Flags
-    from llama.engine.run import Delivery, Run
-    from llama.messengers.gw.start import Given, start
-
-    begun = start(Given(alert=packaged(DEMO_ALERT).read_bytes()), environment().gracedb)
-    event = Run(default_run()).accept(Delivery(begun.event_id, begun.files, Flags(), "llama demo"))
-    bring_up_to_date([event])
-    return event
-
-
-def review(folder: Path | None) -> Ranking:
-    """Run the five review cases through the engine, in `folder` or a temporary one."""
-    from llama.analyses.gw_neutrino import SIGNIFICANCE
-    from llama.engine.run import Run
-    from llama.studies.review import CASES, delivery, judge
-
-    with tempfile.TemporaryDirectory(prefix="llama-review-") as temporary:
-        run = Run(folder or Path(temporary))
-        events = {case.name: run.accept(delivery(case)) for case in CASES}
-        bring_up_to_date(events.values(), only=[SIGNIFICANCE.name], isolated=False)
-        results = {name: event.path / SIGNIFICANCE.filename for name, event in events.items()}
-        if missing := [name for name, path in results.items() if not path.exists()]:
-            raise EngineError(f"case {missing[0]} has no result: keep the events with -d and see `llama event`")
-        return judge({name: SIGNIFICANCE.codec.read(path)["log_odds_ratio"] for name, path in results.items()})
-
-
-def searches() -> Searches:
-    """The search of each population, packaged or as the settings say."""
-    from llama.analyses.gw_neutrino import SEARCHES
-
-    return _shared(SEARCHES)
-
-
-def _season_table(season: str) -> SeasonTable:
-    """IceCube's response and background in a season."""
-    from llama.analyses.gw_neutrino import ICECUBE_TABLES
-
-    return _shared(ICECUBE_TABLES).season(season)
-
-
-def _shared(shared: Shared[T]) -> T:
-    from llama.engine.step import read
-
-    return cast("T", read(shared.codec, environment().shared_path(shared)))
-
-
-def _search_of_table(out: Path, kind: TableKind, season: str) -> Search:
-    """The search of the population in a table's name; FormatError when the name contradicts it or the season."""
-    from llama.formats.errors import FormatError
-
-    try:
-        search = searches()[kind.population].search
-    except ValueError as error:
-        raise FormatError(f"{out.name}: {error}") from error
-    for what, said, meant in (("season", kind.season, season), ("run", kind.run, search.run)):
-        if said != meant:
-            raise FormatError(f"{out.name} is named for {what} {said}, but would be of {meant}; rename it")
-    return search
-
-
-def draw_background(
-    maps: Path, tables: Sequence[Path], *, season: str, events: int, workers: int, overwrite: bool = False
-) -> int:
-    """Write background tables, one per search type, from a list of sky maps; returns how many events each has."""
-    from tqdm import tqdm
-
-    from llama.formats.errors import FormatError
-    from llama.studies.background import Study, draw, in_order, listed_maps, tables_by_type, write_tables
-    from llama.studies.blocks import processes
-
-    paths = listed_maps(maps)
-    kind, by_type = tables_by_type(tables, season, overwrite=overwrite)
-    settings = read_settings()
-    search = _search_of_table(tables[0], kind, season)
-    # Not the search type: events are the same for all
-    label = f"{kind.population}-{kind.run}-{kind.detectors}-{season}"
-    study = Study(paths, events, label, _season_table(season), search)
-    connect = functools.partial(_source, "simulated", settings.archives, settings.cache_dir, season)
-    try:
-        with processes(workers) as executor:
-            drawn = draw(study, connect, executor)
-            blocks = list(tqdm(drawn, total=len(study.blocks), unit="map", leave=False))
-    except ValueError as error:
-        raise FormatError(str(error)) from error
-    write_tables(study, in_order(study, blocks), by_type)
-    return events
-
-
-def validate(
-    out: Path,
-    *,
-    size: str,
-    only: Sequence[str],
-    maps: Path | None,
-    season: str,
-    seed: int,
-    workers: int,
-    keep: Path | None = None,
-) -> Iterator[Check]:
-    """Checks of the statistic as they are done; after each the report at `out` and its twin hold those there are."""
-    import llama
-    from llama.formats.errors import FormatError
-    from llama.formats.records import to_json
-    from llama.studies.blocks import Blocks, code_digest, processes
-    from llama.studies.validation.campaign import NAMES, SIZES, run
-    from llama.studies.validation.page import Header, as_html, as_json
-
-    if unknown := [name for name in only if name not in NAMES]:
-        raise FormatError(f"no check {unknown[0]!r}; there are {', '.join(NAMES)}")
-    if not out.parent.is_dir():
-        raise FormatError(f"there is no folder {out.parent}")
-    inputs = _validation_inputs(maps, season)
-    command = f"llama dev validate --size {size} --seed {seed} -s {season}"
-    command += (" --maps DIR" if maps else "") + "".join(f" --check {name}" for name in only)
-    drawn = ("size and seed", f"{size}, {seed}; block k draws from SeedSequence(seed, study, spawn_key=(k,))")
-    asked = ("checks asked for", ", ".join(only or NAMES))
-    header = Header(llama.__version__, command, (*_facts(inputs), drawn, asked))
-    digest = f"{seed} {inputs.digest()} {code_digest()}" if keep else ""
-    done: list[Check] = []
-    with processes(workers) as executor:
-        for check in run(inputs, SIZES[size], seed, Blocks(executor, keep, digest), only):
-            done.append(check)
-            out.write_text(as_html(header, done), encoding="utf-8")
-            out.with_suffix(".json").write_bytes(to_json(as_json(header, done)))
-            yield check
-
-
-def _facts(inputs: CheckInputs) -> tuple[tuple[str, str], ...]:
-    """What checks draw from, for people."""
-    return (
-        ("sky maps", "; ".join(f"{p.name}: {p.source}" for p in inputs.populations)),
-        ("neutrinos", f"{len(inputs.pool)} {inputs.pool.source}"),
-        ("searches", ", ".join(f"{p.search.name} for {p.name}" for p in inputs.populations)),
-        ("season", f"{inputs.season.name}, {1e3 * inputs.season.rate_hz:.2f} mHz"),
-    )
-
-
-def _validation_inputs(maps: Path | None, season: str) -> CheckInputs:
-    """What checks draw from: what is at hand in the data folder, else synthetic."""
-    from llama.formats.errors import FormatError
-    from llama.studies.validation.inputs import CheckInputs, populations_in, synthetic_pool, synthetic_populations
-
-    settings, table = read_settings(), _season_table(season)
-    found = populations_in(maps or settings.data_dir / "simulated", searches())
-    if maps and not found:
-        raise FormatError(f"{maps} holds no sky maps (*.fits, *.fits.gz), nor do the folders in it")
-    pool = _neutrino_pool(settings, season) or synthetic_pool(table)
-    return CheckInputs(found or synthetic_populations(searches()), pool, table)
-
-
-def _neutrino_pool(settings: Settings, season: str) -> Pool | None:
-    """Every neutrino of a season's good runs; None when no archive is installed."""
-    import numpy as np
-
-    from llama.services.errors import ArchiveError
-    from llama.services.icecube import installed_archive, open_archive
-    from llama.studies.validation.inputs import Pool
-
-    try:
-        archive = open_archive(installed_archive(settings.archives), settings.cache_dir)
-    except ArchiveError:
-        return None
-    sample = archive.season(season)
-    good = sample.in_good_run()
-    dec, sigma, energy = (sample.column(name)[good] for name in ("dec_deg", "sigma_deg", "energy_gev"))
-    return Pool(np.radians(dec), np.radians(sigma), energy, f"real events of {archive.name} {season}, scrambled")

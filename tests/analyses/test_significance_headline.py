@@ -15,11 +15,12 @@ from llama.analyses.gw_neutrino import CIRCULAR, COINCIDENCE_TEXT, NOTICE, RESUL
 from llama.analyses.pvalues import conditions
 from llama.analyses.report import read_report
 from llama.analyses.summary import page
-from llama.app import DEMO_ALERT, bring_up_to_date, default_run, environment, packaged
+from llama.app import DEMO_ALERT, App, packaged
 from llama.engine.flags import Flags
 from llama.engine.run import Delivery, Run
 from llama.formats.populations import PopulationsFile
 from llama.messengers.gw.start import Given, start
+from llama.operate.update import bring_up_to_date
 from llama.science.significance import BackgroundTable, Populations
 
 SHARE_ABOVE = {"opa": 0.5, "subthreshold": 0.25}
@@ -40,10 +41,11 @@ def made(folder: Path, monkeypatch: pytest.MonkeyPatch, significant: Any) -> Pat
     monkeypatch.setenv("LLAMA_POPULATIONS", str(folder / "populations.hdf5"))
     alert = json.loads(packaged(DEMO_ALERT).read_bytes())
     alert["event"]["significant"] = significant
-    begun = start(Given(alert=json.dumps(alert).encode()), environment().gracedb)
-    event = Run(default_run()).accept(Delivery(begun.event_id, begun.files, Flags(), "a test"))
+    app = App.read()
+    begun = start(Given(alert=json.dumps(alert).encode()), app.gracedb)
+    event = Run(app.settings.current_run).accept(Delivery(begun.event_id, begun.files, Flags(), "a test"))
     wanted = [product.name for product in (NOTICE, CIRCULAR, COINCIDENCE_TEXT)]
-    bring_up_to_date([event], only=wanted, isolated=False)
+    bring_up_to_date([event], app.pipeline().only(wanted, ancestors=True), app)
     return event.path
 
 

@@ -275,7 +275,7 @@ def test_shared_files_that_contradict(
 def test_a_burst_catalogue_that_is_not_there_has_no_packaged_one(home: Path, made: Path, tmp_path: Path) -> None:
     missing = {"LLAMA_GRB_CATALOGUE": str(tmp_path / "nothing")}
     said = typed("run", "-o", made, "-p", "GW_GRB", home=home, status=1, **missing)
-    assert "leave it unset for the archived notices (setting grb_notices)" in said
+    assert "leave it unset for the archived notices (LLAMA_GRB_NOTICES)" in said
 
 
 @pytest.mark.parametrize("setting", ["LLAMA_SEARCH", "LLAMA_POPULATIONS"])

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from llama import app
 from llama.cli.main import main
 
 
@@ -18,7 +17,6 @@ def release(data: Path) -> Path:
 
 @pytest.fixture
 def installed(release: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    app._source.cache_clear()
     assert main(["install", "icecube-3yr", "--from", str(release)]) == 0
     capsys.readouterr()
 
@@ -102,7 +100,6 @@ def test_bad_times_are_one_clear_message(capsys, words, message):
 
 
 def test_a_damaged_archive_is_one_clear_message(installed, capsys, tmp_path):
-    app._source.cache_clear()
     path = next((tmp_path / "xdg").rglob("3year-data-release.zip"))
     path.write_bytes(path.read_bytes()[:4_000_000])
     status, _, err = run(capsys, "-t", "55900.3", "--mjd")

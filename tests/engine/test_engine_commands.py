@@ -25,7 +25,9 @@ Capture = pytest.CaptureFixture[str]
 def event(monkeypatch: pytest.MonkeyPatch) -> Event:
     """The demo alert as an event of the default run; we stand in its folder."""
     alert = (files("llama.data") / "demo" / "igwn_alert.json").read_bytes()
-    found = Run(app.default_run()).accept(Delivery("MS1", {"igwn_alert.json": alert}, why="test"))
+    found = Run(app.environment().settings.current_run).accept(
+        Delivery("MS1", {"igwn_alert.json": alert}, why="test")
+    )
     monkeypatch.chdir(found.path)
     return found
 

@@ -35,8 +35,8 @@ from llama.science.significance import Populations, Searches
 from llama.science.sky import SkyMap
 
 ICECUBE_TABLES: Shared[IceCubeTables] = Shared("icecube_tables.h5", IceCubeTablesFile())
-SEARCHES: Shared[Searches] = Shared("search.json", SearchesFile())
-POPULATIONS: Shared[Populations] = Shared("populations.hdf5", PopulationsFile())
+SEARCHES: Shared[Searches] = Shared("search.json", SearchesFile(), setting="science.search")
+POPULATIONS: Shared[Populations] = Shared("populations.hdf5", PopulationsFile(), setting="science.populations")
 
 TRIGGER = SKYMAP_INFO.select("gps_time")
 NEUTRINOS: Product[NeutrinoList] = neutrino_list(TRIGGER)

@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count
+
+if TYPE_CHECKING:
+    from llama.app import App
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,12 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--clobber", action="store_true", help="overwrite tables")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """Draw, with a progress bar, and say what was written."""
-    from llama.app import draw_background
+    from llama.studies.background import Outside, draw_tables
 
-    drawn = draw_background(
-        args.maps, args.out, season=args.season, events=args.events, workers=args.workers, overwrite=args.clobber
+    drawn = draw_tables(
+        args.maps,
+        args.out,
+        Outside(app.searches, app.season, app.simulated_neutrinos),
+        season=args.season,
+        events=args.events,
+        workers=args.workers,
+        overwrite=args.clobber,
     )
     print(f"{drawn} background events in {' and in '.join(str(table) for table in args.out)}")
     return 0

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llama.app import App
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--clobber", action="store_true", help="overwrite")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """Collate and list what is in it."""
     from llama.formats.populations import collate
 

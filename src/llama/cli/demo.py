@@ -6,20 +6,28 @@ The event goes into the current run like any other, as a test that uploads nothi
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llama.app import App
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Nothing but the name."""
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """Make the event and say where it is, what it says, and how to look at it."""
     from llama.analyses.gw_neutrino import SIGNIFICANCE
     from llama.analyses.report import read_report
     from llama.analyses.wording import format_odds, found
-    from llama.app import demo
+    from llama.app import DEMO_ALERT, packaged
+    from llama.engine.run import Run
+    from llama.operate.demo import demo_event
+    from llama.operate.update import bring_up_to_date
 
-    event = demo()
+    event = demo_event(Run(app.settings.current_run), packaged(DEMO_ALERT).read_bytes(), app.gracedb)
+    bring_up_to_date([event], app.pipeline(), app, app.processes())
     path = event.path / SIGNIFICANCE.filename
     if not path.exists():
         print(f"the demo event is in {event.path}, but has no {path.name}: `llama event {event.path}` says why")

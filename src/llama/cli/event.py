@@ -34,6 +34,7 @@ from llama.cli.event_text import graph_lines, header_lines, history_line, status
 from llama.cli.flags import shown
 
 if TYPE_CHECKING:
+    from llama.app import App
     from llama.engine.event import Event
     from llama.engine.pipeline import Pipeline
     from llama.engine.product import Product
@@ -55,26 +56,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--into", type=Path, default=Path(), metavar="DIR", help="with get: where to (default: here)")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """Find the event, do one thing."""
-    from llama import app
     from llama.engine.errors import EventError
 
     args.ascii = args.ascii or not _shows_unicode()
     word, action, names = _split(args.words)
-    _refuse_swapped(word, action, names)
-    pipeline = app.environment().pipeline(args.pipeline or app.DEFAULT_PIPELINE_NAME)
-    event = _event(word)
+    _refuse_swapped(word, action, names, app.settings.current_run)
+    pipeline = app.pipeline(args.pipeline) if args.pipeline else app.pipeline()
+    event = _event(word, app.settings.current_run)
     if args.cruft:
         print("\n".join(event.unknown_files(pipeline)))
         return 0
     if action in _SHOWING:
-        return _SHOWING[action](event, pipeline, args)
+        return _SHOWING[action](event, pipeline, args, app)
     files = [_filename(name, pipeline) for name in names]
     if action in _ON_FILES:
         if not files:
             raise EventError(f"llama event {action}: say which file")
-        print("\n".join(_ON_FILES[action](event, pipeline, filename, args) for filename in files))
+        print("\n".join(_ON_FILES[action](event, pipeline, filename, args, app) for filename in files))
         return 0
     _refuse_unknown(event, pipeline, files)
     targets: list[str | None] = [*files] or [None]
@@ -100,19 +100,17 @@ def _split(words: list[str]) -> tuple[str, str, list[str]]:
     return event, action, rest
 
 
-def _refuse_swapped(word: str, action: str, names: list[str]) -> None:
+def _refuse_swapped(word: str, action: str, names: list[str], default: Path) -> None:
     """`llama event veto S190425z` would look for a file of that name in this folder."""
-    from llama import app
     from llama.engine.errors import EventError
 
-    if word == "." and names and any((at / names[0] / ".llama").is_dir() for at in (Path(), app.default_run())):
+    if word == "." and names and any((at / names[0] / ".llama").is_dir() for at in (Path(), default)):
         files = "".join(f" {name}" for name in names[1:])
         raise EventError(f"the event comes first: llama event {names[0]} {action}{files}")
 
 
-def _event(word: str) -> Event:
+def _event(word: str, default: Path) -> Event:
     """The one event meant."""
-    from llama import app
     from llama.engine.errors import EventError, NotAnEvent
     from llama.engine.event import Event
     from llama.engine.selection import target
@@ -123,7 +121,7 @@ def _event(word: str) -> Event:
         except NotAnEvent as error:
             raise NotAnEvent(f"{error}; go to one, or name it: llama event EVENT") from None
     try:
-        found = target(word.rstrip("/") or word, app.default_run()).events()
+        found = target(word.rstrip("/") or word, default).events()
     except EventError as error:
         close = difflib.get_close_matches(word, _ACTIONS, n=1)
         if not close:
@@ -136,9 +134,9 @@ def _event(word: str) -> Event:
 
 def _pipelines(first: Pipeline) -> list[Pipeline]:
     """Every pipeline, the one judged by first: an event may hold products of several."""
-    from llama import app
+    from llama.app import pipelines
 
-    return [first, *(other for other in app.pipelines().values() if other.name != first.name)]
+    return [first, *(other for other in pipelines().values() if other.name != first.name)]
 
 
 def _product(name: str, pipeline: Pipeline) -> tuple[Pipeline, Product[Any]]:
@@ -170,10 +168,10 @@ def _refuse_unknown(event: Event, pipeline: Pipeline, files: list[str]) -> None:
 # ---------------------------------------------------------------------- showing
 
 
-def _status(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+def _status(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App) -> int:
     from llama.analyses.results import result_lines, unblinded_lines
 
-    found = _judged(event, pipeline)
+    found = _judged(event, pipeline, app)
     state = event.refresh()
     results = result_lines(event.path, found, state.flags)
     results += unblinded_lines(event.path, [one for pipe in _pipelines(pipeline) for one in pipe], state)
@@ -188,12 +186,12 @@ def _status(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
     return 0
 
 
-def _graph(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
-    print("\n".join(graph_lines(pipeline, _judged(event, pipeline), args.ascii)))
+def _graph(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App) -> int:
+    print("\n".join(graph_lines(pipeline, _judged(event, pipeline, app), args.ascii)))
     return 0
 
 
-def _history(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+def _history(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App) -> int:
     for entry in telling(event.entries()):
         if line := history_line(entry):
             print(line)
@@ -202,7 +200,7 @@ def _history(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
     return 0
 
 
-def _repair(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+def _repair(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App) -> int:
     from llama.engine.care import mend_objects, repair
 
     done = [*mend_objects(event), *repair(event, now=datetime.now(UTC))]
@@ -210,7 +208,7 @@ def _repair(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
     return 0
 
 
-def _check(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+def _check(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App) -> int:
     from llama.engine.care import check
 
     problems = check(event)
@@ -218,7 +216,7 @@ def _check(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _prune(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
+def _prune(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App) -> int:
     from llama.engine.care import prune
 
     print(
@@ -228,12 +226,11 @@ def _prune(event: Event, pipeline: Pipeline, args: argparse.Namespace) -> int:
     return 0
 
 
-def _judged(event: Event, pipeline: Pipeline) -> dict[str, Status]:
-    from llama import app
+def _judged(event: Event, pipeline: Pipeline, app: App) -> dict[str, Status]:
     from llama.engine.status import statuses
     from llama.engine.store import SharedDigests
 
-    state = event.look(pipeline, SharedDigests(app.environment()))
+    state = event.look(pipeline, SharedDigests(app))
     return statuses(pipeline, state, datetime.now(UTC))
 
 
@@ -245,25 +242,25 @@ def _note(event: Event, action: str, filename: str | None, why: str) -> str:
     return f"{event.id}: {action} {filename or 'the whole event'}"
 
 
-def _adopt(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:
+def _adopt(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace, app: App) -> str:
     product = _product(filename, pipeline)[1]
     news = event.adopt(filename, product.codec, why=args.why, now=datetime.now(UTC))
     return f"{filename}: {'adopted' if news else 'is as received already'}"
 
 
-def _remake(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:
-    from llama import app
+def _remake(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace, app: App) -> str:
+    from llama.app import DEFAULT_PIPELINE_NAME
 
     home, product = _product(filename, pipeline)
     event.remake(product, why=args.why, now=datetime.now(UTC))
-    status = _judged(event, home)[filename]
+    status = _judged(event, home, app)[filename]
     if status.kind != "ready":
         return f"{filename}: asked for, but {status.kind}: {status.why}"
-    by = "llama run" if home.name == app.DEFAULT_PIPELINE_NAME else f"llama run -p {home.name}"
+    by = "llama run" if home.name == DEFAULT_PIPELINE_NAME else f"llama run -p {home.name}"
     return f"{filename}: will be made again by the next `{by}`"
 
 
-def _versions(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:
+def _versions(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace, app: App) -> str:
     from llama.engine.care import version_name, versions
 
     return "\n".join(
@@ -273,13 +270,13 @@ def _versions(event: Event, pipeline: Pipeline, filename: str, args: argparse.Na
     )
 
 
-def _get(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace) -> str:
+def _get(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace, app: App) -> str:
     from llama.engine.care import get_version
 
     return str(get_version(event, filename, args.version_number, args.into))
 
 
-_SHOWING: dict[str, Callable[[Event, Pipeline, argparse.Namespace], int]] = {
+_SHOWING: dict[str, Callable[[Event, Pipeline, argparse.Namespace, App], int]] = {
     "status": _status,
     "graph": _graph,
     "history": _history,
@@ -287,7 +284,7 @@ _SHOWING: dict[str, Callable[[Event, Pipeline, argparse.Namespace], int]] = {
     "check": _check,
     "prune": _prune,
 }
-_ON_FILES: dict[str, Callable[[Event, Pipeline, str, argparse.Namespace], str]] = {
+_ON_FILES: dict[str, Callable[[Event, Pipeline, str, argparse.Namespace, App], str]] = {
     "adopt": _adopt,
     "remake": _remake,
     "versions": _versions,

@@ -1,8 +1,8 @@
 """List Fermi GBM's gamma-ray bursts by hand: those within 500 s of a time, or between two times.
 
 A time is UTC (2017-08-17T12:41:04) or GPS seconds; with --mjd, a Modified Julian Date (UTC). Bursts come from the
-archived notices (setting grb_notices), or from a catalogue (setting grb_catalogue). Without --json and --txt the list
-is printed as text.
+archived notices (LLAMA_GRB_NOTICES), or from a catalogue (LLAMA_GRB_CATALOGUE). Without --json and --txt the list is
+printed as text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from llama.cli.listing import add_outputs, add_window, answer
 
 if TYPE_CHECKING:
+    from llama.app import App
     from llama.messengers.fermi.record import BurstList
+    from llama.ports import GRBSource
 
 HALF_WIDTH_S = 500.0
 
@@ -24,16 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_outputs(parser, "fermi_grbs.json")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """Print or write the list."""
     from llama.messengers.fermi.text import as_text
 
-    return answer(args, "llama files fermi", HALF_WIDTH_S, _list, as_text)
+    def listed(start_gps: float, stop_gps: float) -> BurstList:
+        return _list(app, start_gps, stop_gps)
+
+    return answer(args, "llama files fermi", HALF_WIDTH_S, listed, as_text)
 
 
-def _list(start_gps: float, stop_gps: float) -> BurstList:
-    from llama.app import grb_source
+def _list(app: App, start_gps: float, stop_gps: float) -> BurstList:
     from llama.messengers.fermi.record import from_window
+    from llama.ports import GRB_SOURCE
 
-    source = grb_source()
+    source: GRBSource = app.service(GRB_SOURCE)
     return from_window(source.window(start_gps, stop_gps), source.name)

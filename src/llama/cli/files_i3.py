@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from llama.cli.listing import add_outputs, add_window, answer
 
 if TYPE_CHECKING:
+    from llama.app import App
     from llama.messengers.icecube.record import NeutrinoList
+    from llama.ports import NeutrinoSource
 
 HALF_WIDTH_S = 500.0
 """As `llama.messengers.icecube.products.WINDOW_S`, which would cost `--help` the import of the messenger."""
@@ -25,22 +27,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_outputs(parser, "icecube_neutrino_list.json")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """Print or write the list."""
     from llama.messengers.icecube.text import as_text
 
     def listed(start_gps: float, stop_gps: float) -> NeutrinoList:
-        return _list(start_gps, stop_gps, blinded=not args.unblinded)
+        return _list(app, start_gps, stop_gps, blinded=not args.unblinded)
 
     return answer(args, "llama files i3", HALF_WIDTH_S, listed, as_text)
 
 
-def _list(start_gps: float, stop_gps: float, *, blinded: bool) -> NeutrinoList:
-    from llama.app import neutrino_source
+def _list(app: App, start_gps: float, stop_gps: float, *, blinded: bool) -> NeutrinoList:
     from llama.messengers.icecube.blinding import blind
     from llama.messengers.icecube.record import from_window
+    from llama.ports import NEUTRINO_SOURCE
 
-    source = neutrino_source()
+    source: NeutrinoSource = app.service(NEUTRINO_SOURCE)
     seed = f"files i3 {start_gps!r} {stop_gps!r}"
     found = from_window(source.window(start_gps, stop_gps, seed=seed), source.name)
     return blind(found, seed) if blinded else found

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llama.app import App
     from llama.engine.flags import Flags
 
 
@@ -24,16 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--why", default="", help="the reason, for the event's history")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """Show or set."""
-    from llama import app
     from llama.engine.errors import EventError
     from llama.engine.flags import parse_flags
     from llama.engine.selection import target
 
     if args.flag_presets:
         return print_presets()
-    events = [event for word in args.events or ["."] for event in target(word, app.default_run()).events()]
+    events = [event for word in args.events or ["."] for event in target(word, app.settings.current_run).events()]
     for event in events:
         state = event.refresh()
         flags = state.flags

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llama.app import App
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,13 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--force", action="store_true", help="fetch again even when it is there and whole")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """Install one data set into the data folder."""
     from llama.services.download import DATASETS, install, is_whole
     from llama.services.errors import DownloadError
-    from llama.settings import read_settings
 
-    folder = read_settings().archives
+    folder = app.settings.archives
     if args.dataset is None:
         for dataset in DATASETS.values():
             state = "installed" if is_whole(dataset, folder / dataset.filename) else "not installed"

@@ -10,8 +10,12 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import llama
+
+if TYPE_CHECKING:
+    from llama.app import App
 
 COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("demo",): ("demo", "run the main job on a packaged alert"),
@@ -91,15 +95,35 @@ def _call(command: tuple[str, ...], words: list[str]) -> int:
     )
     parser.add_argument("-V", "--version", action="version", version=f"llama {llama.__version__}")
     module.add_arguments(parser)
-    _warn_of_unknown_settings()
-    status = module.main(parser.parse_intermixed_args(words))
-    return int(status or 0)
+    from llama.sections import hiding
+
+    args = parser.parse_intermixed_args(words)
+    with _application() as app, hiding(app.secrets):  # in messages and in tracebacks
+        return int(module.main(args, app) or 0)
+
+
+def _application() -> App:
+    """The one application of this command. Says first what is odd about the settings."""
+    from llama.app import App
+    from llama.installed import Providers
+    from llama.settings import unknown_variables
+
+    providers = Providers()
+    # A misspelt variable would be ignored in silence, and the default used
+    for name, near in unknown_variables(os.environ, providers.sections).items():
+        meant = f"did you mean {near}?" if near else "`llama --help-env` lists them"
+        print(f"llama: warning: there is no setting {name}; {meant}", file=sys.stderr)
+    app = App.read(providers=providers)
+    for note in app.settings.notes:
+        print(f"llama: note: {note}", file=sys.stderr)
+    return app
 
 
 def _print_settings() -> int:
-    from llama.settings import describe, read_settings
+    from llama.settings import describe
 
-    print(describe(read_settings()))
+    with _application() as app:
+        print(describe(app.settings, app.providers.sections))
     return 0
 
 
@@ -132,15 +156,6 @@ def _near(group: tuple[str, ...]) -> str:
     names = [" ".join(name) for name in COMMANDS]
     close = difflib.get_close_matches(" ".join(group), names, n=1) or difflib.get_close_matches(group[0], names, n=1)
     return f" (did you mean `llama {close[0]}`?)" if close else ""
-
-
-def _warn_of_unknown_settings() -> None:
-    """A misspelt variable would be ignored in silence, and the default used."""
-    from llama.settings import unknown_variables
-
-    for name, near in unknown_variables(os.environ).items():
-        meant = f"did you mean {near}?" if near else "`llama --help-env` lists them"
-        print(f"llama: warning: there is no setting {name}; {meant}", file=sys.stderr)
 
 
 def _run(call: Callable[[], int]) -> int:
@@ -179,10 +194,11 @@ def _expected() -> tuple[type[Exception], ...]:
     """Errors with a message for people; anything else is a fault of ours and shows its traceback."""
     from llama.engine.errors import EngineError
     from llama.formats.errors import FormatError
+    from llama.sections import SecretError
     from llama.services.errors import ServiceError
     from llama.settings import SettingsError
 
-    return (EngineError, FormatError, ServiceError, SettingsError, OSError)
+    return (EngineError, FormatError, ServiceError, SettingsError, SecretError, OSError)
 
 
 def _message(error: Exception) -> str:

@@ -7,7 +7,13 @@ injected neutrino, and is taken to its significance file by the engine.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llama.app import App
+    from llama.engine.event import Event
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,12 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-d", "--folder", type=Path, metavar="DIR", help="keep the five events in this folder")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """Run the cases, print the table and the verdict; exit with 1 when the order is wrong."""
-    from llama.app import review
-    from llama.studies.review import CASES
+    from llama.analyses.gw_neutrino import SIGNIFICANCE
+    from llama.operate.update import bring_up_to_date
+    from llama.studies.review import CASES, review
 
-    verdict = review(args.folder)
+    def update(events: Iterable[Event]) -> None:
+        bring_up_to_date(events, app.pipeline().only([SIGNIFICANCE.name], ancestors=True), app)
+
+    verdict = review(args.folder, update)
     print("case  log odds      what")
     for case in CASES:
         value = verdict.log_odds[case.name]

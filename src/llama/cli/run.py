@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from llama.cli.arguments import count
 
 if TYPE_CHECKING:
+    from llama.app import App
     from llama.engine.event import Event
     from llama.engine.pipeline import Pipeline
     from llama.engine.processes import Processes
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from llama.engine.state import State
     from llama.engine.status import Status
     from llama.engine.store import SharedDigests
+    from llama.sections import Secret
 
 PREFIX_CHARS = "-+"
 _NEWEST = 40
@@ -72,19 +74,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-l", "--logfile", type=Path, metavar="LOGFILE", help="write a log there too, always at level debug")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """Run, or say what would be run."""
-    from llama import app
     from llama.engine.selection import parse_downselection, target
 
     if args.print_downselections:
         return _print_downselections()
     if args.print_default_pipeline:
-        return _print_pipeline(app.environment().pipeline(app.DEFAULT_PIPELINE_NAME))
-    pipeline = _pipeline(args)
+        return _print_pipeline(app.pipeline())
+    pipeline = _pipeline(args, app)
     if args.dry_run_pipeline:
         return _print_pipeline(pipeline)
-    where = target(args.target, app.default_run())
+    where = target(args.target, app.settings.current_run)
     wanted = parse_downselection(args.downselect)
     if args.dry_run_dirs:
         for event in _find(where, wanted, pipeline, args.newest):
@@ -97,22 +98,19 @@ def main(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    return _run(args, pipeline, where, wanted)
+    return _run(args, app, pipeline, where, wanted)
 
 
-def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Downselection) -> int:
-    from llama import app
+def _run(args: argparse.Namespace, app: App, pipeline: Pipeline, where: Target, wanted: Downselection) -> int:
+    from llama.app import DEFAULT_PIPELINE_NAME, preload
     from llama.engine.making import Maker
-    from llama.engine.processes import Processes
     from llama.engine.runner import Runner
     from llama.engine.store import SharedDigests
 
-    _log(args.verbosity, args.logfile)
-    environment = app.environment()
-    name = args.pipeline or app.DEFAULT_PIPELINE_NAME
-    executor = Processes(app.ENVIRONMENT, name, args.workers or app.workers(), app.preload())
-    _check_preload(executor, app.preload())
-    shared = SharedDigests(environment)
+    _log(args.verbosity, args.logfile, app.secrets)
+    executor = app.processes(args.pipeline or DEFAULT_PIPELINE_NAME, args.workers)
+    _check_preload(executor, preload())
+    shared = SharedDigests(app)
 
     def conclude(event: Event) -> None:
         try:
@@ -121,12 +119,12 @@ def _run(args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Do
         except (OSError, ValueError) as error:  # nobody listens any more; the events go on
             logging.getLogger(__name__).warning("%s: its results cannot be printed: %s", event.label, error)
 
-    runner = Runner(Maker(pipeline, environment, shared), executor, None if args.once else conclude)
+    runner = Runner(Maker(pipeline, app, shared), executor, None if args.once else conclude)
     with _stopped_by_signals(runner) as signals:
         if args.once:
             events = _find(where, wanted, pipeline, args.newest)
             if not events:
-                print(f"llama run: {_nothing_in(where)}", file=sys.stderr)
+                print(f"llama run: {_nothing_in(where, app.settings.current_run)}", file=sys.stderr)
                 return 1
             runner.once(events)
             open_ = _conclude(events, pipeline, shared)
@@ -153,13 +151,12 @@ def _watch(
     runner.watch(lambda: _find(where, wanted, pipeline, args.newest), changes)
 
 
-def _nothing_in(where: Target) -> str:
+def _nothing_in(where: Target, default: Path) -> str:
     """Why there is no event to run."""
-    from llama import app
     from llama.engine.run import Run
 
-    if not where.run.is_dir() and where.run != app.default_run():
-        return f"there is no folder {where.run}; write /PATTERN for events of the default run, {app.default_run()}"
+    if not where.run.is_dir() and where.run != default:
+        return f"there is no folder {where.run}; write /PATTERN for events of the default run, {default}"
     names = [event.id for event in Run(where.run).events()]
     if not names:
         return f"no event to run in {where.run}; `llama skymap_info` starts one"
@@ -223,10 +220,8 @@ def _find(where: Target, wanted: Downselection, pipeline: Pipeline, newest: int)
     return events if where.exact else select(events, wanted, pipeline, now=datetime.now(UTC), newest=newest)
 
 
-def _pipeline(args: argparse.Namespace) -> Pipeline:
-    from llama import app
-
-    whole = app.environment().pipeline(args.pipeline or app.DEFAULT_PIPELINE_NAME)
+def _pipeline(args: argparse.Namespace, app: App) -> Pipeline:
+    whole = app.pipeline(args.pipeline) if args.pipeline else app.pipeline()
     words = args.only or args.upto
     return whole.only(words, ancestors=bool(args.upto)) if words else whole
 
@@ -271,7 +266,9 @@ def _stopped_by_signals(runner: Runner) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _log(level: str, file: Path | None) -> None:
+def _log(level: str, file: Path | None, secrets: tuple[Secret, ...]) -> None:
+    from llama.sections import HidingFormatter
+
     logger = logging.getLogger("llama")
     logger.setLevel(logging.DEBUG)
     to_screen = logging.StreamHandler()
@@ -280,7 +277,8 @@ def _log(level: str, file: Path | None) -> None:
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(_LogFile(file, encoding="utf-8", errors="backslashreplace"))
-    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S")
+    form = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
+    formatter = HidingFormatter(form, "%Y-%m-%d %H:%M:%S", secrets)
     formatter.converter = time.gmtime
     for handler in handlers:
         handler.setFormatter(formatter)

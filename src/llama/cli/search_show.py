@@ -11,6 +11,10 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llama.app import App
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,15 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as a file that LLAMA_SEARCH can name")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """A table for people, or the file."""
-    from llama.app import searches
     from llama.formats.errors import FormatError
     from llama.formats.searches import SearchesFile
     from llama.science.significance import UNITS, Searches, parameters
 
     try:
-        record = searches()[args.name]
+        record = app.searches()[args.name]
     except ValueError as error:
         raise FormatError(str(error)) from error
     if args.json:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from llama.cli.flags import print_presets, shown
 
 if TYPE_CHECKING:
+    from llama.app import App
     from llama.engine.event import Event
     from llama.engine.flags import Flags
     from llama.messengers.gw.start import Given, Start
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--clobber", action="store_true", help="update the event if it exists already")
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """Create the event and say where it is; 2 when what was typed makes no sense."""
     if args.flag_presets:
         return print_presets()
@@ -66,20 +67,21 @@ def main(args: argparse.Namespace) -> int:
             print(shown(flags))
         return 2 if flags is None else 0
     given = _given(args)
-    if _taken_back(given, _rundir(args.rundir)):
+    run = app.settings.current_run if args.rundir is None else args.rundir
+    if _taken_back(given, run):
         return 0
-    start = _read(given)
+    start = _read(given, app)
     for remark in filter(None, (start.remark, start.read)):
         print(f"warning: {remark}", file=sys.stderr)
     if start.remark and args.skymap and not args.any_skymap and not _meant():
         return 2
-    path = _rundir(args.rundir) / start.event_id
+    path = run / start.event_id
     _refuse_existing(path, clobber=args.clobber)
     flags = _flags(args.flags, start.role)
     if flags is None:
         return 2
     event = _put(path, start, flags)
-    _make_info(event)
+    _make_info(event, app)
     _tell(event, start)
     return 0
 
@@ -120,17 +122,10 @@ def _taken_back(given: Given, run: Path) -> bool:
     return True
 
 
-def _read(given: Given) -> Start:
-    from llama.app import environment
+def _read(given: Given, app: App) -> Start:
     from llama.messengers.gw.start import start
 
-    return start(given, environment().gracedb)
-
-
-def _rundir(given: Path | None) -> Path:
-    from llama.app import default_run
-
-    return given if given is not None else default_run()
+    return start(given, app.gracedb)
 
 
 def _refuse_existing(path: Path, *, clobber: bool) -> None:
@@ -238,9 +233,8 @@ def _put(path: Path, start: Start, flags: Flags) -> Event:
     return event
 
 
-def _make_info(event: Event) -> None:
+def _make_info(event: Event, app: App) -> None:
     """Make skymap_info.json here and now, unless it came from outside or somebody makes it already."""
-    from llama.app import environment
     from llama.engine.claim import Owner
     from llama.engine.errors import EventError
     from llama.engine.making import Maker, utc_now
@@ -248,7 +242,7 @@ def _make_info(event: Event) -> None:
     from llama.messengers.gw.products import IGWN_ALERT, LVC_GCN, SKYMAP_INFO
 
     pipeline = Pipeline("skymap_info", (IGWN_ALERT, LVC_GCN, SKYMAP_INFO))
-    maker = Maker(pipeline, environment(), lambda shared: None)
+    maker = Maker(pipeline, app, lambda shared: None)
     now = utc_now()
     claim = maker.claim(event, SKYMAP_INFO, now=now, owner=Owner.myself())
     if claim is not None and not maker.make(event, SKYMAP_INFO, claim, now=now):

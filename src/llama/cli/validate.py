@@ -9,8 +9,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count, seed
+
+if TYPE_CHECKING:
+    from llama.app import App
+    from llama.studies.validation.inputs import CheckInputs
 
 _WORDS = {"pass": "pass", "fail": "FAIL", "not judged": "NOT JUDGED"}
 
@@ -35,19 +40,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace, app: App) -> int:
     """Run the checks, print a line for each as it is done, and where the report is."""
-    from llama.app import validate
+    from llama.studies.validation.report import inputs_at_hand, validate
+
+    command = f"llama dev validate --size {args.size} --seed {args.seed} -s {args.season}"
+    command += (" --maps DIR" if args.maps else "") + "".join(f" --check {name}" for name in args.check)
+
+    def gather() -> CheckInputs:
+        simulated, season = app.settings.data_dir / "simulated", app.season(args.season)
+        return inputs_at_hand(args.maps, simulated, app.searches(), season, app.neutrino_pool(args.season))
 
     passed = True
     for check in validate(
         args.out,
+        gather,
         size=args.size,
         only=args.check,
-        maps=args.maps,
-        season=args.season,
         seed=args.seed,
         workers=args.workers,
+        command=command,
         keep=args.keep,
     ):
         print(f"{_WORDS[check.verdict]}  {check.title}: {check.value}", flush=True)

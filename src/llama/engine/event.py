@@ -121,7 +121,7 @@ class Event:
     def look(self, pipeline: Pipeline, shared: SharedDigest) -> State:
         """The state with everything observed that `statuses` needs for this pipeline."""
         state = self.refresh()
-        tables = {item.name: item for product in pipeline for item in product.shared}
+        tables = {item.key: item for product in pipeline for item in product.shared}
         views = self.views.observe([*pipeline.by_filename, *state.files], state)
         state.observed = Observed(
             views=views,

@@ -92,12 +92,13 @@ class Maker:
         except NotYet as error:
             soonest = self.clock() + _SOON  # a date in the past must not spin
             until = None if error.until is None else max(utc(error.until), soonest)
-            give_back(event, claim, error.why, until=until, now=self.clock())
+            give_back(event, claim, self.environment.hide(error.why), until=until, now=self.clock())
         except StorageError as error:
             give_back(event, claim, str(error), until=self.clock(), now=self.clock())
             raise
         except Exception as error:  # noqa: BLE001 - whatever a step does wrong is recorded, not propagated
-            fail(event, claim, one_line(error), now=self.clock(), details=traceback.format_exc())
+            hide = self.environment.hide
+            fail(event, claim, one_line(error, hide), now=self.clock(), details=hide(traceback.format_exc()))
         return False
 
     def _make(
@@ -225,11 +226,11 @@ def give_back(event: Event, claim: Claimed, why: str, *, until: datetime | None,
             event.append([Deferred(at=now, claim=claim.claim, filename=claim.filename, why=why, until=until)])
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: BaseException, hide: Callable[[str], str] = str) -> str:
     """What went wrong, on one line; the kind of error only when it was not one of ours."""
     if isinstance(error, MemoryError):
-        return f"{NO_MEMORY} ({error})" if str(error) else NO_MEMORY
-    text = " ".join(str(error).split())[:_ERROR_LENGTH]
+        return f"{NO_MEMORY} ({hide(str(error))})" if str(error) else NO_MEMORY
+    text = " ".join(hide(str(error)).split())[:_ERROR_LENGTH]
     ours = type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
     if ours and text:
         return text

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
+_PACKAGE = "llama.data"
+
 
 class Codec(Protocol[T]):
     """How a value becomes a file and back.
@@ -53,15 +55,21 @@ class Shared(Generic[T]):
     """A file that many events use (a table, a search record): an input like any other, by digest.
 
     Which file it is, is decided where things are put together, not here.
+
+    Attributes:
+        package: the package whose folder holds it.
+        setting: `section.key` of the setting that may name another file in its place; empty when none does.
     """
 
     name: str
     codec: Codec[T]
+    package: str = _PACKAGE
+    setting: str = ""
 
     @property
     def key(self) -> str:
-        """How the journal names this input."""
-        return f"{SHARED}{self.name}"
+        """How the journal names this input: two packages may have a file of the same name."""
+        return f"{SHARED}{self.name}" if self.package == _PACKAGE else f"{SHARED}{self.package}:{self.name}"
 
 
 @dataclass(frozen=True)

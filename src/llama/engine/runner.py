@@ -184,9 +184,9 @@ class Runner:
         found: dict[str, str | None] = {}
         for item in (item for product in self._maker.pipeline for item in product.shared):
             try:
-                found[item.name] = self._maker.shared(item)
+                found[item.key] = self._maker.shared(item)
             except (OSError, EventError):
-                found[item.name] = None
+                found[item.key] = None
         return found
 
     def _after(self, step: Ended) -> None:

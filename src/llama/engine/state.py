@@ -116,7 +116,7 @@ class Observed:
     Attributes:
         views: per file name, the digest of the file in view, None when it is missing.
         parts: per (file digest, selection key), the digest of the selected part.
-        shared: per shared file's name, its digest, None when it is not there.
+        shared: per shared file's key, its digest, None when it is not there.
         dead: ids of claims whose claimant is gone.
         lost: files of which neither the one in view nor the kept copy is what the journal says.
         rivals: files that another process had made that may still run, and whether it is known to.

@@ -117,7 +117,7 @@ def current_inputs(product: Product[Any], state: State) -> dict[str, str]:
         if digest is not None:
             inputs[item.key] = state.observed.parts[digest, item.key] if isinstance(item, Selection) else digest
     for shared in product.shared:
-        if (digest := state.observed.shared.get(shared.name)) is not None:
+        if (digest := state.observed.shared.get(shared.key)) is not None:
             inputs[shared.key] = digest
     if product.decided_by:
         flags = state.flags.as_dict()
@@ -302,7 +302,7 @@ def _waits(product: Product[Any], state: State, waits_for: str | None) -> str | 
         return f"for {', '.join(dict.fromkeys(absent))}"
     if product.any_of and not any(_present(item, state) for item in product.any_of):
         return f"for one of {', '.join(item.product.filename for item in product.any_of)}"
-    missing = [shared.name for shared in product.shared if state.observed.shared.get(shared.name) is None]
+    missing = [shared.name for shared in product.shared if state.observed.shared.get(shared.key) is None]
     if missing:
         return f"for {', '.join(missing)}, which is not installed here"
     return waits_for

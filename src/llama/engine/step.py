@@ -32,6 +32,13 @@ class Environment(Protocol):
         """Where the shared file is on this machine."""
         ...
 
+    def hide(self, text: str) -> str:
+        """The text with every secret of this environment hidden, before it is written down."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the services that were asked for."""
+
 
 @dataclass(frozen=True)
 class Step:

@@ -238,9 +238,9 @@ class SharedDigests:
         path = self._environment.shared_path(shared)
         try:
             seen = Stat.of(path.stat())
-            known = self._known.get(shared.name)
+            known = self._known.get(shared.key)
             if known is None or known[0] != seen:
-                known = self._known[shared.name] = (seen, digest_of(path))
+                known = self._known[shared.key] = (seen, digest_of(path))
         except FileNotFoundError:
             return None
         return known[1]

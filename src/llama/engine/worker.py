@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -74,7 +74,8 @@ def _make(environment: str, event: Event, pipeline: str, filename: str, claim: C
     # The runner enforces the time limit; this is for when it has died while native code lets no other thread run.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, product.timeout_s + _ORPHAN_S)
-    maker.make(event, product, claim, now=utc_now())
+    with closing(outside):
+        maker.make(event, product, claim, now=utc_now())
 
 
 def _leave(code: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from llama.ports.bursts import GRB_SOURCE, RETRACTION, Burst, BurstMap, BurstWindow, GRBSource
 from llama.ports.gracedb import GRACEDB, GraceDB
 from llama.ports.neutrinos import NEUTRINO_SOURCE, SIMULATED_SOURCE, Neutrino, NeutrinoSource, NeutrinoWindow
-from llama.ports.service import Service
+from llama.ports.service import Opener, Places, Provider, Service
 
 __all__ = [
     "GRACEDB",
@@ -25,5 +25,8 @@ __all__ = [
     "Neutrino",
     "NeutrinoSource",
     "NeutrinoWindow",
+    "Opener",
+    "Places",
+    "Provider",
     "Service",
 ]

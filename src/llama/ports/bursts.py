@@ -126,5 +126,8 @@ class GRBSource(Protocol):
         """All triggers with start <= time < stop."""
         ...
 
+    def close(self) -> None:
+        """Let go of whatever it holds; it is not asked again."""
+
 
 GRB_SOURCE: Service[GRBSource] = Service("grb_source")

@@ -19,5 +19,8 @@ class GraceDB(Protocol):
         """Download one of its files."""
         ...
 
+    def close(self) -> None:
+        """Let go of whatever it holds; it is not asked again."""
+
 
 GRACEDB: Service[GraceDB] = Service("gracedb")

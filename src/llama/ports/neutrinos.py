@@ -76,5 +76,8 @@ class NeutrinoSource(Protocol):
         """All neutrinos with start <= time < stop; `seed` decides whatever is random about the answer."""
         ...
 
+    def close(self) -> None:
+        """Let go of whatever it holds; it is not asked again."""
+
 
 NEUTRINO_SOURCE: Service[NeutrinoSource] = Service("neutrino_source")

@@ -26,9 +26,9 @@ from llama.messengers.icecube.record import from_window
 from llama.ports import NeutrinoSource
 from llama.science.detector import SeasonTable
 from llama.science.search import Search
-from llama.science.significance import TableKind
+from llama.science.significance import Searches, TableKind
 from llama.science.statistic import GWTrigger, coincidence, prepare
-from llama.studies.blocks import Blocks
+from llama.studies.blocks import Blocks, processes
 
 GPS_S = 1_000_000_000.0
 """The time given to every event; nothing depends on it but the differences to the neutrinos'."""
@@ -168,3 +168,56 @@ def write_tables(study: Study, drawn: Sequence[Drawn], tables: Mapping[str, Path
     }
     for search_type, table in tables.items():
         write_table(table, [event.row(search_type) for event in drawn], comments=comments)
+
+
+def search_of_table(out: Path, kind: TableKind, season: str, searches: Searches) -> Search:
+    """The search of the population in a table's name; FormatError when the name contradicts it or the season."""
+    try:
+        search = searches[kind.population].search
+    except ValueError as error:
+        raise FormatError(f"{out.name}: {error}") from error
+    for what, said, meant in (("season", kind.season, season), ("run", kind.run, search.run)):
+        if said != meant:
+            raise FormatError(f"{out.name} is named for {what} {said}, but would be of {meant}; rename it")
+    return search
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What a study needs that is not in its sky maps.
+
+    `season` gives the table of a season, `connect` what gives each worker process the source that draws from it.
+    """
+
+    searches: Callable[[], Searches]
+    season: Callable[[str], SeasonTable]
+    connect: Callable[[str], Callable[[], NeutrinoSource]]
+
+
+def draw_tables(
+    maps: Path,
+    tables: Sequence[Path],
+    outside: Outside,
+    *,
+    season: str,
+    events: int,
+    workers: int,
+    overwrite: bool = False,
+) -> int:
+    """Write background tables, one per search type, from a list of sky maps; returns how many events each has."""
+    from tqdm import tqdm
+
+    paths = listed_maps(maps)
+    kind, by_type = tables_by_type(tables, season, overwrite=overwrite)
+    search = search_of_table(tables[0], kind, season, outside.searches())
+    # Not the search type: events are the same for all
+    label = f"{kind.population}-{kind.run}-{kind.detectors}-{season}"
+    study = Study(paths, events, label, outside.season(season), search)
+    try:
+        with processes(workers) as executor:
+            drawn = draw(study, outside.connect(season), executor)
+            blocks = list(tqdm(drawn, total=len(study.blocks), unit="map", leave=False))
+    except ValueError as error:
+        raise FormatError(str(error)) from error
+    write_tables(study, in_order(study, blocks), by_type)
+    return events

@@ -29,7 +29,7 @@ R = TypeVar("R")
 Arrays = Mapping[str, NDArray[Any]]
 
 _CODE = ("science", "studies")
-_SHOWS = ("page.py", "plots.py", "check.py")
+_SHOWS = ("page.py", "plots.py", "check.py", "report.py")
 """Folders of the package whose code decides what a block holds, and files there that only show it."""
 
 

@@ -11,9 +11,15 @@ through the engine to `significance_opa_lvc-i3.json`.
 from __future__ import annotations
 
 import math
+import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from llama.engine.run import Delivery
+from llama.analyses.gw_neutrino import SIGNIFICANCE
+from llama.engine.errors import EngineError
+from llama.engine.event import Event
+from llama.engine.run import Delivery, Run
 from llama.formats.records import to_json
 from llama.messengers.icecube.products import WINDOW_S
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
@@ -118,3 +124,18 @@ def judge(log_odds: dict[str, float | None]) -> Ranking:
     if log_odds["d"] is not None:
         wrong.append("d should have odds of exactly zero")
     return Ranking(log_odds, tuple(wrong))
+
+
+def review(folder: Path | None, update: Callable[[Iterable[Event]], None]) -> Ranking:
+    """Run the five review cases through the engine, in `folder` or a temporary one.
+
+    `update` makes the significance file of events, and what it is made from.
+    """
+    with tempfile.TemporaryDirectory(prefix="llama-review-") as temporary:
+        run = Run(folder or Path(temporary))
+        events = {case.name: run.accept(delivery(case)) for case in CASES}
+        update(events.values())
+        results = {name: event.path / SIGNIFICANCE.filename for name, event in events.items()}
+        if missing := [name for name, path in results.items() if not path.exists()]:
+            raise EngineError(f"case {missing[0]} has no result: keep the events with -d and see `llama event`")
+        return judge({name: SIGNIFICANCE.codec.read(path)["log_odds_ratio"] for name, path in results.items()})

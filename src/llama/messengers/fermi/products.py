@@ -14,7 +14,7 @@ from llama.ports import GRB_SOURCE, GRBSource
 from llama.science.companions import GRBModel
 from llama.science.times import datetime_from_gps
 
-GRB_MODEL: Shared[GRBModel] = Shared("grb.json", Record(GRBModel, whole=True))
+GRB_MODEL: Shared[GRBModel] = Shared("grb.json", Record(GRBModel, whole=True), setting="grb.model")
 """Every number on gamma-ray bursts that the statistic uses."""
 
 WINDOW_S = 500.0

@@ -104,6 +104,9 @@ class NoticeFolder:
             again_gps=None if settled or not self.folder.is_dir() else stop_gps,
         )
 
+    def close(self) -> None:
+        """Nothing is held open: each notice is read and closed at once."""
+
     def _read(self, start_gps: float, stop_gps: float) -> tuple[list[float], list[Burst], list[str]]:
         """When notices were written, what bursts they describe, and which may be about the window but cannot be read.
 

@@ -66,6 +66,9 @@ class BurstCatalogue:
             why="; ".join([*([] if complete else [why]), *told]),
         )
 
+    def close(self) -> None:
+        """Nothing is held open: what it knows was read into memory."""
+
 
 def read_catalogue(path: Path) -> BurstCatalogue:
     """The catalogue in a CSV file. Raises ArchiveError that says what is wrong with it, and in which line."""

@@ -61,6 +61,9 @@ class IceCubeArchive:
         covered_s = stop_gps - start_gps if complete else covered_s
         return NeutrinoWindow(start_gps, stop_gps, neutrinos, season, covered_s, complete, why)
 
+    def close(self) -> None:
+        """Nothing is held open: what it knows was read into memory."""
+
     def season(self, name: str) -> Season:
         """The season of that name. ArchiveError lists those there are."""
         for season in self.sample.seasons:

@@ -55,6 +55,9 @@ class IceCubeSimulated:
         neutrinos = self._neutrinos(times, drawn)
         return NeutrinoWindow(start_gps, stop_gps, neutrinos, self._season.name, duration, True)
 
+    def close(self) -> None:
+        """Nothing is held open: what it knows was read into memory."""
+
     def _neutrinos(self, times: NDArray[np.float64], drawn: NDArray[np.float64]) -> tuple[Neutrino, ...]:
         mjds = np.atleast_1d(mjd_from_gps(times)).tolist()
         real = [neutrino_of(event, self._season.name) for event in drawn.T.tolist()]
