@@ -26,6 +26,7 @@ from llama.messengers import Messenger
 from llama.messengers.ztf import ZTF_TRIGGERS
 from llama.science.companion import log_strength
 from tests.cli.typed import fresh_event, typed
+from tests.guard.loopback import python_path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "guides" / "add-a-messenger.md").read_text(encoding="utf-8")
@@ -82,7 +83,7 @@ def test_the_page_s_pipeline_runs_from_the_command_line(installed: Path, tmp_pat
     gps = json.loads((event / "skymap_info.json").read_text())["gps_time"]
     burst = {"name": "FRB1", "gps": gps + 8.0, "ra": 197.4, "dec": -23.4, "radius90": 0.5}
     (event / "radio_bursts.json").write_text(json.dumps({"bursts": [burst]}))
-    more = {"PYTHONPATH": str(installed)}
+    more = {"PYTHONPATH": python_path(installed)}
     typed("event", event, "adopt", "radio_bursts.json", home=tmp_path, **more)
     said = typed("run", "-o", "-p", "GW_NEUTRINO_RADIO", event, home=tmp_path, **more)
     assert "gw + icecube + radio: odds " in said
