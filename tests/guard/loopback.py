@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-REFUSED = "LLAMA_TESTS_REFUSED"
+REFUSED = "LLAMA_TEST_REFUSED"
 """The environment variable that names the file to which refusals are appended, by child processes too."""
 NETWORK = "LLAMA_TEST_NETWORK"
 """Who sets this environment variable asks for the tests of the real network, and nothing is refused."""
