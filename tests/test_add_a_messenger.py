@@ -55,6 +55,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return site
 
 
+@pytest.mark.component
 def test_the_page_s_messenger_is_found_and_heard(installed: Path, tmp_path: Path):
     radio = messengers()["radio"]
     assert isinstance(radio, Messenger) and radio.candidates is not None
@@ -78,6 +79,7 @@ def test_the_page_s_messenger_is_found_and_heard(installed: Path, tmp_path: Path
     sys.modules.pop("radio_messenger")
 
 
+@pytest.mark.component
 def test_the_page_s_pipeline_runs_from_the_command_line(installed: Path, tmp_path: Path):
     event = fresh_event(tmp_path / "current_run", tmp_path)
     gps = json.loads((event / "skymap_info.json").read_text())["gps_time"]
