@@ -106,7 +106,7 @@ def test_which_hosts_are_this_machine() -> None:
 def test_a_child_process_is_refused_too(path: Path | None, tmp_path: Path, refusals: Callable[[], str]) -> None:
     more = {} if path is None else {"PYTHONPATH": str(path)}
     words = [sys.executable, "-c", ASK]
-    done = subprocess.run(words, env=environment(tmp_path, **more), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, env=environment(tmp_path, **more), capture_output=True, text=True, timeout=600)
     assert done.returncode == 1
     assert "OutsideRefused" in done.stderr
     assert OUTSIDE in refusals()
@@ -121,7 +121,7 @@ def ask() -> None:
 def test_a_worker_process_is_refused_too(method: str, refusals: Callable[[], str], capfd) -> None:
     process = multiprocessing.get_context(method).Process(target=ask)
     process.start()
-    process.join(60)
+    process.join(600)
     assert process.exitcode == 1
     assert "OutsideRefused" in capfd.readouterr().err
 
