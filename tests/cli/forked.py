@@ -132,11 +132,18 @@ def become(request: Mapping[str, Any]) -> None:
     multiprocessing.util.spawnv_passfds = fork_server  # type: ignore[attr-defined]
 
 
-def fork_server(_: bytes, words: Sequence[str], descriptors: Sequence[int]) -> int:
+SPAWN = multiprocessing.util.spawnv_passfds  # type: ignore[attr-defined]
+SERVERS = ("from multiprocessing.forkserver import main", "from multiprocessing.resource_tracker import main")
+
+
+def fork_server(program: bytes, words: Sequence[str], descriptors: Sequence[int]) -> int:
     """Stands in for how multiprocessing starts its own servers: forked from here, where the imports are, as well.
 
-    It is still a process of its own, which forks the steps; what it says of itself in `ps` is all that differs.
+    It is still a process of its own, which forks the steps; what it says of itself in `ps` is all that differs. A
+    worker that is to be spawned is spawned: it has a Python of its own.
     """
+    if not words[-1].startswith(SERVERS):
+        return int(SPAWN(program, words, descriptors))
     if pid := os.fork():
         return pid
     for number in (signal.SIGTERM, signal.SIGINT):
