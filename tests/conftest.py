@@ -19,6 +19,11 @@ os.environ["PYTHONPATH"] = loopback.python_path(
 )  # for every Python started by a test
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The studies first: they are the dearest, and no worker is to be left alone with them at the end."""
+    items.sort(key=lambda item: ROOT / "tests" / "studies" not in item.path.parents)
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real notices, sky maps and neutrinos: `LLAMA_TEST_DATA`, or `../shared/data` beside the project.

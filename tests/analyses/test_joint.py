@@ -85,6 +85,7 @@ def test_minutes_later_the_burst_says_nothing(data, tmp_path, catalogue):
     assert result["odds_ratio"] == 0.0 and result["log_odds_ratio"] is None
 
 
+@pytest.mark.slow
 def test_with_neutrinos_the_demo_event_and_a_quiet_sky(data, demo, tmp_path, catalogue):
     event = copied(demo, tmp_path / "current_run")
     typed("run", "-o", "-p", "GW_NEUTRINO_GRB", event, home=tmp_path, **catalogue)
@@ -97,6 +98,7 @@ def test_with_neutrinos_the_demo_event_and_a_quiet_sky(data, demo, tmp_path, cat
     assert result["without_candidates"]["log_odds_ratio"] is not None
 
 
+@pytest.mark.slow
 def test_a_transient_added_by_hand(demo, tmp_path):
     event = copied(demo, tmp_path / "current_run")
     gw = loads(event / "skymap_info.json")
@@ -135,6 +137,7 @@ def burst(gps: float) -> dict[str, Any]:
     return asdict(Burst(trigger_id="1", name="GRB120130A", utc=utc_from_gps(gps), gps=gps, notice_type="alert"))
 
 
+@pytest.mark.slow
 def test_joint_files_are_as_the_guide_says(data, tmp_path, catalogue):
     """The demonstration's merger and neutrinos, and a burst 2 s after; with and without the neutrinos."""
     pipeline = "GW_NEUTRINO_GRB"

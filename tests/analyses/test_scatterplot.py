@@ -21,6 +21,7 @@ def words(figure: Any) -> str:
     return "\n".join(text.get_text() for text in [*texts, *legend])
 
 
+@pytest.mark.slow
 def test_the_figure_names_event_time_result_version_and_every_neutrino(data: Path, tmp_path: Path) -> None:
     skymap = read_skymap(data / "skymaps/events/GW170817_GWTC1.multiorder.fits")
     figure = scatterplot(read_report(significance(real_neutrinos(data, 5), {3: 0.0123})), skymap, "1.2.3")

@@ -13,6 +13,8 @@ import psutil
 import pytest
 from typed import LLAMA, contents, copied, environment, journal, typed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def undisturbed(home: Path, fresh: Path) -> dict[str, bytes]:

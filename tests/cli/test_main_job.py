@@ -94,6 +94,7 @@ def test_event_shows_every_product_and_why(home: Path, event: Path) -> None:
     assert "role=test" in said
 
 
+@pytest.mark.slow
 def test_the_same_event_twice_gives_the_same_bytes(event: Path, tmp_path: Path) -> None:
     typed("demo", home=tmp_path)
     again = tmp_path / "current_run" / "MS120130a"
@@ -101,6 +102,7 @@ def test_the_same_event_twice_gives_the_same_bytes(event: Path, tmp_path: Path) 
         assert (again / name).read_bytes() == (event / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_hand_edit_is_held_until_adopted(event: Path, tmp_path: Path) -> None:
     event = copied(event, tmp_path / "current_run")
     path = event / "icecube_neutrino_list.json"
@@ -114,6 +116,7 @@ def test_a_hand_edit_is_held_until_adopted(event: Path, tmp_path: Path) -> None:
     assert len(result["single_neutrino"]) == 2
 
 
+@pytest.mark.slow
 def test_review_orders_the_five_cases(home: Path) -> None:
     said = typed("review", home=home, fresh=True)
     assert "a > b > e > c and d = 0: yes" in said
@@ -133,6 +136,7 @@ def test_help_lists_every_command_and_unknown_ones_are_refused(home: Path) -> No
     assert "there is no setting LLAMA_NEUTRINO; did you mean LLAMA_NEUTRINOS?" in said
 
 
+@pytest.mark.slow
 def test_every_command_starts_by_itself(home: Path, event: Path, tmp_path: Path, data: Path) -> None:
     """With a Python of its own and nothing imported beforehand; the demo, the review and the validation do so too."""
     release = data / "neutrinos" / "icecube_3yr_ps" / "3year-data-release.zip"
@@ -158,6 +162,7 @@ def test_every_command_starts_by_itself(home: Path, event: Path, tmp_path: Path,
         assert answer in typed(*words, home=tmp_path, fresh=True), words
 
 
+@pytest.mark.slow
 def test_a_command_that_is_forked_says_what_one_with_a_python_of_its_own_says(home: Path, event: Path) -> None:
     for words, status in (
         (["event", event], 0),

@@ -85,6 +85,7 @@ def area_of_pixels(density: np.ndarray, order: int, level: float) -> float:
 # --- one neutrino, several neutrinos, by brute force ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sigma_deg, map_order, order", [(0.2, 4, 12), (1.0, 2, 10), (4.0, 3, 8), (12.0, 2, 7), (30.0, 3, 6)]
 )
@@ -168,6 +169,7 @@ def test_nothing_known_of_the_merger_leaves_the_point_spread():
 # --- what every map is ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     skymaps(),

@@ -106,6 +106,7 @@ def vmf_pixels(pixels: np.ndarray, ra: float, dec: float, sigma: float) -> np.nd
     return p / p.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma_deg", [2.0, 9.0])
 def test_products_of_multi_order_maps_are_those_of_mhealpy(data: Path, sigma_deg):
     mhealpy = other("mhealpy")
@@ -156,6 +157,7 @@ def quad_in_log(f, low: mpmath.mpf, high: mpmath.mpf, pieces: int = 12) -> mpmat
     return mpmath.quad(lambda u: f(mpmath.exp(u)) * mpmath.exp(u), points)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("snr", [5.59, 12.0, 300.0])
 @pytest.mark.parametrize("alpha", [0.08, 1.0, 2.3])
 @pytest.mark.parametrize("n_51_100", [1.1, 1e-7])
@@ -190,6 +192,7 @@ def test_point_spread_is_normalised_to_forty_digits(sigma_deg):
 # --- the statistic on its own nodes -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["map", "pinned"])
 @pytest.mark.parametrize(
     "ra, dec, sigma_deg, energy", [(0.5, 0.4, 6.0, 2e3), (2.0, -0.4, 1.0, 6e4), (4.0, 1.3, 3.0, 900.0)]

@@ -64,6 +64,7 @@ def test_isotropic_map_gives_the_normalisation(degrees, dec):
         assert found == pytest.approx(-np.log(4 * np.pi), abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("map_degrees", [10, 30])
 @pytest.mark.parametrize(
     "degrees, apart", [(2, 0), (2, 5), (2, 30)] + [(d, a) for d in (10, 60) for a in (0, 5, 30, 75)]

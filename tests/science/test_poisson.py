@@ -22,6 +22,7 @@ def mp_prior(f, n_max, span=SPAN):
         return mpmath.quad(lambda u: f(mpmath.exp(u)), points) / span
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_max", COUNTS)
 def test_q_of_none_one_some(n_max):
     one = mp_prior(lambda n: n * mpmath.exp(-n), n_max)

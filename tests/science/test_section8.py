@@ -218,6 +218,7 @@ def test_right_ascension_has_no_zero_point(shift, dec, sigma_deg):
         assert found[1] == pytest.approx(found[0], abs=5e-3)
 
 
+@pytest.mark.slow
 def test_a_smooth_map_sampled_at_nside_32_and_256():
     neutrinos = several(6, sigma_deg=(0.5, 5))
     coarse, fine = (coincidence(vmf_map(1.0, 0.4, 25.0, order), TRIGGER, neutrinos, SEASON, CBC) for order in (5, 8))

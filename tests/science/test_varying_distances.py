@@ -133,6 +133,7 @@ FIFTEEN = Neutrinos(  # heard some at a time: sets that nobody could hear togeth
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "crowd"), [(MAP, FIVE), (MAP, NINE), (SIMULATED, FIFTEEN)], ids=["five", "nine", "fifteen"]
 )

@@ -42,6 +42,7 @@ def _calibration(inputs: Inputs) -> Check:
     return calibration.check_calibration(inputs, 1, events, Runner())
 
 
+@pytest.mark.slow
 def test_odds_wrong_by_two_are_noticed(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(*given):
         host = merger_host(*given)
@@ -51,6 +52,7 @@ def test_odds_wrong_by_two_are_noticed(inputs: Inputs, monkeypatch: pytest.Monke
     assert _calibration(inputs).verdict == "fail"
 
 
+@pytest.mark.slow
 def test_strangers_wrong_by_two_are_noticed(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "log_stranger_rate", lambda *given: log_stranger_rate(*given) + np.log(2.0))
     assert _calibration(inputs).verdict == "fail"
@@ -82,6 +84,7 @@ def test_p_values_wrong_by_a_factor_near_zero_are_noticed() -> None:
     assert _uniformity(table, Sample(log_odds, events.skymap)).verdict == "fail"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [2.0, 0.5])
 def test_a_table_wrong_by_a_factor_fails_on_other_maps(factor: float) -> None:
     table, events = _samples(np.random.default_rng(1), np.log(factor))
@@ -90,6 +93,7 @@ def test_a_table_wrong_by_a_factor_fails_on_other_maps(factor: float) -> None:
     assert _uniformity(table, events).verdict == "fail"
 
 
+@pytest.mark.slow
 def test_maps_too_unlike_each_other_fail_on_other_maps() -> None:
     """The same maps cannot show it: there the table holds every map's own events."""
     rng = np.random.default_rng(1)
@@ -165,10 +169,12 @@ def _bracket(inputs: Inputs, season: SeasonTable) -> Check:
     return bracket.judge(bracket.norms(replace(inputs, season=season), search, 1, 60_000), ["bns"])
 
 
+@pytest.mark.slow
 def test_a_right_normalisation_passes(inputs: Inputs, season: SeasonTable) -> None:
     assert _bracket(inputs, season).verdict == "pass"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.5, 2.0])
 def test_a_wrong_background_in_the_south_is_noticed(inputs: Inputs, season: SeasonTable, factor: float) -> None:
     """Where α is a tenth: the mean of the bracket itself hardly moves there."""
