@@ -126,6 +126,7 @@ def test_a_worker_process_is_refused_too(method: str, refusals: Callable[[], str
     assert "OutsideRefused" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_refusal_that_the_code_swallows_fails_its_test(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

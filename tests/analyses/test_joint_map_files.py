@@ -125,6 +125,7 @@ def test_the_file_is_a_standard_one(nearby: SkyMap, tmp_path: Path) -> None:
 # --- what they say --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_coincident_neutrino_narrows_the_map(nearby: SkyMap, tmp_path: Path) -> None:
     there = near_the_peak(nearby, 1, 0.3, energy=2e4)
     inputs = given(nearby, there, row(2, 100.0, 250.0))

@@ -97,6 +97,7 @@ def test_the_zoom_box_encloses_what_the_zoom_shows() -> None:
     assert 2.99 < distance.min() < 3.01 and distance.max() == pytest.approx(4.2, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAPS)
 def test_the_drawn_density_integrates_to_one(data: Path, name: str) -> None:
     """The Mollweide projection keeps areas, so the mean over its pixels is the mean over the sky."""

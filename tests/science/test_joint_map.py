@@ -152,6 +152,7 @@ def healpy_centre(order, ra, dec):
     return phi, np.pi / 2 - theta
 
 
+@pytest.mark.slow
 def test_a_neutrino_from_anywhere_leaves_the_map_times_the_response():
     skymap, neutrino = rough_map(order=3), one(sigma_deg=1e4, energy=3e3)
     found = posterior(skymap, neutrino)

@@ -156,6 +156,7 @@ def test_simulated_amplitudes_follow_the_delta_function():
         assert np.square(z).sum() < 20 + 4 * np.sqrt(2 * 20), np.round(z, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dec_deg", [-89.0, -45.0, 0.0, 30.0, 75.0])
 def test_background_mean_of_the_bracket_is_one(dec_deg):
     """E[e^{−αn} Π(1 + n w_i)] over windows drawn from the background that the statistic assumes."""
@@ -260,6 +261,7 @@ def test_splitting_pixels_into_children_of_equal_density_changes_nothing(which, 
 # --- monotonicities -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(st.floats(0.3, 8), st.floats(1, 12), st.floats(-1.0, 1.0))
 def test_odds_fall_with_separation(sigma_deg, map_deg, dec):

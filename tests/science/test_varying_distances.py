@@ -87,6 +87,7 @@ def test_a_neutrino_beside_a_map_of_many_distances(real_map, fine_map, ra, dec, 
     assert result.log_b[0] == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_pair_beside_a_map_of_many_distances(real_map, fine_map):
     pair = Neutrinos(
         GPS + np.array([30.0, -40.0]),

@@ -62,6 +62,7 @@ def test_the_page_needs_nothing_else(report: tuple[str, Path]) -> None:
     assert str(report[1].parent) not in page
 
 
+@pytest.mark.slow
 def test_an_unknown_check_is_named(tmp_path: Path) -> None:
     done = validate(tmp_path, "--check", "nonsense", "-o", tmp_path / "v.html")
     assert done.returncode == 1

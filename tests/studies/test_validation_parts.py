@@ -184,6 +184,7 @@ def test_blocks_and_studies_draw_different_numbers() -> None:
     assert len(drawn) == 4
 
 
+@pytest.mark.slow
 def test_the_background_draw_has_the_density_of_the_statistic(season: SeasonTable) -> None:
     """Counts in bins of sin δ and log energy against the integral of P_emp, by an independent quadrature."""
     n, background = 200_000, Background.of(season, SEARCH)

@@ -70,10 +70,12 @@ def _uniformity(table: Sample, events: Sample) -> Check:
     return uniformity.judge([uniformity.measure(np.random.default_rng(2), "some", table, events)])
 
 
+@pytest.mark.slow
 def test_uniform_p_values_pass() -> None:
     assert _uniformity(*_samples(np.random.default_rng(1), 0.0)).verdict == "pass"
 
 
+@pytest.mark.slow
 def test_p_values_wrong_by_a_factor_near_zero_are_noticed() -> None:
     """A Kolmogorov–Smirnov test alone would not see it."""
     rng = np.random.default_rng(1)
@@ -123,6 +125,7 @@ def _trials(rng: np.random.Generator, rival: float, events: int = 3000, maps: in
     return Trials(noise, signal, where, where, 100 * one, 10 ** (2 + 4 * rng.random(events)), 100 * one, one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rival", "verdict"), [(2.0, "pass"), (3.0, "pass"), (3.4, "fail")])
 def test_a_better_statistic_is_noticed(rival: float, verdict: str) -> None:
     check = comparison.check_comparison({"some": _trials(np.random.default_rng(1), rival)}, seed=1)
