@@ -62,6 +62,7 @@ def nearby(data: Path) -> SkyMap:
 # --- as others read them --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [averaged_skymap, most_significant_skymap])
 @pytest.mark.parametrize("sigma", [0.2, 3.0])
 def test_ligo_skymap_and_mocpy_find_the_same_region(real: SkyMap, make: Any, sigma: float, tmp_path: Path) -> None:
@@ -89,6 +90,7 @@ def _areas(uniq: np.ndarray) -> np.ndarray:
     return np.pi / 3 / 4.0**order
 
 
+@pytest.mark.slow
 def test_ligo_skymap_stats_prints_our_area(nearby: SkyMap, tmp_path: Path) -> None:
     joint = averaged_skymap(given(nearby, near_the_peak(nearby, 1, 0.3)), "test", "1.0")
     MultiOrderFits().write(joint, tmp_path / "map.fits")
@@ -124,6 +126,7 @@ def test_the_file_is_a_standard_one(nearby: SkyMap, tmp_path: Path) -> None:
 # --- what they say --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_coincident_neutrino_narrows_the_map(nearby: SkyMap, tmp_path: Path) -> None:
     there = near_the_peak(nearby, 1, 0.3, energy=2e4)
     inputs = given(nearby, there, row(2, 100.0, 250.0))

@@ -41,6 +41,7 @@ def search_type(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neutrinos", [CLOSE, CLOSE[:1], ()])
 @pytest.mark.parametrize("terrestrial", [0.0, 1e-6, 0.4, 1.0])
 def test_odds_are_signal_over_the_rest_to_the_last_digit(

@@ -95,6 +95,7 @@ def test_a_vetoed_event_is_told_as_that(made: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_retraction_is_in_all_that_people_and_programs_read(made: Path, data: Path, tmp_path: Path) -> None:
     event = copy_of(made, tmp_path)
     record = json.loads((data / "notices/igwn_json/igwn_gwalert_retraction.json").read_bytes())
@@ -120,6 +121,7 @@ def test_a_retraction_is_in_all_that_people_and_programs_read(made: Path, data: 
     assert b"RETRACTED" in (event / "skymap_lvc-i3.multiorder.fits").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_blinded_result_says_that_it_is_no_measurement(made: Path, tmp_path: Path) -> None:
     event = copy_of(made, tmp_path)
     typed("flags", event, "--flags", "blinded_neutrinos=true", home=tmp_path)

@@ -32,6 +32,7 @@ def event(monkeypatch: pytest.MonkeyPatch) -> Event:
     return found
 
 
+@pytest.mark.slow
 def test_event_shows_status_graph_and_history(event: Event, capsys: Capture) -> None:
     assert main(["event"]) == 0
     out = capsys.readouterr().out
@@ -248,6 +249,7 @@ def test_run_once_makes_what_is_asked_for(event: Event) -> None:
     assert not (event.path / "icecube_neutrino_list.json").exists()
 
 
+@pytest.mark.slow
 def test_run_in_the_foreground_until_stopped(event: Event, tmp_path: Path) -> None:
     log = tmp_path / "logs" / "llamad.log"
     child = subprocess.Popen(

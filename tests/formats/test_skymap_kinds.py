@@ -56,6 +56,7 @@ def assert_agree(a: SkyMap, b: SkyMap, rtol: float = 1e-9) -> None:
         assert np.allclose(value, other[name], rtol=rtol, atol=1e-9), name
 
 
+@pytest.mark.slow
 @given(m=skymaps(), deeper=st.integers(0, 1))
 @on_disk
 def test_nested_ring_and_multi_order_give_one_answer(tmp_path: Path, m: SkyMap, deeper: int) -> None:
@@ -234,6 +235,7 @@ def test_bytes_and_gzip_read_like_files(tmp_path: Path, data: Path) -> None:
         assert m.origin == maps[0].origin
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ordering", ["NESTED", "RING"])
 def test_three_million_different_pixels_with_distances_fit_in_a_worker(tmp_path: Path, ordering: str) -> None:
     rng = np.random.default_rng(0)

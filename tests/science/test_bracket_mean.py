@@ -84,6 +84,7 @@ class Background:
 DECLINATIONS = (-80.0, -60.0, -30.0, -15.0, -8.0, -3.0, 3.0, 15.0, 30.0, 60.0, 85.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, tolerance", [("IC86-2012", 0.18), ("IC86-2011", 0.18), ("IC79-2010", 0.3), ("IC40", 0.3)]
 )

@@ -34,6 +34,7 @@ def bunch(n: int, apart_deg: float, sigma_deg: float, seed: int = 0, dec: float 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("skymap", "neutrinos", "order", "mpc"),
     [

@@ -64,6 +64,7 @@ def test_isotropic_map_gives_the_normalisation(degrees, dec):
         assert found == pytest.approx(-np.log(4 * np.pi), abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("map_degrees", [10, 30])
 @pytest.mark.parametrize(
     "degrees, apart", [(2, 0), (2, 5), (2, 30)] + [(d, a) for d in (10, 60) for a in (0, 5, 30, 75)]
@@ -83,6 +84,7 @@ def test_two_von_mises_fisher(map_degrees, degrees, apart):
     assert log_overlap(skymap, 1.0, dec, np.radians(degrees)) == pytest.approx(exact, abs=1.5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degrees, order", [(1.5, 10), (4, 9), (15, 8), (30, 8)])
 @pytest.mark.parametrize("ra, dec", [(0.0, 0.0), (6.283, 1.5), (2.0, -1.5707), (0.785398, 0.7297), (4.0, -0.3)])
 def test_brute_force_on_coarse_random_maps(degrees, order, ra, dec):

@@ -156,6 +156,7 @@ def test_simulated_amplitudes_follow_the_delta_function():
         assert np.square(z).sum() < 20 + 4 * np.sqrt(2 * 20), np.round(z, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dec_deg", [-89.0, -45.0, 0.0, 30.0, 75.0])
 def test_background_mean_of_the_bracket_is_one(dec_deg):
     """E[e^{−αn} Π(1 + n w_i)] over windows drawn from the background that the statistic assumes."""
@@ -218,6 +219,7 @@ def test_right_ascension_has_no_zero_point(shift, dec, sigma_deg):
         assert found[1] == pytest.approx(found[0], abs=5e-3)
 
 
+@pytest.mark.slow
 def test_a_smooth_map_sampled_at_nside_32_and_256():
     neutrinos = several(6, sigma_deg=(0.5, 5))
     coarse, fine = (coincidence(vmf_map(1.0, 0.4, 25.0, order), TRIGGER, neutrinos, SEASON, CBC) for order in (5, 8))
@@ -259,6 +261,7 @@ def test_splitting_pixels_into_children_of_equal_density_changes_nothing(which, 
 # --- monotonicities -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(st.floats(0.3, 8), st.floats(1, 12), st.floats(-1.0, 1.0))
 def test_odds_fall_with_separation(sigma_deg, map_deg, dec):

@@ -87,6 +87,7 @@ def test_a_neutrino_beside_a_map_of_many_distances(real_map, fine_map, ra, dec, 
     assert result.log_b[0] == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_pair_beside_a_map_of_many_distances(real_map, fine_map):
     pair = Neutrinos(
         GPS + np.array([30.0, -40.0]),
@@ -133,6 +134,7 @@ FIFTEEN = Neutrinos(  # heard some at a time: sets that nobody could hear togeth
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "crowd"), [(MAP, FIVE), (MAP, NINE), (SIMULATED, FIFTEEN)], ids=["five", "nine", "fifteen"]
 )

@@ -84,6 +84,7 @@ def test_packaged_uptime_is_all_ten_seasons(ten_years):
         assert days[0, 0] == released[0, 0] and days[-1, 1] == released[-1, 1]
 
 
+@pytest.mark.slow
 def test_a_window_gives_what_a_plain_scan_gives(archive):
     rng = np.random.default_rng(7)
     for mjd in rng.uniform(55350, 56414, 200):
@@ -188,6 +189,7 @@ def test_leap_seconds_are_counted(archive):
     assert np.max(np.abs(mjd_from_gps(gps) - mjd)) * 86400 < 2e-6
 
 
+@pytest.mark.slow
 def test_the_cache_gives_the_same_and_heals(release, tmp_path, caplog):
     cache = tmp_path / "cache"
     fresh = load_release(release, cache)

@@ -31,6 +31,7 @@ def test_the_same_seed_gives_the_same_neutrinos(source):
     assert first.complete and first.covered_s == 1000.0 and first.season == "IC86-2011"
 
 
+@pytest.mark.slow
 def test_the_number_is_poisson_with_the_season_s_rate(source):
     counts = np.array([len(source.window(START, START + 1000, seed=str(n)).neutrinos) for n in range(2000)])
     mean = source.rate_hz * 1000
