@@ -39,6 +39,7 @@ def catalogue(data: Path) -> dict[str, str]:
     return {"LLAMA_GRB_CATALOGUE": str(data / "catalogs/grb/fermigbrst_heasarc.csv")}
 
 
+@pytest.mark.slow
 def test_gw170817_and_its_burst(data, tmp_path, catalogue):
     event = started(data, tmp_path)
     said = typed("run", "-o", "-p", "GW_GRB", event, home=tmp_path, **catalogue)

@@ -62,6 +62,7 @@ def test_without_a_coincidence_the_zoom_shows_the_map_and_says_why(
     assert "zoom on the 90 % region" in text and why in text and "zoom on neutrino" not in text
 
 
+@pytest.mark.slow
 def test_the_axes_are_named_with_their_units(data: Path) -> None:
     skymap = read_skymap(data / "skymaps/events/GW170817_GWTC1.multiorder.fits")
     figure = scatterplot(read_report(significance(())), skymap, "1.2.3")

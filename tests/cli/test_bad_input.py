@@ -79,6 +79,7 @@ def refused(said: str, run: Path, message: str) -> None:
     assert not run.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAPS)
 def test_a_bad_map_starts_no_event(home: Path, data: Path, tmp_path: Path, name: str) -> None:
     make, message = MAPS[name]
@@ -137,6 +138,7 @@ NOTICES: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOTICES)
 def test_a_bad_notice_starts_no_event(home: Path, data: Path, tmp_path: Path, name: str) -> None:
     option, make, message = NOTICES[name]
@@ -170,6 +172,7 @@ def test_a_burst_without_distance_or_classification_gets_a_full_set(home: Path, 
     assert loads(event / "lvc_skymap_distances.json") == {"distmean": None, "diststd": None}
 
 
+@pytest.mark.slow
 def test_a_time_outside_all_runs_waits_and_says_why(home: Path, data: Path, tmp_path: Path) -> None:
     notice = data / JSON / "igwn_gwalert_preliminary.json"
     typed("skymap_info", "--alert", notice, "-d", tmp_path, "--flags", "DEFAULT", home=home)
@@ -214,6 +217,7 @@ LISTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 }
 
 
+@pytest.mark.slow
 def test_what_the_search_cannot_use_is_named(home: Path, made: Path, tmp_path: Path) -> None:
     lists: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         "band": (
@@ -434,6 +438,7 @@ def test_a_locale_without_unicode(home: Path, made: Path, tmp_path: Path) -> Non
     assert "every byte is as recorded" in typed("event", event, "check", home=home, **plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -30,6 +30,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
     return status, out, err
 
 
+@pytest.mark.slow
 def test_install_is_done_once(release, capsys, tmp_path):
     assert main(["install"]) == 0
     assert "not installed" in capsys.readouterr().out

@@ -122,6 +122,7 @@ def test_review_orders_the_five_cases(home: Path) -> None:
     assert "a > b > e > c and d = 0: yes" in said
 
 
+@pytest.mark.slow
 def test_help_lists_every_command_and_unknown_ones_are_refused(home: Path) -> None:
     from llama.cli.main import COMMANDS
 

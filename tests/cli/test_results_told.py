@@ -79,6 +79,7 @@ def test_a_result_changed_by_hand_is_told_as_not_up_to_date(made: Path, tmp_path
     assert "significance_opa_lvc-i3.json cannot be read as a result" in said
 
 
+@pytest.mark.slow
 def test_a_result_that_was_not_asked_for_is_marked_when_it_is_out_of_date(made: Path, tmp_path: Path) -> None:
     event = copy_of(made, tmp_path)
     typed("event", event, "remake", "SIGNIFICANCE_SUBTHRESHOLD", home=tmp_path)

@@ -296,6 +296,7 @@ def test_an_event_that_is_moved_away_while_a_step_runs_does_not_end_the_runner(b
     assert runner.troubles == []
 
 
+@pytest.mark.slow
 def test_an_event_that_is_moved_away_while_its_process_runs(tmp_path: Path) -> None:
     go = tmp_path / "go"
     gone, stays = trouble(tmp_path, f"until {go}", f"until {go}")
@@ -381,6 +382,7 @@ def test_a_folder_we_may_not_read_does_not_close_the_run(tmp_path: Path, python:
     assert (run.path / "S3" / "both.txt").exists()
 
 
+@pytest.mark.slow
 def test_scratch_of_a_step_that_was_killed_is_removed(tmp_path: Path, python: Callable) -> None:
     paths = trouble(tmp_path, "sleep 60", "die")
     python(RUN, "TROUBLES", *paths)
@@ -444,6 +446,7 @@ def test_a_maker_in_a_container_of_the_same_host_name_is_not_taken_for_dead(benc
 # ---------------------------------------------------------------------- watching
 
 
+@pytest.mark.slow
 def test_watching_notices_a_new_table(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llama.engine.runner._SWEEP_S", 0.2)
     product = Product("ONE", "one.txt", TEXT, lambda step: step[TABLE], inputs=(SOURCE,), shared=(TABLE,))
@@ -461,6 +464,7 @@ def test_watching_notices_a_new_table(bench: Bench, tmp_path: Path, monkeypatch:
         eventually(shows(bench.event.path / "one.txt", "two!"))
 
 
+@pytest.mark.slow
 def test_watching_notices_an_event_that_is_copied_in(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llama.engine.runner._SWEEP_S", 86_400.0)  # so that nothing else than noticing finds it
     folder = bench.event.path.parent

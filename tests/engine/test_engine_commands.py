@@ -219,6 +219,7 @@ def test_run_shows_what_it_would_do(event: Event, capsys: Capture) -> None:
     assert "manual=False" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_run_says_what_it_does_not_understand(event: Event, capsys: Capture) -> None:
     assert main(["run"]) == 2
     assert "-F" in capsys.readouterr().err

@@ -104,6 +104,7 @@ for n in range(20):
 """
 
 
+@pytest.mark.slow
 def test_numbers_are_unique_across_processes(run: Run) -> None:
     run.path.mkdir()
     racers = [subprocess.Popen([sys.executable, "-c", NUMBER, run.path, str(name)]) for name in range(3)]
@@ -190,6 +191,7 @@ for n in range(20):
 """
 
 
+@pytest.mark.slow
 def test_the_same_delivery_from_several_brokers_at_once_is_one_event(run: Run) -> None:
     environment = {**os.environ, "PYTHONPATH": str(HERE)}
     racers = [subprocess.Popen([sys.executable, "-c", ACCEPT, run.path], env=environment) for _ in range(3)]

@@ -79,6 +79,7 @@ def test_nested_ring_and_multi_order_give_one_answer(tmp_path: Path, m: SkyMap, 
     assert_agree(read_skymap(multi), m)
 
 
+@pytest.mark.slow
 @given(m=skymaps())
 @on_disk
 def test_writing_and_reading_changes_no_bit(tmp_path: Path, m: SkyMap) -> None:
@@ -98,6 +99,7 @@ def test_writing_and_reading_changes_no_bit(tmp_path: Path, m: SkyMap) -> None:
     assert len(first) % 2880 == 0
 
 
+@pytest.mark.slow
 @given(m=skymaps())
 @on_disk
 def test_ligo_skymap_and_mocpy_read_what_we_write(tmp_path: Path, m: SkyMap) -> None:
@@ -131,6 +133,7 @@ def _table(m: SkyMap):
     return QTable({"UNIQ": uniq_of(m.order, m.ipix).astype(np.uint64), "PROBDENSITY": m.density / sr})
 
 
+@pytest.mark.slow
 @given(m=skymaps(distances=True))
 @on_disk
 def test_a_multi_order_file_of_ligo_skymap(tmp_path: Path, m: SkyMap) -> None:
@@ -145,6 +148,7 @@ def test_a_multi_order_file_of_ligo_skymap(tmp_path: Path, m: SkyMap) -> None:
     assert np.array_equal(back.distmu, m.distmu)
 
 
+@pytest.mark.slow
 @given(m=skymaps(distances=True))
 @on_disk
 def test_not_a_number_for_a_distance_means_none(tmp_path: Path, m: SkyMap) -> None:

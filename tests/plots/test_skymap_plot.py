@@ -226,6 +226,7 @@ def test_the_same_input_gives_the_same_picture_whatever_the_users_style(data: Pa
         assert png(joint_skymap(skymap, AWKWARD, CAPTION, 1)) == first
 
 
+@pytest.mark.slow
 def test_pyplot_does_not_know_the_figure(data: Path) -> None:
     from matplotlib import pyplot
 
@@ -233,6 +234,7 @@ def test_pyplot_does_not_know_the_figure(data: Path) -> None:
     assert pyplot.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_dollar_signs_in_names_are_not_mathematics(data: Path) -> None:
     skymap = read_skymap(data / "skymaps" / MAPS["16 deg²"])
     odd = Caption("S1$x_{$", "α $", "ünïcode $ \\alpha", "v$", "TEST $_")

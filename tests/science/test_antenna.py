@@ -58,6 +58,7 @@ def lal_amplitude(name: str, ra: float, dec: float, gps: float) -> float:
     return float(np.hypot(*lal.ComputeDetAMResponse(response, ra, dec, 0.3, lal.GreenwichMeanSiderealTime(gps))))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.sets(st.sampled_from(sorted(DETECTORS)), min_size=1),

@@ -99,6 +99,7 @@ def test_mean_is_the_reached_share_of_the_signal(data, name, tolerance):
     assert abs(np.median(off)) < tolerance / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, dec, n", [("IC86-2011", 30.0, 0.1), ("IC86-2012", -45.0, 1.0), ("IC79-2010", -30.0, 0.1)]
 )

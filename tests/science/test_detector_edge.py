@@ -79,6 +79,7 @@ def test_odds_from_the_flank_are_the_exact_integral(sigma_deg, depth_deg):
     assert found.nodes.log_integral(found.log_integrand) == pytest.approx(expected, abs=5e-4)
 
 
+@pytest.mark.slow
 def test_the_flank_of_a_pair_counts():
     pair = Neutrinos(
         GPS + np.array([20.0, -30.0]),

@@ -158,6 +158,7 @@ def hemisphere() -> SkyMap:
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=10)
 @given(st.permutations(range(5)), st.integers(0, 5))
 def test_the_order_of_neutrinos_does_not_matter(order, seed):

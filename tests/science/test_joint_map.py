@@ -291,6 +291,7 @@ def test_distance_parameters_are_those_of_ligo_skymap():
     assert back[2] == pytest.approx(1 / (1 / ours[2]), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("mu, sigma", [(40.0, 8.0), (400.0, 120.0), (3000.0, 800.0)])
 def test_neutrinos_pull_the_source_nearer(mu, sigma, count):

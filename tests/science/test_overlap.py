@@ -55,6 +55,7 @@ def test_pixel_geometry_is_healpix(order):
     assert max_radius(order) == pytest.approx(healpy.max_pixrad(2**order), rel=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degrees", [0.002, 0.1, 0.5, 1, 3, 10, 30, 60, 90])
 @pytest.mark.parametrize("dec", [-90.0, -41.81, 0.0, 37.0, 89.9])
 def test_isotropic_map_gives_the_normalisation(degrees, dec):
@@ -123,6 +124,7 @@ def test_no_width_is_too_small_for_a_real_map(data):
     assert found == pytest.approx(np.log(skymap.density[best]), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_far_tails_stay_finite():
     """Review case c: PSF exponents far below the smallest double."""
     skymap = vmf_map(1.0, 0.2, np.radians(3), 8)

@@ -71,6 +71,7 @@ def mean_counts(skymap: SkyMap, cells: np.ndarray, most: int, scale: np.ndarray 
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ra", "dec", "sigma_deg", "energy"),
     [(229.09, 47.21, 4.42, 5664.0), (229.71, 49.52, 15.91, 7.09e4), (188.0, 26.16, 16.39, 2.25e4)],

@@ -180,6 +180,7 @@ def test_the_background_draw_has_the_density_of_the_statistic(season: SeasonTabl
     assert (np.abs(found - expected)[full] < 5 * np.sqrt(expected[full]) + 0.02 * expected[full]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bns", "bbh"])
 def test_strangers_come_at_the_rate_of_the_closed_form(season: SeasonTable, name: str) -> None:
     """Drawn as sources; the closed form of the statistic gives their rate and their declinations."""
