@@ -49,8 +49,9 @@ class Forker:
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
         words = [sys.executable, __file__]
         self._folder = tempfile.TemporaryDirectory(prefix="llama-forked-")
+        # Without a buffer: one would take in both lines of a quick command, and `select` would wait for the second
         self._process = subprocess.Popen(
-            words, env=environment, cwd=self._folder.name, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            words, env=environment, cwd=self._folder.name, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
 
     def run(self, words: Sequence[str], environment: Mapping[str, str], timeout_s: float) -> tuple[int, str]:
