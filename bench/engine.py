@@ -23,11 +23,10 @@ from llama.engine.flags import Flags
 from llama.engine.making import Maker, utc_now
 from llama.engine.pipeline import Pipeline
 from llama.engine.processes import Here, Processes
-from llama.engine.product import Product, Shared
+from llama.engine.product import Product, Shared, Step
 from llama.engine.run import Run
 from llama.engine.runner import Runner
 from llama.engine.status import statuses
-from llama.engine.step import Step
 from llama.engine.store import SharedDigests
 from llama.engine.watching import FolderChanges
 

@@ -63,8 +63,8 @@ PRELOAD = (
 class App:
     """The application: settings, services, pipelines and shared files as one value with an end.
 
-    What a step may see of it is `llama.engine.step.Environment`; what a service may, `llama.ports.Opener`. Services
-    are opened on first use, once, and closed in reverse order when the `with` block ends, however it ends.
+    What a step may see of it is `llama.engine.environment.Environment`; what a service may, `llama.ports.Opener`.
+    Services are opened on first use, once, and closed in reverse order when the `with` block ends, however it ends.
     """
 
     def __init__(self, settings: Settings, providers: Providers | None = None) -> None:
@@ -206,7 +206,7 @@ class App:
 
     def shared(self, shared: Shared[T]) -> T:
         """What is in a shared file."""
-        from llama.engine.step import read
+        from llama.engine.product import read
 
         return cast("T", read(shared.codec, self.shared_path(shared)))
 

@@ -22,11 +22,10 @@ from llama.engine.flags import Flags
 from llama.engine.making import Maker
 from llama.engine.pipeline import Pipeline
 from llama.engine.processes import Here
-from llama.engine.product import Product
+from llama.engine.product import Product, Step
 from llama.engine.run import Delivery, Run
 from llama.engine.runner import Runner
 from llama.engine.status import Kind, statuses
-from llama.engine.step import Step
 from llama.engine.store import SharedDigests
 from llama.formats.records import Text
 from llama.messengers.gw.start import Given, start

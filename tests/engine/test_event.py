@@ -18,10 +18,9 @@ from llama.engine.flags import Flags
 from llama.engine.journal import Requested, Seen
 from llama.engine.pipeline import Pipeline
 from llama.engine.processes import Here
-from llama.engine.product import Product
+from llama.engine.product import Product, Step
 from llama.engine.runner import Runner
 from llama.engine.status import Kind
-from llama.engine.step import Step
 
 
 def test_a_new_event_is_whole(bench: Bench) -> None:

@@ -16,9 +16,8 @@ from llama.engine.errors import NotYet
 from llama.engine.event import Event
 from llama.engine.flags import Flags
 from llama.engine.pipeline import Pipeline
-from llama.engine.product import Guard, Product
+from llama.engine.product import Guard, Product, Step
 from llama.engine.status import Kind
-from llama.engine.step import Step
 
 
 def one(make=lambda step: "x", **more) -> Product:  # type: ignore[no-untyped-def]
@@ -122,7 +121,7 @@ def test_a_held_upstream_with_a_file_is_used_as_it_is(bench: Bench) -> None:
     [
         ({"services": (ASK,)}, {"online": False}, "online is off"),
         ({"services": (POST,)}, {}, "upload is off"),
-        ({"services": (POST,), "for_collaborators": True}, {"upload": True}, "not observation"),
+        ({"services": (POST,), "requires": {"role": "observation"}}, {"upload": True}, "not observation"),
     ],
 )
 def test_services_are_held_by_flags(bench: Bench, more: dict, flags: dict, words: str) -> None:

@@ -22,11 +22,10 @@ from llama.engine.event import Event
 from llama.engine.filesystem import require_local, storage_errors
 from llama.engine.pipeline import Pipeline
 from llama.engine.processes import Here
-from llama.engine.product import Product
+from llama.engine.product import Product, Step
 from llama.engine.run import Delivery, Run
 from llama.engine.runner import Runner
 from llama.engine.status import Kind
-from llama.engine.step import Step
 from llama.engine.watching import FolderChanges
 
 

@@ -14,8 +14,7 @@ from typing import Any
 
 from llama.engine.errors import NotYet, PipelineError
 from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product, ServiceKey, Shared
-from llama.engine.step import Step
+from llama.engine.product import Product, ServiceKey, Shared, Step
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -46,6 +45,11 @@ class Key:
 
     name: str
     writes: bool = False
+    also: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def requires(self) -> dict[str, Any]:
+        return {"online": True, **({"upload": True} if self.writes else {}), **self.also}
 
 
 TEXT, JSON = Text(), Json()
@@ -60,6 +64,8 @@ class World:
 
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     shared: Path = Path(os.environ.get("LLAMA_TOY_SHARED", "/nonexistent"))
+    absent: dict[str, str] = field(default_factory=dict)
+    """By the name of a service, why it cannot be used."""
 
     def pipeline(self, name: str) -> Pipeline:
         try:
@@ -69,6 +75,9 @@ class World:
 
     def service(self, key: ServiceKey[Any]) -> Any:
         return key.name
+
+    def lacks(self, key: ServiceKey[Any]) -> str | None:
+        return self.absent.get(key.name)
 
     def shared_path(self, shared: Shared[Any]) -> Path:
         return self.shared / shared.name
@@ -97,6 +106,22 @@ def _both(step: Step) -> str:
         with open(log, "a") as file:
             file.write(f"{step.event_id} {step.product.name}\n")
     return f"{step[UPPER]}: {step[COUNT]}"
+
+
+def post(step: Step) -> str:
+    """Writes on a board outside, once for each key, what there is to say and what it said before."""
+    board = Path(os.environ["LLAMA_TOY_BOARD"])
+    sent = {line["key"]: line["text"] for line in map(json.loads, board.read_text().splitlines())}
+    if step.key in sent:
+        return str(sent[step.key])
+    told, before = step.product.inputs[0].product, step.previous()
+    text = str(step[told])
+    for item in step.product.optional:
+        text += f" taken back: {step[item]}" if step.has(item) else ""
+    text += f", after {before}" if before else ""
+    with board.open("a") as file:
+        file.write(json.dumps({"key": step.key, "text": text}) + "\n")
+    return text
 
 
 SOURCE = Product("SOURCE", "source.txt", TEXT)

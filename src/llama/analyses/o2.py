@@ -9,8 +9,7 @@ from llama.analyses.event_analysis import identity, neutrino_inputs, observed, s
 from llama.analyses.gw_neutrino import NEUTRINOS
 from llama.analyses.marks import marked, result_guard
 from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product
-from llama.engine.step import Step
+from llama.engine.product import Product, Step
 from llama.formats.records import JsonObject
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, SKYMAP_INFO
 from llama.messengers.gw.record import SkymapInfo

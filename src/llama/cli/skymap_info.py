@@ -239,10 +239,11 @@ def _make_info(event: Event, app: App) -> None:
     from llama.engine.errors import EventError
     from llama.engine.making import Maker, utc_now
     from llama.engine.pipeline import Pipeline
+    from llama.engine.store import SharedDigests
     from llama.messengers.gw.products import IGWN_ALERT, LVC_GCN, SKYMAP_INFO
 
     pipeline = Pipeline("skymap_info", (IGWN_ALERT, LVC_GCN, SKYMAP_INFO))
-    maker = Maker(pipeline, app, lambda shared: None)
+    maker = Maker(pipeline, app, SharedDigests(app))
     now = utc_now()
     claim = maker.claim(event, SKYMAP_INFO, now=now, owner=Owner.myself())
     if claim is not None and not maker.make(event, SKYMAP_INFO, claim, now=now):

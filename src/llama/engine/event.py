@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from llama.engine.claim import Owner, is_dead, is_mine, lives
 from llama.engine.creation import build, new_folder_name, rename_new
@@ -37,13 +37,20 @@ from llama.engine.journal import (
     readable,
 )
 from llama.engine.pipeline import Pipeline
-from llama.engine.product import Codec, Product, Selection, Shared
+from llama.engine.product import Codec, Product, Selection, ServiceKey, Shared, read
 from llama.engine.state import NOT_A_FILE, Observed, State
-from llama.engine.step import read
 from llama.engine.store import Parts, Store, settle
 from llama.engine.views import View, Views
 
-SharedDigest = Callable[[Shared[Any]], str | None]
+
+class Outside(Protocol):
+    """What is to be known of the world outside an event to judge it."""
+
+    def __call__(self, shared: Shared[Any]) -> str | None:
+        """The digest of a shared file; None when it is not there."""
+
+    def lacks(self, key: ServiceKey[Any]) -> str | None:
+        """Why a service cannot be used here, and what to set; None when it can."""
 
 
 class Event:
@@ -118,16 +125,18 @@ class Event:
             raise JournalLost(self.path, "is empty")
         return self._state
 
-    def look(self, pipeline: Pipeline, shared: SharedDigest) -> State:
+    def look(self, pipeline: Pipeline, outside: Outside) -> State:
         """The state with everything observed that `statuses` needs for this pipeline."""
         state = self.refresh()
-        tables = {item.key: item for product in pipeline for item in product.shared}
+        tables = {item.key: item for product in pipeline for item in product.tables}
+        services = {key.name: key for product in pipeline for key in product.services}
         views = self.views.observe([*pipeline.by_filename, *state.files], state)
         state.observed = Observed(
             views=views,
             lost=self.views.lost(views, state),
             parts=self._selected(pipeline, state),
-            shared={name: shared(item) for name, item in tables.items()},
+            shared={name: outside(item) for name, item in tables.items()},
+            lacks={name: why for name, key in services.items() if (why := outside.lacks(key))},
             dead=self._dead(state),
             rivals=self._rivals(pipeline, state) if tables else {},
         )

@@ -116,7 +116,10 @@ class Claimed(Entry, frozen=True, kw_only=True, tag=True):
 
 
 class Made(Entry, frozen=True, kw_only=True, tag=True):
-    """A product was made. `seconds` is the time `make` took, `due` when it wants to be made again."""
+    """A product was made. `seconds` is the time `make` took, `due` when it wants to be made again.
+
+    `declared` are the keys of all that its product declared then; journals of early versions do not say.
+    """
 
     claim: str
     filename: str
@@ -126,6 +129,7 @@ class Made(Entry, frozen=True, kw_only=True, tag=True):
     due: datetime | None = None
     seconds: float = 0.0
     software: str = ""
+    declared: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Failed(Entry, frozen=True, kw_only=True, tag=True):

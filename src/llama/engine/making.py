@@ -6,6 +6,7 @@ made, and `repair` puts the view in place.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import sys
@@ -20,17 +21,17 @@ from typing import Any
 import msgspec
 
 from llama.engine.claim import Owner
-from llama.engine.errors import ClaimLost, DecodeError, NotAFile, NotYet, StorageError
-from llama.engine.event import Event, SharedDigest
+from llama.engine.environment import Environment
+from llama.engine.errors import ClaimLost, DecodeError, NotAFile, NotYet, StorageError, UndeclaredInput
+from llama.engine.event import Event, Outside
 from llama.engine.filesystem import full_disk, storage_errors
 from llama.engine.flags import Flags
 from llama.engine.journal import Claimed, Deferred, Failed, Made, utc
 from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product, Selection
+from llama.engine.product import FLAG, Product, Selection, ServiceKey, Step, read
 from llama.engine.state import State
 from llama.engine.status import Kind, current_inputs, statuses
-from llama.engine.step import Environment, Step, read
-from llama.engine.store import digest_of, place, read_json, settle
+from llama.engine.store import canonical, digest_of, place, read_json, settle
 
 Witness = Callable[[str], None]
 """Is told of each point of a commit as it is passed; see POINTS."""
@@ -55,11 +56,11 @@ def _nobody(point: str) -> None:
 
 @dataclass(frozen=True)
 class Maker:
-    """What making needs besides the event: the pipeline, the environment and digests of shared files."""
+    """What making needs besides the event: the pipeline, the environment, and what is known of the world outside."""
 
     pipeline: Pipeline
     environment: Environment
-    shared: SharedDigest
+    shared: Outside
     clock: Callable[[], datetime] = utc_now
 
     def claim(self, event: Event, product: Product[Any], *, now: datetime, owner: Owner) -> Claimed | None:
@@ -127,6 +128,7 @@ class Maker:
             due=max(utc(due), now + _SOON) if due else None,
             seconds=round(seconds, 6),
             software=_software(self.environment),
+            declared=product.declared,
         )
         commit(event, made, result, scratch, witness)
 
@@ -137,9 +139,10 @@ class Maker:
             files = {name: event.store.place(digest, scratch / name) for name, digest in claim.sources.items()}
             shared = {
                 item.key: self._shared(item, claim, scratch / f".shared-{number}")
-                for number, item in enumerate(product.shared)
+                for number, item in enumerate(product.tables)
             }
-        flags = event.refresh().flags.replace(_flags(claim.inputs))
+        state = event.refresh()
+        flags = state.flags.replace(_flags(claim.inputs))
         _keep_guard(product, files, event.id, flags)
         parts = {
             item.key: _picked(item, files[item.product.filename])
@@ -152,13 +155,25 @@ class Maker:
         return Step(
             product=product,
             event_id=event.label,
-            flags=flags,
+            _flags=flags,
             now=now,
             scratch=temporary,
-            environment=self.environment,
+            _connect=self._connect(product),
             inputs={**files, **shared},
             parts=parts,
+            key=key_of(event.label, product, claim.inputs),
+            _before=_before(event, product, state.file(product.filename).digest, scratch),
         )
+
+    def _connect(self, product: Product[Any]) -> Callable[[ServiceKey[Any]], Any]:
+        """What opens the services that the product declares, and no other."""
+
+        def connect(key: ServiceKey[Any]) -> Any:
+            if key not in product.services:
+                raise UndeclaredInput(f"{product.name} uses {key.name} without declaring it")
+            return self.environment.service(key)
+
+        return connect
 
     def _shared(self, item: Any, claim: Claimed, folder: Path) -> Path:
         """The shared file as it was claimed, where nobody else changes it."""
@@ -254,6 +269,30 @@ def _claimed(product: Product[Any], state: State, now: datetime, owner: Owner) -
     )
 
 
+def key_of(event_id: str, product: Product[Any], inputs: Mapping[str, str]) -> str:
+    """The idempotency key of a making: of product, event and the content of its inputs, and of nothing else.
+
+    Not of shared files that are there for reference only: a new one must not send the same again.
+    """
+    counts = {key: digest for key, digest in inputs.items() if key in product.declared}
+    return hashlib.sha256(canonical({"event": event_id, "file": product.filename, "inputs": counts})).hexdigest()
+
+
+def _before(event: Event, product: Product[Any], digest: str | None, scratch: Path) -> Callable[[], Path | None]:
+    """What puts a copy of the product's present content into the scratch folder, for a step that asks for it."""
+
+    def place_it() -> Path | None:
+        if digest is None:
+            return None
+        path = scratch / ".before" / product.filename
+        if not path.exists():
+            path.parent.mkdir()
+            event.store.place(digest, path)
+        return path
+
+    return place_it
+
+
 def _keep_guard(product: Product[Any], files: Mapping[str, Path], event_id: str, flags: Flags) -> None:
     """Put in place of each guarded input what its guard lets a step see; the scratch folder holds nothing else."""
     for source in {item.product for item in product.all_inputs}:
@@ -276,7 +315,7 @@ def _picked(selection: Selection[Any], path: Path) -> dict[str, Any]:
 
 def _flags(inputs: Mapping[str, str]) -> dict[str, str | bool]:
     """The flags as they were claimed."""
-    return {key.removeprefix("flag:"): json.loads(value) for key, value in inputs.items() if key.startswith("flag:")}
+    return {key.removeprefix(FLAG): json.loads(value) for key, value in inputs.items() if key.startswith(FLAG)}
 
 
 def _software(environment: Environment) -> str:

@@ -180,13 +180,17 @@ class Runner:
             self._blind = text
 
     def _shared(self) -> dict[str, str | None]:
-        """Digests of the files outside the events; None for one that cannot be read, as its events will say."""
+        """Digests of the files outside the events (None for one that cannot be read, as its events will say), and why
+        which service cannot be used.
+        """
         found: dict[str, str | None] = {}
-        for item in (item for product in self._maker.pipeline for item in product.shared):
+        for item in (item for product in self._maker.pipeline for item in product.tables):
             try:
                 found[item.key] = self._maker.shared(item)
             except (OSError, EventError):
                 found[item.key] = None
+        for key in {key.name: key for product in self._maker.pipeline for key in product.services}.values():
+            found[f"service:{key.name}"] = self._maker.shared.lacks(key)
         return found
 
     def _after(self, step: Ended) -> None:

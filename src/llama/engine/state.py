@@ -6,10 +6,13 @@ in the journal (what lies in the folder today, which claimants live) is `Observe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from llama.engine.flags import Flags
 from llama.engine.journal import (
@@ -30,7 +33,7 @@ from llama.engine.journal import (
     Unvetoed,
     Vetoed,
 )
-from llama.engine.product import SHARED
+from llama.engine.product import FLAG, SHARED
 
 NOT_A_FILE = "not a file"
 """Stands for the digest of a folder, a pipe, … in view under the name of a file."""
@@ -65,6 +68,21 @@ class Deferral:
     inputs: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a content was made from.
+
+    Attributes:
+        inputs: digest by input key.
+        declared: keys of all that its product declared then; None when that was not written down yet.
+        flags: every flag of the event at that time, by the key of an input.
+    """
+
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    declared: frozenset[str] | None = None
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class FileState:
     """What the journal knows of one file.
@@ -78,7 +96,7 @@ class FileState:
         seen: per digest, the view that was last found to hold it.
         set_aside: hand-made contents that somebody decided against.
         given: digests of all files that any version was made from.
-        alike: every set of inputs from which the present content was made.
+        alike: every origin from which the present content was made, the last one first.
         tables: every set of shared files with which any version was made, digest by input key.
         claimant: whoever took the present claim, which may have been handed on since.
         maker: whoever had claimed the making of the present content.
@@ -99,7 +117,7 @@ class FileState:
     seen: dict[str, Stat] = field(default_factory=dict)
     set_aside: set[str] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
-    alike: list[Mapping[str, str]] = field(default_factory=list)
+    alike: list[Origin] = field(default_factory=list)
     tables: list[Mapping[str, str]] = field(default_factory=list)
     claimant: Claimed | None = None
     maker: Claimed | None = None
@@ -117,6 +135,7 @@ class Observed:
         views: per file name, the digest of the file in view, None when it is missing.
         parts: per (file digest, selection key), the digest of the selected part.
         shared: per shared file's key, its digest, None when it is not there.
+        lacks: per name of a service that cannot be used here, why, and what to set.
         dead: ids of claims whose claimant is gone.
         lost: files of which neither the one in view nor the kept copy is what the journal says.
         rivals: files that another process had made that may still run, and whether it is known to.
@@ -125,6 +144,7 @@ class Observed:
     views: Mapping[str, str | None] = field(default_factory=dict)
     parts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     shared: Mapping[str, str | None] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)
     dead: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
     rivals: Mapping[str, bool] = field(default_factory=dict)
@@ -141,6 +161,8 @@ class State:
         self.claims: dict[str, Claimed] = {}
         self.parts: dict[tuple[str, str], str] = {}
         self.modified: datetime | None = None
+        self.heard: datetime | None = None
+        """When anything was last received from outside."""
         self.length = 0
         self.observed = observed or Observed()
         self.add(entries)
@@ -171,6 +193,8 @@ class State:
         """New content from outside; whoever is making this file now makes it in vain."""
         file = self._of(entry.filename)
         self._release(file)
+        if isinstance(entry, Received):
+            self.heard = entry.at
         _put(file, entry.digest, entry.at, type(entry).__name__, entry.seen)
         file.outside, file.inputs, file.due, file.made_at = True, {}, None, entry.at
         file.alike, file.maker = [], None
@@ -192,7 +216,9 @@ class State:
         if file.requested_at < file.claimed_at:
             file.requested = None  # asked for before this making began, so this is the answer
         claim = self._release(file)
-        file.alike = [entry.inputs, *(known for known in file.alike if entry.digest == file.digest)]
+        declared = None if isinstance(entry.declared, msgspec.UnsetType) else frozenset(entry.declared)
+        origin = Origin(entry.inputs, declared, flag_inputs(self.flags))
+        file.alike = [origin, *(known for known in file.alike if entry.digest == file.digest)]
         if (tables := tables_among(entry.inputs)) not in file.tables:
             file.tables.append(tables)
         file.maker = file.claimant if claim else None
@@ -261,6 +287,11 @@ class State:
             self.flags = self.flags.replace({name: cautious[name] for name in known})
         if entry.flags.get("vetoed") is True:
             self._stop(None)
+
+
+def flag_inputs(flags: Flags) -> dict[str, str]:
+    """Every flag as an input: its value by its key."""
+    return {f"{FLAG}{name}": json.dumps(value) for name, value in flags.as_dict().items()}
 
 
 def tables_among(inputs: Mapping[str, str]) -> dict[str, str]:

@@ -16,8 +16,8 @@ from typing import Any
 from llama.engine.claim import is_expired
 from llama.engine.filesystem import MOST_BYTES
 from llama.engine.pipeline import Pipeline
-from llama.engine.product import SHARED, Input, Product, Selection
-from llama.engine.state import NOT_A_FILE, FileState, State, tables_among
+from llama.engine.product import SHARED, Input, Product, Requirements, Selection
+from llama.engine.state import NOT_A_FILE, FileState, Origin, State, tables_among
 
 _RIVAL_AGAIN = timedelta(seconds=15)
 _UNKNOWN_RIVAL = timedelta(minutes=15)
@@ -77,17 +77,19 @@ def unfinished(pipeline: Pipeline, state: State, found: Mapping[str, Status]) ->
     """Files that should be there and are not, or are out of date, by their status.
 
     Not those that nobody here can make now: they wait for something from outside or for data that are not there yet,
-    or a veto, a lock or a flag holds them.
+    or a veto, a lock, a flag or a service that is not set up here holds them.
     """
     orders = state.vetoes.keys() | state.locks.keys()
-    if None in orders or state.flags.vetoed:
+    if None in state.locks:
         return []
+    vetoed = None in orders or state.flags.vetoed
     open_ = {Kind.COOLING, Kind.READY, Kind.RUNNING}
     return [
         name
         for name, status in found.items()
         if (product := pipeline.by_filename[name]).make is None or pipeline.makes(product)
         if name not in orders
+        if not vetoed or may_speak(product, state)
         if status.stuck or (status.kind in open_ and pipeline.makes(product))
     ]
 
@@ -102,8 +104,11 @@ def _status(product: Product[Any], pipeline: Pipeline, state: State, now: dateti
     reason = _reason(product, file, inputs, now)
     if reason is None and (waits_for is None or file.outside):
         return Status(Kind.DONE, _origin(file) + _oddity(product, state), file.due)
-    if reason is not None and (status := _offline(product, state) or _fought_over(product, file, inputs, state, now)):
-        return status
+    if reason is not None:
+        if status := _barred(product, state) or _past(product, file, state, now):
+            return status
+        if status := _fought_over(product, file, inputs, state, now):
+            return status
     if why := _waits(product, state, waits_for):
         return Status(Kind.WAITING, why)
     return _cooling(product, file, inputs, now) or Status(Kind.READY, reason or "")
@@ -116,7 +121,7 @@ def current_inputs(product: Product[Any], state: State) -> dict[str, str]:
         digest = state.file(item.product.filename).digest
         if digest is not None:
             inputs[item.key] = state.observed.parts[digest, item.key] if isinstance(item, Selection) else digest
-    for shared in product.shared:
+    for shared in product.tables:
         if (digest := state.observed.shared.get(shared.key)) is not None:
             inputs[shared.key] = digest
     if product.decided_by:
@@ -174,13 +179,23 @@ def ways_on_from_a_loss(file: FileState) -> str:
 def _held(product: Product[Any], file: FileState, state: State) -> Status | None:
     if (why := _by_hand(product, state)) is not None:
         return Status(Kind.HELD, why, stuck=True)
+    speaks = may_speak(product, state)
     for holder, word in ((state.vetoes, "vetoed"), (state.locks, "locked")):
         for name, what in ((product.filename, ""), (None, "event ")):
-            if name in holder:
+            if name in holder and not (speaks and name is None and word == "vetoed"):
                 return Status(Kind.HELD, f"{what}{word}: {holder[name]}" if holder[name] else f"{what}{word}")
-    if state.flags.vetoed:
+    if state.flags.vetoed and not speaks:
         return Status(Kind.HELD, "event vetoed (flag vetoed)")
     return None
+
+
+def may_speak(product: Product[Any], state: State) -> bool:
+    """Whether a veto of the whole event leaves it free: a receipt of what was published before.
+
+    Of that there may be something to take back, and a veto of the event stops all that it could tell anew: what it is
+    made from stays as it is, but for what comes from outside. A veto of the receipt itself holds it.
+    """
+    return product.receipt and bool(state.file(product.filename).versions)
 
 
 def _from_elsewhere(product: Product[Any], file: FileState, state: State) -> Status:
@@ -221,11 +236,34 @@ def _reason(product: Product[Any], file: FileState, inputs: Mapping[str, str], n
         return "not made yet"
     if file.outside:
         return None
-    if file.inputs != inputs and inputs not in file.alike:
-        return _difference(file.inputs, inputs)
+    if file.alike and all(_differ(product, origin, inputs) for origin in file.alike):
+        return _difference(*_comparable(product, file.alike[0], inputs))
     if file.due is not None and now >= file.due:
         return f"due again since {_clock(file.due)}"
     return None
+
+
+def _differ(product: Product[Any], origin: Origin, inputs: Mapping[str, str]) -> bool:
+    before, after = _comparable(product, origin, inputs)
+    return before != after
+
+
+def _comparable(
+    product: Product[Any], origin: Origin, inputs: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Of the inputs then and now what was declared then and is declared now: an upgrade remakes nothing by itself.
+
+    A flag is compared even if it was not declared then: what it was is known, and to change it is a decision.
+
+    Early journals do not say what was declared. A required input, a table and a flag were there if they were
+    declared, so what is absent of these was not. What may be absent (`any_of`, `optional`) may have been declared and
+    have appeared since: this counts, since a result that lacks an input is worse than one that is made once more.
+    """
+    may_lack = (item.key for item in (*product.any_of, *product.optional))
+    then = frozenset({*origin.inputs, *may_lack}) if origin.declared is None else origin.declared
+    known = {**origin.flags, **{key: digest for key, digest in origin.inputs.items() if key in then}}
+    keys = [key for key in product.declared if key in then or key in origin.flags]
+    return {key: known[key] for key in keys if key in known}, {key: inputs[key] for key in keys if key in inputs}
 
 
 def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
@@ -246,17 +284,46 @@ def _change(key: str, before: str | None, after: str | None) -> str:
     return f"{what} {'appeared' if before is None else 'is gone' if after is None else 'changed'}"
 
 
-def _offline(product: Product[Any], state: State) -> Status | None:
-    """Held because the flags do not allow what it would do outside."""
-    flags = state.flags
-    names = ", ".join(service.name for service in product.services)
-    if product.services and not flags.online:
-        return Status(Kind.HELD, f"uses {names}, and flag online is off")
-    if any(service.writes for service in product.services) and not flags.upload:
-        return Status(Kind.HELD, f"sends to {names}, and flag upload is off")
-    if product.for_collaborators and flags.role != "observation":
-        return Status(Kind.HELD, f"goes to collaborators, and flag role is {flags.role}, not observation")
+def _barred(product: Product[Any], state: State) -> Status | None:
+    """Held because the flags do not allow what it would do outside, or because a service is not set up here."""
+    flags = state.flags.as_dict()
+    for service in product.services:
+        does = "sends to" if service.writes else "uses"
+        if why := _forbidden(service.requires, flags):
+            return Status(Kind.HELD, f"{does} {service.name}, and {why}")
+    if why := _forbidden(product.requires, flags):
+        return Status(Kind.HELD, why)
+    lacks = [state.observed.lacks[key.name] for key in product.services if key.name in state.observed.lacks]
+    return Status(Kind.HELD, "; ".join(lacks)) if lacks else None
+
+
+def _forbidden(requires: Requirements, flags: Mapping[str, bool | str]) -> str | None:
+    """Which flag has not the value that it must have; None when all have."""
+    for name, wanted in requires.items():
+        values = wanted if isinstance(wanted, tuple) else (wanted,)
+        present = flags.get(name)
+        if present not in values:
+            if values == (True,):
+                return f"flag {name} is off"
+            if values == (False,):
+                return f"flag {name} is on"
+            return f"flag {name} is {'not set' if present is None else present}, not {' or '.join(map(str, values))}"
     return None
+
+
+def _past(product: Product[Any], file: FileState, state: State, now: datetime) -> Status | None:
+    """Held, a receipt of an event of which nothing new was heard for long: only an order publishes the past."""
+    if not product.receipt or file.requested is not None or state.heard is None:
+        return None
+    if now - state.heard <= product.fresh_for:
+        return None
+    past = f"the last news of this event came at {_clock(state.heard)}, more than {_span(product.fresh_for)} ago"
+    return Status(Kind.HELD, f"{past}, so it is not published by itself: `llama event remake` to publish it")
+
+
+def _span(time: timedelta) -> str:
+    hours = time.total_seconds() / 3600
+    return f"{hours / 24:g} days" if hours > 24 else f"{hours:g} h"
 
 
 def rival(
@@ -267,16 +334,14 @@ def rival(
     Of a process of which nothing can be known from here that is believed for a while after it made the file.
     """
     known = state.observed.rivals.get(product.filename)
-    if (
-        known is None
-        or file.maker is None
-        or file.made_at is None
-        or tables_among(inputs) == tables_among(file.inputs)
-    ):
+    if known is None or file.maker is None or file.made_at is None:
+        return None
+    counts = {shared.key for shared in product.shared} & tables_among(file.inputs).keys()
+    ours, theirs = ({key: one[key] for key in counts if key in one} for one in (inputs, file.inputs))
+    if ours == theirs:
         return None
     if not known and now >= file.made_at + _UNKNOWN_RIVAL:
         return None
-    ours, theirs = tables_among(inputs), tables_among(file.inputs)
     names = [key.removeprefix(SHARED) for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
     runs = "which still runs" if known else "which may still run"
     return f"made with another {', '.join(names)} by process {file.maker.pid} on {file.maker.host}, {runs}"
@@ -302,7 +367,7 @@ def _waits(product: Product[Any], state: State, waits_for: str | None) -> str | 
         return f"for {', '.join(dict.fromkeys(absent))}"
     if product.any_of and not any(_present(item, state) for item in product.any_of):
         return f"for one of {', '.join(item.product.filename for item in product.any_of)}"
-    missing = [shared.name for shared in product.shared if state.observed.shared.get(shared.key) is None]
+    missing = [shared.name for shared in product.tables if state.observed.shared.get(shared.key) is None]
     if missing:
         return f"for {', '.join(missing)}, which is not installed here"
     return waits_for

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from llama.engine.aside import keep_bytes
+from llama.engine.environment import Environment
 from llama.engine.errors import DamagedObject, NotAFile
 from llama.engine.filesystem import copy_regular, fsync_folder, open_regular
 from llama.engine.journal import Stat
-from llama.engine.product import Selection, Shared
-from llama.engine.step import Environment
+from llama.engine.product import Selection, ServiceKey, Shared
 
 _LOG = logging.getLogger("llama.engine")
 _FICLONE = 0x40049409  # Linux: share the blocks, copy on write (btrfs, xfs, …)
@@ -227,7 +227,9 @@ def canonical(record: Mapping[str, Any]) -> bytes:
 
 
 class SharedDigests:
-    """Digests of the files that many events share, hashed again only when their size, time or inode changes."""
+    """What is to be known of the world outside an event to judge it: which services cannot be used here, and the
+    digests of the files that many events share, hashed again only when their size, time or inode changes.
+    """
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -244,3 +246,7 @@ class SharedDigests:
         except FileNotFoundError:
             return None
         return known[1]
+
+    def lacks(self, key: ServiceKey[Any]) -> str | None:
+        """Why the service cannot be used here, and what to set; None when it can."""
+        return self._environment.lacks(key)

@@ -14,11 +14,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from llama.engine.claim import Owner
+from llama.engine.environment import Environment
 from llama.engine.errors import ClaimLost, EventError, NotAnEvent
 from llama.engine.event import Event
 from llama.engine.journal import Claimed
 from llama.engine.making import NO_MEMORY, Maker, fail, one_line, take_over, utc_now
-from llama.engine.step import Environment
 from llama.engine.store import SharedDigests
 
 STORAGE_EXIT = 74  # EX_IOERR: the disk is full, read-only or failing; the runner says so

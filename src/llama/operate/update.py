@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from llama.engine.environment import Environment
 from llama.engine.event import Event
 from llama.engine.making import Maker
 from llama.engine.pipeline import Pipeline
 from llama.engine.processes import Executor, Here
 from llama.engine.runner import Runner
-from llama.engine.step import Environment
 from llama.engine.store import SharedDigests
 
 
