@@ -40,8 +40,8 @@ S = TypeVar("S")
 T = TypeVar("T")
 C = TypeVar("C")
 
-ENVIRONMENT = "llama.app:environment"
-"""Where a step's process finds its environment; only this name travels to it."""
+FACTORY = "llama.app:App.from_text"
+"""What builds the application in a step's process, of the text of its settings."""
 
 DEFAULT_PIPELINE_NAME = "GW_NEUTRINO"
 DEMO_ALERT = "demo/igwn_alert.json"
@@ -142,11 +142,14 @@ class App:
             return added
         raise PipelineError(f"no pipeline {name!r}; there are {', '.join(known)}")
 
-    def processes(self, pipeline: str = DEFAULT_PIPELINE_NAME, workers: int | None = None) -> Processes:
-        """Where the steps of a pipeline run, each in a process of its own."""
+    def processes(
+        self, pipeline: str = DEFAULT_PIPELINE_NAME, workers: int | None = None, log: str = ""
+    ) -> Processes:
+        """Where the steps of a pipeline run, each in a process of its own; `log` as in `Recipe`."""
         from llama.engine.processes import Processes
+        from llama.engine.recipe import Recipe
 
-        return Processes(ENVIRONMENT, pipeline, workers or self.workers, PRELOAD)
+        return Processes(Recipe(FACTORY, self.to_text(), log), pipeline, workers or self.workers, PRELOAD)
 
     def lacks(self, key: ServiceKey[Any]) -> str | None:
         """Why a service cannot be used here, and what to set; None when it can."""
@@ -255,7 +258,7 @@ def _called(name: str, known: Mapping[str, Pipeline]) -> Pipeline | None:
 
 
 def environment() -> App:
-    """The application of this process, from the settings in force: what steps' processes build by name."""
+    """The application of this process, from the settings in force."""
     return App.read()
 
 

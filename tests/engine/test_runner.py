@@ -35,6 +35,7 @@ import toys
 from llama.engine.event import Event
 from llama.engine.making import Maker
 from llama.engine.processes import Processes
+from llama.engine.recipe import Recipe
 from llama.engine.runner import Runner
 from llama.engine.status import statuses
 from llama.engine.store import SharedDigests
@@ -44,7 +45,7 @@ def main(pipeline, *paths):
     maker = Maker(world.pipeline(pipeline), world, SharedDigests(world))
     if pipeline == "PATIENTS":
         logging.basicConfig(level=logging.INFO)
-    executor = Processes("toys:environment", pipeline, 2, ["toys", "xmlrpc.client", "no.such.module"])
+    executor = Processes(Recipe("toys:environment"), pipeline, 2, ["toys", "xmlrpc.client", "no.such.module"])
     print("missing", *executor.missing(["toys", "xmlrpc.client", "no.such.module", "llama.engine.worker"]))
     events = [Event(Path(path)) for path in paths]
     Runner(maker, executor).once(events)

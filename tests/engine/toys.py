@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -66,6 +67,7 @@ class World:
     shared: Path = Path(os.environ.get("LLAMA_TOY_SHARED", "/nonexistent"))
     absent: dict[str, str] = field(default_factory=dict)
     """By the name of a service, why it cannot be used."""
+    settings: str = ""
 
     def pipeline(self, name: str) -> Pipeline:
         try:
@@ -74,7 +76,7 @@ class World:
             raise PipelineError(f"no pipeline {name}") from None
 
     def service(self, key: ServiceKey[Any]) -> Any:
-        return key.name
+        return f"{key.name} {self.settings}".strip()
 
     def lacks(self, key: ServiceKey[Any]) -> str | None:
         return self.absent.get(key.name)
@@ -164,6 +166,31 @@ TABLED = Product(
 TABLEDS = Pipeline("TABLEDS", (SOURCE, TABLED))
 
 
-def environment() -> World:
+def _witness(step: Step) -> str:
+    logging.getLogger("llama.toys").info("%s is being made", step.product.filename)
+    return f"{step.service(ASK)} at {step.now:%H:%M}"
+
+
+WITNESS = Product("WITNESS", "witness.txt", TEXT, _witness, inputs=(SOURCE,), services=(ASK,))
+WITNESSES = Pipeline("WITNESSES", (SOURCE, WITNESS))
+
+
+def join_log(text: str, world: World) -> None:
+    """Writes the lines of a step's process into the file called `text`."""
+    handler = logging.FileHandler(text)
+    handler.setFormatter(logging.Formatter(f"%(message)s, {world.settings}"))
+    logging.getLogger("llama").addHandler(handler)
+    logging.getLogger("llama").setLevel(logging.INFO)
+
+
+def clock() -> datetime:
+    """Stands still."""
+    return NOW
+
+
+def environment(settings: str = "") -> World:
     """What the processes of steps build by name."""
-    return World({pipeline.name: pipeline for pipeline in (CHAIN, TROUBLES, PATIENTS, TABLEDS)})
+    return World(
+        settings=settings,
+        pipelines={pipeline.name: pipeline for pipeline in (CHAIN, TROUBLES, PATIENTS, TABLEDS, WITNESSES)},
+    )

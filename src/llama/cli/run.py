@@ -12,7 +12,6 @@ import fnmatch
 import logging
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from llama.engine.state import State
     from llama.engine.status import Status
     from llama.engine.store import SharedDigests
-    from llama.sections import Secret
 
 PREFIX_CHARS = "-+"
 _NEWEST = 40
@@ -106,9 +104,10 @@ def _run(args: argparse.Namespace, app: App, pipeline: Pipeline, where: Target, 
     from llama.engine.making import Maker
     from llama.engine.runner import Runner
     from llama.engine.store import SharedDigests
+    from llama.operate.logs import open_log
 
-    _log(args.verbosity, args.logfile, app.secrets)
-    executor = app.processes(args.pipeline or DEFAULT_PIPELINE_NAME, args.workers)
+    log = open_log(args.verbosity, args.logfile, app.secrets)
+    executor = app.processes(args.pipeline or DEFAULT_PIPELINE_NAME, args.workers, log)
     _check_preload(executor, preload())
     shared = SharedDigests(app)
 
@@ -264,33 +263,3 @@ def _stopped_by_signals(runner: Runner) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _log(level: str, file: Path | None, secrets: tuple[Secret, ...]) -> None:
-    from llama.sections import HidingFormatter
-
-    logger = logging.getLogger("llama")
-    logger.setLevel(logging.DEBUG)
-    to_screen = logging.StreamHandler()
-    to_screen.setLevel(level)
-    handlers: list[logging.Handler] = [to_screen]
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(_LogFile(file, encoding="utf-8", errors="backslashreplace"))
-    form = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
-    formatter = HidingFormatter(form, "%Y-%m-%d %H:%M:%S", secrets)
-    formatter.converter = time.gmtime
-    for handler in handlers:
-        handler.setFormatter(formatter)
-        logger.addHandler(handler)
-
-
-class _LogFile(logging.FileHandler):
-    """A log file that, when the disk does not take it, says so once and lets the events go on."""
-
-    _silent = False
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        if not self._silent:
-            self._silent = True
-            print(f"llama run: the log {self.baseFilename} cannot be written: {sys.exc_info()[1]}", file=sys.stderr)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from multiprocessing.connection import wait
 from typing import Any, Protocol
 
@@ -20,8 +21,9 @@ from llama.engine.claim import process_start
 from llama.engine.errors import EventError, StorageError
 from llama.engine.event import Event
 from llama.engine.journal import Claimed
-from llama.engine.making import Maker, fail, give_back, utc_now
+from llama.engine.making import Maker, fail, give_back
 from llama.engine.product import Product
+from llama.engine.recipe import Recipe
 
 _LOG = logging.getLogger("llama.engine")
 _SERVER_DIED = 255  # multiprocessing's exit code of a process whose server died; the process itself may live on
@@ -111,8 +113,9 @@ class Processes:
     When the server dies a new one is started, and the steps it had forked start again with the claims they have.
     """
 
-    def __init__(self, environment: str, pipeline: str, workers: int, preload: Sequence[str] = ()) -> None:
-        self._names = (environment, pipeline)
+    def __init__(self, recipe: Recipe, pipeline: str, workers: int, preload: Sequence[str] = ()) -> None:
+        self._recipe = recipe
+        self._pipeline = pipeline
         self._workers = workers
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([*preload, "llama.engine.worker"])
@@ -145,17 +148,16 @@ class Processes:
 
     def _forked(self, event: Event, product: Product[Any], claim: Claimed) -> Any:
         """A process that goes on with the claim; EventError, with the failure noted, when there can be none."""
-        environment, pipeline = self._names
         process = self._context.Process(
             target=worker.make_named,
-            args=(environment, str(event.path), pipeline, product.filename, claim.claim),
+            args=(self._recipe, str(event.path), self._pipeline, product.filename, claim.claim),
             name=f"llama {event.label} {product.filename}",
         )
         try:
             _start(process)
         except (OSError, EOFError) as error:
             why = f"its process could not be started ({error}): end other programs to free memory, and run again"
-            fail(event, claim, why, now=utc_now())
+            fail(event, claim, why, now=self._recipe.now())
             raise EventError(f"{product.filename}: {why}") from error
         return process
 
@@ -173,7 +175,7 @@ class Processes:
     def _end(self, job: _Job) -> Ended | None:
         """Put an end to a job that is over; None when it had to start again because the server died."""
         if job.process.exitcode != _SERVER_DIED or job.restarted:
-            return _closed(job)
+            return _closed(job, self._recipe)
         _LOG.warning(
             "%s: starting again with %s: the server of its process died", job.event.label, job.product.filename
         )
@@ -195,7 +197,7 @@ class Processes:
         for job in self._jobs:
             _kill(job.process)
             job.event.drop_scratch(job.claim.claim)
-            now = utc_now()
+            now = self._recipe.now()
             try:
                 give_back(job.event, job.claim, "stopped with the program that ran it", until=now, now=now)
             except (EventError, OSError) as error:  # the next runner sees that its process is gone
@@ -203,7 +205,7 @@ class Processes:
         self._jobs = []
 
 
-def _closed(job: _Job) -> Ended:
+def _closed(job: _Job, recipe: Recipe) -> Ended:
     """Put an end to a job that is over, or over its time; writes the entry that it did not."""
     if job.process.is_alive():
         _kill(job.process)
@@ -216,16 +218,15 @@ def _closed(job: _Job) -> Ended:
     job.event.drop_scratch(job.claim.claim)
     try:
         if disk:
-            return Ended(job.event, _storage_error(job))
-        fail(job.event, job.claim, error, now=utc_now())
+            return Ended(job.event, _storage_error(job, recipe.now()))
+        fail(job.event, job.claim, error, now=recipe.now())
     except (EventError, OSError) as trouble:
         return Ended(job.event, trouble)
     return Ended(job.event)
 
 
-def _storage_error(job: _Job) -> StorageError:
+def _storage_error(job: _Job, now: datetime) -> StorageError:
     """What the disk did to this job, which has given its claim back if the disk took the note of that."""
-    now = utc_now()
     give_back(job.event, job.claim, _DISK, until=now, now=now)
     deferral = job.event.refresh().file(job.product.filename).deferral
     return StorageError(deferral.why if deferral else _DISK)

@@ -1,8 +1,7 @@
-"""The far end of a step's process: only names travel here, everything else is built anew."""
+"""The far end of a step's process: only names and text travel here, everything else is built anew."""
 
 from __future__ import annotations
 
-import importlib
 import logging
 import multiprocessing
 import os
@@ -14,25 +13,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from llama.engine.claim import Owner
-from llama.engine.environment import Environment
 from llama.engine.errors import ClaimLost, EventError, NotAnEvent
 from llama.engine.event import Event
 from llama.engine.journal import Claimed
-from llama.engine.making import NO_MEMORY, Maker, fail, one_line, take_over, utc_now
+from llama.engine.making import NO_MEMORY, Maker, fail, one_line, take_over
+from llama.engine.recipe import Recipe
 from llama.engine.store import SharedDigests
 
 STORAGE_EXIT = 74  # EX_IOERR: the disk is full, read-only or failing; the runner says so
 _ORPHAN_S = 10.0
 
 
-def load(factory: str) -> Environment:
-    """The environment that the function `module:function` builds."""
-    module, _, function = factory.partition(":")
-    environment: Environment = getattr(importlib.import_module(module), function)()
-    return environment
-
-
-def make_named(environment: str, path: str, pipeline: str, filename: str, claim_id: str) -> None:
+def make_named(recipe: Recipe, path: str, pipeline: str, filename: str, claim_id: str) -> None:
     """Go on with a claim of the runner's, in this process, and exit."""
     os.setpgid(0, 0)  # so that Ctrl-C is the runner's, which lets steps finish, and a kill takes children along
     threading.Thread(target=_die_with_the_runner, name="llama parent", daemon=True).start()
@@ -40,14 +32,14 @@ def make_named(environment: str, path: str, pipeline: str, filename: str, claim_
     claim: Claimed | None = None
     try:
         claim = take_over(event, claim_id, Owner.myself())
-        _make(environment, event, pipeline, filename, claim)
+        _make(recipe, event, pipeline, filename, claim)
     except (ClaimLost, NotAnEvent):
         pass  # somebody else makes it now, or the event was moved away: nothing is left to do here
     except EventError:
         _leave(STORAGE_EXIT)
     except MemoryError:  # not even the note of the first one could be written; now that it is over there is room
         if claim is not None:
-            fail(event, claim, NO_MEMORY, now=utc_now())
+            fail(event, claim, NO_MEMORY, now=recipe.now())
     _leave(0)
 
 
@@ -63,19 +55,19 @@ def _die_with_the_runner() -> None:
         os.killpg(0, signal.SIGKILL)
 
 
-def _make(environment: str, event: Event, pipeline: str, filename: str, claim: Claimed) -> None:
+def _make(recipe: Recipe, event: Event, pipeline: str, filename: str, claim: Claimed) -> None:
     try:
-        outside = load(environment)
-        maker = Maker(outside.pipeline(pipeline), outside, SharedDigests(outside))
+        outside = recipe.environment()
+        maker = Maker(outside.pipeline(pipeline), outside, SharedDigests(outside), recipe.now)
         product = maker.pipeline.by_filename[filename]
     except Exception as error:  # noqa: BLE001 - a broken installation is this product's failure, told in its entry
-        fail(event, claim, f"its process could not start: {one_line(error)}", now=utc_now())
+        fail(event, claim, f"its process could not start: {one_line(error)}", now=recipe.now())
         return
     # The runner enforces the time limit; this is for when it has died while native code lets no other thread run.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, product.timeout_s + _ORPHAN_S)
     with closing(outside):
-        maker.make(event, product, claim, now=utc_now())
+        maker.make(event, product, claim, now=recipe.now())
 
 
 def _leave(code: int) -> None:
