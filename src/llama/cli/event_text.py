@@ -101,4 +101,5 @@ def history_line(entry: Item) -> str:
     if isinstance(entry, journal.Flagged):
         parts += [f"{name}={str(value).lower()}" for name, value in entry.flags.items()]
     parts.append(getattr(entry, "error", "") or getattr(entry, "why", ""))
+    parts.append(f"(by {by})" if (by := getattr(entry, "by", None)) else "")
     return f"{entry.at:%Y-%m-%d %H:%M:%S}Z {type(entry).__name__:<9} {' '.join(part for part in parts if part)}"

@@ -11,8 +11,15 @@ from llama.engine.errors import EventError, NotAFile
 from llama.engine.event import Event
 from llama.engine.journal import Entry, Made, Seen, Unknown
 from llama.engine.pipeline import Pipeline
-from llama.engine.state import NOT_A_FILE, FileState, State, Version
-from llama.engine.status import NO_FILE, ways_on_from_a_loss, ways_on_from_an_edit
+from llama.engine.state import (
+    NO_FILE,
+    NOT_A_FILE,
+    FileState,
+    State,
+    Version,
+    ways_on_from_a_loss,
+    ways_on_from_an_edit,
+)
 from llama.engine.store import digest_of, place
 from llama.engine.views import View
 

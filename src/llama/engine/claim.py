@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import socket
 from dataclasses import dataclass
@@ -29,6 +30,15 @@ class Owner:
         """This process."""
         pid = os.getpid()
         return cls(socket.gethostname(), boot_id(), pid, process_start(pid) or 0.0)
+
+
+def person() -> str:
+    """Who runs this process, as `user@host`: who gives the orders it writes."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a number without a name, as in a container
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def is_dead(claim: Claimed, me: Owner) -> bool:

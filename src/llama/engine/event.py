@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from llama.engine.claim import Owner, is_dead, is_mine, lives
+from llama.engine.claim import Owner, is_dead, is_mine, lives, person
 from llama.engine.creation import build, new_folder_name, rename_new
 from llama.engine.errors import DecodeError, EventError, JournalLost, NotAnEvent
 from llama.engine.filesystem import MOST_BYTES, copy_regular, require_local, storage_errors
@@ -197,6 +197,7 @@ class Event:
         return found
 
     # ------------------------------------------------------------------ changing
+    # An order carries who gave it: `by`, or else who runs this program.
 
     @contextmanager
     def writing(self) -> Iterator[State]:
@@ -281,7 +282,7 @@ class Event:
             return None
         return self.store.copy_in(self.path / filename, scratch)
 
-    def adopt(self, filename: str, codec: Codec[Any], *, why: str, now: datetime) -> bool:
+    def adopt(self, filename: str, codec: Codec[Any], *, why: str, now: datetime, by: str | None = None) -> bool:
         """Declare the file in view right, as if received; False when it was so already.
 
         Raises EventError, and records nothing, when it is locked or does not hold what `codec` reads.
@@ -305,10 +306,11 @@ class Event:
             file = state.file(filename)
             if digest == file.digest and file.outside:
                 return False
-            self.append([Adopted(at=now, filename=filename, digest=digest, seen=seen, why=why)])
+            who = by or person()
+            self.append([Adopted(at=now, filename=filename, digest=digest, seen=seen, why=why, by=who)])
             return True
 
-    def remake(self, product: Product[Any], *, why: str, now: datetime) -> None:
+    def remake(self, product: Product[Any], *, why: str, now: datetime, by: str | None = None) -> None:
         """Ask for a product to be made again; what was edited by hand is kept as a version.
 
         Raises EventError for a product that comes from outside.
@@ -317,34 +319,35 @@ class Event:
             raise EventError(f"{product.filename} comes from outside and cannot be made again")
         with self.writing(), self.scratch() as scratch:
             edit = self._kept_edit(product.filename, scratch)
-            self.append([Requested(at=now, filename=product.filename, why=why, set_aside=edit)])
+            who = by or person()
+            self.append([Requested(at=now, filename=product.filename, why=why, set_aside=edit, by=who)])
 
-    def veto(self, filename: str | None, *, why: str, now: datetime) -> None:
+    def veto(self, filename: str | None, *, why: str, now: datetime, by: str | None = None) -> None:
         """Make no more of a product, or of the whole event (None)."""
-        self._note(Vetoed(at=now, filename=filename, why=why))
+        self._note(Vetoed(at=now, filename=filename, why=why, by=by or person()))
 
-    def unveto(self, filename: str | None, *, why: str, now: datetime) -> None:
+    def unveto(self, filename: str | None, *, why: str, now: datetime, by: str | None = None) -> None:
         """Lift a veto; for the whole event also the flag."""
-        self._note(Unvetoed(at=now, filename=filename, why=why))
+        self._note(Unvetoed(at=now, filename=filename, why=why, by=by or person()))
         if filename is None and self._state.flags.vetoed:
-            self.flag({"vetoed": False}, why=why, now=now)
+            self.flag({"vetoed": False}, why=why, now=now, by=by)
 
-    def lock(self, filename: str | None, *, why: str, now: datetime) -> None:
+    def lock(self, filename: str | None, *, why: str, now: datetime, by: str | None = None) -> None:
         """Keep a file, or the whole event, as it is."""
-        self._note(Locked(at=now, filename=filename, why=why))
+        self._note(Locked(at=now, filename=filename, why=why, by=by or person()))
 
-    def unlock(self, filename: str | None, *, why: str, now: datetime) -> None:
+    def unlock(self, filename: str | None, *, why: str, now: datetime, by: str | None = None) -> None:
         """Lift a lock."""
-        self._note(Unlocked(at=now, filename=filename, why=why))
+        self._note(Unlocked(at=now, filename=filename, why=why, by=by or person()))
 
-    def flag(self, changes: Mapping[str, str | bool], *, why: str, now: datetime) -> Flags:
+    def flag(self, changes: Mapping[str, str | bool], *, why: str, now: datetime, by: str | None = None) -> Flags:
         """Set flags; returns them all. Raises ValueError for a flag or value there is not."""
         with self.writing() as state:
             wanted = state.flags.replace(changes)
             present = state.flags.as_dict()
             news = {name: value for name, value in wanted.as_dict().items() if present[name] != value}
             if news:
-                self.append([Flagged(at=now, flags=news, why=why)])
+                self.append([Flagged(at=now, flags=news, why=why, by=by or person())])
             return wanted
 
     def _note(self, entry: Entry) -> None:

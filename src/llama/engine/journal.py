@@ -96,6 +96,8 @@ class Received(_Given, frozen=True, kw_only=True, tag=True):
 class Adopted(_Given, frozen=True, kw_only=True, tag=True):
     """A file that somebody put or edited in the folder was declared right; counts as received."""
 
+    by: str | msgspec.UnsetType = msgspec.UNSET
+
 
 class Claimed(Entry, frozen=True, kw_only=True, tag=True):
     """Somebody started to make a product.
@@ -159,6 +161,7 @@ class Requested(Entry, frozen=True, kw_only=True, tag=True):
     filename: str
     why: str = ""
     set_aside: str | None = None
+    by: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Seen(Entry, frozen=True, kw_only=True, tag=True):
@@ -170,10 +173,14 @@ class Seen(Entry, frozen=True, kw_only=True, tag=True):
 
 
 class _Order(Entry, frozen=True, kw_only=True):
-    """What somebody decided for a file, or for the whole event (`filename` None)."""
+    """What somebody decided for a file, or for the whole event (`filename` None).
+
+    `by` says who, `user@host`; so it does in other entries that are orders. Journals of early versions do not say.
+    """
 
     filename: str | None = None
     why: str = ""
+    by: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Vetoed(_Order, frozen=True, kw_only=True, tag=True):
@@ -197,6 +204,7 @@ class Flagged(Entry, frozen=True, kw_only=True, tag=True):
 
     flags: dict[str, str | bool]
     why: str = ""
+    by: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Unknown(msgspec.Struct, frozen=True):

@@ -14,10 +14,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from llama.engine.claim import is_expired
-from llama.engine.filesystem import MOST_BYTES
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import SHARED, Input, Product, Requirements, Selection
-from llama.engine.state import NOT_A_FILE, FileState, Origin, State, tables_among
+from llama.engine.state import (
+    NO_FILE,
+    NOT_A_FILE,
+    FileState,
+    Origin,
+    State,
+    tables_among,
+    ways_on_from_a_loss,
+    ways_on_from_an_edit,
+)
 
 _RIVAL_AGAIN = timedelta(seconds=15)
 _UNKNOWN_RIVAL = timedelta(minutes=15)
@@ -150,30 +158,6 @@ def _by_hand(product: Product[Any], state: State) -> str | None:
     if not file.versions:
         return "put there by hand: `llama event adopt` to use it"
     return f"edited by hand: {ways_on_from_an_edit(file, lost=product.filename in state.observed.lost)}"
-
-
-NO_FILE = f"what has its name is not a file of at most {MOST_BYTES / 1e9:g} GB that can be read: move it away"
-
-
-def ways_on_from_an_edit(file: FileState, *, lost: bool) -> str:
-    """What can be done about a file that was edited by hand; what came from outside cannot be made again.
-
-    `lost`: there is no intact copy of what it was, so the edit is all there is.
-    """
-    if not file.outside:
-        return "`llama event adopt` to use it, `llama event remake` to replace it"
-    if lost:
-        return (
-            "no intact copy is kept of what it was, so keep it: `llama event adopt` to use it, or receive the file "
-            "again from where it came"
-        )
-    return "`llama event adopt` to use it; or move it away and `llama event repair` to have the kept version back"
-
-
-def ways_on_from_a_loss(file: FileState) -> str:
-    """What can be done when neither the file in view nor the kept copy is what the journal says."""
-    again = "receive it again from where it came" if file.outside else "`llama event remake` it"
-    return f"no intact copy is kept: put the file back from a backup and `llama event repair`, or {again}"
 
 
 def _held(product: Product[Any], file: FileState, state: State) -> Status | None:
