@@ -18,18 +18,10 @@ from typing import Any
 import psutil
 
 from bench.figure import Figure
-from llama.engine.event import Event
 from llama.engine.flags import Flags
-from llama.engine.making import Maker, utc_now
-from llama.engine.pipeline import Pipeline
-from llama.engine.processes import Here, Processes
-from llama.engine.product import Product, Shared, Step
-from llama.engine.recipe import Recipe
-from llama.engine.run import Run
-from llama.engine.runner import Runner
-from llama.engine.status import statuses
-from llama.engine.store import SharedDigests
-from llama.engine.watching import FolderChanges
+from llama.engine.folder import Event, Run, SharedDigests
+from llama.engine.graph import Pipeline, Product, Shared, Step
+from llama.engine.running import FolderChanges, Here, Maker, Processes, Recipe, Runner, statuses, utc_now
 
 _FINISHED = 5000
 _IDLE_S = 10.0

@@ -229,8 +229,8 @@ def test_the_page_s_settings_are_read_from_the_file(tellurium: Path, tmp_path: P
 
 
 def test_shared_files_of_two_packages_are_not_mixed_up(tellurium: Path) -> None:
-    from llama.engine.product import Shared
-    from llama.engine.store import SharedDigests
+    from llama.engine.folder.store import SharedDigests
+    from llama.engine.graph.product import Shared
     from llama.formats.records import JsonObject
 
     theirs, ours = (Shared("grb.json", JsonObject(), package=name) for name in ("tellurium", "llama.data"))

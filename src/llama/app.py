@@ -24,9 +24,8 @@ from llama.settings import RUN, Settings, SettingsError, SettingsText, read_sett
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from llama.engine.pipeline import Pipeline
-    from llama.engine.processes import Processes
-    from llama.engine.product import ServiceKey, Shared
+    from llama.engine.graph import Pipeline, ServiceKey, Shared
+    from llama.engine.running import Processes
     from llama.messengers import Messenger
     from llama.ports import GraceDB, GRBSource, NeutrinoSource
     from llama.science.detector import SeasonTable
@@ -63,7 +62,7 @@ PRELOAD = (
 class App:
     """The application: settings, services, pipelines and shared files as one value with an end.
 
-    What a step may see of it is `llama.engine.environment.Environment`; what a service may, `llama.ports.Opener`.
+    What a step may see of it is `llama.engine.graph.Environment`; what a service may, `llama.ports.Opener`.
     Services are opened on first use, once, and closed in reverse order when the `with` block ends, however it ends.
     """
 
@@ -117,7 +116,7 @@ class App:
     @property
     def workers(self) -> int:
         """How many steps run at once."""
-        from llama.engine.processes import default_workers
+        from llama.engine.running import default_workers
 
         return self.settings[RUN].workers or default_workers()
 
@@ -146,8 +145,7 @@ class App:
         self, pipeline: str = DEFAULT_PIPELINE_NAME, workers: int | None = None, log: str = ""
     ) -> Processes:
         """Where the steps of a pipeline run, each in a process of its own; `log` as in `Recipe`."""
-        from llama.engine.processes import Processes
-        from llama.engine.recipe import Recipe
+        from llama.engine.running import Processes, Recipe
 
         return Processes(Recipe(FACTORY, self.to_text(), log), pipeline, workers or self.workers, PRELOAD)
 
@@ -209,7 +207,7 @@ class App:
 
     def shared(self, shared: Shared[T]) -> T:
         """What is in a shared file."""
-        from llama.engine.product import read
+        from llama.engine.graph import read
 
         return cast("T", read(shared.codec, self.shared_path(shared)))
 

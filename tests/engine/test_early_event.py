@@ -14,16 +14,16 @@ import pytest
 import toys
 from toys import CHAIN, SOURCE, TABLED, TEXT, UPPER
 
-from llama.engine import care
-from llama.engine.event import Event
-from llama.engine.journal import Made, Seen, Unknown
-from llama.engine.making import Maker
-from llama.engine.pipeline import Pipeline
-from llama.engine.processes import Here
-from llama.engine.product import Product
-from llama.engine.runner import Runner
-from llama.engine.status import statuses
-from llama.engine.store import SharedDigests
+from llama.engine.folder import care
+from llama.engine.folder.event import Event
+from llama.engine.folder.journal import Made, Seen, Unknown
+from llama.engine.folder.store import SharedDigests
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product
+from llama.engine.running.making import Maker
+from llama.engine.running.processes import Here
+from llama.engine.running.runner import Runner
+from llama.engine.running.status import statuses
 
 EARLY = Path(__file__).parent / "early"
 PIPELINE = Pipeline("EARLY", (*CHAIN.products, TABLED))

@@ -13,9 +13,9 @@ import toys
 from toybench import Bench
 from toys import BOTH, COUNT, UPPER
 
-from llama.engine import care, journal
-from llama.engine.event import Event
-from llama.engine.journal import Journal, Unknown, Vetoed
+from llama.engine.folder import care, journal
+from llama.engine.folder.event import Event
+from llama.engine.folder.journal import Journal, Unknown, Vetoed
 
 
 def append_raw(bench: Bench, data: bytes) -> Path:
@@ -124,7 +124,7 @@ def test_appends_from_many_processes_are_whole(bench: Bench) -> None:
     code = """
 import sys, subprocess
 from pathlib import Path
-from llama.engine.event import Event
+from llama.engine.folder.event import Event
 import toys
 event = Event(Path(sys.argv[1]))
 for n in range(50):

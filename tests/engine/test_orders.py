@@ -11,9 +11,9 @@ from toybench import Bench
 from toys import TEXT, UPPER
 
 from llama.cli.event_text import history_line
-from llama.engine import claim
-from llama.engine.event import Event
-from llama.engine.journal import Adopted, Entry, Flagged, Locked, Requested, Unlocked, Unvetoed, Vetoed
+from llama.engine.folder import claim
+from llama.engine.folder.event import Event
+from llama.engine.folder.journal import Adopted, Entry, Flagged, Locked, Requested, Unlocked, Unvetoed, Vetoed
 
 ORDERS = (Vetoed, Unvetoed, Locked, Unlocked, Flagged, Requested, Adopted)
 

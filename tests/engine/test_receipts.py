@@ -14,12 +14,12 @@ import toys
 from toybench import Bench
 from toys import ASK, POST, SOURCE, TABLE, TEXT, UPPER, post
 
-from llama.engine.claim import Owner
-from llama.engine.event import Event
-from llama.engine.journal import Made
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product, Step
-from llama.engine.status import Kind, Status, unfinished
+from llama.engine.folder.claim import Owner
+from llama.engine.folder.event import Event
+from llama.engine.folder.journal import Made
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product, Step
+from llama.engine.running.status import Kind, Status, unfinished
 
 RECALL = Product("RECALL", "recall.txt", TEXT)
 RECEIPT = Product(
@@ -81,10 +81,10 @@ import os, signal, sys
 from pathlib import Path
 import toys
 from test_receipts import RECEIPT, TOLD
-from llama.engine.claim import Owner
-from llama.engine.event import Event
-from llama.engine.making import Maker
-from llama.engine.store import SharedDigests
+from llama.engine.folder.claim import Owner
+from llama.engine.folder.event import Event
+from llama.engine.running.making import Maker
+from llama.engine.folder.store import SharedDigests
 world = toys.World({"TOLD": TOLD})
 maker = Maker(TOLD, world, SharedDigests(world), lambda: toys.NOW)
 event = Event(Path(sys.argv[1]))

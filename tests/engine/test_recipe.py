@@ -10,21 +10,21 @@ import toys
 from toybench import Bench
 from toys import WITNESS
 
-from llama.engine.event import Event
-from llama.engine.journal import Claimed, Made
-from llama.engine.making import utc_now
-from llama.engine.recipe import Recipe
+from llama.engine.folder.event import Event
+from llama.engine.folder.journal import Claimed, Made
+from llama.engine.running.making import utc_now
+from llama.engine.running.recipe import Recipe
 
 RUN = """
 import sys
 from pathlib import Path
 import toys
-from llama.engine.event import Event
-from llama.engine.making import Maker
-from llama.engine.processes import Processes
-from llama.engine.recipe import Recipe
-from llama.engine.runner import Runner
-from llama.engine.store import SharedDigests
+from llama.engine.folder.event import Event
+from llama.engine.running.making import Maker
+from llama.engine.running.processes import Processes
+from llama.engine.running.recipe import Recipe
+from llama.engine.running.runner import Runner
+from llama.engine.folder.store import SharedDigests
 
 def main(path, log):
     first = Recipe("toys:environment", "before")

@@ -11,13 +11,13 @@ import toys
 from toybench import Bench
 from toys import ASK, BOTH, CHAIN, COUNT, JSON, POST, SOURCE, TABLE, TEXT, UPPER
 
-from llama.engine.claim import Owner
 from llama.engine.errors import NotYet
-from llama.engine.event import Event
 from llama.engine.flags import Flags
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Guard, Product, Step
-from llama.engine.status import Kind
+from llama.engine.folder.claim import Owner
+from llama.engine.folder.event import Event
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Guard, Product, Step
+from llama.engine.running.status import Kind
 
 
 def one(make=lambda step: "x", **more) -> Product:  # type: ignore[no-untyped-def]

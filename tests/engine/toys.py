@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from llama.engine.errors import NotYet, PipelineError
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product, ServiceKey, Shared, Step
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product, ServiceKey, Shared, Step
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

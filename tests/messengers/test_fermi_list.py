@@ -16,7 +16,7 @@ from astropy.coordinates import SkyCoord
 from llama.app import packaged
 from llama.cli.files_fermi import HALF_WIDTH_S
 from llama.engine.flags import Flags
-from llama.engine.product import Product, Step, read
+from llama.engine.graph.product import Product, Step, read
 from llama.formats.records import JsonObject, Record, to_json
 from llama.formats.skymap_multiorder import to_bytes
 from llama.messengers.fermi import MESSENGER, candidates

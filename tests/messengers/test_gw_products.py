@@ -12,8 +12,8 @@ import pytest
 
 from llama.engine.errors import DecodeError
 from llama.engine.flags import Flags
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product, Step
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product, Step
 from llama.formats.errors import NoSkyMap, NoticeError
 from llama.formats.skymap import read_skymap
 from llama.messengers.gw import MESSENGER

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llama.engine.recipe import Recipe
+from llama.engine.running.recipe import Recipe
 from llama.operate.logs import open_log
 from llama.sections import Secret
 

@@ -22,14 +22,10 @@ from llama.cli.arguments import count
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.engine.event import Event
-    from llama.engine.pipeline import Pipeline
-    from llama.engine.processes import Processes
-    from llama.engine.runner import Runner
-    from llama.engine.selection import Downselection, Target
-    from llama.engine.state import State
-    from llama.engine.status import Status
-    from llama.engine.store import SharedDigests
+    from llama.cli.selection import Downselection, Target
+    from llama.engine.folder import Event, SharedDigests, State
+    from llama.engine.graph import Pipeline
+    from llama.engine.running import Processes, Runner, Status
 
 PREFIX_CHARS = "-+"
 _NEWEST = 40
@@ -74,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Run, or say what would be run."""
-    from llama.engine.selection import parse_downselection, target
+    from llama.cli.selection import parse_downselection, target
 
     if args.print_downselections:
         return _print_downselections()
@@ -101,9 +97,8 @@ def main(args: argparse.Namespace, app: App) -> int:
 
 def _run(args: argparse.Namespace, app: App, pipeline: Pipeline, where: Target, wanted: Downselection) -> int:
     from llama.app import DEFAULT_PIPELINE_NAME, preload
-    from llama.engine.making import Maker
-    from llama.engine.runner import Runner
-    from llama.engine.store import SharedDigests
+    from llama.engine.folder import SharedDigests
+    from llama.engine.running import Maker, Runner
     from llama.operate.logs import open_log
 
     log = open_log(args.verbosity, args.logfile, app.secrets)
@@ -137,7 +132,7 @@ def _run(args: argparse.Namespace, app: App, pipeline: Pipeline, where: Target, 
 def _watch(
     runner: Runner, args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Downselection
 ) -> None:
-    from llama.engine.watching import FolderChanges
+    from llama.engine.running import FolderChanges
 
     where.run.mkdir(parents=True, exist_ok=True)
     alone = where.exact
@@ -152,7 +147,7 @@ def _watch(
 
 def _nothing_in(where: Target, default: Path) -> str:
     """Why there is no event to run."""
-    from llama.engine.run import Run
+    from llama.engine.folder import Run
 
     if not where.run.is_dir() and where.run != default:
         return f"there is no folder {where.run}; write /PATTERN for events of the default run, {default}"
@@ -181,7 +176,7 @@ def _conclude(events: list[Event], pipeline: Pipeline, shared: SharedDigests) ->
 def _told(event: Event, pipeline: Pipeline, shared: SharedDigests) -> bool:
     from llama import app
     from llama.analyses.results import result_lines, unblinded_lines
-    from llama.engine.status import statuses, unfinished
+    from llama.engine.running import statuses, unfinished
 
     state = event.look(pipeline, shared)
     now = datetime.now(UTC)
@@ -196,7 +191,7 @@ def _told(event: Event, pipeline: Pipeline, shared: SharedDigests) -> bool:
 
 def _standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str:
     """How much is up to date, and the first reason why not all; for an event at rest, that it is."""
-    from llama.engine.status import Kind
+    from llama.engine.running import Kind
 
     made = [product.filename for product in pipeline if pipeline.makes(product)]
     for holder, word in ((state.vetoes, "vetoed"), (state.locks, "locked")):
@@ -213,7 +208,7 @@ def _standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str
 
 def _find(where: Target, wanted: Downselection, pipeline: Pipeline, newest: int) -> list[Event]:
     """The events meant, newest first. One that is named is taken as it is; others are downselected."""
-    from llama.engine.selection import select
+    from llama.cli.selection import select
 
     events = where.events()
     return events if where.exact else select(events, wanted, pipeline, now=datetime.now(UTC), newest=newest)
@@ -234,7 +229,7 @@ def _print_pipeline(pipeline: Pipeline) -> int:
 
 
 def _print_downselections() -> int:
-    from llama.engine.selection import Downselection
+    from llama.cli.selection import Downselection
 
     for field in dataclasses.fields(Downselection):
         default = "any" if field.default is None else field.default

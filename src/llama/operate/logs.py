@@ -22,7 +22,7 @@ class Secretive(Protocol):
 def open_log(level: str, file: Path | None, secrets: tuple[Secret, ...]) -> str:
     """Log to the screen from `level` on, and everything to `file`, secrets hidden.
 
-    Returns how the processes of steps write there too, as `llama.engine.recipe.Recipe` takes it.
+    Returns how the processes of steps write there too, as `llama.engine.running.recipe.Recipe` takes it.
     """
     logger = logging.getLogger("llama")
     logger.setLevel(logging.DEBUG)

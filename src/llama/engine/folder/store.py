@@ -15,12 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from llama.engine.aside import keep_bytes
-from llama.engine.environment import Environment
 from llama.engine.errors import DamagedObject, NotAFile
-from llama.engine.filesystem import copy_regular, fsync_folder, open_regular
-from llama.engine.journal import Stat
-from llama.engine.product import Selection, ServiceKey, Shared
+from llama.engine.folder.aside import keep_bytes
+from llama.engine.folder.filesystem import copy_regular, fsync_folder, open_regular
+from llama.engine.folder.journal import Stat
+from llama.engine.graph import Environment, Selection, ServiceKey, Shared
 
 _LOG = logging.getLogger("llama.engine")
 _FICLONE = 0x40049409  # Linux: share the blocks, copy on write (btrfs, xfs, …)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import msgspec
 
-from llama.engine.creation import clear_leftovers
 from llama.engine.errors import EventExists
-from llama.engine.event import Event
-from llama.engine.filesystem import fsync_folder, require_local, storage_errors
 from llama.engine.flags import Flags
-from llama.engine.journal import Journal
+from llama.engine.folder.creation import clear_leftovers
+from llama.engine.folder.event import Event
+from llama.engine.folder.filesystem import fsync_folder, require_local, storage_errors
+from llama.engine.folder.journal import Journal
 
 
 @dataclass(frozen=True)

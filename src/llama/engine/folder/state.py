@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from llama.engine.filesystem import MOST_BYTES
 from llama.engine.flags import Flags
-from llama.engine.journal import (
+from llama.engine.folder.filesystem import MOST_BYTES
+from llama.engine.folder.journal import (
     Adopted,
     Claimed,
     Deferred,
@@ -34,7 +34,7 @@ from llama.engine.journal import (
     Unvetoed,
     Vetoed,
 )
-from llama.engine.product import FLAG, SHARED
+from llama.engine.graph import FLAG, SHARED
 
 NOT_A_FILE = "not a file"
 """Stands for the digest of a folder, a pipe, … in view under the name of a file."""

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from llama.engine.claim import Owner, process_start
 from llama.engine.errors import EventExists
-from llama.engine.filesystem import fsync_folder
 from llama.engine.flags import Flags
-from llama.engine.journal import Entry, Flagged, Received, Stat, write_new
-from llama.engine.store import Store, place, settle
+from llama.engine.folder.claim import Owner, process_start
+from llama.engine.folder.filesystem import fsync_folder
+from llama.engine.folder.journal import Entry, Flagged, Received, Stat, write_new
+from llama.engine.folder.store import Store, place, settle
 
 _HALF_BUILT = re.compile(r"\.new-(?P<pid>\d+)-(?P<started>\d+\.\d+)-[0-9a-f]{8}-")
 

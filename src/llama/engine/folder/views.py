@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llama.engine.errors import NotAFile
-from llama.engine.filesystem import copy_regular, objection
-from llama.engine.journal import Stat
-from llama.engine.state import NOT_A_FILE, FileState, State
-from llama.engine.store import Store, digest_of, settle
+from llama.engine.folder.filesystem import copy_regular, objection
+from llama.engine.folder.journal import Stat
+from llama.engine.folder.state import NOT_A_FILE, FileState, State
+from llama.engine.folder.store import Store, digest_of, settle
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from llama.engine.errors import EventError, NotAnEvent
-from llama.engine.event import Event
-from llama.engine.journal import utc
-from llama.engine.pipeline import Pipeline
-from llama.engine.run import Run
+from llama.engine.folder import Event, Run, utc
+from llama.engine.graph import Pipeline
 
 _NAMED = 5  # a message names so many events
 _TRUE, _FALSE, _ANY = {"true", "yes", "1"}, {"false", "no", "0"}, {"any", "none", ""}

@@ -16,14 +16,12 @@ from datetime import datetime
 from multiprocessing.connection import wait
 from typing import Any, Protocol
 
-from llama.engine import worker
-from llama.engine.claim import process_start
 from llama.engine.errors import EventError, StorageError
-from llama.engine.event import Event
-from llama.engine.journal import Claimed
-from llama.engine.making import Maker, fail, give_back
-from llama.engine.product import Product
-from llama.engine.recipe import Recipe
+from llama.engine.folder import Claimed, Event, process_start
+from llama.engine.graph import Product
+from llama.engine.running import worker
+from llama.engine.running.making import Maker, fail, give_back
+from llama.engine.running.recipe import Recipe
 
 _LOG = logging.getLogger("llama.engine")
 _SERVER_DIED = 255  # multiprocessing's exit code of a process whose server died; the process itself may live on
@@ -118,7 +116,7 @@ class Processes:
         self._pipeline = pipeline
         self._workers = workers
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([*preload, "llama.engine.worker"])
+        self._context.set_forkserver_preload([*preload, "llama.engine.running.worker"])
         self._jobs: list[_Job] = []
 
     @property

@@ -9,8 +9,8 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from llama.engine.environment import Environment
-from llama.engine.making import utc_now
+from llama.engine.graph import Environment
+from llama.engine.running.making import utc_now
 
 
 @dataclass(frozen=True)

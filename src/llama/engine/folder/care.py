@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from llama.engine.errors import EventError, NotAFile
-from llama.engine.event import Event
-from llama.engine.journal import Entry, Made, Seen, Unknown
-from llama.engine.pipeline import Pipeline
-from llama.engine.state import (
+from llama.engine.folder.event import Event
+from llama.engine.folder.journal import Entry, Made, Seen, Unknown
+from llama.engine.folder.state import (
     NO_FILE,
     NOT_A_FILE,
     FileState,
@@ -20,8 +19,9 @@ from llama.engine.state import (
     ways_on_from_a_loss,
     ways_on_from_an_edit,
 )
-from llama.engine.store import digest_of, place
-from llama.engine.views import View
+from llama.engine.folder.store import digest_of, place
+from llama.engine.folder.views import View
+from llama.engine.graph import Pipeline
 
 _AGAIN = "receive it again, or `llama event remake` it"
 

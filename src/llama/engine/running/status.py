@@ -13,19 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from llama.engine.claim import is_expired
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import SHARED, Input, Product, Requirements, Selection
-from llama.engine.state import (
+from llama.engine.folder import (
     NO_FILE,
     NOT_A_FILE,
     FileState,
     Origin,
     State,
+    is_expired,
     tables_among,
     ways_on_from_a_loss,
     ways_on_from_an_edit,
 )
+from llama.engine.graph import SHARED, Input, Pipeline, Product, Requirements, Selection
 
 _RIVAL_AGAIN = timedelta(seconds=15)
 _UNKNOWN_RIVAL = timedelta(minutes=15)

@@ -11,16 +11,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from llama.engine.care import needs_repair, repair
-from llama.engine.claim import Owner, is_mine
 from llama.engine.errors import EventError, NotAnEvent
-from llama.engine.event import Event
-from llama.engine.journal import Stat
-from llama.engine.making import Maker, one_line
-from llama.engine.processes import Ended, Executor
-from llama.engine.product import Product
-from llama.engine.state import State
-from llama.engine.status import Kind, Status, current_inputs, rival, statuses
+from llama.engine.folder import Event, Owner, Stat, State, is_mine, needs_repair, repair
+from llama.engine.graph import Product
+from llama.engine.running.making import Maker, one_line
+from llama.engine.running.processes import Ended, Executor
+from llama.engine.running.status import Kind, Status, current_inputs, rival, statuses
 
 _LOG = logging.getLogger("llama.engine")
 _STOP_PATIENCE_S = 10.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import ServiceKey, Shared
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import ServiceKey, Shared
 
 S = TypeVar("S")
 

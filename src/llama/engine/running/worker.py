@@ -12,13 +12,10 @@ from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from llama.engine.claim import Owner
 from llama.engine.errors import ClaimLost, EventError, NotAnEvent
-from llama.engine.event import Event
-from llama.engine.journal import Claimed
-from llama.engine.making import NO_MEMORY, Maker, fail, one_line, take_over
-from llama.engine.recipe import Recipe
-from llama.engine.store import SharedDigests
+from llama.engine.folder import Claimed, Event, Owner, SharedDigests
+from llama.engine.running.making import NO_MEMORY, Maker, fail, one_line, take_over
+from llama.engine.running.recipe import Recipe
 
 STORAGE_EXIT = 74  # EX_IOERR: the disk is full, read-only or failing; the runner says so
 _ORPHAN_S = 10.0

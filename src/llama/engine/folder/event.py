@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from llama.engine.claim import Owner, is_dead, is_mine, lives, person
-from llama.engine.creation import build, new_folder_name, rename_new
 from llama.engine.errors import DecodeError, EventError, JournalLost, NotAnEvent
-from llama.engine.filesystem import MOST_BYTES, copy_regular, require_local, storage_errors
 from llama.engine.flags import Flags
-from llama.engine.journal import (
+from llama.engine.folder.claim import Owner, is_dead, is_mine, lives, person
+from llama.engine.folder.creation import build, new_folder_name, rename_new
+from llama.engine.folder.filesystem import MOST_BYTES, copy_regular, require_local, storage_errors
+from llama.engine.folder.journal import (
     Adopted,
     Entry,
     Flagged,
@@ -36,14 +36,13 @@ from llama.engine.journal import (
     name_fault,
     readable,
 )
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Codec, Product, Selection, ServiceKey, Shared, read
-from llama.engine.state import NOT_A_FILE, Observed, State
-from llama.engine.store import Parts, Store, settle
-from llama.engine.views import View, Views
+from llama.engine.folder.state import NOT_A_FILE, Observed, State
+from llama.engine.folder.store import Parts, Store, settle
+from llama.engine.folder.views import View, Views
+from llama.engine.graph import Codec, Pipeline, Product, Selection, ServiceKey, Shared, read
 
 
-class Outside(Protocol):
+class Surroundings(Protocol):
     """What is to be known of the world outside an event to judge it."""
 
     def __call__(self, shared: Shared[Any]) -> str | None:
@@ -125,7 +124,7 @@ class Event:
             raise JournalLost(self.path, "is empty")
         return self._state
 
-    def look(self, pipeline: Pipeline, outside: Outside) -> State:
+    def look(self, pipeline: Pipeline, outside: Surroundings) -> State:
         """The state with everything observed that `statuses` needs for this pipeline."""
         state = self.refresh()
         tables = {item.key: item for product in pipeline for item in product.tables}

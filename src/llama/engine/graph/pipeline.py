@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from llama.engine.errors import PipelineError
-from llama.engine.product import Product
+from llama.engine.graph.product import Product
 
 
 class Pipeline:

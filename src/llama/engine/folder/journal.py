@@ -19,9 +19,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from llama.engine.aside import keep_bytes
 from llama.engine.errors import NotAFile, NotAnEvent
-from llama.engine.filesystem import open_regular, storage_errors
+from llama.engine.folder.aside import keep_bytes
+from llama.engine.folder.filesystem import open_regular, storage_errors
 
 _LOG = logging.getLogger("llama.engine")
 

@@ -20,18 +20,28 @@ from typing import Any
 
 import msgspec
 
-from llama.engine.claim import Owner
-from llama.engine.environment import Environment
 from llama.engine.errors import ClaimLost, DecodeError, NotAFile, NotYet, StorageError, UndeclaredInput
-from llama.engine.event import Event, Outside
-from llama.engine.filesystem import full_disk, storage_errors
 from llama.engine.flags import Flags
-from llama.engine.journal import Claimed, Deferred, Failed, Made, utc
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import FLAG, Product, Selection, ServiceKey, Step, read
-from llama.engine.state import State
-from llama.engine.status import Kind, current_inputs, statuses
-from llama.engine.store import canonical, digest_of, place, read_json, settle
+from llama.engine.folder import (
+    Claimed,
+    Deferred,
+    Event,
+    Failed,
+    Made,
+    Owner,
+    State,
+    Surroundings,
+    canonical,
+    digest_of,
+    full_disk,
+    place,
+    read_json,
+    settle,
+    storage_errors,
+    utc,
+)
+from llama.engine.graph import FLAG, Environment, Pipeline, Product, Selection, ServiceKey, Step, read
+from llama.engine.running.status import Kind, current_inputs, statuses
 
 Witness = Callable[[str], None]
 """Is told of each point of a commit as it is passed; see POINTS."""
@@ -60,7 +70,7 @@ class Maker:
 
     pipeline: Pipeline
     environment: Environment
-    shared: Outside
+    shared: Surroundings
     clock: Callable[[], datetime] = utc_now
 
     def claim(self, event: Event, product: Product[Any], *, now: datetime, owner: Owner) -> Claimed | None:

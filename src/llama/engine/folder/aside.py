@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import BinaryIO
 
-from llama.engine.filesystem import fsync_folder
+from llama.engine.folder.filesystem import fsync_folder
 
 _CHUNK_BYTES = 1 << 20
 
