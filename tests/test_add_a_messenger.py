@@ -17,10 +17,9 @@ import pytest
 
 from llama.app import messengers
 from llama.engine.flags import Flags
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product
-from llama.engine.run import Delivery, Run
-from llama.engine.step import Step
+from llama.engine.folder.run import Delivery, Run
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product, Step
 from llama.formats.records import JsonObject
 from llama.messengers import Messenger
 from llama.messengers.ztf import ZTF_TRIGGERS

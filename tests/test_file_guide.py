@@ -18,7 +18,7 @@ from llama.analyses.pvalues import conditions
 from llama.analyses.report import read_report
 from llama.app import DEMO_ALERT, App, packaged
 from llama.engine.flags import Flags
-from llama.engine.run import Delivery, Run
+from llama.engine.folder.run import Delivery, Run
 from llama.formats.populations import PopulationsFile
 from llama.messengers.gw.start import Given, start
 from llama.operate.update import bring_up_to_date

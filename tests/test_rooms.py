@@ -17,6 +17,7 @@ PACKAGE = ROOT / "src" / "llama"
 SCIENCE = ("sky", "detector", "companions", "distance", "overlap", "statistic", "joint", "significance")
 WINDOWS = (
     *(f"llama.science.{room}" for room in SCIENCE),
+    *(f"llama.engine.{room}" for room in ("graph", "folder", "running")),
     "llama.ports",
     "llama.services.icecube",
     "llama.services.fermi",

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from llama.cli.main import main
-from llama.engine.event import Event
 from llama.engine.flags import PRESETS
+from llama.engine.folder.event import Event
 
 BNS = "notices/igwn_json/igwn_gwalert_preliminary.json"
 O3 = "notices/lvk_voevent/S190425z_initial.xml"

@@ -19,22 +19,22 @@ from test_runner import RUN, Watching, eventually, shows, trouble
 from toybench import HERE, Bench
 from toys import BOTH, CHAIN, COUNT, SOURCE, TABLE, TEXT, UPPER
 
-from llama.engine import care
-from llama.engine.claim import Owner
+from llama.cli.selection import Downselection, select
 from llama.engine.errors import JournalLost, NotYet, StorageError
-from llama.engine.event import Event
 from llama.engine.flags import Flags
-from llama.engine.journal import Claimed
-from llama.engine.making import utc_now
-from llama.engine.pipeline import Pipeline
-from llama.engine.processes import Ended, Here
-from llama.engine.product import Product, Shared
-from llama.engine.run import Delivery, Run
-from llama.engine.runner import Runner
-from llama.engine.selection import Downselection, select
-from llama.engine.status import Kind
-from llama.engine.store import SharedDigests
-from llama.engine.watching import FolderChanges
+from llama.engine.folder import care
+from llama.engine.folder.claim import Owner
+from llama.engine.folder.event import Event
+from llama.engine.folder.journal import Claimed
+from llama.engine.folder.run import Delivery, Run
+from llama.engine.folder.store import SharedDigests
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product, Shared
+from llama.engine.running.making import utc_now
+from llama.engine.running.processes import Ended, Here
+from llama.engine.running.runner import Runner
+from llama.engine.running.status import Kind
+from llama.engine.running.watching import FolderChanges
 
 
 def rot(bench: Bench, product: Product, text: str = "rot") -> Path:
@@ -345,12 +345,12 @@ import os, sys
 from pathlib import Path
 import psutil
 import toys
-from llama.engine.making import Maker
-from llama.engine.processes import Here
-from llama.engine.run import Run
-from llama.engine.runner import Runner
-from llama.engine.selection import Downselection, select
-from llama.engine.store import SharedDigests
+from llama.engine.running.making import Maker
+from llama.engine.running.processes import Here
+from llama.engine.folder.run import Run
+from llama.engine.running.runner import Runner
+from llama.cli.selection import Downselection, select
+from llama.engine.folder.store import SharedDigests
 
 if os.geteuid() == 0:
     os.setuid(65534)
@@ -414,10 +414,10 @@ CLAIM = """
 import sys
 from pathlib import Path
 import toys
-from llama.engine.claim import Owner
-from llama.engine.event import Event
-from llama.engine.making import Maker, utc_now
-from llama.engine.store import SharedDigests
+from llama.engine.folder.claim import Owner
+from llama.engine.folder.event import Event
+from llama.engine.running.making import Maker, utc_now
+from llama.engine.folder.store import SharedDigests
 
 world = toys.environment()
 maker = Maker(toys.CHAIN, world, SharedDigests(world))
@@ -448,7 +448,7 @@ def test_a_maker_in_a_container_of_the_same_host_name_is_not_taken_for_dead(benc
 
 @pytest.mark.slow
 def test_watching_notices_a_new_table(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llama.engine.runner._SWEEP_S", 0.2)
+    monkeypatch.setattr("llama.engine.running.runner._SWEEP_S", 0.2)
     product = Product("ONE", "one.txt", TEXT, lambda step: step[TABLE], inputs=(SOURCE,), shared=(TABLE,))
     pipeline = Pipeline("P", (SOURCE, product))
     bench.use(pipeline, tmp_path / "shared")

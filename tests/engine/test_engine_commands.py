@@ -15,8 +15,8 @@ from tests.cli.typed import typed
 
 from llama import app
 from llama.cli.main import main
-from llama.engine.event import Event
-from llama.engine.run import Delivery, Run
+from llama.engine.folder.event import Event
+from llama.engine.folder.run import Delivery, Run
 
 Capture = pytest.CaptureFixture[str]
 

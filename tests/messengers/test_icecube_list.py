@@ -17,8 +17,7 @@ from scipy import stats
 
 from llama.engine.errors import DecodeError
 from llama.engine.flags import Flags
-from llama.engine.product import Product
-from llama.engine.step import Step, read
+from llama.engine.graph.product import Product, Step, read
 from llama.formats.records import JsonObject, Record, to_json
 from llama.messengers.icecube import MESSENGER, neutrino_list
 from llama.messengers.icecube.blinding import blind, scrambled_ra_deg
@@ -62,7 +61,7 @@ class Outside:
 
 def make(source: Any, scratch: Path, event_id: str = "S190728q", gps: float = GPS, **flags: bool) -> NeutrinoList:
     parts = {SELECTION.key: {"gps_time": gps}}
-    step = Step(NEUTRINOS, event_id, Flags(**flags), NOW, scratch, Outside(source), {}, parts)
+    step = Step(NEUTRINOS, event_id, Flags(**flags), NOW, scratch, Outside(source).service, {}, parts)
     assert NEUTRINOS.make is not None
     return NEUTRINOS.make(step)
 

@@ -16,9 +16,7 @@ from llama.analyses.significance import significance
 from llama.analyses.subthreshold import significance_subthreshold
 from llama.analyses.summary import summary
 from llama.analyses.tables import coincidence_list, latex_table, plain_list
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product, Shared
-from llama.engine.step import Step
+from llama.engine.graph import Pipeline, Product, Shared, Step
 from llama.formats.figures import PdfFigure, PngFigure
 from llama.formats.pdf import Pdf
 from llama.formats.populations import PopulationsFile

@@ -9,9 +9,7 @@ from llama.analyses.company_text import joint_text
 from llama.analyses.gw_neutrino import GW_NEUTRINO, ICECUBE_TABLES, NEUTRINOS, SEARCHES, TRIGGER, taken_back
 from llama.analyses.marks import blinds, marked, result_guard
 from llama.engine.errors import NotYet
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product
-from llama.engine.step import Step
+from llama.engine.graph import Pipeline, Product, Step
 from llama.formats.records import JsonObject, Text
 from llama.messengers import Candidates, fermi, ztf
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, P_ASTRO, SKYMAP_INFO

@@ -8,9 +8,7 @@ from typing import Any
 from llama.analyses.event_analysis import identity, neutrino_inputs, observed, skymap_notes, trigger_inputs
 from llama.analyses.gw_neutrino import NEUTRINOS
 from llama.analyses.marks import marked, result_guard
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product
-from llama.engine.step import Step
+from llama.engine.graph import Pipeline, Product, Step
 from llama.formats.records import JsonObject
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, SKYMAP_INFO
 from llama.messengers.gw.record import SkymapInfo
