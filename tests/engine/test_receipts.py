@@ -14,6 +14,7 @@ import toys
 from toybench import Bench
 from toys import ASK, POST, SOURCE, TABLE, TEXT, UPPER, post
 
+from llama.cli.run import _standing
 from llama.engine.folder.claim import Owner
 from llama.engine.folder.event import Event
 from llama.engine.folder.journal import Made
@@ -255,6 +256,16 @@ def test_a_veto_lets_a_receipt_take_back_what_it_published(told: Bench, board: P
     assert open_of(told) == ["receipt.txt"]
     told.make(RECEIPT)
     assert posts(board)[-1] == "HELLO taken back: we were wrong, after HELLO"
+
+
+def test_a_vetoed_event_says_that_its_receipts_may_speak(told: Bench) -> None:
+    told.event.veto(None, why="glitch", now=told.now)
+    state = Event(told.event.path).look(told.maker.pipeline, told.maker.shared)
+    said = _standing(told.maker.pipeline, state, told.statuses())
+    assert said == (
+        "vetoed (glitch), so nothing is made but what takes back what was published; "
+        "2 of 2 products are there from before"
+    )
 
 
 def test_the_vetoed_flag_lets_it_speak_too(told: Bench) -> None:

@@ -81,11 +81,12 @@ def _answer(words: list[str]) -> int:
         return 0
     if words[:1] == ["--help-env"]:
         return _print_settings()
-    command = _command(words)
+    command = command_of(words)
     return _usage(words) if command is None else _call(command, words[len(command) :])
 
 
-def _call(command: tuple[str, ...], words: list[str]) -> int:
+def parser_of(command: tuple[str, ...]) -> argparse.ArgumentParser:
+    """What understands the words after a command."""
     module = importlib.import_module(f"llama.cli.{COMMANDS[command][0]}")
     parser = argparse.ArgumentParser(
         prog=" ".join(("llama", *command)),
@@ -95,9 +96,14 @@ def _call(command: tuple[str, ...], words: list[str]) -> int:
     )
     parser.add_argument("-V", "--version", action="version", version=f"llama {llama.__version__}")
     module.add_arguments(parser)
+    return parser
+
+
+def _call(command: tuple[str, ...], words: list[str]) -> int:
     from llama.sections import hiding
 
-    args = parser.parse_intermixed_args(words)
+    module = importlib.import_module(f"llama.cli.{COMMANDS[command][0]}")
+    args = parser_of(command).parse_intermixed_args(words)
     with _application() as app, hiding(app.secrets):  # in messages and in tracebacks
         return int(module.main(args, app) or 0)
 
@@ -127,7 +133,8 @@ def _print_settings() -> int:
     return 0
 
 
-def _command(words: list[str]) -> tuple[str, ...] | None:
+def command_of(words: list[str]) -> tuple[str, ...] | None:
+    """The command that these words begin with; None when there is none."""
     for length in (3, 2, 1):
         if (head := tuple(words[:length])) in COMMANDS:
             return head

@@ -191,14 +191,16 @@ def _told(event: Event, pipeline: Pipeline, shared: SharedDigests) -> bool:
 
 def _standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str:
     """How much is up to date, and the first reason why not all; for an event at rest, that it is."""
-    from llama.engine.running import Kind
+    from llama.engine.running import Kind, may_speak
 
     made = [product.filename for product in pipeline if pipeline.makes(product)]
     for holder, word in ((state.vetoes, "vetoed"), (state.locks, "locked")):
         if None in holder or (word == "vetoed" and state.flags.vetoed):
             there = sum(state.file(name).digest is not None for name in made)
             why = f" ({holder[None]})" if holder.get(None) else ""
-            return f"{word}{why}, so nothing is made; {there} of {len(made)} products are there from before"
+            free = word == "vetoed" and any(may_speak(product, state) for product in pipeline)
+            but = " but what takes back what was published" if free else ""
+            return f"{word}{why}, so nothing is made{but}; {there} of {len(made)} products are there from before"
     open_ = [(name, found[name]) for name in made if found[name].kind is not Kind.DONE]
     order = (Kind.COOLING, Kind.HELD, Kind.WAITING, Kind.RUNNING, Kind.READY)
     first = min(open_, key=lambda item: order.index(item[1].kind), default=None)

@@ -9,7 +9,7 @@ from llama.engine.running.making import Maker, utc_now
 from llama.engine.running.processes import Executor, Here, Processes, default_workers
 from llama.engine.running.recipe import Recipe
 from llama.engine.running.runner import Runner
-from llama.engine.running.status import Kind, Status, statuses, unfinished
+from llama.engine.running.status import Kind, Status, may_speak, statuses, unfinished
 from llama.engine.running.watching import FolderChanges
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Runner",
     "Status",
     "default_workers",
+    "may_speak",
     "statuses",
     "unfinished",
     "utc_now",
