@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from significance_examples import GPS, SEASON, SKYMAP, found, neutrino_list, populations, row, table
 
-from llama.analyses.limits import likely_declinations, livetime_fraction, sensitivity
-from llama.analyses.report import read_report
+from llama.analyses.result.limits import likely_declinations, livetime_fraction, sensitivity
+from llama.analyses.telling.report import read_report
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.detector import upper_limit_counts
 from llama.science.significance import Populations

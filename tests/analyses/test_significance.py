@@ -25,8 +25,8 @@ from significance_examples import (
     table,
 )
 
-from llama.analyses.limits import likely_declinations, sensitivity
-from llama.analyses.pvalues import response_digest, search_digest
+from llama.analyses.result.limits import likely_declinations, sensitivity
+from llama.analyses.result.pvalues import response_digest, search_digest
 from llama.app import packaged
 from llama.science.detector import energy_limit_erg, flux_sensitivity
 from llama.science.significance import Searches

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typed import EVENT_ID, fresh_event, typed
 
-from llama.analyses.report import read_report
-from llama.analyses.summary import page
+from llama.analyses.telling.report import read_report
+from llama.analyses.telling.summary_page import page
 from llama.app import DEMO_ALERT, packaged
 
 TEXTS = ("icecube_neutrino_list_coinc.txt", "IceCubeNeutrinoList.tex", "gcn_circular_draft.txt")

@@ -5,17 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import llama
-from llama.analyses.circular import circular
-from llama.analyses.event_analysis import Inputs as EventInputs
-from llama.analyses.joint_map import Inputs, averaged_skymap, most_significant_skymap
-from llama.analyses.marks import blinds, is_test, marked, picture_guard, result_guard
-from llama.analyses.notice import notice
-from llama.analyses.report import Report, read_report
-from llama.analyses.scatterplot import scatterplot
-from llama.analyses.significance import significance
-from llama.analyses.subthreshold import significance_subthreshold
-from llama.analyses.summary import summary
-from llama.analyses.tables import coincidence_list, latex_table, plain_list
+from llama.analyses.joint import MapInputs, averaged_skymap, most_significant_skymap
+from llama.analyses.result import (
+    EventInputs,
+    blinds,
+    is_test,
+    marked,
+    picture_guard,
+    result_guard,
+    significance,
+    significance_subthreshold,
+)
+from llama.analyses.telling import (
+    Report,
+    circular,
+    coincidence_list,
+    latex_table,
+    notice,
+    plain_list,
+    read_report,
+    scatterplot,
+    summary,
+)
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product, Shared
 from llama.engine.step import Step
@@ -176,9 +187,9 @@ CIRCULAR: Product[str] = Product(
 )
 
 
-def _joint_inputs(step: Step) -> Inputs:
+def _joint_inputs(step: Step) -> MapInputs:
     result = headline(step)
-    return Inputs(
+    return MapInputs(
         significance=result,
         skymap=step[GW_SKYMAP],
         neutrinos=step[NEUTRINOS],

@@ -5,9 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from llama.analyses.event_analysis import identity, neutrino_inputs, observed, skymap_notes, trigger_inputs
 from llama.analyses.gw_neutrino import NEUTRINOS
-from llama.analyses.marks import marked, result_guard
+from llama.analyses.result import (
+    identity,
+    marked,
+    neutrino_inputs,
+    observed,
+    result_guard,
+    skymap_notes,
+    trigger_inputs,
+)
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product
 from llama.engine.step import Step

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.analyses.event_analysis import Analysis, Inputs, analyse, event_result, single
+from llama.analyses.result.event_analysis import Analysis, EventInputs, analyse, event_result, single
 from llama.science.significance import TableChoice
 
 
-def significance_subthreshold(given: Inputs) -> dict[str, Any]:
+def significance_subthreshold(given: EventInputs) -> dict[str, Any]:
     """The odds of the list and their p-value.
 
     Raises NotYet when no neutrino data cover the window.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llama.analyses.event_analysis import (
+from llama.analyses.result import (
     astrophysical,
     finite,
     identity,
     named_notes,
     neutrino_inputs,
+    no_p_value,
     observed,
     odds,
     odds_and_weights,
@@ -19,7 +20,6 @@ from llama.analyses.event_analysis import (
     unclassified,
     uncovered_window,
 )
-from llama.analyses.pvalues import no_p_value
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.likelihood import list_notes
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llama.analyses.event_analysis import measured
-from llama.analyses.report import Report, Row, read_report, warning
-from llama.analyses.wording import format_energy, format_odds, found
+from llama.analyses.result import measured
+from llama.analyses.telling import Report, Row, format_energy, format_odds, found, read_report, warning
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.detector import IceCubeTables, SeasonTable
 from llama.science.joint import LEAST_PROBABILITY, Relation, joint_map, relations
@@ -26,7 +25,7 @@ _CARD = 72  # characters that a HISTORY card holds
 
 
 @dataclass(frozen=True)
-class Inputs:
+class MapInputs:
     """What a joint map is made from: the decoded result, the gravitational wave's map, the neutrinos, the tables.
 
     `retracted` is when the event was taken back (UTC), `blinded` whether its flag blinds neutrinos: both of today.
@@ -45,14 +44,14 @@ class Inputs:
         return read_report(self.significance, role=role, retracted=self.retracted, blinded=self.blinded)
 
 
-def averaged_skymap(given: Inputs, role: str, version: str) -> SkyMap:
+def averaged_skymap(given: MapInputs, role: str, version: str) -> SkyMap:
     """Averaged over which neutrinos come from the source; the gravitational wave's map where none is likely to."""
     report = given.read(role)
     basis = _Basis.of(given, report)
     return _labelled(basis.map_of(basis.mixture), given, report, version, _about_average(report, basis.mixture))
 
 
-def most_significant_skymap(given: Inputs, role: str, version: str) -> SkyMap:
+def most_significant_skymap(given: MapInputs, role: str, version: str) -> SkyMap:
     """If the most significant neutrino comes from the source; the gravitational wave's map where none is significant.
 
     Where there is no p-value that neutrino is the likeliest, if it comes from the source with a probability that the
@@ -83,7 +82,7 @@ class _Basis:
     mixture: tuple[Relation, ...]
 
     @classmethod
-    def of(cls, given: Inputs, report: Report) -> _Basis:
+    def of(cls, given: MapInputs, report: Report) -> _Basis:
         season, search = given.tables.season(report.season), given.searches.choose(str(report.population)).search
         trigger = GWTrigger(report.gps_time, None, report.p_astro_before, report.instruments)
         arrays, result = measured(given.skymap, trigger, given.neutrinos, season, search)
@@ -140,7 +139,7 @@ def _nothing_chosen(report: Report) -> str:
     return f"No neutrino is significant: {report.nothing_coincides}."
 
 
-def _labelled(m: SkyMap, given: Inputs, report: Report, version: str, about: Iterable[str]) -> SkyMap:
+def _labelled(m: SkyMap, given: MapInputs, report: Report, version: str, about: Iterable[str]) -> SkyMap:
     """The map with the header of a file of its own."""
     of_map = given.skymap.origin  # in tests and replays it may be another event's
     origin = {
@@ -154,7 +153,7 @@ def _labelled(m: SkyMap, given: Inputs, report: Report, version: str, about: Ite
     return replace(m, origin={key: text for key, text in origin.items() if text})
 
 
-def _inputs(given: Inputs, report: Report, unchanged: bool) -> list[str]:
+def _inputs(given: MapInputs, report: Report, unchanged: bool) -> list[str]:
     """What it rests on."""
     written = given.skymap.origin.get("DATE")
     lines = [f"GW map: {report.skymap}{f'; written {written}' if written else ''}", *report.skymap.remarks]

@@ -10,20 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llama.analyses.marks import BLINDED, RETRACTED, SIMULATED, TEST, marks_of
-from llama.analyses.skymap_used import SkymapUsed
-from llama.analyses.wording import NOT_AVAILABLE, counted, p_for_people, per_second, shorten
+from llama.analyses.result import BLINDED, LISTED_BELOW_P, RETRACTED, SIMULATED, TEST, is_listed, marks_of
+from llama.analyses.telling.skymap_used import SkymapUsed
+from llama.analyses.telling.wording import NOT_AVAILABLE, counted, p_for_people, per_second, shorten
 
 R90_PER_SIGMA = math.sqrt(2.0 * math.log(10.0))
 """Radius holding 90 % of a two-dimensional Gaussian, in units of its sigma: 2.145966."""
-
-LISTED_BELOW_P = 0.1
-"""A neutrino is reported as coincident when the event's p-value and its own are below this."""
-
-
-def is_listed(event_p: float | None, own_p: float | None) -> bool:
-    """Whether a neutrino counts as coincident, by the event's p-value and its own; never without both."""
-    return event_p is not None and own_p is not None and max(event_p, own_p) < LISTED_BELOW_P
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +119,7 @@ class Report:
     """What a significance file says, in the terms of the outputs. See `read_report`.
 
     Attributes that do not explain themselves:
-        marks: the words that nobody may overlook, see `llama.analyses.marks`.
+        marks: the words that nobody may overlook, see `llama.analyses.result.marks`.
         retracted: when the alert was taken back (UTC); None when it stands.
         skymap: the map that was used.
         rows: the neutrinos in time order.

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.analyses.report import Report, Row
-from llama.analyses.wording import WINDOW_S, capitalised, round_p, upper_limit
+from llama.analyses.telling.report import Report, Row
+from llama.analyses.telling.wording import WINDOW_S, capitalised, round_p, upper_limit
 from llama.science.times import utc_from_gps
 
 SCHEMA = "https://gcn.nasa.gov/schema/main/gcn/notices/icecube/lvk_nu_track_search.schema.json"

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from llama.analyses.limits import coincident, likely_declinations, livetime_fraction, sensitivity, upper_limits
-from llama.analyses.pvalues import STATISTICS, AlertClass, conditions, event_p_value, finite_odds, table_kind
+from llama.analyses.result.limits import coincident, likely_declinations, livetime_fraction, sensitivity, upper_limits
+from llama.analyses.result.pvalues import STATISTICS, AlertClass, conditions, event_p_value, finite_odds, table_kind
 from llama.engine.errors import NotYet
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.gw.skymap_origin import of_another_event, read_remark
@@ -57,7 +57,7 @@ _LARGEST_WEIGHT_LOG = 700.0  # of exp() in a double
 
 
 @dataclass(frozen=True)
-class Inputs:
+class EventInputs:
     """What a result is made from: the alert, its map and classification, the neutrinos, the tables.
 
     `retracted` is when the alert was taken back (UTC); None when it stands.
@@ -85,7 +85,7 @@ class Analysis:
         uncovered: a note when the list does not reach as far as the search looks.
     """
 
-    given: Inputs
+    given: EventInputs
     season: SeasonTable
     population: str
     chosen: SearchChoice
@@ -101,7 +101,7 @@ class Analysis:
         return self.given.populations.choose(kind, conditions(search, self.season, self.result.mode))
 
 
-def analyse(given: Inputs) -> Analysis:
+def analyse(given: EventInputs) -> Analysis:
     """The statistic with the search that the alert's classification chooses.
 
     Raises NotYet when no neutrino data cover the window: without a season there is no rate, no response, no answer.

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from llama.analyses.parameters import in_words
-from llama.analyses.report import LISTED_BELOW_P, Report, Row, title, warning
-from llama.analyses.sources import METHOD, neutrino_release
-from llama.analyses.tables import LIST_COLUMNS, SIGNIFICANCE_COLUMNS, voiding
-from llama.analyses.wording import (
+from llama.analyses.result import LISTED_BELOW_P
+from llama.analyses.telling.parameters import in_words
+from llama.analyses.telling.report import Report, Row, title, warning
+from llama.analyses.telling.sources import METHOD, neutrino_release
+from llama.analyses.telling.tables import LIST_COLUMNS, SIGNIFICANCE_COLUMNS, voiding
+from llama.analyses.telling.wording import (
     capitalised,
     energy_range,
     format_odds,
@@ -47,7 +48,7 @@ def summary(
     `plot_pdf` is the joint sky map, `distance` the content of `lvc_skymap_distances.json` (Mpc), `classification`
     that of `p_astro.json`, `version` the software's.
     """
-    template = files("llama.analyses").joinpath("summary.typ").read_text(encoding="utf-8")
+    template = files("llama.analyses.telling").joinpath("summary.typ").read_text(encoding="utf-8")
     return typeset(template, page(report, version, distance, classification), {"plot.pdf": plot_pdf})
 
 

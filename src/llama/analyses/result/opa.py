@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from llama.analyses.event_analysis import Analysis, Inputs, analyse, event_result, odds, single
+from llama.analyses.result.event_analysis import Analysis, EventInputs, analyse, event_result, odds, single
 
 
-def significance(given: Inputs) -> dict[str, Any]:
+def significance(given: EventInputs) -> dict[str, Any]:
     """Odds of each neutrino and each pair, the event's statistic, which is their sum, and the p-values.
 
     Raises NotYet when no neutrino data cover the window.

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llama.analyses.report import LISTED_BELOW_P, is_listed
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.arrays import Float
 from llama.science.detector import (
@@ -20,6 +19,14 @@ from llama.science.detector import (
 )
 from llama.science.significance import CONFIDENCE
 from llama.science.sky import SkyMap, centres, credible_region
+
+LISTED_BELOW_P = 0.1
+"""A neutrino is reported as coincident when the event's p-value and its own are below this."""
+
+
+def is_listed(event_p: float | None, own_p: float | None) -> bool:
+    """Whether a neutrino counts as coincident, by the event's p-value and its own; never without both."""
+    return event_p is not None and own_p is not None and max(event_p, own_p) < LISTED_BELOW_P
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import textwrap
 
-from llama.analyses.report import LISTED_BELOW_P, Report, Row
-from llama.analyses.sources import METHOD, PIPELINE, neutrino_release
-from llama.analyses.wording import WINDOW_S, capitalised, energy_range, format_probability, found, in_columns
+from llama.analyses.result import LISTED_BELOW_P
+from llama.analyses.telling.report import Report, Row
+from llama.analyses.telling.sources import METHOD, PIPELINE, neutrino_release
+from llama.analyses.telling.wording import WINDOW_S, capitalised, energy_range, format_probability, found, in_columns
 from llama.ports import SIMULATED_SOURCE
 from llama.science.times import utc_from_gps
 
