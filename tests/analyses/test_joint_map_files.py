@@ -15,7 +15,7 @@ from ligo.skymap.postprocess import find_greedy_credible_levels
 from ligo.skymap.tool.ligo_skymap_stats import main as ligo_skymap_stats
 from mocpy import MOC
 from significance_examples import INFO as ALERT
-from significance_examples import SEARCHES, TABLES, found, neutrino_list, populations, row, table
+from significance_examples import SEARCHES, TABLES, found, neutrino_list, populations, row, statistic, table
 
 from llama.analyses.gw_neutrino import GW_NEUTRINO
 from llama.analyses.joint.map import MapInputs, averaged_skymap, most_significant_skymap
@@ -35,7 +35,8 @@ def given(skymap: SkyMap, *rows: Any, tables: Populations | None = None) -> MapI
     neutrinos = neutrino_list(*rows)
     info = replace(ALERT, role="observation")
     result = found(info, skymap, neutrinos, tables=tables or populations(FAINT))
-    return MapInputs(result, skymap, neutrinos, TABLES, SEARCHES)
+    kept = statistic(info, skymap, neutrinos)
+    return MapInputs(result, kept, skymap, neutrinos, TABLES, SEARCHES)
 
 
 def near_the_peak(skymap: SkyMap, number: int, off_deg: float, sigma: float = 1.0, dt: float = 20.0, **change: Any):

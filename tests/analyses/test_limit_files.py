@@ -32,7 +32,7 @@ def test_nothing_seen() -> None:
         "no coincident neutrino (those count whose p-value and the event's are below 0.1)"
     )
     assert limit["flux_limit"] == pytest.approx(
-        sensitivity(SEASON, likely_declinations(SKYMAP), 1.0)["flux_sensitivity"]
+        sensitivity(SEASON, likely_declinations(SKYMAP), 1.0).flux_sensitivity
     )
 
 

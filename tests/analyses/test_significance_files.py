@@ -25,7 +25,7 @@ from significance_examples import (
     table,
 )
 
-from llama.analyses.result.event_analysis import odds_and_weights
+from llama.analyses.result.weights import odds_and_weights
 from llama.analyses.telling.report import read_report
 from llama.engine.errors import NotYet
 from llama.science.significance import BackgroundTable, Populations, Searches

@@ -7,6 +7,7 @@ from typing import Any
 
 from llama.analyses.gw_neutrino import NEUTRINOS
 from llama.analyses.result import (
+    header_of,
     identity,
     marked,
     neutrino_inputs,
@@ -52,7 +53,7 @@ def significance_o2(
         "most_probable_direction": None if best is None else _direction(found[best]),
         "reconstructed_neutrinos": [_one(row, info.gps_time, one) for row, one in zip(rows, found, strict=True)],
         "notes": [*skymap_notes(skymap, info), *NOTES, *list_notes(neutrinos)],
-        "inputs": {**trigger_inputs(info, skymap), **neutrino_inputs(neutrinos)},
+        "inputs": {**trigger_inputs(info, header_of(skymap, info)), **neutrino_inputs(neutrinos)},
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from llama.analyses.result import (
     astrophysical,
     finite,
+    header_of,
     identity,
     named_notes,
     neutrino_inputs,
@@ -157,7 +158,7 @@ def _inputs(
     season: SeasonTable | None,
 ) -> dict[str, Any]:
     return {
-        **trigger_inputs(info, skymap),
+        **trigger_inputs(info, header_of(skymap, info)),
         **neutrino_inputs(neutrinos),
         "search_parameters": as_parameters(search, None if season is None else season.rate_hz),
         "companion_parameters": {one.messenger: dict(one.parameters) for one in listenings},

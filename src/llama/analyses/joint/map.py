@@ -9,29 +9,35 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from llama.analyses.result import measured
+import numpy as np
+
+from llama.analyses.result import Statistic
 from llama.analyses.telling import Report, Row, format_energy, format_odds, found, read_report, warning
+from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList
+from llama.science.arrays import Float
 from llama.science.detector import IceCubeTables, SeasonTable
-from llama.science.joint import LEAST_PROBABILITY, Relation, joint_map, relations
+from llama.science.joint import LEAST_PROBABILITY, Relation, joint_map
 from llama.science.search import Search
 from llama.science.significance import Searches
 from llama.science.sky import SkyMap
-from llama.science.statistic import CoincidenceResult, GWTrigger, Neutrinos
+from llama.science.statistic import GWTrigger, Prepared, prepare
 
 _CARD = 72  # characters that a HISTORY card holds
 
 
 @dataclass(frozen=True)
 class MapInputs:
-    """What a joint map is made from: the decoded result, the gravitational wave's map, the neutrinos, the tables.
+    """What a joint map is made from: the decoded result, its statistic, the gravitational wave's map, the neutrinos.
 
     `retracted` is when the event was taken back (UTC), `blinded` whether its flag blinds neutrinos: both of today.
     """
 
     significance: dict[str, Any]
+    statistic: Statistic
     skymap: SkyMap
     neutrinos: NeutrinoList
     tables: IceCubeTables
@@ -47,8 +53,9 @@ class MapInputs:
 def averaged_skymap(given: MapInputs, role: str, version: str) -> SkyMap:
     """Averaged over which neutrinos come from the source; the gravitational wave's map where none is likely to."""
     report = given.read(role)
-    basis = _Basis.of(given, report)
-    return _labelled(basis.map_of(basis.mixture), given, report, version, _about_average(report, basis.mixture))
+    mixture = given.statistic.relations
+    averaged = _Basis.of(given, report).map_of(mixture)
+    return _labelled(averaged, given, report, version, _about_average(report, mixture))
 
 
 def most_significant_skymap(given: MapInputs, role: str, version: str) -> SkyMap:
@@ -59,7 +66,7 @@ def most_significant_skymap(given: MapInputs, role: str, version: str) -> SkyMap
     """
     report = given.read(role)
     basis = _Basis.of(given, report)
-    row = _chosen(report, basis.mixture)
+    row = _chosen(report, given.statistic.relations)
     if row is None:
         return _labelled(given.skymap, given, report, version, [_nothing_chosen(report), _UNCHANGED])
     one = basis.map_of([Relation((row.number - 1,), 1.0)])
@@ -72,24 +79,34 @@ _UNCHANGED = "This is the gravitational wave's own map, unchanged."
 
 @dataclass(frozen=True)
 class _Basis:
-    """The statistic of the result once more, with all that a map needs of it."""
+    """What a map needs beside the probabilities that the statistic holds. The sky map is prepared only for a map that
+    neutrinos change: most are the gravitational wave's own."""
 
-    skymap: SkyMap
-    neutrinos: Neutrinos
+    given: MapInputs
+    report: Report
     season: SeasonTable
     search: Search
-    result: CoincidenceResult
-    mixture: tuple[Relation, ...]
 
     @classmethod
     def of(cls, given: MapInputs, report: Report) -> _Basis:
-        season, search = given.tables.season(report.season), given.searches.choose(str(report.population)).search
-        trigger = GWTrigger(report.gps_time, None, report.p_astro_before, report.instruments)
-        arrays, result = measured(given.skymap, trigger, given.neutrinos, season, search)
-        return cls(given.skymap, arrays, season, search, result, relations(result))
+        kept = given.statistic
+        basis = cls(given, report, given.tables.season(kept.season), given.searches.choose(kept.population).search)
+        kept.check(given.neutrinos, basis.search, basis.season)
+        return basis
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        kept = self.given.statistic
+        trigger = GWTrigger(self.report.gps_time, None, kept.p_astro_before, self.report.instruments)
+        return prepare(self.given.skymap, trigger, self.season, self.search)
+
+    @property
+    def energy_used_gev(self) -> Float:
+        return np.array([one.energy_used for one in self.given.statistic.neutrinos])
 
     def map_of(self, mixture: Sequence[Relation]) -> SkyMap:
-        return joint_map(self.skymap, self.neutrinos, self.season, self.search, self.result, mixture)
+        arrays = kernel_arrays(self.given.neutrinos)
+        return joint_map(self.given.skymap, arrays, self.season, self.search, self, mixture)
 
 
 def _chosen(report: Report, mixture: Sequence[Relation]) -> Row | None:

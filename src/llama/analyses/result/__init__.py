@@ -1,19 +1,17 @@
-"""What a search says of an event, in numbers: odds and p-values of a list of neutrinos (`event_analysis`, the first
-thing to read), the two significance files (`opa`, `subthreshold`), limits, and the marks that nobody may overlook."""
+"""What a search says of an event, in numbers: the statistic (`statistic`, the first thing to read), odds and p-values
+(`event_analysis`), the two significance files (`opa`, `subthreshold`), limits, and marks that nobody may overlook."""
 
 from __future__ import annotations
 
-from llama.analyses.result.event_analysis import (
-    EventInputs,
+from llama.analyses.result.event_analysis import EventInputs
+from llama.analyses.result.inputs import (
     astrophysical,
     finite,
+    header_of,
     identity,
-    measured,
     named_notes,
     neutrino_inputs,
     observed,
-    odds,
-    odds_and_weights,
     skymap_notes,
     trigger_inputs,
     unclassified,
@@ -36,7 +34,9 @@ from llama.analyses.result.marks import (
 )
 from llama.analyses.result.opa import significance
 from llama.analyses.result.pvalues import STATISTICS, finite_odds, no_p_value, response_digest, search_digest
+from llama.analyses.result.statistic import STATISTIC_FILENAME, STATISTIC_GUARD, Statistic, measure
 from llama.analyses.result.subthreshold import significance_subthreshold
+from llama.analyses.result.weights import odds, odds_and_weights
 
 __all__ = [
     "BLINDED",
@@ -44,19 +44,23 @@ __all__ = [
     "RETRACTED",
     "SIMULATED",
     "STATISTICS",
+    "STATISTIC_FILENAME",
+    "STATISTIC_GUARD",
     "TEST",
     "EventInputs",
+    "Statistic",
     "astrophysical",
     "blinds",
     "finite",
     "finite_odds",
+    "header_of",
     "identity",
     "in_order",
     "is_listed",
     "is_test",
     "marked",
     "marks_of",
-    "measured",
+    "measure",
     "named_notes",
     "neutrino_inputs",
     "no_p_value",

@@ -4,34 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from llama.analyses.result.event_analysis import Analysis, EventInputs, analyse, event_result, odds, single
+from llama.analyses.result.event_analysis import Analysis, EventInputs, event_result, single
+from llama.analyses.result.weights import odds
 
 
 def significance(given: EventInputs) -> dict[str, Any]:
-    """Odds of each neutrino and each pair, the event's statistic, which is their sum, and the p-values.
-
-    Raises NotYet when no neutrino data cover the window.
-    """
-    analysis = analyse(given)
-    background = analysis.background("opa")
-    neutrinos = range(len(analysis.arrays))
+    """Odds of each neutrino and each pair, the event's statistic, which is their sum, and the p-values."""
+    analysis = Analysis.of(given, "opa")
     return {
-        **event_result(analysis, "opa", background),
-        "single_neutrino": [single(analysis, i, background) for i in neutrinos],
-        "neutrino_pair": _pairs(analysis),
+        **event_result(analysis),
+        "single_neutrino": [single(analysis, i) for i in range(len(given.neutrinos.neutrinos))],
+        "neutrino_pair": _pairs(given),
     }
 
 
-def _pairs(analysis: Analysis) -> list[dict[str, Any]]:
+def _pairs(given: EventInputs) -> list[dict[str, Any]]:
     """Pairs that may share a source, in the order of the list; those that cannot matter are left out."""
-    rows, log_odds = analysis.given.neutrinos.neutrinos, analysis.result.log_odds_pairs
+    rows = given.neutrinos.neutrinos
     return [
         {
-            "i3event": [rows[i].i3event, rows[j].i3event],
-            "dt": [rows[k].gps - analysis.given.info.gps_time for k in (i, j)],
-            **odds(float(log_odds[i, j])),
+            "i3event": [rows[k].i3event for k in (one.first, one.second)],
+            "dt": [rows[k].gps - given.info.gps_time for k in (one.first, one.second)],
+            **odds(one.log_odds),
         }
-        for i, j in np.argwhere(np.isfinite(log_odds))
+        for one in given.statistic.pairs
     ]

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.analyses.result.event_analysis import Analysis, EventInputs, analyse, event_result, single
-from llama.science.significance import TableChoice
+from llama.analyses.result.event_analysis import Analysis, EventInputs, event_result, single
 
 
 def significance_subthreshold(given: EventInputs) -> dict[str, Any]:
-    """The odds of the list and their p-value.
-
-    Raises NotYet when no neutrino data cover the window.
-    """
-    analysis = analyse(given)
-    background = analysis.background("subthreshold")
-    event = event_result(analysis, "subthreshold", background)
+    """The odds of the list and their p-value."""
+    analysis = Analysis.of(given, "subthreshold")
+    event = event_result(analysis)
+    neutrinos = range(len(given.neutrinos.neutrinos))
     return {
         **event,
-        "single_neutrino": [_of_list(analysis, i, background, event["p_value"]) for i in range(len(analysis.arrays))],
+        "single_neutrino": [_of_list(analysis, i, event["p_value"]) for i in neutrinos],
         "dump": {},  # empty in original files, and read by nobody we know; there because readers may ask for it
     }
 
 
-def _of_list(analysis: Analysis, i: int, background: TableChoice, event_p: float | None) -> dict[str, Any]:
-    own = single(analysis, i, background)
+def _of_list(analysis: Analysis, i: int, event_p: float | None) -> dict[str, Any]:
+    own = single(analysis, i)
     return {**own, "p_value": event_p, "p_value_own": own["p_value"]}
