@@ -140,7 +140,7 @@ class Maker:
                 for number, item in enumerate(product.shared)
             }
         flags = event.refresh().flags.replace(_flags(claim.inputs))
-        _keep_guard(product, files, event.id, flags)
+        seen = _keep_guard(product, files, event.id, flags)
         parts = {
             item.key: _picked(item, files[item.product.filename])
             for item in product.all_inputs
@@ -158,6 +158,7 @@ class Maker:
             environment=self.environment,
             inputs={**files, **shared},
             parts=parts,
+            seen=seen,
         )
 
     def _shared(self, item: Any, claim: Claimed, folder: Path) -> Path:
@@ -254,8 +255,12 @@ def _claimed(product: Product[Any], state: State, now: datetime, owner: Owner) -
     )
 
 
-def _keep_guard(product: Product[Any], files: Mapping[str, Path], event_id: str, flags: Flags) -> None:
-    """Put in place of each guarded input what its guard lets a step see; the scratch folder holds nothing else."""
+def _keep_guard(product: Product[Any], files: Mapping[str, Path], event_id: str, flags: Flags) -> dict[str, Any]:
+    """Put in place of each guarded input what its guard lets a step see; the scratch folder holds nothing else.
+
+    Returns by input key what it let through unchanged, which is decoded by then.
+    """
+    seen: dict[str, Any] = {}
     for source in {item.product for item in product.all_inputs}:
         if source.guard is None or source.filename not in files:
             continue
@@ -265,6 +270,9 @@ def _keep_guard(product: Product[Any], files: Mapping[str, Path], event_id: str,
         if shown is not value:
             path.unlink()  # a copy, perhaps one that cannot be written to
             source.codec.write(shown, path)
+        else:
+            seen[source.key] = value
+    return seen
 
 
 def _picked(selection: Selection[Any], path: Path) -> dict[str, Any]:

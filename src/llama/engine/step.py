@@ -52,6 +52,7 @@ class Step:
         scratch: an empty folder for temporary files.
         inputs: by input key, the file in the scratch folder that holds it; absent optional inputs are missing.
         parts: by selection key, the selected fields.
+        seen: by input key, values that a guard has decoded already.
     """
 
     product: Product[Any]
@@ -62,6 +63,7 @@ class Step:
     environment: Environment
     inputs: Mapping[str, Path] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seen: Mapping[str, Any] = field(default_factory=dict)
 
     @overload
     def __getitem__(self, item: Product[T]) -> T: ...
@@ -74,7 +76,8 @@ class Step:
         if isinstance(item, Selection):
             self._declared(item, self.product.all_inputs)
             return self.parts[item.key]
-        return read(item.codec, self.path(item))
+        path = self.path(item)
+        return self.seen[item.key] if item.key in self.seen else read(item.codec, path)
 
     @overload
     def get(self, item: Product[T]) -> T | None: ...
