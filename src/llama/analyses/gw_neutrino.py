@@ -311,8 +311,8 @@ SUMMARY: Product[bytes] = Product(
 GW_NEUTRINO = Pipeline(
     "GW_NEUTRINO",
     (
+        NEUTRINOS,  # before the rest of the alert: its source takes longer
         *ALERT,
-        NEUTRINOS,
         STATISTIC,
         SIGNIFICANCE,
         SIGNIFICANCE_SUBTHRESHOLD,
