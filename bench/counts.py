@@ -93,7 +93,7 @@ def _count_reads(counts: Counter[str], codec: Any, what: Callable[[Path], str]) 
 
 
 def _count_trees(counts: Counter[str]) -> None:
-    from llama.science.sky.quadtree import SkyTree
+    from llama.science.sky import SkyTree
 
     real = SkyTree.of
 

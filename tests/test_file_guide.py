@@ -15,7 +15,7 @@ import pytest
 from llama.analyses.gw_neutrino import ICECUBE_TABLES, SEARCHES
 from llama.analyses.result.pvalues import conditions
 from llama.analyses.telling.gcn_notice import notice
-from llama.analyses.telling.report import read_report
+from llama.analyses.telling.reading import read_report
 from llama.app import DEMO_ALERT, App, packaged
 from llama.engine.flags import Flags
 from llama.engine.run import Delivery, Run

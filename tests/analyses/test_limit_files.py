@@ -10,7 +10,7 @@ import pytest
 from significance_examples import GPS, SEASON, SKYMAP, found, neutrino_list, populations, row, table
 
 from llama.analyses.result.limits import likely_declinations, livetime_fraction, sensitivity
-from llama.analyses.telling.report import read_report
+from llama.analyses.telling.reading import read_report
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.detector import upper_limit_counts
 from llama.science.significance import Populations

@@ -26,7 +26,7 @@ from significance_examples import (
 )
 
 from llama.analyses.result.weights import odds_and_weights
-from llama.analyses.telling.report import read_report
+from llama.analyses.telling.reading import read_report
 from llama.engine.errors import NotYet
 from llama.science.significance import BackgroundTable, Populations, Searches
 from llama.science.statistic import EventStatistic, LogWeights

@@ -13,7 +13,8 @@ from report_examples import GPS, neutrino_list, real_neutrinos, significance
 from llama.analyses.result.marks import SIMULATED, marks_of
 from llama.analyses.telling.circular_draft import circular
 from llama.analyses.telling.gcn_notice import notice
-from llama.analyses.telling.report import read_report, warning
+from llama.analyses.telling.reading import read_report
+from llama.analyses.telling.report import warning
 from llama.analyses.telling.tables import coincidence_list, escape_latex, latex_table, plain_list
 from llama.analyses.telling.wording import energy_range, format_energy, format_odds, format_p, found, round_p
 from llama.messengers.icecube.text import as_text

@@ -17,7 +17,7 @@ from llama.analyses.result.inputs import (
     unclassified,
     uncovered_window,
 )
-from llama.analyses.result.limits import LISTED_BELOW_P, is_listed
+from llama.analyses.result.limits import LISTED_BELOW_P, FluxSensitivity, is_listed
 from llama.analyses.result.marks import (
     BLINDED,
     RETRACTED,
@@ -34,6 +34,15 @@ from llama.analyses.result.marks import (
 )
 from llama.analyses.result.opa import significance
 from llama.analyses.result.pvalues import STATISTICS, finite_odds, no_p_value, response_digest, search_digest
+from llama.analyses.result.record import (
+    EnergyLimitRange,
+    ListSaid,
+    PAstroChange,
+    PValueTable,
+    Significance,
+    SingleNeutrino,
+    read_significance,
+)
 from llama.analyses.result.statistic import STATISTIC_FILENAME, STATISTIC_GUARD, Statistic, measure
 from llama.analyses.result.subthreshold import significance_subthreshold
 from llama.analyses.result.weights import odds, odds_and_weights
@@ -47,7 +56,14 @@ __all__ = [
     "STATISTIC_FILENAME",
     "STATISTIC_GUARD",
     "TEST",
+    "EnergyLimitRange",
     "EventInputs",
+    "FluxSensitivity",
+    "ListSaid",
+    "PAstroChange",
+    "PValueTable",
+    "Significance",
+    "SingleNeutrino",
     "Statistic",
     "astrophysical",
     "blinds",
@@ -68,6 +84,7 @@ __all__ = [
     "odds",
     "odds_and_weights",
     "picture_guard",
+    "read_significance",
     "response_digest",
     "result_guard",
     "search_digest",

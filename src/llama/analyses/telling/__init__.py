@@ -7,7 +7,8 @@ from llama.analyses.telling.circular_draft import circular
 from llama.analyses.telling.company_text import joint_text
 from llama.analyses.telling.gcn_notice import notice
 from llama.analyses.telling.plot import scatterplot
-from llama.analyses.telling.report import Report, Row, read_report, warning
+from llama.analyses.telling.reading import read_report
+from llama.analyses.telling.report import Report, Row, warning
 from llama.analyses.telling.summary_page import summary
 from llama.analyses.telling.tables import coincidence_list, latex_table, plain_list
 from llama.analyses.telling.terminal import result_lines, unblinded_lines

@@ -181,8 +181,8 @@ def _sensitivity(report: Report) -> list[str]:
     given = report.flux_sensitivity
     if not given:
         return []
-    low, high = given["flux_sensitivity"]
-    energies = energy_range(*given["sensitive_energy_range"])
+    low, high = given.flux_sensitivity
+    energies = energy_range(*given.sensitive_energy_range)
     energy = (
         f" At the distance of the sky map, {report.energy_limit.counts:.1f} events correspond to an isotropic energy "
         f"in muon neutrinos of {report.energy_limit}."

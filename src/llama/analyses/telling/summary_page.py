@@ -141,8 +141,8 @@ def _limits(report: Report) -> list[tuple[str, str]]:
     given = report.flux_sensitivity
     if not given:
         return []
-    low, high = given["flux_sensitivity"]
-    energies = energy_range(*given["sensitive_energy_range"])
+    low, high = given.flux_sensitivity
+    energies = energy_range(*given.sensitive_energy_range)
     shown = [("sensitivity", f"E² F = {low:#.2g} to {high:#.2g} GeV cm⁻² over the 90 % region (E⁻², {energies})")]
     if (limit := report.energy_limit) is not None:
         shown.append(("energy limit", f"{limit} (isotropic, muon neutrinos, {limit.counts:.1f} events)"))
