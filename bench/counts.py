@@ -37,11 +37,8 @@ def _counted(folder: Path, gps_s: float) -> tuple[Counter[str], int]:
     """The counts, and how many products are made from the significance files."""
     from llama import app
     from llama.engine.flags import Flags
-    from llama.engine.making import Maker
-    from llama.engine.processes import Here
-    from llama.engine.run import Delivery, Run
-    from llama.engine.runner import Runner
-    from llama.engine.store import SharedDigests
+    from llama.engine.folder import Delivery, Run, SharedDigests
+    from llama.engine.running import Here, Maker, Runner
     from llama.formats.records import JsonObject, Record
     from llama.messengers.gw.alert import Notice
     from llama.messengers.gw.notice import parse

@@ -18,18 +18,10 @@ from typing import Any
 import psutil
 
 from bench.figure import Figure
-from llama.engine.event import Event
 from llama.engine.flags import Flags
-from llama.engine.making import Maker, utc_now
-from llama.engine.pipeline import Pipeline
-from llama.engine.processes import Here, Processes
-from llama.engine.product import Product, Shared
-from llama.engine.run import Run
-from llama.engine.runner import Runner
-from llama.engine.status import statuses
-from llama.engine.step import Step
-from llama.engine.store import SharedDigests
-from llama.engine.watching import FolderChanges
+from llama.engine.folder import Event, Run, SharedDigests
+from llama.engine.graph import Pipeline, Product, Shared, Step
+from llama.engine.running import FolderChanges, Here, Maker, Processes, Recipe, Runner, statuses, utc_now
 
 _FINISHED = 5000
 _IDLE_S = 10.0
@@ -65,11 +57,20 @@ class World:
     def service(self, key: Any) -> Any:
         raise KeyError(key.name)
 
+    def lacks(self, key: Any) -> str | None:
+        return None
+
     def shared_path(self, shared: Shared[Any]) -> Path:
         return Path(shared.name)
 
+    def hide(self, text: str) -> str:
+        return text
 
-def environment() -> World:
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def environment(settings: str = "") -> World:
     """Built by name in each step's process."""
     return World()
 
@@ -104,7 +105,7 @@ def _overhead_ms(root: Path, *, processes: bool) -> float:
     """Median time from judging to judged again, per product, of a chain that must be made one after the other."""
     pipeline = _chain("8", 8)
     maker = _maker(pipeline)
-    executor = Processes("bench.engine:environment", "8", 1, ["bench.engine"]) if processes else Here(maker)
+    executor = Processes(Recipe("bench.engine:environment"), "8", 1, ["bench.engine"]) if processes else Here(maker)
     if isinstance(executor, Processes):
         executor.missing([])  # starts the server, as a runner does
     times = []

@@ -34,11 +34,8 @@ def _one(folder: Path, i: int, gps_s: float) -> tuple[float, float]:
     """Seconds until the significance and until everything is there."""
     from llama import app
     from llama.engine.flags import Flags
-    from llama.engine.making import Maker
-    from llama.engine.processes import default_workers
-    from llama.engine.run import Delivery, Run
-    from llama.engine.runner import Runner
-    from llama.engine.store import SharedDigests
+    from llama.engine.folder import Delivery, Run, SharedDigests
+    from llama.engine.running import Maker, Runner, default_workers
     from llama.messengers.gw.notice import parse
 
     data = packaged_alert(f"MS1201{i:02d}x", gps_s)

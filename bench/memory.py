@@ -42,7 +42,7 @@ def figures() -> list[Figure]:
     from llama.app import preload
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*preload(), "llama.engine.worker", "bench.memory"])
+    context.set_forkserver_preload([*preload(), "llama.engine.running.worker", "bench.memory"])
     with tempfile.TemporaryDirectory() as folder:
         use_own_data(Path(folder))
         [gps_s] = crowded_times(1)
@@ -66,7 +66,7 @@ def figures() -> list[Figure]:
 def _work_on(path: Path, run: Path, gps_s: float) -> Peak:
     """Make everything of an event with this map, in this process, and see how much memory that took."""
     from llama.app import App
-    from llama.engine.run import Delivery, Run
+    from llama.engine.folder import Delivery, Run
     from llama.messengers.gw.start import Given, start
     from llama.operate.update import bring_up_to_date
 

@@ -17,15 +17,15 @@ import pytest
 
 from llama.app import messengers
 from llama.engine.flags import Flags
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product
-from llama.engine.run import Delivery, Run
-from llama.engine.step import Step
+from llama.engine.folder.run import Delivery, Run
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product, Step
 from llama.formats.records import JsonObject
 from llama.messengers import Messenger
 from llama.messengers.ztf import ZTF_TRIGGERS
 from llama.science.companions import log_strength
 from tests.cli.typed import fresh_event, typed
+from tests.guard.loopback import python_path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "guides" / "add-a-messenger.md").read_text(encoding="utf-8")
@@ -54,6 +54,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return site
 
 
+@pytest.mark.component
 def test_the_page_s_messenger_is_found_and_heard(installed: Path, tmp_path: Path):
     radio = messengers()["radio"]
     assert isinstance(radio, Messenger) and radio.candidates is not None
@@ -77,12 +78,13 @@ def test_the_page_s_messenger_is_found_and_heard(installed: Path, tmp_path: Path
     sys.modules.pop("radio_messenger")
 
 
+@pytest.mark.component
 def test_the_page_s_pipeline_runs_from_the_command_line(installed: Path, tmp_path: Path):
     event = fresh_event(tmp_path / "current_run", tmp_path)
     gps = json.loads((event / "skymap_info.json").read_text())["gps_time"]
     burst = {"name": "FRB1", "gps": gps + 8.0, "ra": 197.4, "dec": -23.4, "radius90": 0.5}
     (event / "radio_bursts.json").write_text(json.dumps({"bursts": [burst]}))
-    more = {"PYTHONPATH": str(installed)}
+    more = {"PYTHONPATH": python_path(installed)}
     typed("event", event, "adopt", "radio_bursts.json", home=tmp_path, **more)
     said = typed("run", "-o", "-p", "GW_NEUTRINO_RADIO", event, home=tmp_path, **more)
     assert "gw + icecube + radio: odds " in said

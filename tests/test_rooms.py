@@ -20,6 +20,7 @@ WINDOWS = (
     "llama.analyses.result",
     "llama.analyses.telling",
     "llama.analyses.joint",
+    *(f"llama.engine.{room}" for room in ("graph", "folder", "running")),
     "llama.ports",
     "llama.services.icecube",
     "llama.services.fermi",

@@ -24,9 +24,8 @@ from llama.settings import RUN, Settings, SettingsError, SettingsText, read_sett
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from llama.engine.pipeline import Pipeline
-    from llama.engine.processes import Processes
-    from llama.engine.product import ServiceKey, Shared
+    from llama.engine.graph import Pipeline, ServiceKey, Shared
+    from llama.engine.running import Processes
     from llama.messengers import Messenger
     from llama.ports import GraceDB, GRBSource, NeutrinoSource
     from llama.science.detector import SeasonTable
@@ -40,8 +39,8 @@ S = TypeVar("S")
 T = TypeVar("T")
 C = TypeVar("C")
 
-ENVIRONMENT = "llama.app:environment"
-"""Where a step's process finds its environment; only this name travels to it."""
+FACTORY = "llama.app:App.from_text"
+"""What builds the application in a step's process, of the text of its settings."""
 
 DEFAULT_PIPELINE_NAME = "GW_NEUTRINO"
 DEMO_ALERT = "demo/igwn_alert.json"
@@ -63,8 +62,8 @@ PRELOAD = (
 class App:
     """The application: settings, services, pipelines and shared files as one value with an end.
 
-    What a step may see of it is `llama.engine.step.Environment`; what a service may, `llama.ports.Opener`. Services
-    are opened on first use, once, and closed in reverse order when the `with` block ends, however it ends.
+    What a step may see of it is `llama.engine.graph.Environment`; what a service may, `llama.ports.Opener`.
+    Services are opened on first use, once, and closed in reverse order when the `with` block ends, however it ends.
     """
 
     def __init__(self, settings: Settings, providers: Providers | None = None) -> None:
@@ -117,7 +116,7 @@ class App:
     @property
     def workers(self) -> int:
         """How many steps run at once."""
-        from llama.engine.processes import default_workers
+        from llama.engine.running import default_workers
 
         return self.settings[RUN].workers or default_workers()
 
@@ -142,11 +141,13 @@ class App:
             return added
         raise PipelineError(f"no pipeline {name!r}; there are {', '.join(known)}")
 
-    def processes(self, pipeline: str = DEFAULT_PIPELINE_NAME, workers: int | None = None) -> Processes:
-        """Where the steps of a pipeline run, each in a process of its own."""
-        from llama.engine.processes import Processes
+    def processes(
+        self, pipeline: str = DEFAULT_PIPELINE_NAME, workers: int | None = None, log: str = ""
+    ) -> Processes:
+        """Where the steps of a pipeline run, each in a process of its own; `log` as in `Recipe`."""
+        from llama.engine.running import Processes, Recipe
 
-        return Processes(ENVIRONMENT, pipeline, workers or self.workers, PRELOAD)
+        return Processes(Recipe(FACTORY, self.to_text(), log), pipeline, workers or self.workers, PRELOAD)
 
     def lacks(self, key: ServiceKey[Any]) -> str | None:
         """Why a service cannot be used here, and what to set; None when it can."""
@@ -206,7 +207,7 @@ class App:
 
     def shared(self, shared: Shared[T]) -> T:
         """What is in a shared file."""
-        from llama.engine.step import read
+        from llama.engine.graph import read
 
         return cast("T", read(shared.codec, self.shared_path(shared)))
 
@@ -255,7 +256,7 @@ def _called(name: str, known: Mapping[str, Pipeline]) -> Pipeline | None:
 
 
 def environment() -> App:
-    """The application of this process, from the settings in force: what steps' processes build by name."""
+    """The application of this process, from the settings in force."""
     return App.read()
 
 

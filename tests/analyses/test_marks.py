@@ -17,17 +17,16 @@ from llama.analyses.gw_neutrino import NEUTRINOS, PLOT_PDF, SIGNIFICANCE
 from llama.analyses.result.marks import BLINDED, MARKS, RETRACTED, SIMULATED, TEST
 from llama.analyses.telling.terminal import result_lines, unblinded_lines
 from llama.app import DEMO_ALERT, environment, packaged, pipelines
-from llama.engine.event import Event
 from llama.engine.flags import Flags
-from llama.engine.making import Maker
-from llama.engine.pipeline import Pipeline
-from llama.engine.processes import Here
-from llama.engine.product import Product
-from llama.engine.run import Delivery, Run
-from llama.engine.runner import Runner
-from llama.engine.status import Kind, statuses
-from llama.engine.step import Step
-from llama.engine.store import SharedDigests
+from llama.engine.folder.event import Event
+from llama.engine.folder.run import Delivery, Run
+from llama.engine.folder.store import SharedDigests
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product, Step
+from llama.engine.running.making import Maker
+from llama.engine.running.processes import Here
+from llama.engine.running.runner import Runner
+from llama.engine.running.status import Kind, statuses
 from llama.formats.records import Text
 from llama.messengers.gw.start import Given, start
 from llama.ports import Burst

@@ -17,7 +17,7 @@ from llama.analyses.telling.reading import read_report
 from llama.analyses.telling.summary_page import page
 from llama.app import DEMO_ALERT, App, packaged
 from llama.engine.flags import Flags
-from llama.engine.run import Delivery, Run
+from llama.engine.folder.run import Delivery, Run
 from llama.formats.populations import PopulationsFile
 from llama.messengers.gw.start import Given, start
 from llama.operate.update import bring_up_to_date
@@ -49,6 +49,7 @@ def made(folder: Path, monkeypatch: pytest.MonkeyPatch, significant: Any) -> Pat
     return event.path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("significant", "headline"), [(True, "opa"), (False, "subthreshold")])
 def test_people_read_the_headline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, significant: bool, headline: str

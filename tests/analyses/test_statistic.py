@@ -19,7 +19,7 @@ from llama.analyses.result.event_analysis import Analysis, EventInputs
 from llama.analyses.result.statistic import measure
 from llama.app import DEMO_ALERT, App, packaged
 from llama.engine.flags import Flags
-from llama.engine.run import Delivery, Run
+from llama.engine.folder import Delivery, Run
 from llama.formats.records import to_json
 from llama.formats.skymap import MultiOrderFits
 from llama.messengers.gw.start import Given, start

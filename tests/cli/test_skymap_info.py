@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from llama.cli.main import main
-from llama.engine.event import Event
 from llama.engine.flags import PRESETS
+from llama.engine.folder.event import Event
 
 BNS = "notices/igwn_json/igwn_gwalert_preliminary.json"
 O3 = "notices/lvk_voevent/S190425z_initial.xml"
@@ -184,6 +184,7 @@ def command(data: Path, run: Path) -> list[str]:
     return [sys.executable, "-m", "llama", "skymap_info", "--alert", str(data / BNS), "-d", str(run)]
 
 
+@pytest.mark.slow
 def test_nobody_to_ask(data: Path, tmp_path: Path) -> None:
     done = subprocess.run(command(data, tmp_path / "run"), input="real\n", capture_output=True, text=True)
     assert done.returncode == 2
@@ -191,6 +192,7 @@ def test_nobody_to_ask(data: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "preset"), [("real", "TRIGGERED_PUBLIC"), ("test", "TRIGGERED_TEST")])
 def test_the_question(data: Path, tmp_path: Path, answer: str, preset: str) -> None:
     """On a real terminal; an answer that is neither is asked again."""

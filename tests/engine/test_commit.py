@@ -14,24 +14,24 @@ import pytest
 from toybench import HERE, Bench
 from toys import BOTH, COUNT, SOURCE, TEXT, UPPER
 
-from llama.engine import care
-from llama.engine.claim import Owner, process_start
 from llama.engine.errors import ClaimLost
-from llama.engine.journal import Claimed, Made
-from llama.engine.making import POINTS, commit
-from llama.engine.processes import Here
-from llama.engine.runner import Runner
-from llama.engine.status import Kind
-from llama.engine.store import digest_of
+from llama.engine.folder import care
+from llama.engine.folder.claim import Owner, process_start
+from llama.engine.folder.journal import Claimed, Made
+from llama.engine.folder.store import digest_of
+from llama.engine.running.making import POINTS, commit
+from llama.engine.running.processes import Here
+from llama.engine.running.runner import Runner
+from llama.engine.running.status import Kind
 
 CRASH = """
 import os, sys
 from pathlib import Path
 import toys
-from llama.engine.claim import Owner
-from llama.engine.event import Event
-from llama.engine.making import Maker, utc_now
-from llama.engine.store import SharedDigests
+from llama.engine.folder.claim import Owner
+from llama.engine.folder.event import Event
+from llama.engine.running.making import Maker, utc_now
+from llama.engine.folder.store import SharedDigests
 
 path, point = sys.argv[1:]
 world = toys.environment()
@@ -43,6 +43,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["first", "again"])
 @pytest.mark.parametrize("point", POINTS)
 def test_a_crash_at_any_point_loses_nothing(bench: Bench, python: Callable, point: str, before: str) -> None:
@@ -79,12 +80,12 @@ RACE = """
 import sys
 from pathlib import Path
 import toys
-from llama.engine.event import Event
-from llama.engine.making import Maker
-from llama.engine.processes import Here
-from llama.engine.runner import Runner
-from llama.engine.status import statuses
-from llama.engine.store import SharedDigests
+from llama.engine.folder.event import Event
+from llama.engine.running.making import Maker
+from llama.engine.running.processes import Here
+from llama.engine.running.runner import Runner
+from llama.engine.running.status import statuses
+from llama.engine.folder.store import SharedDigests
 
 world = toys.environment()
 maker = Maker(toys.CHAIN, world, SharedDigests(world))
@@ -101,6 +102,7 @@ while unfinished():
 """
 
 
+@pytest.mark.slow
 def test_eight_processes_make_each_product_exactly_once(bench: Bench, tmp_path: Path) -> None:
     log = tmp_path / "calls"
     environment = {**os.environ, "PYTHONPATH": str(HERE), "LLAMA_TOY_LOG": str(log)}

@@ -6,21 +6,22 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from toybench import Bench
 from toys import BOTH, CHAIN, COUNT, SOURCE, UPPER
 
-from llama.engine import care
-from llama.engine.claim import Owner
-from llama.engine.event import Event
-from llama.engine.making import POINTS
-from llama.engine.processes import Here
-from llama.engine.runner import Runner
-from llama.engine.state import State
-from llama.engine.status import Kind, statuses
-from llama.engine.store import digest_of
+from llama.engine.folder import care
+from llama.engine.folder.claim import Owner
+from llama.engine.folder.event import Event
+from llama.engine.folder.state import State
+from llama.engine.folder.store import digest_of
+from llama.engine.running.making import POINTS
+from llama.engine.running.processes import Here
+from llama.engine.running.runner import Runner
+from llama.engine.running.status import Kind, statuses
 
 PRODUCTS = st.sampled_from([UPPER, COUNT, BOTH])
 FILES = st.sampled_from([SOURCE, UPPER, COUNT, BOTH])
@@ -160,7 +161,7 @@ class AnEvent(RuleBasedStateMachine):
                     assert self.bench.event.refresh().file(source).digest == digest
 
 
-TestAnEvent = AnEvent.TestCase
+TestAnEvent = pytest.mark.slow(AnEvent.TestCase)
 TestAnEvent.settings = settings(
     max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )

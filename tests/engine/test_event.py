@@ -11,17 +11,16 @@ import toys
 from toybench import Bench
 from toys import BOTH, CHAIN, COUNT, POST, SOURCE, TEXT, UPPER
 
-from llama.engine import care
 from llama.engine.errors import DamagedObject, EventError, EventExists, NotAnEvent
-from llama.engine.event import Event
 from llama.engine.flags import Flags
-from llama.engine.journal import Requested, Seen
-from llama.engine.pipeline import Pipeline
-from llama.engine.processes import Here
-from llama.engine.product import Product
-from llama.engine.runner import Runner
-from llama.engine.status import Kind
-from llama.engine.step import Step
+from llama.engine.folder import care
+from llama.engine.folder.event import Event
+from llama.engine.folder.journal import Requested, Seen
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product, Step
+from llama.engine.running.processes import Here
+from llama.engine.running.runner import Runner
+from llama.engine.running.status import Kind
 
 
 def test_a_new_event_is_whole(bench: Bench) -> None:

@@ -15,19 +15,19 @@ from test_runner import Watching, eventually, shows
 from toybench import Bench
 from toys import BOTH, CHAIN, NOW, SOURCE, TEXT, UPPER
 
-from llama.engine import care
+from llama.cli.selection import Downselection, select
 from llama.engine.errors import EventError, NotAFile
-from llama.engine.event import Event
-from llama.engine.filesystem import MOST_BYTES
 from llama.engine.flags import Flags
-from llama.engine.journal import Unknown
-from llama.engine.pipeline import Pipeline
-from llama.engine.processes import Here
-from llama.engine.run import Run
-from llama.engine.runner import Runner
-from llama.engine.selection import Downselection, select
-from llama.engine.status import Kind
-from llama.engine.store import digest_of
+from llama.engine.folder import care
+from llama.engine.folder.event import Event
+from llama.engine.folder.filesystem import MOST_BYTES
+from llama.engine.folder.journal import Unknown
+from llama.engine.folder.run import Run
+from llama.engine.folder.store import digest_of
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.running.processes import Here
+from llama.engine.running.runner import Runner
+from llama.engine.running.status import Kind
 
 NOT_TEXT = os.fsdecode(b"S9\xff")
 
@@ -183,13 +183,13 @@ NAMED = """
 import os, sys
 from pathlib import Path
 import toys
-from llama.engine.making import Maker
-from llama.engine.pipeline import Pipeline
-from llama.engine.processes import Here
-from llama.engine.product import Product
-from llama.engine.run import Run
-from llama.engine.runner import Runner
-from llama.engine.store import SharedDigests
+from llama.engine.running.making import Maker
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.running.processes import Here
+from llama.engine.graph.product import Product
+from llama.engine.folder.run import Run
+from llama.engine.running.runner import Runner
+from llama.engine.folder.store import SharedDigests
 
 world = toys.environment()
 product = Product("ID", "id.bin", toys.Text(), lambda step: ascii(step.event_id), inputs=(toys.SOURCE,))
@@ -215,7 +215,7 @@ def test_a_name_that_is_no_text_does_not_end_the_watch(bench: Bench) -> None:
     run = bench.event.path.parent
     with Watching(bench):
         eventually(shows(run / "S1" / "both.txt", "HELLO: 5 letters"))
-        shutil.copytree(bench.event.path, run / NOT_TEXT)
+        shutil.copytree(bench.event.path, run / NOT_TEXT, ignore=shutil.ignore_patterns("scratch"))
         (run / NOT_TEXT / os.fsdecode(b"\xfe")).touch()
         (run / "S1" / os.fsdecode(b"odd\xfe")).touch()
         Event.create(run / "S2", {"source.txt": b"new"}, Flags(), why="", now=bench.now)
@@ -227,7 +227,7 @@ def test_a_name_that_is_no_text_does_not_end_the_watch(bench: Bench) -> None:
 def test_a_run_that_cannot_be_listed_for_a_while_does_not_end_the_watch(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llama.engine.runner._SWEEP_S", 0.2)
+    monkeypatch.setattr("llama.engine.running.runner._SWEEP_S", 0.2)
     run = bench.event.path.parent
     with Watching(bench):
         eventually(shows(run / "S1" / "both.txt", "HELLO: 5 letters"))

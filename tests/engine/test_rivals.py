@@ -15,20 +15,20 @@ from test_runner import eventually, made
 from toybench import HERE, Bench
 from toys import TABLED, TABLEDS
 
-from llama.engine.making import utc_now
-from llama.engine.pipeline import Pipeline
-from llama.engine.status import Kind
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.running.making import utc_now
+from llama.engine.running.status import Kind
 
 FOLLOW = """
 import logging, signal, sys
 from pathlib import Path
-import llama.engine.runner as module
+import llama.engine.running.runner as module
 import toys
-from llama.engine.making import Maker
-from llama.engine.processes import Here
-from llama.engine.run import Run
-from llama.engine.store import SharedDigests
-from llama.engine.watching import FolderChanges
+from llama.engine.running.making import Maker
+from llama.engine.running.processes import Here
+from llama.engine.folder.run import Run
+from llama.engine.folder.store import SharedDigests
+from llama.engine.running.watching import FolderChanges
 
 logging.basicConfig(level=logging.INFO)
 module._SWEEP_S = 0.2

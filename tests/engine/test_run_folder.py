@@ -13,10 +13,10 @@ import toys
 from toybench import HERE
 from toys import CHAIN, NOW
 
+from llama.cli.selection import Downselection, parse_downselection, select, target
 from llama.engine.errors import EventError, EventExists
 from llama.engine.flags import PRESETS
-from llama.engine.run import Delivery, Run
-from llama.engine.selection import Downselection, parse_downselection, select, target
+from llama.engine.folder.run import Delivery, Run
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_hidden_and_other_folders_are_no_events(run: Run) -> None:
 DIE_BUILDING = """
 import os, sys
 from pathlib import Path
-import llama.engine.event as event
-from llama.engine.run import Delivery, Run
+import llama.engine.folder.event as event
+from llama.engine.folder.run import Delivery, Run
 event.rename_new = lambda hidden, path: os._exit(9)
 Run(Path(sys.argv[1])).accept(Delivery("S1", {"source.txt": b"x"}))
 """
@@ -96,7 +96,7 @@ def test_numbers_outlive_their_file(run: Run) -> None:
 NUMBER = """
 import sys
 from pathlib import Path
-from llama.engine.run import Run
+from llama.engine.folder.run import Run
 run = Run(Path(sys.argv[1]))
 for n in range(20):
     run.number("S1", "Update", f"alert {n}")
@@ -104,6 +104,7 @@ for n in range(20):
 """
 
 
+@pytest.mark.slow
 def test_numbers_are_unique_across_processes(run: Run) -> None:
     run.path.mkdir()
     racers = [subprocess.Popen([sys.executable, "-c", NUMBER, run.path, str(name)]) for name in range(3)]
@@ -183,13 +184,14 @@ def test_the_default_leaves_manual_events_out() -> None:
 ACCEPT = """
 import sys
 from pathlib import Path
-from llama.engine.run import Delivery, Run
+from llama.engine.folder.run import Delivery, Run
 run = Run(Path(sys.argv[1]))
 for n in range(20):
     run.accept(Delivery(f"S{n}", {"source.txt": b"x"}))
 """
 
 
+@pytest.mark.slow
 def test_the_same_delivery_from_several_brokers_at_once_is_one_event(run: Run) -> None:
     environment = {**os.environ, "PYTHONPATH": str(HERE)}
     racers = [subprocess.Popen([sys.executable, "-c", ACCEPT, run.path], env=environment) for _ in range(3)]

@@ -17,35 +17,36 @@ import pytest
 from toybench import HERE, Bench
 from toys import BOTH, CHAIN, COUNT, SOURCE, UPPER
 
-from llama.engine.claim import process_start
-from llama.engine.event import Event
 from llama.engine.flags import Flags
-from llama.engine.journal import Claimed, Deferred, Made
-from llama.engine.making import utc_now
-from llama.engine.pipeline import Pipeline
-from llama.engine.processes import Here
-from llama.engine.run import Run
-from llama.engine.runner import Runner
-from llama.engine.watching import FolderChanges
+from llama.engine.folder.claim import process_start
+from llama.engine.folder.event import Event
+from llama.engine.folder.journal import Claimed, Deferred, Made
+from llama.engine.folder.run import Run
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.running.making import utc_now
+from llama.engine.running.processes import Here
+from llama.engine.running.runner import Runner
+from llama.engine.running.watching import FolderChanges
 
 RUN = """
 import logging, sys
 from pathlib import Path
 import toys
-from llama.engine.event import Event
-from llama.engine.making import Maker
-from llama.engine.processes import Processes
-from llama.engine.runner import Runner
-from llama.engine.status import statuses
-from llama.engine.store import SharedDigests
+from llama.engine.folder.event import Event
+from llama.engine.running.making import Maker
+from llama.engine.running.processes import Processes
+from llama.engine.running.recipe import Recipe
+from llama.engine.running.runner import Runner
+from llama.engine.running.status import statuses
+from llama.engine.folder.store import SharedDigests
 
 def main(pipeline, *paths):
     world = toys.environment()
     maker = Maker(world.pipeline(pipeline), world, SharedDigests(world))
     if pipeline == "PATIENTS":
         logging.basicConfig(level=logging.INFO)
-    executor = Processes("toys:environment", pipeline, 2, ["toys", "xmlrpc.client", "no.such.module"])
-    print("missing", *executor.missing(["toys", "xmlrpc.client", "no.such.module", "llama.engine.worker"]))
+    executor = Processes(Recipe("toys:environment"), pipeline, 2, ["toys", "xmlrpc.client", "no.such.module"])
+    print("missing", *executor.missing(["toys", "xmlrpc.client", "no.such.module", "llama.engine.running.worker"]))
     events = [Event(Path(path)) for path in paths]
     Runner(maker, executor).once(events)
     for event in events:
@@ -277,7 +278,7 @@ def test_stopping_lets_steps_go_and_gives_claims_back(tmp_path: Path) -> None:
     code = RUN.replace(
         "    Runner(maker, executor).once(events)",
         "    runner = Runner(maker, executor)\n"
-        "    import dataclasses, signal, llama.engine.runner as module\n"
+        "    import dataclasses, signal, llama.engine.running.runner as module\n"
         "    module._STOP_PATIENCE_S = 0.2\n"
         "    signal.signal(signal.SIGTERM, lambda *_: runner.stop())\n"
         "    runner.once(events)",

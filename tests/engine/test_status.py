@@ -11,14 +11,13 @@ import toys
 from toybench import Bench
 from toys import ASK, BOTH, CHAIN, COUNT, JSON, POST, SOURCE, TABLE, TEXT, UPPER
 
-from llama.engine.claim import Owner
 from llama.engine.errors import NotYet
-from llama.engine.event import Event
 from llama.engine.flags import Flags
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Guard, Product
-from llama.engine.status import Kind
-from llama.engine.step import Step
+from llama.engine.folder.claim import Owner
+from llama.engine.folder.event import Event
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Guard, Product, Step
+from llama.engine.running.status import Kind
 
 
 def one(make=lambda step: "x", **more) -> Product:  # type: ignore[no-untyped-def]
@@ -122,7 +121,7 @@ def test_a_held_upstream_with_a_file_is_used_as_it_is(bench: Bench) -> None:
     [
         ({"services": (ASK,)}, {"online": False}, "online is off"),
         ({"services": (POST,)}, {}, "upload is off"),
-        ({"services": (POST,), "for_collaborators": True}, {"upload": True}, "not observation"),
+        ({"services": (POST,), "requires": {"role": "observation"}}, {"upload": True}, "not observation"),
     ],
 )
 def test_services_are_held_by_flags(bench: Bench, more: dict, flags: dict, words: str) -> None:

@@ -16,18 +16,17 @@ from test_runner import eventually
 from toybench import Bench
 from toys import CHAIN, SOURCE, TEXT, UPPER
 
-from llama.engine import care
 from llama.engine.errors import StorageError, UnsupportedFileSystem
-from llama.engine.event import Event
-from llama.engine.filesystem import require_local, storage_errors
-from llama.engine.pipeline import Pipeline
-from llama.engine.processes import Here
-from llama.engine.product import Product
-from llama.engine.run import Delivery, Run
-from llama.engine.runner import Runner
-from llama.engine.status import Kind
-from llama.engine.step import Step
-from llama.engine.watching import FolderChanges
+from llama.engine.folder import care
+from llama.engine.folder.event import Event
+from llama.engine.folder.filesystem import require_local, storage_errors
+from llama.engine.folder.run import Delivery, Run
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product, Step
+from llama.engine.running.processes import Here
+from llama.engine.running.runner import Runner
+from llama.engine.running.status import Kind
+from llama.engine.running.watching import FolderChanges
 
 
 @pytest.fixture
@@ -121,7 +120,7 @@ import resource, sys
 from pathlib import Path
 import toys
 from llama.engine.errors import StorageError
-from llama.engine.event import Event
+from llama.engine.folder.event import Event
 
 event = Event(Path(sys.argv[1]))
 size = (event.folder / "journal.jsonl").stat().st_size
@@ -143,12 +142,12 @@ READ_ONLY = """
 import os, sys
 from pathlib import Path
 import toys
-from llama.engine.event import Event
-from llama.engine.making import Maker
-from llama.engine.processes import Here
-from llama.engine.runner import Runner
-from llama.engine.status import statuses
-from llama.engine.store import SharedDigests
+from llama.engine.folder.event import Event
+from llama.engine.running.making import Maker
+from llama.engine.running.processes import Here
+from llama.engine.running.runner import Runner
+from llama.engine.running.status import statuses
+from llama.engine.folder.store import SharedDigests
 
 if os.geteuid() == 0:
     os.setuid(65534)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import toys
 
-from llama.engine.claim import Owner
-from llama.engine.event import Event
 from llama.engine.flags import Flags
-from llama.engine.making import Maker
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product
-from llama.engine.status import Status, statuses
-from llama.engine.store import SharedDigests
+from llama.engine.folder.claim import Owner
+from llama.engine.folder.event import Event
+from llama.engine.folder.store import SharedDigests
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product
+from llama.engine.running.making import Maker
+from llama.engine.running.status import Status, statuses
 
 HERE = Path(__file__).parent
 

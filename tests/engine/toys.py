@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -13,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from llama.engine.errors import NotYet, PipelineError
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product, ServiceKey, Shared
-from llama.engine.step import Step
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product, ServiceKey, Shared, Step
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -46,6 +46,11 @@ class Key:
 
     name: str
     writes: bool = False
+    also: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def requires(self) -> dict[str, Any]:
+        return {"online": True, **({"upload": True} if self.writes else {}), **self.also}
 
 
 TEXT, JSON = Text(), Json()
@@ -60,6 +65,9 @@ class World:
 
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     shared: Path = Path(os.environ.get("LLAMA_TOY_SHARED", "/nonexistent"))
+    absent: dict[str, str] = field(default_factory=dict)
+    """By the name of a service, why it cannot be used."""
+    settings: str = ""
 
     def pipeline(self, name: str) -> Pipeline:
         try:
@@ -68,7 +76,10 @@ class World:
             raise PipelineError(f"no pipeline {name}") from None
 
     def service(self, key: ServiceKey[Any]) -> Any:
-        return key.name
+        return f"{key.name} {self.settings}".strip()
+
+    def lacks(self, key: ServiceKey[Any]) -> str | None:
+        return self.absent.get(key.name)
 
     def shared_path(self, shared: Shared[Any]) -> Path:
         return self.shared / shared.name
@@ -97,6 +108,22 @@ def _both(step: Step) -> str:
         with open(log, "a") as file:
             file.write(f"{step.event_id} {step.product.name}\n")
     return f"{step[UPPER]}: {step[COUNT]}"
+
+
+def post(step: Step) -> str:
+    """Writes on a board outside, once for each key, what there is to say and what it said before."""
+    board = Path(os.environ["LLAMA_TOY_BOARD"])
+    sent = {line["key"]: line["text"] for line in map(json.loads, board.read_text().splitlines())}
+    if step.key in sent:
+        return str(sent[step.key])
+    told, before = step.product.inputs[0].product, step.previous()
+    text = str(step[told])
+    for item in step.product.optional:
+        text += f" taken back: {step[item]}" if step.has(item) else ""
+    text += f", after {before}" if before else ""
+    with board.open("a") as file:
+        file.write(json.dumps({"key": step.key, "text": text}) + "\n")
+    return text
 
 
 SOURCE = Product("SOURCE", "source.txt", TEXT)
@@ -139,6 +166,31 @@ TABLED = Product(
 TABLEDS = Pipeline("TABLEDS", (SOURCE, TABLED))
 
 
-def environment() -> World:
+def _witness(step: Step) -> str:
+    logging.getLogger("llama.toys").info("%s is being made", step.product.filename)
+    return f"{step.service(ASK)} at {step.now:%H:%M}"
+
+
+WITNESS = Product("WITNESS", "witness.txt", TEXT, _witness, inputs=(SOURCE,), services=(ASK,))
+WITNESSES = Pipeline("WITNESSES", (SOURCE, WITNESS))
+
+
+def join_log(text: str, world: World) -> None:
+    """Writes the lines of a step's process into the file called `text`."""
+    handler = logging.FileHandler(text)
+    handler.setFormatter(logging.Formatter(f"%(message)s, {world.settings}"))
+    logging.getLogger("llama").addHandler(handler)
+    logging.getLogger("llama").setLevel(logging.INFO)
+
+
+def clock() -> datetime:
+    """Stands still."""
+    return NOW
+
+
+def environment(settings: str = "") -> World:
     """What the processes of steps build by name."""
-    return World({pipeline.name: pipeline for pipeline in (CHAIN, TROUBLES, PATIENTS, TABLEDS)})
+    return World(
+        settings=settings,
+        pipelines={pipeline.name: pipeline for pipeline in (CHAIN, TROUBLES, PATIENTS, TABLEDS, WITNESSES)},
+    )

@@ -16,8 +16,7 @@ from astropy.coordinates import SkyCoord
 from llama.app import packaged
 from llama.cli.files_fermi import HALF_WIDTH_S
 from llama.engine.flags import Flags
-from llama.engine.product import Product
-from llama.engine.step import Step, read
+from llama.engine.graph.product import Product, Step, read
 from llama.formats.records import JsonObject, Record, to_json
 from llama.formats.skymap_multiorder import to_bytes
 from llama.messengers.fermi import MESSENGER, candidates
@@ -64,7 +63,7 @@ class Outside:
 
 
 def make(source: Any, scratch: Path, gps: float = GW170817, now: datetime = NOW) -> BurstList:
-    step = Step(GRBS, "S1", Flags(), now, scratch, Outside(source), {}, {SELECTION.key: {"gps_time": gps}})
+    step = Step(GRBS, "S1", Flags(), now, scratch, Outside(source).service, {}, {SELECTION.key: {"gps_time": gps}})
     assert GRBS.make is not None
     return GRBS.make(step)
 
@@ -188,9 +187,9 @@ def test_a_step_listens_through_the_messenger(catalogue, tmp_path: Path):
     GRBS.codec.write(make(catalogue, tmp_path), path)
     result: Product[Any] = Product("R", "r.json", JsonObject(), optional=(GRBS,), shared=CANDIDATES.shared)
     inputs = {GRBS.key: path, CANDIDATES.shared[0].key: packaged("grb.json")}
-    heard = CANDIDATES.listen(Step(result, "S1", Flags(), NOW, tmp_path, Outside(catalogue), inputs, {}))
+    heard = CANDIDATES.listen(Step(result, "S1", Flags(), NOW, tmp_path, Outside(catalogue).service, inputs, {}))
     assert heard is not None and [grb.name for grb in heard.companions] == ["GRB170817529"]
-    assert CANDIDATES.listen(Step(result, "S1", Flags(), NOW, tmp_path, Outside(catalogue), {}, {})) is None
+    assert CANDIDATES.listen(Step(result, "S1", Flags(), NOW, tmp_path, Outside(catalogue).service, {}, {})) is None
 
 
 @pytest.mark.parametrize(

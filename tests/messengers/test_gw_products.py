@@ -6,15 +6,14 @@ import json
 import random
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from llama.engine.errors import DecodeError
 from llama.engine.flags import Flags
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product
-from llama.engine.step import Environment, Step
+from llama.engine.graph.pipeline import Pipeline
+from llama.engine.graph.product import Product, Step
 from llama.formats.errors import NoSkyMap, NoticeError
 from llama.formats.skymap import read_skymap
 from llama.messengers.gw import MESSENGER
@@ -49,10 +48,10 @@ def make(tmp_path: Path) -> Any:
         step = Step(
             product=product,
             event_id="S1",
-            flags=Flags(),
+            _flags=Flags(),
             now=datetime(2026, 6, 5, tzinfo=UTC),
             scratch=folder,
-            environment=cast("Environment", None),
+            _connect=lambda key: None,
             inputs=paths,
         )
         assert product.make is not None

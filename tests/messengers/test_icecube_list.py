@@ -17,8 +17,7 @@ from scipy import stats
 
 from llama.engine.errors import DecodeError
 from llama.engine.flags import Flags
-from llama.engine.product import Product
-from llama.engine.step import Step, read
+from llama.engine.graph.product import Product, Step, read
 from llama.formats.records import JsonObject, Record, to_json
 from llama.messengers.icecube import MESSENGER, neutrino_list
 from llama.messengers.icecube.blinding import blind, scrambled_ra_deg
@@ -62,7 +61,7 @@ class Outside:
 
 def make(source: Any, scratch: Path, event_id: str = "S190728q", gps: float = GPS, **flags: bool) -> NeutrinoList:
     parts = {SELECTION.key: {"gps_time": gps}}
-    step = Step(NEUTRINOS, event_id, Flags(**flags), NOW, scratch, Outside(source), {}, parts)
+    step = Step(NEUTRINOS, event_id, Flags(**flags), NOW, scratch, Outside(source).service, {}, parts)
     assert NEUTRINOS.make is not None
     return NEUTRINOS.make(step)
 
@@ -161,6 +160,7 @@ ROW = NeutrinoRow(55900.3, 10.0, 20.0, 110.0, 30.0, 0.5, 1e3, "archival", 0, 1, 
 LIST = NeutrinoList(True, 1000.0, GPS - 500, GPS + 500, "IC86-2011", "icecube-3yr", "", (ROW,))
 
 
+@pytest.mark.slow
 @given(
     st.floats(0, 360, exclude_max=True), st.floats(-90, 90), st.floats(0, 360, exclude_max=True), st.text(max_size=9)
 )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llama.engine.step import read
+from llama.engine.graph.product import read
 from llama.messengers.ztf import MESSENGER, ZTF_TRIGGERS
 from llama.messengers.ztf.likelihood import listening, log_found
 from llama.science.companions import log_strength, source_times

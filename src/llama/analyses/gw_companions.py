@@ -9,9 +9,7 @@ from llama.analyses.joint import company_significance
 from llama.analyses.result import blinds, marked, result_guard
 from llama.analyses.telling import joint_text
 from llama.engine.errors import NotYet
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product
-from llama.engine.step import Step
+from llama.engine.graph import Pipeline, Product, Step
 from llama.formats.records import JsonObject, Text
 from llama.messengers import Candidates, fermi, ztf
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, P_ASTRO, SKYMAP_INFO

@@ -34,9 +34,7 @@ from llama.analyses.telling import (
     scatterplot,
     summary,
 )
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product, Shared
-from llama.engine.step import Step
+from llama.engine.graph import Pipeline, Product, Shared, Step
 from llama.formats.figures import PdfFigure, PngFigure
 from llama.formats.pdf import Pdf
 from llama.formats.populations import PopulationsFile

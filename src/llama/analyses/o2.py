@@ -16,9 +16,7 @@ from llama.analyses.result import (
     skymap_notes,
     trigger_inputs,
 )
-from llama.engine.pipeline import Pipeline
-from llama.engine.product import Product
-from llama.engine.step import Step
+from llama.engine.graph import Pipeline, Product, Step
 from llama.formats.records import JsonObject
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, SKYMAP_INFO
 from llama.messengers.gw.record import SkymapInfo

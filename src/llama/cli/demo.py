@@ -21,7 +21,7 @@ def main(args: argparse.Namespace, app: App) -> int:
     from llama.analyses.gw_neutrino import SIGNIFICANCE
     from llama.analyses.telling import format_odds, found, read_report
     from llama.app import DEMO_ALERT, packaged
-    from llama.engine.run import Run
+    from llama.engine.folder import Run
     from llama.operate.demo import demo_event
     from llama.operate.update import bring_up_to_date
 

@@ -35,10 +35,9 @@ from llama.cli.flags import shown
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.engine.event import Event
-    from llama.engine.pipeline import Pipeline
-    from llama.engine.product import Product
-    from llama.engine.status import Status
+    from llama.engine.folder import Event
+    from llama.engine.graph import Pipeline, Product
+    from llama.engine.running import Status
 
 _RECENT = 12
 
@@ -111,9 +110,9 @@ def _refuse_swapped(word: str, action: str, names: list[str], default: Path) -> 
 
 def _event(word: str, default: Path) -> Event:
     """The one event meant."""
+    from llama.cli.selection import target
     from llama.engine.errors import EventError, NotAnEvent
-    from llama.engine.event import Event
-    from llama.engine.selection import target
+    from llama.engine.folder import Event
 
     if word == ".":
         try:
@@ -141,7 +140,7 @@ def _pipelines(first: Pipeline) -> list[Pipeline]:
 
 def _product(name: str, pipeline: Pipeline) -> tuple[Pipeline, Product[Any]]:
     """The product of that name, and a pipeline that has it; PipelineError names those that are spelt like it."""
-    from llama.engine.pipeline import find_among
+    from llama.engine.graph import find_among
 
     return find_among(_pipelines(pipeline), name)
 
@@ -201,7 +200,7 @@ def _history(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: Ap
 
 
 def _repair(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App) -> int:
-    from llama.engine.care import mend_objects, repair
+    from llama.engine.folder import mend_objects, repair
 
     done = [*mend_objects(event), *repair(event, now=datetime.now(UTC))]
     print("\n".join(done) or "nothing to repair")
@@ -209,7 +208,7 @@ def _repair(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App
 
 
 def _check(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App) -> int:
-    from llama.engine.care import check
+    from llama.engine.folder import check
 
     problems = check(event)
     print("\n".join(problems) or f"{event.id}: every byte is as recorded")
@@ -217,7 +216,7 @@ def _check(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App)
 
 
 def _prune(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App) -> int:
-    from llama.engine.care import prune
+    from llama.engine.folder import prune
 
     print(
         "\n".join(prune(event, pipeline, dry_run=args.dry_run))
@@ -227,8 +226,8 @@ def _prune(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App)
 
 
 def _judged(event: Event, pipeline: Pipeline, app: App) -> dict[str, Status]:
-    from llama.engine.status import statuses
-    from llama.engine.store import SharedDigests
+    from llama.engine.folder import SharedDigests
+    from llama.engine.running import statuses
 
     state = event.look(pipeline, SharedDigests(app))
     return statuses(pipeline, state, datetime.now(UTC))
@@ -261,7 +260,7 @@ def _remake(event: Event, pipeline: Pipeline, filename: str, args: argparse.Name
 
 
 def _versions(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace, app: App) -> str:
-    from llama.engine.care import version_name, versions
+    from llama.engine.folder import version_name, versions
 
     return "\n".join(
         f"{version.at:%Y-%m-%d %H:%M:%S}Z {version.kind:<8} {version_name(event, filename, version)}"
@@ -271,7 +270,7 @@ def _versions(event: Event, pipeline: Pipeline, filename: str, args: argparse.Na
 
 
 def _get(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace, app: App) -> str:
-    from llama.engine.care import get_version
+    from llama.engine.folder import get_version
 
     return str(get_version(event, filename, args.version_number, args.into))
 

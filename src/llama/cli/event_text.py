@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llama.engine.event import Event
-    from llama.engine.journal import Item
-    from llama.engine.pipeline import Pipeline
-    from llama.engine.state import State
-    from llama.engine.status import Status
+    from llama.engine.folder import Event, Item, State
+    from llama.engine.graph import Pipeline
+    from llama.engine.running import Status
 
 _MARKS = {"done": "✓", "ready": "▶", "waiting": "…", "running": "⟳", "cooling": "✗", "held": "■"}
 _UNTIL = {
@@ -75,7 +73,7 @@ def graph_lines(pipeline: Pipeline, found: dict[str, Status], ascii_only: bool) 
 
 def telling(entries: list[Item]) -> list[Item]:
     """Without the claims of which something came, or which were handed on."""
-    from llama.engine.journal import Claimed
+    from llama.engine.folder import Claimed
 
     last = {entry.claim: place for place, entry in enumerate(entries) if hasattr(entry, "claim")}
     return [
@@ -85,7 +83,7 @@ def telling(entries: list[Item]) -> list[Item]:
 
 def history_line(entry: Item) -> str:
     """One entry for people; empty for bookkeeping that says nothing to them."""
-    from llama.engine import journal
+    from llama.engine.folder import journal
 
     if isinstance(entry, journal.Unknown):
         return "" if not entry.why else f"(a line that {entry.why})"
@@ -101,4 +99,5 @@ def history_line(entry: Item) -> str:
     if isinstance(entry, journal.Flagged):
         parts += [f"{name}={str(value).lower()}" for name, value in entry.flags.items()]
     parts.append(getattr(entry, "error", "") or getattr(entry, "why", ""))
+    parts.append(f"(by {by})" if (by := getattr(entry, "by", None)) else "")
     return f"{entry.at:%Y-%m-%d %H:%M:%S}Z {type(entry).__name__:<9} {' '.join(part for part in parts if part)}"

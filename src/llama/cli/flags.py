@@ -27,9 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Show or set."""
+    from llama.cli.selection import target
     from llama.engine.errors import EventError
     from llama.engine.flags import parse_flags
-    from llama.engine.selection import target
 
     if args.flag_presets:
         return print_presets()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.engine.event import Event
+    from llama.engine.folder import Event
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

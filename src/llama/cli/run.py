@@ -12,7 +12,6 @@ import fnmatch
 import logging
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,15 +22,10 @@ from llama.cli.arguments import count
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.engine.event import Event
-    from llama.engine.pipeline import Pipeline
-    from llama.engine.processes import Processes
-    from llama.engine.runner import Runner
-    from llama.engine.selection import Downselection, Target
-    from llama.engine.state import State
-    from llama.engine.status import Status
-    from llama.engine.store import SharedDigests
-    from llama.sections import Secret
+    from llama.cli.selection import Downselection, Target
+    from llama.engine.folder import Event, SharedDigests, State
+    from llama.engine.graph import Pipeline
+    from llama.engine.running import Processes, Runner, Status
 
 PREFIX_CHARS = "-+"
 _NEWEST = 40
@@ -76,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Run, or say what would be run."""
-    from llama.engine.selection import parse_downselection, target
+    from llama.cli.selection import parse_downselection, target
 
     if args.print_downselections:
         return _print_downselections()
@@ -103,12 +97,12 @@ def main(args: argparse.Namespace, app: App) -> int:
 
 def _run(args: argparse.Namespace, app: App, pipeline: Pipeline, where: Target, wanted: Downselection) -> int:
     from llama.app import DEFAULT_PIPELINE_NAME, preload
-    from llama.engine.making import Maker
-    from llama.engine.runner import Runner
-    from llama.engine.store import SharedDigests
+    from llama.engine.folder import SharedDigests
+    from llama.engine.running import Maker, Runner
+    from llama.operate.logs import open_log
 
-    _log(args.verbosity, args.logfile, app.secrets)
-    executor = app.processes(args.pipeline or DEFAULT_PIPELINE_NAME, args.workers)
+    log = open_log(args.verbosity, args.logfile, app.secrets)
+    executor = app.processes(args.pipeline or DEFAULT_PIPELINE_NAME, args.workers, log)
     _check_preload(executor, preload())
     shared = SharedDigests(app)
 
@@ -138,7 +132,7 @@ def _run(args: argparse.Namespace, app: App, pipeline: Pipeline, where: Target, 
 def _watch(
     runner: Runner, args: argparse.Namespace, pipeline: Pipeline, where: Target, wanted: Downselection
 ) -> None:
-    from llama.engine.watching import FolderChanges
+    from llama.engine.running import FolderChanges
 
     where.run.mkdir(parents=True, exist_ok=True)
     alone = where.exact
@@ -153,7 +147,7 @@ def _watch(
 
 def _nothing_in(where: Target, default: Path) -> str:
     """Why there is no event to run."""
-    from llama.engine.run import Run
+    from llama.engine.folder import Run
 
     if not where.run.is_dir() and where.run != default:
         return f"there is no folder {where.run}; write /PATTERN for events of the default run, {default}"
@@ -182,7 +176,7 @@ def _conclude(events: list[Event], pipeline: Pipeline, shared: SharedDigests) ->
 def _told(event: Event, pipeline: Pipeline, shared: SharedDigests) -> bool:
     from llama import app
     from llama.analyses.telling import result_lines, unblinded_lines
-    from llama.engine.status import statuses, unfinished
+    from llama.engine.running import statuses, unfinished
 
     state = event.look(pipeline, shared)
     now = datetime.now(UTC)
@@ -197,7 +191,7 @@ def _told(event: Event, pipeline: Pipeline, shared: SharedDigests) -> bool:
 
 def _standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str:
     """How much is up to date, and the first reason why not all; for an event at rest, that it is."""
-    from llama.engine.status import Kind
+    from llama.engine.running import Kind
 
     made = [product.filename for product in pipeline if pipeline.makes(product)]
     for holder, word in ((state.vetoes, "vetoed"), (state.locks, "locked")):
@@ -214,7 +208,7 @@ def _standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str
 
 def _find(where: Target, wanted: Downselection, pipeline: Pipeline, newest: int) -> list[Event]:
     """The events meant, newest first. One that is named is taken as it is; others are downselected."""
-    from llama.engine.selection import select
+    from llama.cli.selection import select
 
     events = where.events()
     return events if where.exact else select(events, wanted, pipeline, now=datetime.now(UTC), newest=newest)
@@ -235,7 +229,7 @@ def _print_pipeline(pipeline: Pipeline) -> int:
 
 
 def _print_downselections() -> int:
-    from llama.engine.selection import Downselection
+    from llama.cli.selection import Downselection
 
     for field in dataclasses.fields(Downselection):
         default = "any" if field.default is None else field.default
@@ -264,33 +258,3 @@ def _stopped_by_signals(runner: Runner) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _log(level: str, file: Path | None, secrets: tuple[Secret, ...]) -> None:
-    from llama.sections import HidingFormatter
-
-    logger = logging.getLogger("llama")
-    logger.setLevel(logging.DEBUG)
-    to_screen = logging.StreamHandler()
-    to_screen.setLevel(level)
-    handlers: list[logging.Handler] = [to_screen]
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(_LogFile(file, encoding="utf-8", errors="backslashreplace"))
-    form = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
-    formatter = HidingFormatter(form, "%Y-%m-%d %H:%M:%S", secrets)
-    formatter.converter = time.gmtime
-    for handler in handlers:
-        handler.setFormatter(formatter)
-        logger.addHandler(handler)
-
-
-class _LogFile(logging.FileHandler):
-    """A log file that, when the disk does not take it, says so once and lets the events go on."""
-
-    _silent = False
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        if not self._silent:
-            self._silent = True
-            print(f"llama run: the log {self.baseFilename} cannot be written: {sys.exc_info()[1]}", file=sys.stderr)

@@ -16,8 +16,8 @@ from llama.cli.flags import print_presets, shown
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.engine.event import Event
     from llama.engine.flags import Flags
+    from llama.engine.folder import Event
     from llama.messengers.gw.start import Given, Start
 
 ANSWERS = {"real": "TRIGGERED_PUBLIC", "test": "TRIGGERED_TEST"}
@@ -101,8 +101,8 @@ def _given(args: argparse.Namespace) -> Given:
 
 def _taken_back(given: Given, run: Path) -> bool:
     """Hand a retraction to the events here that it is about; False when it is none, or there is no such event."""
-    from llama.engine.making import utc_now
-    from llama.engine.run import Run
+    from llama.engine.folder import Run
+    from llama.engine.running import utc_now
     from llama.formats.errors import FormatError
     from llama.messengers.gw.notice import parse
     from llama.messengers.gw.retraction import retractions
@@ -215,9 +215,8 @@ def _put(path: Path, start: Start, flags: Flags) -> Event:
     An existing event becomes a test before it gets the new files, and real only after, so that nothing is sent
     about a half-changed event.
     """
-    from llama.engine.event import Event
-    from llama.engine.making import utc_now
-    from llama.engine.run import Delivery, Run
+    from llama.engine.folder import Delivery, Event, Run
+    from llama.engine.running import utc_now
 
     now = utc_now()
     delivery = Delivery(start.event_id, start.files, flags, start.why)
@@ -235,14 +234,14 @@ def _put(path: Path, start: Start, flags: Flags) -> Event:
 
 def _make_info(event: Event, app: App) -> None:
     """Make skymap_info.json here and now, unless it came from outside or somebody makes it already."""
-    from llama.engine.claim import Owner
     from llama.engine.errors import EventError
-    from llama.engine.making import Maker, utc_now
-    from llama.engine.pipeline import Pipeline
+    from llama.engine.folder import Owner, SharedDigests
+    from llama.engine.graph import Pipeline
+    from llama.engine.running import Maker, utc_now
     from llama.messengers.gw.products import IGWN_ALERT, LVC_GCN, SKYMAP_INFO
 
     pipeline = Pipeline("skymap_info", (IGWN_ALERT, LVC_GCN, SKYMAP_INFO))
-    maker = Maker(pipeline, app, lambda shared: None)
+    maker = Maker(pipeline, app, SharedDigests(app))
     now = utc_now()
     claim = maker.claim(event, SKYMAP_INFO, now=now, owner=Owner.myself())
     if claim is not None and not maker.make(event, SKYMAP_INFO, claim, now=now):

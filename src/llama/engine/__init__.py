@@ -1,8 +1,8 @@
 """The file graph: an event is a folder of files, and every file says which files it is made from.
 
-Knows nothing of astronomy. Read `product` first, then `status` (the whole policy), then `making` (how a result
-becomes part of an event, and what a crash leaves). `event` is the folder, `journal` and `state` its memory,
-`runner` keeps many of them up to date.
+Knows nothing of astronomy. Read `graph.product` first, then `running.status` (the whole policy), then
+`running.making` (how a result becomes part of an event, and what a crash leaves). `folder` is an event on disk
+and its memory, `running` keeps many of them up to date.
 """
 
 import sys

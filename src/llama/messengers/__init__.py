@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from llama.engine.product import Product, Selection, Shared
-from llama.engine.step import Step
+from llama.engine.graph import Product, Selection, Shared, Step
 from llama.science.companions import Listening
 
 T = TypeVar("T")

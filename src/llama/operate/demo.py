@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llama.engine.event import Event
 from llama.engine.flags import Flags
-from llama.engine.run import Delivery, Run
+from llama.engine.folder import Delivery, Event, Run
 from llama.messengers.gw.start import Given, start
 from llama.ports import GraceDB
 

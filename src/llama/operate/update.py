@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from llama.engine.event import Event
-from llama.engine.making import Maker
-from llama.engine.pipeline import Pipeline
-from llama.engine.processes import Executor, Here
-from llama.engine.runner import Runner
-from llama.engine.step import Environment
-from llama.engine.store import SharedDigests
+from llama.engine.folder import Event, SharedDigests
+from llama.engine.graph import Environment, Pipeline
+from llama.engine.running import Executor, Here, Maker, Runner
 
 
 def bring_up_to_date(

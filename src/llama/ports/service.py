@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -15,10 +15,19 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Service(Generic[S]):
-    """A typed key for something outside; `writes` when using it changes the outside."""
+    """A typed key for something outside; `writes` when using it changes the outside.
+
+    `requires`: by name of a flag the value, or the values, that an event must have for the service to be used, on top
+    of `online`, and of `upload` where it writes.
+    """
 
     name: str
     writes: bool = False
+    requires: Mapping[str, bool | str | tuple[bool | str, ...]] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        always = {"online": True, "upload": True} if self.writes else {"online": True}
+        object.__setattr__(self, "requires", {**always, **self.requires})
 
 
 class Places(Protocol):

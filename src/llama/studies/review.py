@@ -18,8 +18,7 @@ from pathlib import Path
 
 from llama.analyses.gw_neutrino import SIGNIFICANCE
 from llama.engine.errors import EngineError
-from llama.engine.event import Event
-from llama.engine.run import Delivery, Run
+from llama.engine.folder import Delivery, Event, Run
 from llama.formats.records import to_json
 from llama.messengers.icecube.products import WINDOW_S
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow

@@ -11,8 +11,7 @@ from typing import Any
 
 from llama.engine.errors import NotYet
 from llama.engine.flags import Flags
-from llama.engine.product import Guard
-from llama.engine.step import Step
+from llama.engine.graph import Guard, Step
 from llama.messengers.icecube.blinding import FLAG
 from llama.messengers.icecube.record import never_detected
 

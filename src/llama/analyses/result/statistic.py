@@ -27,7 +27,7 @@ from llama.analyses.result.marks import not_blinded
 from llama.analyses.result.pvalues import response_digest, search_digest
 from llama.engine.errors import NotYet
 from llama.engine.flags import Flags
-from llama.engine.product import Guard
+from llama.engine.graph import Guard
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.blinding import FLAG
 from llama.messengers.icecube.likelihood import list_notes

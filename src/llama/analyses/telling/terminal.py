@@ -16,9 +16,9 @@ from llama.analyses.telling.report import Report
 from llama.analyses.telling.skymap_used import SkymapUsed
 from llama.analyses.telling.wording import NOT_AVAILABLE, format_odds, format_probability
 from llama.engine.flags import Flags
-from llama.engine.product import Product
-from llama.engine.state import State
-from llama.engine.status import Kind, Status
+from llama.engine.folder import State
+from llama.engine.graph import Product
+from llama.engine.running import Kind, Status
 from llama.messengers.icecube.blinding import FLAG
 
 _PREFIX = "significance_"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.engine.product import Selection
+from llama.engine.graph import Selection
 from llama.messengers import Candidates, Messenger
 from llama.messengers.fermi.likelihood import listening
 from llama.messengers.fermi.products import GRB_MODEL, burst_list

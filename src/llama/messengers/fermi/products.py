@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from llama.engine.product import Product, Selection, Shared
-from llama.engine.step import Step
+from llama.engine.graph import Product, Selection, Shared, Step
 from llama.formats.records import Record
 from llama.messengers.fermi.record import BurstList, from_window
 from llama.ports import GRB_SOURCE, GRBSource

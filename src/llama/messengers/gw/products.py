@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.engine.product import Product
-from llama.engine.step import Step
+from llama.engine.graph import Product, Step
 from llama.formats.records import JsonObject, Raw, Record
 from llama.formats.skymap import MultiOrderFits, read_skymap
 from llama.messengers.gw.alert import Alert, Notice, event_data, p_astro, skymap_bytes, skymap_info

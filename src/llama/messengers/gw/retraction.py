@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from llama.engine.errors import DecodeError
-from llama.engine.product import Product
-from llama.engine.step import Step
+from llama.engine.graph import Product, Step
 from llama.formats.errors import FormatError
 from llama.messengers.gw.alert import Alert
 from llama.messengers.gw.products import IGWN_RETRACTION, LVC_RETRACTION, SKYMAP_INFO

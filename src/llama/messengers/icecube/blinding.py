@@ -15,7 +15,7 @@ import dataclasses
 import hashlib
 
 from llama.engine.flags import Flags
-from llama.engine.product import Guard
+from llama.engine.graph import Guard
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.ports import SIMULATED_SOURCE
 from llama.science.detector import azimuth_deg, zenith_deg

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from llama.engine.product import Product, Selection
-from llama.engine.step import Step
+from llama.engine.graph import Product, Selection, Step
 from llama.formats.records import Record
 from llama.messengers.icecube.blinding import FLAG, GUARD, blind
 from llama.messengers.icecube.record import NeutrinoList, from_window

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.engine.product import Product, Selection
+from llama.engine.graph import Product, Selection
 from llama.formats.records import Record
 from llama.messengers import Candidates, Messenger
 from llama.messengers.ztf.likelihood import listening

@@ -1,0 +1,189 @@
+"""Which events a command means: patterns as operators type them, and downselections."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import fnmatch
+import glob
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from llama.engine.errors import EventError, NotAnEvent
+from llama.engine.folder import Event, Run, utc
+from llama.engine.graph import Pipeline
+
+_NAMED = 5  # a message names so many events
+_TRUE, _FALSE, _ANY = {"true", "yes", "1"}, {"false", "no", "0"}, {"any", "none", ""}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Events of one run whose names match a pattern; `exact` when it names a single one."""
+
+    run: Path
+    pattern: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether one event is named, not a pattern of names."""
+        return not glob.has_magic(self.pattern)
+
+    def events(self) -> list[Event]:
+        """The events there are; none is no error. Raises EventError when one is named that does not exist."""
+        if self.exact and (self.run / self.pattern).is_dir():
+            return [Event.open(self.run / self.pattern)]
+        found = [event for event in Run(self.run).events() if fnmatch.fnmatchcase(event.id, self.pattern)]
+        if self.exact and not found:
+            if not self.run.is_dir():
+                raise EventError(f"there is no event {self.pattern}: there is no folder {self.run}")
+            raise EventError(f"there is no event {self.pattern} in {self.run}; {self._hint()}")
+        return found
+
+    def _hint(self) -> str:
+        names = [event.id for event in Run(self.run).events()]
+        if close := difflib.get_close_matches(self.pattern, names, n=1):
+            return f"did you mean {close[0]}?"
+        more = ", …" if len(names) > _NAMED else ""
+        return f"events there: {', '.join(names[:_NAMED])}{more}" if names else "there are no events yet"
+
+
+def target(word: str | None, default_run: Path) -> Target:
+    """What a RUNDIR/EVENTGLOB means.
+
+    `/glob` is the default run, `dir/` every event in dir, `.` this event folder, a bare name one event (or a
+    pattern of them) in this folder, or else in the default run; nothing at all is every event of the default run.
+    """
+    if not word:
+        return Target(default_run, "*")
+    if word.startswith("/") and "/" not in word[1:]:
+        return Target(default_run, word[1:] or "*")
+    if word.endswith("/"):
+        return Target(Path(word).resolve(), "*")
+    path = Path(word)
+    if "/" not in word and not path.is_dir() and ((default_run / word).is_dir() or not Run(Path.cwd()).events()):
+        return Target(default_run, word)
+    if path.name in ("", "..") or word == ".":
+        path = path.resolve()
+    return Target(path.parent.resolve(), path.name)  # an event keeps its name, even if it is a link
+
+
+@dataclass(frozen=True)
+class Downselection:
+    """What an event must be to be run; None (written `any`) does not matter."""
+
+    manual: bool | None = field(default=False, metadata={"help": "true, false: the event's flag manual"})
+    vetoed: bool | None = field(
+        default=None, metadata={"help": "true, false: the event is vetoed, by its flag or as a whole"}
+    )
+    fileexists: str | None = field(default=None, metadata={"help": "names of files that must be there, joined by +"})
+    fhnameexists: str | None = field(
+        default=None, metadata={"help": "products, by any of their names, that must be there, joined by +"}
+    )
+    eventid_filter: str | None = field(default=None, metadata={"help": "a pattern for the event id, such as S19*"})
+    sec_since_v0_gt: float | None = field(default=None, metadata={"help": "made more than so many seconds ago"})
+    sec_since_v0_lt: float | None = field(default=None, metadata={"help": "made less than so many seconds ago"})
+    sec_since_mod_gt: float | None = field(
+        default=None, metadata={"help": "nothing has happened to it for so many seconds"}
+    )
+    sec_since_mod_lt: float | None = field(
+        default=None, metadata={"help": "something happened to it in the last so many seconds"}
+    )
+    modbefore: datetime | None = field(
+        default=None, metadata={"help": "something last happened to it before this time (UTC, 2026-01-02T03:04)"}
+    )
+    modafter: datetime | None = field(
+        default=None, metadata={"help": "something last happened to it after this time"}
+    )
+    invert: bool = field(default=False, metadata={"help": "true: take those that do not match instead"})
+    limit: int | None = field(default=None, metadata={"help": "at most so many, newest first"})
+
+
+def parse_downselection(text: str, base: Downselection | None = None) -> Downselection:
+    """Read `key=value,key=value`; raises EventError that names the keys there are."""
+    chosen: dict[str, object] = {}
+    kinds = {item.name: str(item.type) for item in dataclasses.fields(Downselection)}
+    for word in filter(None, text.split(",")):
+        key, equals, value = word.partition("=")
+        if key not in kinds or not equals:
+            raise EventError(f"cannot downselect by {word!r}; write key=value with {', '.join(kinds)}")
+        try:
+            chosen[key] = _value(kinds[key], value)
+        except ValueError as error:
+            raise EventError(f"downselection {word!r}: {error}") from None
+    return dataclasses.replace(base or Downselection(), **chosen)  # type: ignore[arg-type]  # by _value
+
+
+def _value(kind: str, text: str) -> object:
+    if text.lower() in _ANY:
+        return None
+    if "bool" in kind:
+        if text.lower() not in _TRUE | _FALSE:
+            raise ValueError("write true, false or any")
+        return text.lower() in _TRUE
+    if "datetime" in kind:
+        return utc(datetime.fromisoformat(text))
+    if "int" in kind:
+        if not text.isdecimal() or int(text) == 0:
+            raise ValueError("write a whole number from 1 up")
+        return int(text)
+    return float(text) if "float" in kind else text
+
+
+def select(
+    events: Iterable[Event],
+    wanted: Downselection,
+    pipeline: Pipeline,
+    *,
+    now: datetime,
+    newest: int | None = None,
+) -> list[Event]:
+    """The events that match, newest first, at most `newest` and `wanted.limit` of them."""
+    limits = [limit for limit in (newest, wanted.limit) if limit is not None]
+    found = _matching(sorted(events, key=_age, reverse=True), wanted, pipeline, now)
+    return list(found) if not limits else [event for event, _ in zip(found, range(min(limits)), strict=False)]
+
+
+def _age(event: Event) -> tuple[datetime, str]:
+    return event.created(), event.id
+
+
+def _matching(events: Iterable[Event], wanted: Downselection, pipeline: Pipeline, now: datetime) -> Iterator[Event]:
+    """Lazily, so that asking for the newest few reads only those."""
+    for event in events:
+        try:
+            matches = all(_tests(event, wanted, pipeline, now)) is not wanted.invert
+        except NotAnEvent:  # moved away this moment
+            continue
+        except (OSError, EventError, ValueError):  # it cannot be read: whoever works on it will say so
+            matches = True
+        if matches:
+            yield event
+
+
+def _tests(event: Event, wanted: Downselection, pipeline: Pipeline, now: datetime) -> Iterator[bool]:
+    """One truth for each thing that is asked for."""
+    if wanted.eventid_filter is not None:
+        yield fnmatch.fnmatchcase(event.id, wanted.eventid_filter)
+    state = event.refresh()
+    if wanted.manual is not None:
+        yield state.flags.manual is wanted.manual
+    if wanted.vetoed is not None:
+        yield (state.flags.vetoed or None in state.vetoes) is wanted.vetoed
+    for name in (wanted.fileexists or "").split("+"):
+        yield not name or (event.path / name).is_file()
+    for name in (wanted.fhnameexists or "").split("+"):
+        yield not name or state.file(pipeline.find(name).filename).digest is not None
+    modified = state.modified or event.created()
+    yield from _between(now, event.created(), wanted.sec_since_v0_gt, wanted.sec_since_v0_lt)
+    yield from _between(now, modified, wanted.sec_since_mod_gt, wanted.sec_since_mod_lt)
+    yield wanted.modbefore is None or modified < wanted.modbefore
+    yield wanted.modafter is None or modified > wanted.modafter
+
+
+def _between(now: datetime, then: datetime, more: float | None, less: float | None) -> Iterator[bool]:
+    seconds = (now - then).total_seconds()
+    yield more is None or seconds > more
+    yield less is None or seconds < less

@@ -1,0 +1,77 @@
+"""An event on disk: the folder (`Event`, the first thing to read), its journal, the state that the journal adds up
+to, kept contents, the files in view, the claims of makers, and looking after it all (`check`, `repair`,
+`prune`). A run is a folder of events.
+"""
+
+from __future__ import annotations
+
+from llama.engine.folder import journal
+from llama.engine.folder.care import (
+    check,
+    get_version,
+    mend_objects,
+    needs_repair,
+    prune,
+    repair,
+    version_name,
+    versions,
+)
+from llama.engine.folder.claim import Owner, is_expired, is_mine, process_start
+from llama.engine.folder.event import Event, Surroundings
+from llama.engine.folder.filesystem import full_disk, storage_errors
+from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Made, Stat, utc
+from llama.engine.folder.run import Delivery, Run
+from llama.engine.folder.state import (
+    NO_FILE,
+    NOT_A_FILE,
+    FileState,
+    Origin,
+    State,
+    tables_among,
+    ways_on_from_a_loss,
+    ways_on_from_an_edit,
+)
+from llama.engine.folder.store import SharedDigests, canonical, digest_of, place, read_json, settle
+
+__all__ = [
+    "NOT_A_FILE",
+    "NO_FILE",
+    "Claimed",
+    "Deferred",
+    "Delivery",
+    "Event",
+    "Failed",
+    "FileState",
+    "Item",
+    "Made",
+    "Origin",
+    "Owner",
+    "Run",
+    "SharedDigests",
+    "Stat",
+    "State",
+    "Surroundings",
+    "canonical",
+    "check",
+    "digest_of",
+    "full_disk",
+    "get_version",
+    "is_expired",
+    "is_mine",
+    "journal",
+    "mend_objects",
+    "needs_repair",
+    "place",
+    "process_start",
+    "prune",
+    "read_json",
+    "repair",
+    "settle",
+    "storage_errors",
+    "tables_among",
+    "utc",
+    "version_name",
+    "versions",
+    "ways_on_from_a_loss",
+    "ways_on_from_an_edit",
+]

@@ -1,0 +1,349 @@
+"""What an event's journal adds up to.
+
+A pure fold: the same entries in the same order give the same state, on any machine, at any time. What cannot be
+in the journal (what lies in the folder today, which claimants live) is `Observed`, handed in beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from llama.engine.flags import Flags
+from llama.engine.folder.filesystem import MOST_BYTES
+from llama.engine.folder.journal import (
+    Adopted,
+    Claimed,
+    Deferred,
+    Failed,
+    Flagged,
+    Item,
+    Locked,
+    Made,
+    Received,
+    Requested,
+    Seen,
+    Stat,
+    Unknown,
+    Unlocked,
+    Unvetoed,
+    Vetoed,
+)
+from llama.engine.graph import FLAG, SHARED
+
+NOT_A_FILE = "not a file"
+"""Stands for the digest of a folder, a pipe, … in view under the name of a file."""
+
+
+NO_FILE = f"what has its name is not a file of at most {MOST_BYTES / 1e9:g} GB that can be read: move it away"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One content a file has had. `kind` says how it came: Received, Adopted or Made."""
+
+    number: int
+    digest: str
+    at: datetime
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Failures in a row, and the last of them."""
+
+    count: int
+    at: datetime
+    error: str
+    inputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """The data were not there yet; `until` is None when only other inputs can help."""
+
+    why: str
+    until: datetime | None
+    inputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a content was made from.
+
+    Attributes:
+        inputs: digest by input key.
+        declared: keys of all that its product declared then; None when that was not written down yet.
+        flags: every flag of the event at that time, by the key of an input.
+    """
+
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    declared: frozenset[str] | None = None
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class FileState:
+    """What the journal knows of one file.
+
+    Attributes:
+        digest: of its present content; None when there is none.
+        outside: the present content was received or adopted, not made.
+        inputs: what the present content was made from, digest by input key.
+        due: when it wants to be made again.
+        requested: why somebody asked for it to be made again, if not yet done.
+        seen: per digest, the view that was last found to hold it.
+        set_aside: hand-made contents that somebody decided against.
+        given: digests of all files that any version was made from.
+        alike: every origin from which the present content was made, the last one first.
+        tables: every set of shared files with which any version was made, digest by input key.
+        claimant: whoever took the present claim, which may have been handed on since.
+        maker: whoever had claimed the making of the present content.
+    """
+
+    versions: list[Version] = field(default_factory=list)
+    digest: str | None = None
+    outside: bool = False
+    made_at: datetime | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    due: datetime | None = None
+    failure: Failure | None = None
+    deferral: Deferral | None = None
+    requested: str | None = None
+    requested_at: int = -1
+    claim: Claimed | None = None
+    claimed_at: int = -1
+    seen: dict[str, Stat] = field(default_factory=dict)
+    set_aside: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
+    alike: list[Origin] = field(default_factory=list)
+    tables: list[Mapping[str, str]] = field(default_factory=list)
+    claimant: Claimed | None = None
+    maker: Claimed | None = None
+
+    def knows(self, digest: str) -> bool:
+        """Whether this content is, or was, one the journal has a copy of."""
+        return digest in self.set_aside or any(version.digest == digest for version in self.versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the journal cannot say.
+
+    Attributes:
+        views: per file name, the digest of the file in view, None when it is missing.
+        parts: per (file digest, selection key), the digest of the selected part.
+        shared: per shared file's key, its digest, None when it is not there.
+        lacks: per name of a service that cannot be used here, why, and what to set.
+        dead: ids of claims whose claimant is gone.
+        lost: files of which neither the one in view nor the kept copy is what the journal says.
+        rivals: files that another process had made that may still run, and whether it is known to.
+    """
+
+    views: Mapping[str, str | None] = field(default_factory=dict)
+    parts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    shared: Mapping[str, str | None] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    dead: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
+    rivals: Mapping[str, bool] = field(default_factory=dict)
+
+
+class State:
+    """The sum of a journal so far. `add` goes on; nothing else changes it."""
+
+    def __init__(self, entries: Iterable[Item] = (), observed: Observed | None = None) -> None:
+        self.files: dict[str, FileState] = {}
+        self.flags = Flags()
+        self.vetoes: dict[str | None, str] = {}
+        self.locks: dict[str | None, str] = {}
+        self.claims: dict[str, Claimed] = {}
+        self.parts: dict[tuple[str, str], str] = {}
+        self.modified: datetime | None = None
+        self.heard: datetime | None = None
+        """When anything was last received from outside."""
+        self.length = 0
+        self.observed = observed or Observed()
+        self.add(entries)
+
+    def file(self, filename: str) -> FileState:
+        """What is known of a file; an empty answer for one never heard of."""
+        return self.files.get(filename) or FileState()
+
+    def add(self, entries: Iterable[Item]) -> None:
+        """Fold in what comes next in the journal."""
+        for entry in entries:
+            if not isinstance(entry, Unknown):
+                _HANDLERS[type(entry)](self, entry)
+                self.modified = entry.at
+            self.length += 1
+
+    def _of(self, filename: str) -> FileState:
+        if filename not in self.files:
+            self.files[filename] = FileState()
+        return self.files[filename]
+
+    def _release(self, file: FileState) -> Claimed | None:
+        """The file's claim is over."""
+        claim, file.claim = file.claim, None
+        return self.claims.pop(claim.claim, None) if claim else None
+
+    def _outside(self, entry: Received | Adopted) -> None:
+        """New content from outside; whoever is making this file now makes it in vain."""
+        file = self._of(entry.filename)
+        self._release(file)
+        if isinstance(entry, Received):
+            self.heard = entry.at
+        _put(file, entry.digest, entry.at, type(entry).__name__, entry.seen)
+        file.outside, file.inputs, file.due, file.made_at = True, {}, None, entry.at
+        file.alike, file.maker = [], None
+        file.failure = file.deferral = file.requested = None
+
+    def _claimed(self, entry: Claimed) -> None:
+        file = self._of(entry.filename)
+        if file.claim is None or file.claim.claim != entry.claim:  # else it is handed over
+            self._release(file)
+            file.claimed_at, file.claimant = self.length, entry
+        file.claim = self.claims[entry.claim] = entry
+        for key, digest in entry.inputs.items():
+            source = entry.sources.get(key.partition("#")[0])
+            if "#" in key and source:
+                self.parts[source, key] = digest
+
+    def _made(self, entry: Made) -> None:
+        file = self._of(entry.filename)
+        if file.requested_at < file.claimed_at:
+            file.requested = None  # asked for before this making began, so this is the answer
+        claim = self._release(file)
+        declared = None if isinstance(entry.declared, msgspec.UnsetType) else frozenset(entry.declared)
+        origin = Origin(entry.inputs, declared, flag_inputs(self.flags))
+        file.alike = [origin, *(known for known in file.alike if entry.digest == file.digest)]
+        if (tables := tables_among(entry.inputs)) not in file.tables:
+            file.tables.append(tables)
+        file.maker = file.claimant if claim else None
+        _put(file, entry.digest, entry.at, "Made", entry.seen)
+        file.outside, file.inputs, file.due, file.made_at = False, entry.inputs, entry.due, entry.at
+        file.failure = file.deferral = None
+        file.given.update(claim.sources.values() if claim else ())
+
+    def _failed(self, entry: Failed) -> None:
+        if (ended := self._given_up(entry)) is not None:
+            file, inputs = ended
+            count = file.failure.count + 1 if file.failure and file.failure.inputs == inputs else 1
+            file.failure = Failure(count, entry.at, entry.error, inputs)
+
+    def _deferred(self, entry: Deferred) -> None:
+        if (ended := self._given_up(entry)) is not None:
+            file, inputs = ended
+            file.deferral, file.failure = Deferral(entry.why, entry.until, inputs), None
+
+    def _given_up(self, entry: Failed | Deferred) -> tuple[FileState, Mapping[str, str]] | None:
+        """The file and inputs of a claim that ends without a result; None when the claim had been lost before."""
+        claim = self.claims.get(entry.claim)
+        if claim is None:
+            return None
+        file = self._of(claim.filename)
+        self._release(file)
+        file.deferral = None
+        return file, claim.inputs
+
+    def _requested(self, entry: Requested) -> None:
+        file = self._of(entry.filename)
+        file.requested, file.requested_at = entry.why or "asked to make it again", self.length
+        file.failure = file.deferral = None
+        if entry.set_aside:
+            file.set_aside.add(entry.set_aside)
+
+    def _seen(self, entry: Seen) -> None:
+        self._of(entry.filename).seen[entry.digest] = entry.seen
+
+    def _vetoed(self, entry: Vetoed) -> None:
+        self.vetoes[entry.filename] = entry.why
+        self._stop(entry.filename)
+
+    def _unvetoed(self, entry: Unvetoed) -> None:
+        self.vetoes.pop(entry.filename, None)
+
+    def _locked(self, entry: Locked) -> None:
+        self.locks[entry.filename] = entry.why
+        self._stop(entry.filename)
+
+    def _unlocked(self, entry: Unlocked) -> None:
+        self.locks.pop(entry.filename, None)
+
+    def _stop(self, filename: str | None) -> None:
+        """Whoever is at it must not commit."""
+        for name, file in self.files.items():
+            if filename is None or name == filename:
+                self._release(file)
+
+    def _flagged(self, entry: Flagged) -> None:
+        cautious = Flags().as_dict()
+        known = {name: value for name, value in entry.flags.items() if name in cautious}
+        try:
+            self.flags = self.flags.replace(known)
+        except ValueError:  # values of a later version
+            self.flags = self.flags.replace({name: cautious[name] for name in known})
+        if entry.flags.get("vetoed") is True:
+            self._stop(None)
+
+
+def ways_on_from_an_edit(file: FileState, *, lost: bool) -> str:
+    """What can be done about a file that was edited by hand; what came from outside cannot be made again.
+
+    `lost`: there is no intact copy of what it was, so the edit is all there is.
+    """
+    if not file.outside:
+        return "`llama event adopt` to use it, `llama event remake` to replace it"
+    if lost:
+        return (
+            "no intact copy is kept of what it was, so keep it: `llama event adopt` to use it, or receive the file "
+            "again from where it came"
+        )
+    return "`llama event adopt` to use it; or move it away and `llama event repair` to have the kept version back"
+
+
+def ways_on_from_a_loss(file: FileState) -> str:
+    """What can be done when neither the file in view nor the kept copy is what the journal says."""
+    again = "receive it again from where it came" if file.outside else "`llama event remake` it"
+    return f"no intact copy is kept: put the file back from a backup and `llama event repair`, or {again}"
+
+
+def flag_inputs(flags: Flags) -> dict[str, str]:
+    """Every flag as an input: its value by its key."""
+    return {f"{FLAG}{name}": json.dumps(value) for name, value in flags.as_dict().items()}
+
+
+def tables_among(inputs: Mapping[str, str]) -> dict[str, str]:
+    """The shared files among the inputs of a product: what the settings of a run decide."""
+    return {key: digest for key, digest in inputs.items() if key.startswith(SHARED)}
+
+
+def _put(file: FileState, digest: str, at: datetime, kind: str, seen: Stat | None) -> None:
+    if digest != file.digest:
+        file.versions.append(Version(len(file.versions) + 1, digest, at, kind))
+        file.digest = digest
+    if seen is not None:
+        file.seen[digest] = seen
+
+
+_HANDLERS: Mapping[type, Callable[[State, Any], None]] = {
+    Received: State._outside,
+    Adopted: State._outside,
+    Claimed: State._claimed,
+    Made: State._made,
+    Failed: State._failed,
+    Deferred: State._deferred,
+    Requested: State._requested,
+    Seen: State._seen,
+    Vetoed: State._vetoed,
+    Unvetoed: State._unvetoed,
+    Locked: State._locked,
+    Unlocked: State._unlocked,
+    Flagged: State._flagged,
+}

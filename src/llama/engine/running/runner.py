@@ -1,0 +1,353 @@
+"""Keeps events up to date: judge, start what is ready, wait, judge again."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from llama.engine.errors import EventError, NotAnEvent
+from llama.engine.folder import Event, Owner, Stat, State, is_mine, needs_repair, repair
+from llama.engine.graph import Product
+from llama.engine.running.making import Maker, one_line
+from llama.engine.running.processes import Ended, Executor
+from llama.engine.running.status import Kind, Status, current_inputs, rival, statuses
+
+_LOG = logging.getLogger("llama.engine")
+_STOP_PATIENCE_S = 10.0
+_ASIDE = timedelta(seconds=30)  # an event whose disk fails is left alone for so long
+_SOON_S = 2.0  # after a folder was touched that is not followed, choose again
+_OTHERS_S = 0.2  # how often to see what became of what others are making: that they died leaves no trace
+_SWEEP_S = 60.0  # look at every journal so often, in case the operating system lost a message
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be done with an event, as of one state of its journal.
+
+    `aside`: nothing at all before `until`; `others`: a process that is not ours makes something of it now.
+    """
+
+    ready: tuple[tuple[Product[Any], Mapping[str, str]], ...] = ()
+    until: datetime | None = None
+    journal: Stat | None = None
+    claimed: bool = False
+    aside: bool = False
+    others: bool = False
+
+
+class Changes(Protocol):
+    """Tells which events were touched; see `watching.FolderChanges`."""
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """Begin; call `wake` (from any thread) whenever there is something to take."""
+
+    def take(self) -> tuple[set[Path], bool]:
+        """Event folders touched since the last call, and whether any came or went."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+
+
+class Runner:
+    """Makes what is ready, in pipeline order, newest event first, as many at a time as the executor takes.
+
+    `failures` and `troubles` tell, one line each, which steps have failed and which events cannot be worked on, as
+    of now: what was mended since is no longer there. `rested` is told of every event of which something was made, as
+    soon as there is nothing more to be made.
+    """
+
+    def __init__(self, maker: Maker, executor: Executor, rested: Callable[[Event], None] | None = None) -> None:
+        self._rested = rested
+        self._worked: set[Path] = set()
+        self._troubles: dict[Path, str] = {}
+        self._failures: dict[Path, list[str]] = {}
+        self._maker = maker
+        self._executor = executor
+        self._owner = Owner.myself()
+        self._since = maker.clock()
+        self._events: dict[Path, Event] = {}
+        self._verdicts: dict[Path, Verdict] = {}
+        self._agenda: dict[Path, list[tuple[Product[Any], Mapping[str, str]]]] = {}
+        self._tried: dict[tuple[Path, str], Mapping[str, str]] = {}
+        self._missed: set[Path] = set()
+        self._awaited: dict[Path, set[str]] = {}
+        self._rivals: set[tuple[str, int]] = set()
+        self._tables: dict[str, str | None] = {}
+        self._blind = ""
+        self._stopping = False
+        self._bell, self._rope = socket.socketpair()
+        self._bell.setblocking(False)
+        self._rope.setblocking(False)
+
+    @property
+    def troubles(self) -> list[str]:
+        """One line for each event that cannot be worked on."""
+        return list(self._troubles.values())
+
+    @property
+    def failures(self) -> list[str]:
+        """One line for each step that failed since this runner began, and has not been made since."""
+        return [text for texts in self._failures.values() for text in texts]
+
+    def stop(self) -> None:
+        """Start nothing more and come back soon; may be called from a signal handler."""
+        self._stopping = True
+        self._wake()
+
+    def once(self, events: Iterable[Event]) -> None:
+        """Make what is ready until nothing is, also what others are making now and may leave unmade.
+
+        Nothing is tried twice with the same inputs.
+        """
+        self._tried = {}
+        self._follow(events)
+        while not self._stopping:
+            self._start(again=False)
+            others = self._missed | {path for path, verdict in self._verdicts.items() if verdict.others}
+            self._missed = set()
+            if not (self._executor.busy or others):
+                break
+            for ended in self._executor.wait(_OTHERS_S if others else None, self._bell):
+                self._after(ended)
+            for path in others & self._events.keys():
+                self._judge(self._events[path])
+        self._executor.stop(_STOP_PATIENCE_S)
+
+    def watch(self, find: Callable[[], Iterable[Event]], changes: Changes) -> None:
+        """Keep the events that `find` names up to date until `stop`."""
+        changes.start(self._wake)
+        try:
+            self._follow(find())
+            due = time.monotonic() + _SWEEP_S
+            while not self._stopping:
+                self._start(again=True)
+                ended = self._executor.wait(self._patience(due - time.monotonic()), self._bell)
+                self._silence()
+                for step in ended:
+                    self._after(step)
+                touched, came = changes.take()
+                if touched - self._events.keys():  # copied in just now, or chosen from now on
+                    due = min(due, time.monotonic() + _SOON_S)
+                if came or time.monotonic() >= due:
+                    self._follow_anew(find)
+                    due = time.monotonic() + _SWEEP_S
+                for path in {*touched, *self._due()} & self._events.keys():
+                    self._judge(self._events[path])
+        finally:
+            changes.stop()
+            self._executor.stop(_STOP_PATIENCE_S)
+
+    # ------------------------------------------------------------------ judging
+
+    def _follow(self, events: Iterable[Event]) -> None:
+        """From now on these events, in this order; those whose journal is as judged before cost one stat.
+
+        Events with a claim are judged again: that its claimant died leaves no trace in a journal. So are all when a
+        shared file changed.
+        """
+        tables, self._tables = self._tables, self._shared()
+        known, self._events = self._events, {}
+        for event in events:
+            self._events[event.path] = known.get(event.path, event)
+        for path in known.keys() - self._events.keys():
+            for kept in (self._verdicts, self._agenda, self._troubles, self._failures, self._awaited):
+                kept.pop(path, None)
+            self._worked.discard(path)
+        for path, event in self._events.items():
+            verdict = self._verdicts.get(path)
+            if verdict is None or verdict.claimed or tables != self._tables or verdict.journal != _stat(event):
+                self._judge(event)
+
+    def _follow_anew(self, find: Callable[[], Iterable[Event]]) -> None:
+        """Follow what `find` names now; where it cannot say (an unreadable folder, say), what was followed before."""
+        try:
+            self._follow(find())
+            self._blind = ""
+        except Exception as error:  # noqa: BLE001 - a folder that cannot be listed now may be readable again later
+            if (text := one_line(error)) != self._blind:
+                _LOG.error("which events there are cannot be told; going on with those known: %s", text)
+            self._blind = text
+
+    def _shared(self) -> dict[str, str | None]:
+        """Digests of the files outside the events (None for one that cannot be read, as its events will say), and why
+        which service cannot be used.
+        """
+        found: dict[str, str | None] = {}
+        for item in (item for product in self._maker.pipeline for item in product.tables):
+            try:
+                found[item.key] = self._maker.shared(item)
+            except (OSError, EventError):
+                found[item.key] = None
+        for key in {key.name: key for product in self._maker.pipeline for key in product.services}.values():
+            found[f"service:{key.name}"] = self._maker.shared.lacks(key)
+        return found
+
+    def _after(self, step: Ended) -> None:
+        if step.error is not None:
+            self._set_aside(step.event, step.error)
+        elif step.event.path in self._events:
+            self._judge(step.event)
+
+    def _judge(self, event: Event) -> None:
+        if self._is_aside(event):
+            return
+        try:
+            verdict = self._verdict(event)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one event must not stop the others
+            self._set_aside(event, error)
+            return
+        self._verdicts[event.path] = verdict
+        self._agenda.pop(event.path, None)
+        if verdict.ready:
+            self._agenda[event.path] = list(verdict.ready)
+            return
+        self._troubles.pop(event.path, None)
+        if not verdict.claimed:
+            event.forget()
+            if self._rested is not None and event.path in self._worked:
+                self._rested(event)
+            self._worked.discard(event.path)
+
+    def _is_aside(self, event: Event) -> bool:
+        verdict = self._verdicts.get(event.path)
+        return bool(verdict and verdict.aside and verdict.until and self._maker.clock() < verdict.until)
+
+    def _verdict(self, event: Event) -> Verdict:
+        """What is to be done with one event; finishes an interrupted commit first."""
+        now, journal = self._maker.clock(), _stat(event)
+        pipeline = self._maker.pipeline
+        state = event.look(pipeline, self._maker.shared)
+        if needs_repair(event, state):
+            for line in repair(event, now=now):
+                _LOG.warning("%s: %s", event.label, line)
+            journal, state = _stat(event), event.look(pipeline, self._maker.shared)
+        self._tell_failures(event, state)
+        found = statuses(pipeline, state, now)
+        ready = tuple(
+            (product, current_inputs(product, state))
+            for product in pipeline
+            if found[product.filename].kind is Kind.READY
+        )
+        self._tell_rivals(event, state, now)
+        until = min((status.until for status in found.values() if status.until and status.until > now), default=None)
+        return Verdict(ready, until, journal, bool(state.claims), others=self._others(event, state, found))
+
+    def _others(self, event: Event, state: State, found: Mapping[str, Status]) -> bool:
+        """Whether a process that is not ours makes something; says so once for each making."""
+        running = [state.file(name) for name, status in found.items() if status.kind is Kind.RUNNING]
+        claims = [
+            file.claim for file in running if file.claim and not is_mine(file.claimant or file.claim, self._owner)
+        ]
+        told = self._awaited.get(event.path, set())
+        for claim in claims:
+            if claim.claim not in told:
+                _LOG.info(
+                    "%s: %s is being made by process %d on %s", event.label, claim.filename, claim.pid, claim.host
+                )
+        self._awaited[event.path] = {claim.claim for claim in claims}
+        return bool(claims)
+
+    def _tell_rivals(self, event: Event, state: State, now: datetime) -> None:
+        """That others work on the same events with other settings is said once for each of them."""
+        for product in self._maker.pipeline:
+            file = state.file(product.filename)
+            who = rival(product, file, current_inputs(product, state), state, now)
+            if who is not None and file.maker is not None and (file.maker.host, file.maker.pid) not in self._rivals:
+                self._rivals.add((file.maker.host, file.maker.pid))
+                _LOG.warning(
+                    "%s: %s was %s: two runs with different settings work on the same events; stop one of them",
+                    event.label,
+                    product.filename,
+                    who,
+                )
+
+    def _due(self) -> list[Path]:
+        now = self._maker.clock()
+        return [path for path, verdict in self._verdicts.items() if verdict.until and verdict.until <= now]
+
+    def _patience(self, at_most_s: float) -> float:
+        now = self._maker.clock()
+        soonest = min((verdict.until for verdict in self._verdicts.values() if verdict.until), default=None)
+        return max(0.0, at_most_s if soonest is None else min(at_most_s, (soonest - now).total_seconds() + 0.001))
+
+    # ------------------------------------------------------------------ starting
+
+    def _start(self, *, again: bool) -> None:
+        """Start what is ready while there is room; `again`: also what has failed with these inputs before."""
+        for path in [path for path in self._events if path in self._agenda] if self._agenda else ():
+            ready = self._agenda[path]
+            while path in self._agenda and ready and self._executor.free:
+                product, inputs = ready.pop(0)
+                if again or self._is_new(path, product, inputs):
+                    self._claim(self._events[path], product)
+            if not ready:
+                self._agenda.pop(path, None)
+
+    def _is_new(self, path: Path, product: Product[Any], inputs: Mapping[str, str]) -> bool:
+        """Whether this was not tried with these inputs; from now on it was."""
+        before, self._tried[path, product.filename] = self._tried.get((path, product.filename)), inputs
+        return before != inputs
+
+    def _claim(self, event: Event, product: Product[Any]) -> None:
+        try:
+            claim = self._maker.claim(event, product, now=self._maker.clock(), owner=self._owner)
+            if claim is None:  # somebody was faster, but may not come to its end
+                self._tried.pop((event.path, product.filename), None)
+                self._missed.add(event.path)
+                return
+            _LOG.info("%s: making %s", event.label, product.filename)
+            self._executor.start(event, product, claim)
+            self._worked.add(event.path)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._set_aside(event, error)
+
+    def _set_aside(self, event: Event, error: Exception) -> None:
+        """Leave an event alone for a while whose disk (or whose machine) does not play along."""
+        self._agenda.pop(event.path, None)
+        text, before = f"{event.label}: {one_line(error)}", self._troubles.get(event.path)
+        if event.path in self._events:
+            self._verdicts[event.path] = Verdict(until=self._maker.clock() + _ASIDE, journal=_stat(event), aside=True)
+            if not isinstance(error, NotAnEvent):  # it may be moved away while we look
+                self._troubles[event.path] = text
+        if self._troubles.get(event.path) != before:
+            _LOG.error("%s", text)
+
+    def _tell_failures(self, event: Event, state: State) -> None:
+        known = self._failures.pop(event.path, [])
+        found = [
+            f"{event.label}: {filename} failed at {file.failure.at:%H:%M:%S}Z: {file.failure.error}"
+            for filename, file in state.files.items()
+            if file.failure is not None and file.failure.at >= self._since
+        ]
+        for text in found:
+            if text not in known:
+                _LOG.warning("%s", text)
+        if found:
+            self._failures[event.path] = found
+
+    def _wake(self) -> None:
+        try:
+            self._rope.send(b"!")
+        except BlockingIOError:
+            return  # it has been rung often enough
+
+    def _silence(self) -> None:
+        try:
+            while self._bell.recv(4096):
+                pass
+        except BlockingIOError:
+            return
+
+
+def _stat(event: Event) -> Stat | None:
+    try:
+        return event.journal.stat()
+    except OSError:
+        return None
