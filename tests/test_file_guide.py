@@ -13,22 +13,23 @@ import numpy as np
 import pytest
 
 from llama.analyses.gw_neutrino import ICECUBE_TABLES, SEARCHES
-from llama.analyses.notice import notice
-from llama.analyses.pvalues import conditions
-from llama.analyses.report import read_report
+from llama.analyses.result.pvalues import conditions
+from llama.analyses.telling.gcn_notice import notice
+from llama.analyses.telling.reading import read_report
 from llama.app import DEMO_ALERT, App, packaged
 from llama.engine.flags import Flags
 from llama.engine.folder.run import Delivery, Run
 from llama.formats.populations import PopulationsFile
+from llama.formats.records import to_json
 from llama.messengers.gw.start import Given, start
 from llama.operate.update import bring_up_to_date
 from llama.science.significance import BackgroundTable, Populations
-from tests.analyses.significance_examples import found, neutrino_list, row
+from tests.analyses.significance_examples import found, neutrino_list, row, statistic
 
 GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "guides" / "files.md").read_text(encoding="utf-8")
 SIGNIFICANCE, NOTICE = "significance_opa_lvc-i3.json", "lvk_nu_track_search.json"
 SUBTHRESHOLD = "significance_subthreshold_lvc-i3.json"
-COPIES = {"inputs.gw_skymap_info", "inputs.neutrino_info"}
+COPIES = {"inputs.gw_skymap_info", "inputs.neutrino_info", "skymap.header"}
 NAMED_BY_OTHERS = {"reference"}
 """Its one key holds dots, which are no levels."""
 
@@ -101,6 +102,13 @@ def test_the_significance_file_is_as_described(event: Path) -> None:
     check(SIGNIFICANCE, set(keys(result)) | set(keys(pair)))
     assert result["inputs"]["gw_skymap_info"] == read(event / "skymap_info.json")
     assert result["inputs"]["neutrino_info"] == read(event / "icecube_neutrino_list.json")["neutrinos"]
+
+
+def test_the_statistic_is_as_described(event: Path) -> None:
+    pair = json.loads(
+        to_json(statistic(neutrinos=neutrino_list(row(1, 30.0), row(2, 60.0))))
+    )  # which the demo has not
+    check("statistic_lvc-i3.json", set(keys(read(event / "statistic_lvc-i3.json"))) | set(keys(pair)))
 
 
 def test_the_subthreshold_file_is_as_described(event: Path) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from llama.analyses.event_analysis import Inputs
-from llama.analyses.pvalues import conditions
-from llama.analyses.significance import significance
-from llama.analyses.subthreshold import significance_subthreshold
+from llama.analyses.result.event_analysis import EventInputs
+from llama.analyses.result.opa import significance
+from llama.analyses.result.pvalues import conditions
+from llama.analyses.result.statistic import Statistic, measure
+from llama.analyses.result.subthreshold import significance_subthreshold
 from llama.app import packaged
-from llama.formats.records import to_json
+from llama.formats.records import Record, to_json
 from llama.formats.searches import SearchesFile
 from llama.formats.tables import IceCubeTablesFile
 from llama.messengers.gw.record import SkymapInfo
@@ -77,10 +78,22 @@ ODDS = np.sort(10 ** np.random.default_rng(1).uniform(-30, 3, 2000))
 BNS = table("bns", "H1L1", ODDS)
 BNS_EXACT = table("bns", "H1L1", ODDS, search_type="subthreshold")
 
-PRODUCTS: dict[str, Callable[[Inputs], dict[str, Any]]] = {
+STATISTIC = Record(Statistic)
+PRODUCTS: dict[str, Callable[[EventInputs], dict[str, Any]]] = {
     "opa": significance,
     "subthreshold": significance_subthreshold,
 }
+
+
+def statistic(
+    info: SkymapInfo = INFO,
+    skymap: SkyMap = SKYMAP,
+    neutrinos: NeutrinoList = LIST,
+    p_astro: Any = P_ASTRO,
+    searches: Searches = SEARCHES,
+) -> Statistic:
+    """The numbers, as they come back from their file."""
+    return STATISTIC.decode(to_json(measure(info, skymap, neutrinos, p_astro, TABLES, searches)))
 
 
 def found(
@@ -93,6 +106,7 @@ def found(
     search_type: str = "opa",
 ) -> dict[str, Any]:
     """The result, which must always be a file that everybody can read."""
-    inputs = Inputs(info, skymap, neutrinos, p_astro, TABLES, searches, tables or populations(BNS, BNS_EXACT))
+    kept = statistic(info, skymap, neutrinos, p_astro, searches)
+    inputs = EventInputs(info, neutrinos, kept, TABLES, searches, tables or populations(BNS, BNS_EXACT))
     result = PRODUCTS[search_type](inputs)
     return dict(json.loads(to_json(result)))  # refuses NaN and infinity

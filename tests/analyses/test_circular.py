@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from report_examples import real_neutrinos, significance
 
-from llama.analyses.circular import WIDTH, circular, subject
-from llama.analyses.report import read_report
+from llama.analyses.telling.circular_draft import WIDTH, circular, subject
+from llama.analyses.telling.reading import read_report
 
 
 def one_line(text: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from significance_examples import GPS, INFO, LIST, P_ASTRO, SEARCHES, SKYMAP, TABLES, found, neutrino_list, row
 
-from llama.analyses.company import company_significance
+from llama.analyses.joint.company import company_significance
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.companions import Listening, log_silence_unless, not_listening
 from llama.science.sky import SkyMap

@@ -15,10 +15,10 @@ from ligo.skymap.postprocess import find_greedy_credible_levels
 from ligo.skymap.tool.ligo_skymap_stats import main as ligo_skymap_stats
 from mocpy import MOC
 from significance_examples import INFO as ALERT
-from significance_examples import SEARCHES, TABLES, found, neutrino_list, populations, row, table
+from significance_examples import SEARCHES, TABLES, found, neutrino_list, populations, row, statistic, table
 
 from llama.analyses.gw_neutrino import GW_NEUTRINO
-from llama.analyses.joint_map import Inputs, averaged_skymap, most_significant_skymap
+from llama.analyses.joint.map import MapInputs, averaged_skymap, most_significant_skymap
 from llama.formats.skymap import MultiOrderFits, read_skymap
 from llama.science.significance import Populations
 from llama.science.sky import SkyMap, centres, credible_area_deg2, has_distance
@@ -31,11 +31,12 @@ MAPS = ["events/GW170817_GWTC1.multiorder.fits", "mock_and_sim/MS181101ab_bayest
         "events/S250319bu_G565155_bayestar.multiorder.fits"]  # fmt: skip
 
 
-def given(skymap: SkyMap, *rows: Any, tables: Populations | None = None) -> Inputs:
+def given(skymap: SkyMap, *rows: Any, tables: Populations | None = None) -> MapInputs:
     neutrinos = neutrino_list(*rows)
     info = replace(ALERT, role="observation")
     result = found(info, skymap, neutrinos, tables=tables or populations(FAINT))
-    return Inputs(result, skymap, neutrinos, TABLES, SEARCHES)
+    kept = statistic(info, skymap, neutrinos)
+    return MapInputs(result, kept, skymap, neutrinos, TABLES, SEARCHES)
 
 
 def near_the_peak(skymap: SkyMap, number: int, off_deg: float, sigma: float = 1.0, dt: float = 20.0, **change: Any):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from significance_examples import GPS, SEASON, SKYMAP, found, neutrino_list, populations, row, table
 
-from llama.analyses.limits import likely_declinations, livetime_fraction, sensitivity
-from llama.analyses.report import read_report
+from llama.analyses.result.limits import likely_declinations, livetime_fraction, sensitivity
+from llama.analyses.telling.reading import read_report
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.detector import upper_limit_counts
 from llama.science.significance import Populations
@@ -32,7 +32,7 @@ def test_nothing_seen() -> None:
         "no coincident neutrino (those count whose p-value and the event's are below 0.1)"
     )
     assert limit["flux_limit"] == pytest.approx(
-        sensitivity(SEASON, likely_declinations(SKYMAP), 1.0)["flux_sensitivity"]
+        sensitivity(SEASON, likely_declinations(SKYMAP), 1.0).flux_sensitivity
     )
 
 

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from llama.analyses.gw_neutrino import NEUTRINOS, PLOT_PDF, SIGNIFICANCE
-from llama.analyses.marks import BLINDED, MARKS, RETRACTED, SIMULATED, TEST
-from llama.analyses.results import result_lines, unblinded_lines
+from llama.analyses.result.marks import BLINDED, MARKS, RETRACTED, SIMULATED, TEST
+from llama.analyses.telling.terminal import result_lines, unblinded_lines
 from llama.app import DEMO_ALERT, environment, packaged, pipelines
 from llama.engine.flags import Flags
 from llama.engine.folder.event import Event

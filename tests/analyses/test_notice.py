@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from report_examples import real_neutrinos, significance
 
-from llama.analyses.notice import notice
-from llama.analyses.report import read_report
+from llama.analyses.telling.gcn_notice import notice
+from llama.analyses.telling.reading import read_report
 
 SCHEMA = "gcn/notices/icecube/lvk_nu_track_search.schema.json"
 

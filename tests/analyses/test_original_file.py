@@ -15,7 +15,7 @@ import pytest
 from original_file import original_file
 from significance_examples import SEARCHES, SEASON, found, neutrino_list, populations, row, table
 
-from llama.analyses.event_analysis import odds_and_weights
+from llama.analyses.result.weights import odds_and_weights
 from llama.messengers.icecube.record import TYPES, NeutrinoRow
 from llama.science.search import as_parameters
 from llama.science.significance import p_value

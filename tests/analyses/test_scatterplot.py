@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from report_examples import real_neutrinos, significance
 
-from llama.analyses.report import read_report, warning
-from llama.analyses.scatterplot import scatterplot
-from llama.analyses.wording import readable_time
+from llama.analyses.telling.plot import scatterplot
+from llama.analyses.telling.reading import read_report
+from llama.analyses.telling.report import warning
+from llama.analyses.telling.wording import readable_time
 from llama.formats.figures import PngFigure
 from llama.formats.skymap import read_skymap
 

@@ -25,8 +25,8 @@ from significance_examples import (
     table,
 )
 
-from llama.analyses.limits import likely_declinations, sensitivity
-from llama.analyses.pvalues import response_digest, search_digest
+from llama.analyses.result.limits import likely_declinations, sensitivity
+from llama.analyses.result.pvalues import response_digest, search_digest
 from llama.app import packaged
 from llama.science.detector import energy_limit_erg, flux_sensitivity
 from llama.science.significance import Searches
@@ -126,7 +126,7 @@ def test_limits_are_those_of_both_places_where_the_source_may_be() -> None:
     """Two cells hold 53 and 47 %: the region of 90 % needs both."""
     cells = healpy.ang2pix(8, [10.0, 10.0], [19.0, -48.0], nest=True, lonlat=True)
     skymap = from_cells(np.array([3, 3]), cells, np.array([0.526, 0.474]) * 12 * 4**3 / (4 * np.pi))
-    low, high = sensitivity(SEASON, likely_declinations(skymap), 1.0)["flux_sensitivity"]
+    low, high = sensitivity(SEASON, likely_declinations(skymap), 1.0).flux_sensitivity
     north, south = (flux_sensitivity(SEASON, np.array([dec]))[0] for dec in sorted(centres(skymap)[1])[::-1])
     assert sorted((north, south)) == [low, high]
     assert south > 2 * north

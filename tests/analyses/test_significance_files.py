@@ -25,8 +25,8 @@ from significance_examples import (
     table,
 )
 
-from llama.analyses.event_analysis import odds_and_weights
-from llama.analyses.report import read_report
+from llama.analyses.result.weights import odds_and_weights
+from llama.analyses.telling.reading import read_report
 from llama.engine.errors import NotYet
 from llama.science.significance import BackgroundTable, Populations, Searches
 from llama.science.statistic import EventStatistic, LogWeights

@@ -12,9 +12,9 @@ import pytest
 from significance_examples import SEARCHES, SEASON
 
 from llama.analyses.gw_neutrino import CIRCULAR, COINCIDENCE_TEXT, NOTICE, RESULTS
-from llama.analyses.pvalues import conditions
-from llama.analyses.report import read_report
-from llama.analyses.summary import page
+from llama.analyses.result.pvalues import conditions
+from llama.analyses.telling.reading import read_report
+from llama.analyses.telling.summary_page import page
 from llama.app import DEMO_ALERT, App, packaged
 from llama.engine.flags import Flags
 from llama.engine.folder.run import Delivery, Run

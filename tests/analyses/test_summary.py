@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from report_examples import real_neutrinos, significance
 
-from llama.analyses.parameters import in_words
-from llama.analyses.report import Report, read_report
-from llama.analyses.scatterplot import scatterplot
-from llama.analyses.summary import MAX_ROWS, page, summary
+from llama.analyses.telling.parameters import in_words
+from llama.analyses.telling.plot import scatterplot
+from llama.analyses.telling.reading import read_report
+from llama.analyses.telling.report import Report
+from llama.analyses.telling.summary_page import MAX_ROWS, page, summary
 from llama.formats.figures import PdfFigure
 from llama.formats.skymap import read_skymap
 from llama.science.search import Search, as_parameters

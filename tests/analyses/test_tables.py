@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_examples import GPS, neutrino_list, real_neutrinos, significance
 
-from llama.analyses.circular import circular
-from llama.analyses.marks import SIMULATED, marks_of
-from llama.analyses.notice import notice
-from llama.analyses.report import read_report, warning
-from llama.analyses.tables import coincidence_list, escape_latex, latex_table, plain_list
-from llama.analyses.wording import energy_range, format_energy, format_odds, format_p, found, round_p
+from llama.analyses.result.marks import SIMULATED, marks_of
+from llama.analyses.telling.circular_draft import circular
+from llama.analyses.telling.gcn_notice import notice
+from llama.analyses.telling.reading import read_report
+from llama.analyses.telling.report import warning
+from llama.analyses.telling.tables import coincidence_list, escape_latex, latex_table, plain_list
+from llama.analyses.telling.wording import energy_range, format_energy, format_odds, format_p, found, round_p
 from llama.messengers.icecube.text import as_text
 
 EVENT = ("S120923ab-2-Preliminary", GPS, "2012-09-23T11:18:35.500000Z")
@@ -187,6 +188,6 @@ def test_p_values_are_rounded_as_icecube_rounds_them(p_value: float, number: flo
 
 
 def test_the_radius_factor_is_the_published_one() -> None:
-    from llama.analyses.report import R90_PER_SIGMA
+    from llama.analyses.telling.report import R90_PER_SIGMA
 
     assert pytest.approx(2.145966, abs=5e-7) == R90_PER_SIGMA

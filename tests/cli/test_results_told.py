@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typed import EVENT_ID, fresh_event, typed
 
-from llama.analyses.report import read_report
-from llama.analyses.summary import page
+from llama.analyses.telling.reading import read_report
+from llama.analyses.telling.summary_page import page
 from llama.app import DEMO_ALERT, packaged
 
 TEXTS = ("icecube_neutrino_list_coinc.txt", "IceCubeNeutrinoList.tex", "gcn_circular_draft.txt")
@@ -91,7 +91,7 @@ def test_a_result_that_was_not_asked_for_is_marked_when_it_is_out_of_date(made: 
 def test_a_vetoed_event_is_told_as_that(made: Path, tmp_path: Path) -> None:
     event = copy_of(made, tmp_path)
     typed("event", event, "veto", "--why", "no good", home=tmp_path)
-    assert "vetoed (no good), so nothing is made; 18 of 18 products are there" in typed(
+    assert "vetoed (no good), so nothing is made; 19 of 19 products are there" in typed(
         "run", "-o", event, home=tmp_path
     )
 

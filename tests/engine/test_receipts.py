@@ -153,6 +153,22 @@ def test_a_required_input_that_was_not_declared_then_remakes_nothing(told: Bench
     assert told.status(upper).kind is Kind.DONE
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_a_product_that_was_not_there_then_keeps_nothing_waiting(told: Bench, early: bool) -> None:
+    """Until what it knew then changes: then the new input is waited for like any other."""
+    if early:
+        without_declared(told.event)
+    middle = Product("MIDDLE", "middle.txt", TEXT, lambda step: step[SOURCE] + "!", inputs=(SOURCE,))
+    upper = Product("UPPER", "upper.txt", TEXT, lambda step: step[middle].upper(), inputs=(middle, SOURCE))
+    told.use(Pipeline("TOLD", (SOURCE, middle, upper)))
+    assert told.kinds() == ["done", "ready", "done"]
+    told.receive(source="bye")
+    assert told.kinds() == ["done", "ready", "waiting"]
+    told.make(middle, upper)
+    assert told.kinds() == ["done", "done", "done"]
+    assert told.read(upper) == "BYE!"
+
+
 def test_an_input_no_longer_declared_remakes_nothing(told: Bench) -> None:
     told.use(of_more(optional=(RECALL,)))
     told.event.remake(told.maker.pipeline.find("UPPER"), why="", now=told.now)

@@ -5,22 +5,40 @@ from __future__ import annotations
 from typing import Any
 
 import llama
-from llama.analyses.circular import circular
-from llama.analyses.event_analysis import Inputs as EventInputs
-from llama.analyses.joint_map import Inputs, averaged_skymap, most_significant_skymap
-from llama.analyses.marks import blinds, is_test, marked, picture_guard, result_guard
-from llama.analyses.notice import notice
-from llama.analyses.report import Report, read_report
-from llama.analyses.scatterplot import scatterplot
-from llama.analyses.significance import significance
-from llama.analyses.subthreshold import significance_subthreshold
-from llama.analyses.summary import summary
-from llama.analyses.tables import coincidence_list, latex_table, plain_list
+from llama.analyses.joint import MapInputs, averaged_skymap, most_significant_skymap
+from llama.analyses.result import (
+    STATISTIC_FILENAME,
+    STATISTIC_GUARD,
+    EventInputs,
+    Statistic,
+    blinds,
+    is_test,
+    marked,
+    marks_of,
+    measure,
+    neutrino_inputs,
+    picture_guard,
+    result_guard,
+    significance,
+    significance_subthreshold,
+    trigger_inputs,
+)
+from llama.analyses.telling import (
+    Report,
+    circular,
+    coincidence_list,
+    latex_table,
+    notice,
+    plain_list,
+    read_report,
+    scatterplot,
+    summary,
+)
 from llama.engine.graph import Pipeline, Product, Shared, Step
 from llama.formats.figures import PdfFigure, PngFigure
 from llama.formats.pdf import Pdf
 from llama.formats.populations import PopulationsFile
-from llama.formats.records import JsonObject, Text
+from llama.formats.records import JsonObject, Record, Text
 from llama.formats.searches import SearchesFile
 from llama.formats.skymap import MultiOrderFits
 from llama.formats.tables import IceCubeTablesFile
@@ -40,13 +58,37 @@ TRIGGER = SKYMAP_INFO.select("gps_time")
 NEUTRINOS: Product[NeutrinoList] = neutrino_list(TRIGGER)
 
 
+def _statistic(step: Step) -> Statistic:
+    info, neutrinos, p_astro = step[SKYMAP_INFO], step[NEUTRINOS], step[P_ASTRO]
+    marks = marks_of(
+        {"inputs": {**trigger_inputs(info, {}), **neutrino_inputs(neutrinos)}, "graceid": info.graceid},
+        role=str(step.flag("role")),
+        retracted=retracted(step, info.graceid, info.role),
+        blinded=blinds(step),
+    )
+    return measure(info, step[GW_SKYMAP], neutrinos, p_astro, step[ICECUBE_TABLES], step[SEARCHES], marks)
+
+
+STATISTIC: Product[Statistic] = Product(
+    name="STATISTIC",
+    filename=STATISTIC_FILENAME,
+    codec=Record(Statistic),
+    make=_statistic,
+    inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO),
+    optional=RETRACTIONS,
+    shared=(ICECUBE_TABLES, SEARCHES),
+    flags=("role",),
+    guard=STATISTIC_GUARD,
+    help="the statistic's numbers, from which both significance files are written",
+)
+
+
 def _event_inputs(step: Step) -> EventInputs:
-    info, p_astro = step[SKYMAP_INFO], step[P_ASTRO]
+    info = step[SKYMAP_INFO]
     return EventInputs(
         info=info,
-        skymap=step[GW_SKYMAP],
         neutrinos=step[NEUTRINOS],
-        p_astro=p_astro,
+        statistic=step[STATISTIC],
         tables=step[ICECUBE_TABLES],
         searches=step[SEARCHES],
         populations=step[POPULATIONS],
@@ -54,12 +96,16 @@ def _event_inputs(step: Step) -> EventInputs:
     )
 
 
+_MADE_FROM = (STATISTIC, SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO)
+"""Of both significance files: also what the statistic is made from, which is all that files of earlier versions know
+of, so that they too are made again when it changes."""
+
 SIGNIFICANCE: Product[dict[str, Any]] = Product(
     name="SIGNIFICANCE",
     filename="significance_opa_lvc-i3.json",
     codec=JsonObject(),
     make=lambda step: marked(step, significance(_event_inputs(step))),
-    inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO),
+    inputs=_MADE_FROM,
     optional=RETRACTIONS,
     shared=(ICECUBE_TABLES, SEARCHES, POPULATIONS),
     flags=("role",),
@@ -74,7 +120,7 @@ SIGNIFICANCE_SUBTHRESHOLD: Product[dict[str, Any]] = Product(
     filename="significance_subthreshold_lvc-i3.json",
     codec=JsonObject(),
     make=lambda step: marked(step, significance_subthreshold(_event_inputs(step))),
-    inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO),
+    inputs=_MADE_FROM,
     optional=RETRACTIONS,
     shared=(ICECUBE_TABLES, SEARCHES, POPULATIONS),
     flags=("role",),
@@ -174,10 +220,11 @@ CIRCULAR: Product[str] = Product(
 )
 
 
-def _joint_inputs(step: Step) -> Inputs:
+def _joint_inputs(step: Step) -> MapInputs:
     result = headline(step)
-    return Inputs(
+    return MapInputs(
         significance=result,
+        statistic=step[STATISTIC],
         skymap=step[GW_SKYMAP],
         neutrinos=step[NEUTRINOS],
         tables=step[ICECUBE_TABLES],
@@ -192,7 +239,7 @@ JOINT_SKYMAP: Product[SkyMap] = Product(
     filename="skymap_lvc-i3.multiorder.fits",
     codec=MultiOrderFits(),
     make=lambda step: averaged_skymap(_joint_inputs(step), str(step.flag("role")), llama.__version__),
-    inputs=(*RESULTS, GW_SKYMAP, NEUTRINOS),
+    inputs=(*RESULTS, STATISTIC, GW_SKYMAP, NEUTRINOS),
     optional=RETRACTIONS,
     shared=(ICECUBE_TABLES, SEARCHES),
     flags=("role",),
@@ -204,7 +251,7 @@ JOINT_SKYMAP_MOST_SIGNIFICANT: Product[SkyMap] = Product(
     filename="skymap_lvc-i3_most_significant.multiorder.fits",
     codec=MultiOrderFits(),
     make=lambda step: most_significant_skymap(_joint_inputs(step), str(step.flag("role")), llama.__version__),
-    inputs=(*RESULTS, GW_SKYMAP, NEUTRINOS),
+    inputs=(*RESULTS, STATISTIC, GW_SKYMAP, NEUTRINOS),
     optional=RETRACTIONS,
     shared=(ICECUBE_TABLES, SEARCHES),
     flags=("role",),
@@ -262,8 +309,9 @@ SUMMARY: Product[bytes] = Product(
 GW_NEUTRINO = Pipeline(
     "GW_NEUTRINO",
     (
+        NEUTRINOS,  # before the rest of the alert: its source takes longer
         *ALERT,
-        NEUTRINOS,
+        STATISTIC,
         SIGNIFICANCE,
         SIGNIFICANCE_SUBTHRESHOLD,
         *DETAILS,

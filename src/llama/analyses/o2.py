@@ -5,9 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from llama.analyses.event_analysis import identity, neutrino_inputs, observed, skymap_notes, trigger_inputs
 from llama.analyses.gw_neutrino import NEUTRINOS
-from llama.analyses.marks import marked, result_guard
+from llama.analyses.result import (
+    header_of,
+    identity,
+    marked,
+    neutrino_inputs,
+    observed,
+    result_guard,
+    skymap_notes,
+    trigger_inputs,
+)
 from llama.engine.graph import Pipeline, Product, Step
 from llama.formats.records import JsonObject
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, SKYMAP_INFO
@@ -43,7 +51,7 @@ def significance_o2(
         "most_probable_direction": None if best is None else _direction(found[best]),
         "reconstructed_neutrinos": [_one(row, info.gps_time, one) for row, one in zip(rows, found, strict=True)],
         "notes": [*skymap_notes(skymap, info), *NOTES, *list_notes(neutrinos)],
-        "inputs": {**trigger_inputs(info, skymap), **neutrino_inputs(neutrinos)},
+        "inputs": {**trigger_inputs(info, header_of(skymap, info)), **neutrino_inputs(neutrinos)},
     }
 
 

@@ -19,8 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, app: App) -> int:
     """Make the event and say where it is, what it says, and how to look at it."""
     from llama.analyses.gw_neutrino import SIGNIFICANCE
-    from llama.analyses.report import read_report
-    from llama.analyses.wording import format_odds, found
+    from llama.analyses.telling import format_odds, found, read_report
     from llama.app import DEMO_ALERT, packaged
     from llama.engine.folder import Run
     from llama.operate.demo import demo_event

@@ -168,7 +168,7 @@ def _refuse_unknown(event: Event, pipeline: Pipeline, files: list[str]) -> None:
 
 
 def _status(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App) -> int:
-    from llama.analyses.results import result_lines, unblinded_lines
+    from llama.analyses.telling import result_lines, unblinded_lines
 
     found = _judged(event, pipeline, app)
     state = event.refresh()

@@ -175,7 +175,7 @@ def _conclude(events: list[Event], pipeline: Pipeline, shared: SharedDigests) ->
 
 def _told(event: Event, pipeline: Pipeline, shared: SharedDigests) -> bool:
     from llama import app
-    from llama.analyses.results import result_lines, unblinded_lines
+    from llama.analyses.telling import result_lines, unblinded_lines
     from llama.engine.running import statuses, unfinished
 
     state = event.look(pipeline, shared)

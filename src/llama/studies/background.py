@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from llama.analyses.pvalues import STATISTICS, finite_odds, response_digest, search_digest
+from llama.analyses.result import STATISTICS, finite_odds, response_digest, search_digest
 from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.formats.populations import BackgroundRow, table_name, write_table

@@ -221,6 +221,7 @@ class Step:
         scratch: an empty folder for temporary files.
         inputs: by input key, the file in the scratch folder that holds it; absent optional inputs are missing.
         parts: by selection key, the selected fields.
+        seen: by input key, values that a guard has decoded already.
         key: the same for the same product, event and content of inputs, another for any other, so that what was sent
             outside under it can be looked up before it is sent again.
     """
@@ -233,6 +234,7 @@ class Step:
     _connect: Callable[[ServiceKey[Any]], Any]
     inputs: Mapping[str, Path] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seen: Mapping[str, Any] = field(default_factory=dict)
     key: str = ""
     _before: Callable[[], Path | None] = lambda: None
 
@@ -247,7 +249,8 @@ class Step:
         if isinstance(item, Selection):
             self._declared(item, self.product.all_inputs)
             return self.parts[item.key]
-        return read(item.codec, self.path(item))
+        path = self.path(item)
+        return self.seen[item.key] if item.key in self.seen else read(item.codec, path)
 
     @overload
     def get(self, item: Product[T]) -> T | None: ...

@@ -153,7 +153,7 @@ class Maker:
             }
         state = event.refresh()
         flags = state.flags.replace(_flags(claim.inputs))
-        _keep_guard(product, files, event.id, flags)
+        seen = _keep_guard(product, files, event.id, flags)
         parts = {
             item.key: _picked(item, files[item.product.filename])
             for item in product.all_inputs
@@ -171,6 +171,7 @@ class Maker:
             _connect=self._connect(product),
             inputs={**files, **shared},
             parts=parts,
+            seen=seen,
             key=key_of(event.label, product, claim.inputs),
             _before=_before(event, product, state.file(product.filename).digest, scratch),
         )
@@ -303,8 +304,12 @@ def _before(event: Event, product: Product[Any], digest: str | None, scratch: Pa
     return place_it
 
 
-def _keep_guard(product: Product[Any], files: Mapping[str, Path], event_id: str, flags: Flags) -> None:
-    """Put in place of each guarded input what its guard lets a step see; the scratch folder holds nothing else."""
+def _keep_guard(product: Product[Any], files: Mapping[str, Path], event_id: str, flags: Flags) -> dict[str, Any]:
+    """Put in place of each guarded input what its guard lets a step see; the scratch folder holds nothing else.
+
+    Returns by input key what it let through unchanged, which is decoded by then.
+    """
+    seen: dict[str, Any] = {}
     for source in {item.product for item in product.all_inputs}:
         if source.guard is None or source.filename not in files:
             continue
@@ -314,6 +319,9 @@ def _keep_guard(product: Product[Any], files: Mapping[str, Path], event_id: str,
         if shown is not value:
             path.unlink()  # a copy, perhaps one that cannot be written to
             source.codec.write(shown, path)
+        else:
+            seen[source.key] = value
+    return seen
 
 
 def _picked(selection: Selection[Any], path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,13 +62,12 @@ def statuses(pipeline: Pipeline, state: State, now: datetime) -> dict[str, Statu
     found: dict[str, Status] = {}
     unsettled: dict[str, str] = {}
     for product in pipeline:
-        names = (item.product.filename for item in product.all_inputs)
-        waits_for = next((f"for {name}, {unsettled[name]}" for name in names if name in unsettled), None)
-        status = _status(product, pipeline, state, now, waits_for)
+        awaited = [item for item in product.all_inputs if item.product.filename in unsettled]
+        status = _status(product, pipeline, state, now, awaited, _names(awaited, unsettled))
         found[product.filename] = status
         if _by_hand(product, state) is not None:
             unsettled[product.filename] = "which was changed by hand"
-        elif status.kind in _UNSETTLED and (status.kind is not Kind.WAITING or waits_for is not None):
+        elif status.kind in _UNSETTLED and (status.kind is not Kind.WAITING or awaited):
             unsettled[product.filename] = _UNSETTLED[status.kind]
     return found
 
@@ -101,7 +100,24 @@ def unfinished(pipeline: Pipeline, state: State, found: Mapping[str, Status]) ->
     ]
 
 
-def _status(product: Product[Any], pipeline: Pipeline, state: State, now: datetime, waits_for: str | None) -> Status:
+def _names(awaited: Sequence[Input], unsettled: Mapping[str, str]) -> str | None:
+    names = (item.product.filename for item in awaited)
+    return next((f"for {name}, {unsettled[name]}" for name in names), None)
+
+
+def _is_news(awaited: Sequence[Input], product: Product[Any], file: FileState) -> bool:
+    """Whether a file waits for nothing but inputs that it did not know when it was made: they make nothing stale."""
+    return bool(file.alike) and not any(item.key in _declared_then(product, file.alike[0]) for item in awaited)
+
+
+def _status(
+    product: Product[Any],
+    pipeline: Pipeline,
+    state: State,
+    now: datetime,
+    awaited: Sequence[Input],
+    waits_for: str | None,
+) -> Status:
     file = state.file(product.filename)
     if status := _running(file, state, now) or _held(product, file, state):
         return status
@@ -109,7 +125,7 @@ def _status(product: Product[Any], pipeline: Pipeline, state: State, now: dateti
         return _from_elsewhere(product, file, state)
     inputs = current_inputs(product, state)
     reason = _reason(product, file, inputs, now)
-    if reason is None and (waits_for is None or file.outside):
+    if reason is None and (waits_for is None or file.outside or _is_news(awaited, product, file)):
         return Status(Kind.DONE, _origin(file) + _oddity(product, state), file.due)
     if reason is not None:
         if status := _barred(product, state) or _past(product, file, state, now):
@@ -242,11 +258,15 @@ def _comparable(
     declared, so what is absent of these was not. What may be absent (`any_of`, `optional`) may have been declared and
     have appeared since: this counts, since a result that lacks an input is worse than one that is made once more.
     """
-    may_lack = (item.key for item in (*product.any_of, *product.optional))
-    then = frozenset({*origin.inputs, *may_lack}) if origin.declared is None else origin.declared
+    then = _declared_then(product, origin)
     known = {**origin.flags, **{key: digest for key, digest in origin.inputs.items() if key in then}}
     keys = [key for key in product.declared if key in then or key in origin.flags]
     return {key: known[key] for key in keys if key in known}, {key: inputs[key] for key in keys if key in inputs}
+
+
+def _declared_then(product: Product[Any], origin: Origin) -> frozenset[str]:
+    may_lack = (item.key for item in (*product.any_of, *product.optional))
+    return frozenset({*origin.inputs, *may_lack}) if origin.declared is None else origin.declared
 
 
 def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from llama.science.joint.distance import Reach, carried, reweighted
 from llama.science.joint.grid import Grid, Spread, refined
 from llama.science.search import Search
 from llama.science.sky import SkyMap, cell_area_sr, from_cells, marginal_distance, unit_vectors
-from llama.science.statistic import CoincidenceResult, Neutrinos
+from llama.science.statistic import CoincidenceResult, Neutrinos, Prepared
 
 LEAST_PROBABILITY = 1e-6
 """Less probable relations are left out: even beside a map of 1000 deg² a neutrino of 0.1° would not show."""
@@ -81,12 +82,25 @@ def _over(signal: Float, alone: Float | float) -> Float:
         return np.asarray(np.where(np.isfinite(signal), signal - alone, -np.inf))
 
 
+class Related(Protocol):
+    """What a joint map needs of the statistic: `CoincidenceResult` has it.
+
+    `prepared` is what was made of the sky map, `energy_used_gev` the neutrinos' (n,) energies after the cap.
+    """
+
+    @property
+    def prepared(self) -> Prepared: ...
+
+    @property
+    def energy_used_gev(self) -> Float: ...
+
+
 def joint_map(
     skymap: SkyMap,
     neutrinos: Neutrinos,
     season: SeasonTable,
     search: Search,
-    result: CoincidenceResult,
+    result: Related,
     mixture: Sequence[Relation],
 ) -> SkyMap:
     """The sky map averaged over relations, whose probabilities sum to one; a single one gives the map given that.
@@ -109,7 +123,7 @@ def joint_map(
     for one, density in zip(related, _densities(grid, spreads, members, season, result), strict=True):
         parts[len(one.neutrinos)] += one.probability * density
     distance = carried(skymap, grid.cell)
-    if distance is not None and result.mode == "map":
+    if distance is not None and result.prepared.mode == "map":
         distance = reweighted(distance, parts, grid, Reach(result.prepared.radial, season, search.log_nu_span))
     made = from_cells(grid.order, grid.ipix, parts.sum(axis=0), distance, origin=skymap.origin)
     mean, std = marginal_distance(made) or (None, None)
@@ -121,7 +135,7 @@ def _densities(
     spreads: Sequence[Spread],
     members: Sequence[list[int]],
     season: SeasonTable,
-    result: CoincidenceResult,
+    result: Related,
 ) -> list[Float]:
     """(cells,) p_g of each set of neutrinos, normalised: its mean over each cell."""
     with np.errstate(divide="ignore"):

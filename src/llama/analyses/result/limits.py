@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llama.analyses.report import LISTED_BELOW_P, is_listed
+import numpy as np
+
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.arrays import Float
 from llama.science.detector import (
@@ -20,6 +21,23 @@ from llama.science.detector import (
 )
 from llama.science.significance import CONFIDENCE
 from llama.science.sky import SkyMap, centres, credible_region
+
+LISTED_BELOW_P = 0.1
+"""A neutrino is reported as coincident when the event's p-value and its own are below this."""
+
+
+def is_listed(event_p: float | None, own_p: float | None) -> bool:
+    """Whether a neutrino counts as coincident, by the event's p-value and its own; never without both."""
+    return event_p is not None and own_p is not None and max(event_p, own_p) < LISTED_BELOW_P
+
+
+@dataclass(frozen=True, slots=True)
+class FluxSensitivity:
+    """Least and largest sensitivity (E² dN/dE, GeV cm⁻²) over some declinations, and the energies it stands for
+    (GeV)."""
+
+    flux_sensitivity: tuple[float, float]
+    sensitive_energy_range: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -65,14 +83,35 @@ def likely_declinations(skymap: SkyMap) -> Float:
     return centres(skymap)[1][credible_region(skymap, 0.9)]
 
 
-def sensitivity(season: SeasonTable, dec_rad: Float, livetime: float) -> dict[str, Any] | None:
-    """Least and largest sensitivity over the declinations, and the energies it stands for; None without livetime."""
+def sensitivity(season: SeasonTable, dec_rad: Float, livetime: float) -> FluxSensitivity | None:
+    """Over the declinations; None without livetime."""
     if not livetime > 0:
         return None
-    return {
-        "flux_sensitivity": [one / livetime for one in flux_sensitivity(season, dec_rad)],
-        "sensitive_energy_range": list(sensitive_energies_gev(season, dec_rad)),
-    }
+    low, high = flux_sensitivity(season, dec_rad)
+    return FluxSensitivity((low / livetime, high / livetime), sensitive_energies_gev(season, dec_rad))
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What could have been seen of an event, whatever was.
+
+    Attributes:
+        livetime_fraction: part of the search's window that is good livetime.
+        sensitivity: None without livetime.
+        declinations_rad: of the 90 % region, where the detector sees most and least of a source.
+    """
+
+    livetime_fraction: float
+    sensitivity: FluxSensitivity | None
+    declinations_rad: tuple[float, float]
+
+
+def reached(season: SeasonTable, skymap: SkyMap, neutrinos: NeutrinoList, window_gps: tuple[float, float]) -> Reached:
+    """Over the map's 90 % region, in the livetime that there was in the search's window."""
+    dec, livetime = likely_declinations(skymap), livetime_fraction(neutrinos, *window_gps)
+    fluence = fluence_limit(season, dec)
+    ends = float(dec[np.argmin(fluence)]), float(dec[np.argmax(fluence)])
+    return Reached(livetime, sensitivity(season, dec, livetime), ends)
 
 
 def upper_limits(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llama.analyses.sources import localisation
+from llama.analyses.telling.sources import localisation
 from llama.formats.skymap_maker import maker
 
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from llama.analyses.parameters import in_words
-from llama.analyses.report import LISTED_BELOW_P, Report, Row, title, warning
-from llama.analyses.sources import METHOD, neutrino_release
-from llama.analyses.tables import LIST_COLUMNS, SIGNIFICANCE_COLUMNS, voiding
-from llama.analyses.wording import (
+from llama.analyses.result import LISTED_BELOW_P
+from llama.analyses.telling.parameters import in_words
+from llama.analyses.telling.report import Report, Row, title, warning
+from llama.analyses.telling.sources import METHOD, neutrino_release
+from llama.analyses.telling.tables import LIST_COLUMNS, SIGNIFICANCE_COLUMNS, voiding
+from llama.analyses.telling.wording import (
     capitalised,
     energy_range,
     format_odds,
@@ -47,7 +48,7 @@ def summary(
     `plot_pdf` is the joint sky map, `distance` the content of `lvc_skymap_distances.json` (Mpc), `classification`
     that of `p_astro.json`, `version` the software's.
     """
-    template = files("llama.analyses").joinpath("summary.typ").read_text(encoding="utf-8")
+    template = files("llama.analyses.telling").joinpath("summary.typ").read_text(encoding="utf-8")
     return typeset(template, page(report, version, distance, classification), {"plot.pdf": plot_pdf})
 
 
@@ -140,8 +141,8 @@ def _limits(report: Report) -> list[tuple[str, str]]:
     given = report.flux_sensitivity
     if not given:
         return []
-    low, high = given["flux_sensitivity"]
-    energies = energy_range(*given["sensitive_energy_range"])
+    low, high = given.flux_sensitivity
+    energies = energy_range(*given.sensitive_energy_range)
     shown = [("sensitivity", f"E² F = {low:#.2g} to {high:#.2g} GeV cm⁻² over the 90 % region (E⁻², {energies})")]
     if (limit := report.energy_limit) is not None:
         shown.append(("energy limit", f"{limit} (isotropic, muon neutrinos, {limit.counts:.1f} events)"))

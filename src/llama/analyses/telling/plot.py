@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.analyses.report import LISTED_BELOW_P, Report, title, warning
-from llama.analyses.wording import capitalised, format_odds, found, readable_time
+from llama.analyses.result import LISTED_BELOW_P
+from llama.analyses.telling.report import Report, title, warning
+from llama.analyses.telling.wording import capitalised, format_odds, found, readable_time
 from llama.plots.skymap import Caption, NeutrinoMark, joint_skymap
 from llama.science.sky import SkyMap
 

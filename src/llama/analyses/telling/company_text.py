@@ -6,11 +6,11 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llama.analyses.marks import BLINDED, RETRACTED, SIMULATED, TEST, marks_of
-from llama.analyses.report import or_minus_infinity
-from llama.analyses.results import p_astro_change
-from llama.analyses.skymap_used import SkymapUsed
-from llama.analyses.wording import format_odds, in_columns
+from llama.analyses.result import BLINDED, RETRACTED, SIMULATED, TEST, marks_of
+from llama.analyses.telling.report import or_minus_infinity
+from llama.analyses.telling.skymap_used import SkymapUsed
+from llama.analyses.telling.terminal import p_astro_change
+from llama.analyses.telling.wording import format_odds, in_columns
 
 _WIDTH = 100
 _MEANINGS = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.analyses.company import company_significance
-from llama.analyses.company_text import joint_text
 from llama.analyses.gw_neutrino import GW_NEUTRINO, ICECUBE_TABLES, NEUTRINOS, SEARCHES, TRIGGER, taken_back
-from llama.analyses.marks import blinds, marked, result_guard
+from llama.analyses.joint import company_significance
+from llama.analyses.result import blinds, marked, result_guard
+from llama.analyses.telling import joint_text
 from llama.engine.errors import NotYet
 from llama.engine.graph import Pipeline, Product, Step
 from llama.formats.records import JsonObject, Text

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llama.analyses.marks import BLINDED, RETRACTED, in_order, marks_of, shows_directions
-from llama.analyses.report import Report, read_report
-from llama.analyses.skymap_used import SkymapUsed
-from llama.analyses.wording import NOT_AVAILABLE, format_odds, format_probability
+from llama.analyses.result import BLINDED, RETRACTED, in_order, marks_of, shows_directions
+from llama.analyses.telling.reading import read_report
+from llama.analyses.telling.report import Report
+from llama.analyses.telling.skymap_used import SkymapUsed
+from llama.analyses.telling.wording import NOT_AVAILABLE, format_odds, format_probability
 from llama.engine.flags import Flags
 from llama.engine.folder import State
 from llama.engine.graph import Product

@@ -9,30 +9,35 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from llama.analyses.event_analysis import measured
-from llama.analyses.report import Report, Row, read_report, warning
-from llama.analyses.wording import format_energy, format_odds, found
+import numpy as np
+
+from llama.analyses.result import Statistic
+from llama.analyses.telling import Report, Row, format_energy, format_odds, found, read_report, warning
+from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList
+from llama.science.arrays import Float
 from llama.science.detector import IceCubeTables, SeasonTable
-from llama.science.joint import LEAST_PROBABILITY, Relation, joint_map, relations
+from llama.science.joint import LEAST_PROBABILITY, Relation, joint_map
 from llama.science.search import Search
 from llama.science.significance import Searches
 from llama.science.sky import SkyMap
-from llama.science.statistic import CoincidenceResult, GWTrigger, Neutrinos
+from llama.science.statistic import GWTrigger, Prepared, prepare
 
 _CARD = 72  # characters that a HISTORY card holds
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What a joint map is made from: the decoded result, the gravitational wave's map, the neutrinos, the tables.
+class MapInputs:
+    """What a joint map is made from: the decoded result, its statistic, the gravitational wave's map, the neutrinos.
 
     `retracted` is when the event was taken back (UTC), `blinded` whether its flag blinds neutrinos: both of today.
     """
 
     significance: dict[str, Any]
+    statistic: Statistic
     skymap: SkyMap
     neutrinos: NeutrinoList
     tables: IceCubeTables
@@ -45,14 +50,15 @@ class Inputs:
         return read_report(self.significance, role=role, retracted=self.retracted, blinded=self.blinded)
 
 
-def averaged_skymap(given: Inputs, role: str, version: str) -> SkyMap:
+def averaged_skymap(given: MapInputs, role: str, version: str) -> SkyMap:
     """Averaged over which neutrinos come from the source; the gravitational wave's map where none is likely to."""
     report = given.read(role)
-    basis = _Basis.of(given, report)
-    return _labelled(basis.map_of(basis.mixture), given, report, version, _about_average(report, basis.mixture))
+    mixture = given.statistic.relations
+    averaged = _Basis.of(given, report).map_of(mixture)
+    return _labelled(averaged, given, report, version, _about_average(report, mixture))
 
 
-def most_significant_skymap(given: Inputs, role: str, version: str) -> SkyMap:
+def most_significant_skymap(given: MapInputs, role: str, version: str) -> SkyMap:
     """If the most significant neutrino comes from the source; the gravitational wave's map where none is significant.
 
     Where there is no p-value that neutrino is the likeliest, if it comes from the source with a probability that the
@@ -60,7 +66,7 @@ def most_significant_skymap(given: Inputs, role: str, version: str) -> SkyMap:
     """
     report = given.read(role)
     basis = _Basis.of(given, report)
-    row = _chosen(report, basis.mixture)
+    row = _chosen(report, given.statistic.relations)
     if row is None:
         return _labelled(given.skymap, given, report, version, [_nothing_chosen(report), _UNCHANGED])
     one = basis.map_of([Relation((row.number - 1,), 1.0)])
@@ -73,24 +79,34 @@ _UNCHANGED = "This is the gravitational wave's own map, unchanged."
 
 @dataclass(frozen=True)
 class _Basis:
-    """The statistic of the result once more, with all that a map needs of it."""
+    """What a map needs beside the probabilities that the statistic holds. The sky map is prepared only for a map that
+    neutrinos change: most are the gravitational wave's own."""
 
-    skymap: SkyMap
-    neutrinos: Neutrinos
+    given: MapInputs
+    report: Report
     season: SeasonTable
     search: Search
-    result: CoincidenceResult
-    mixture: tuple[Relation, ...]
 
     @classmethod
-    def of(cls, given: Inputs, report: Report) -> _Basis:
-        season, search = given.tables.season(report.season), given.searches.choose(str(report.population)).search
-        trigger = GWTrigger(report.gps_time, None, report.p_astro_before, report.instruments)
-        arrays, result = measured(given.skymap, trigger, given.neutrinos, season, search)
-        return cls(given.skymap, arrays, season, search, result, relations(result))
+    def of(cls, given: MapInputs, report: Report) -> _Basis:
+        kept = given.statistic
+        basis = cls(given, report, given.tables.season(kept.season), given.searches.choose(kept.population).search)
+        kept.check(given.neutrinos, basis.search, basis.season)
+        return basis
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        kept = self.given.statistic
+        trigger = GWTrigger(self.report.gps_time, None, kept.p_astro_before, self.report.instruments)
+        return prepare(self.given.skymap, trigger, self.season, self.search)
+
+    @property
+    def energy_used_gev(self) -> Float:
+        return np.array([one.energy_used for one in self.given.statistic.neutrinos])
 
     def map_of(self, mixture: Sequence[Relation]) -> SkyMap:
-        return joint_map(self.skymap, self.neutrinos, self.season, self.search, self.result, mixture)
+        arrays = kernel_arrays(self.given.neutrinos)
+        return joint_map(self.given.skymap, arrays, self.season, self.search, self, mixture)
 
 
 def _chosen(report: Report, mixture: Sequence[Relation]) -> Row | None:
@@ -140,7 +156,7 @@ def _nothing_chosen(report: Report) -> str:
     return f"No neutrino is significant: {report.nothing_coincides}."
 
 
-def _labelled(m: SkyMap, given: Inputs, report: Report, version: str, about: Iterable[str]) -> SkyMap:
+def _labelled(m: SkyMap, given: MapInputs, report: Report, version: str, about: Iterable[str]) -> SkyMap:
     """The map with the header of a file of its own."""
     of_map = given.skymap.origin  # in tests and replays it may be another event's
     origin = {
@@ -154,7 +170,7 @@ def _labelled(m: SkyMap, given: Inputs, report: Report, version: str, about: Ite
     return replace(m, origin={key: text for key, text in origin.items() if text})
 
 
-def _inputs(given: Inputs, report: Report, unchanged: bool) -> list[str]:
+def _inputs(given: MapInputs, report: Report, unchanged: bool) -> list[str]:
     """What it rests on."""
     written = given.skymap.origin.get("DATE")
     lines = [f"GW map: {report.skymap}{f'; written {written}' if written else ''}", *report.skymap.remarks]

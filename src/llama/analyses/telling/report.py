@@ -6,24 +6,24 @@ All outputs take their numbers, numbering and wording of p-values from here, so 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llama.analyses.marks import BLINDED, RETRACTED, SIMULATED, TEST, marks_of
-from llama.analyses.skymap_used import SkymapUsed
-from llama.analyses.wording import NOT_AVAILABLE, counted, p_for_people, per_second, shorten
+from llama.analyses.result import (
+    BLINDED,
+    LISTED_BELOW_P,
+    RETRACTED,
+    SIMULATED,
+    TEST,
+    FluxSensitivity,
+    is_listed,
+)
+from llama.analyses.telling.skymap_used import SkymapUsed
+from llama.analyses.telling.wording import NOT_AVAILABLE, counted, per_second, shorten
 
 R90_PER_SIGMA = math.sqrt(2.0 * math.log(10.0))
 """Radius holding 90 % of a two-dimensional Gaussian, in units of its sigma: 2.145966."""
-
-LISTED_BELOW_P = 0.1
-"""A neutrino is reported as coincident when the event's p-value and its own are below this."""
-
-
-def is_listed(event_p: float | None, own_p: float | None) -> bool:
-    """Whether a neutrino counts as coincident, by the event's p-value and its own; never without both."""
-    return event_p is not None and own_p is not None and max(event_p, own_p) < LISTED_BELOW_P
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Report:
     """What a significance file says, in the terms of the outputs. See `read_report`.
 
     Attributes that do not explain themselves:
-        marks: the words that nobody may overlook, see `llama.analyses.marks`.
+        marks: the words that nobody may overlook, see `llama.analyses.result.marks`.
         retracted: when the alert was taken back (UTC); None when it stands.
         skymap: the map that was used.
         rows: the neutrinos in time order.
@@ -170,7 +170,7 @@ class Report:
     distance_mode: str
     notes: tuple[str, ...]
     best_direction: tuple[float, float] | None
-    flux_sensitivity: Mapping[str, Any] | None
+    flux_sensitivity: FluxSensitivity | None
     energy_limit: EnergyLimit | None
     complete: bool
     covered_s: float
@@ -272,112 +272,6 @@ def warning(report: Report) -> str:
     words += [] if report.complete else ["INCOMPLETE NEUTRINO DATA"]
     words += ["SKY MAP IN DOUBT"] if report.skymap.doubt else []
     return "; ".join(words)
-
-
-def read_report(
-    significance: Mapping[str, Any], *, role: str = "observation", retracted: str | None = None, blinded: bool = False
-) -> Report:
-    """The report in a decoded `significance_*.json`; how the event stands by now is as for `marks_of`."""
-    gw = significance["inputs"]["gw_skymap_info"]
-    p_text = str(significance.get("p_value_text") or "")
-    return Report(
-        event_id=str(significance["event_id"]),
-        graceid=str(significance["graceid"]),
-        search_type=str(significance["search_type"]),
-        gps_time=float(significance["gps_time"]),
-        event_time=str(significance["event_time"]),
-        marks=marks_of(significance, role=role, retracted=retracted, blinded=blinded),
-        retracted=significance.get("retracted") or retracted,
-        rows=_rows(significance["single_neutrino"], p_text),
-        log_odds=significance.get("log_odds_ratio"),
-        p_value=significance.get("p_value"),
-        p_text=p_for_people(significance.get("p_value"), p_text),
-        p_reason=str(significance.get("p_value_reason") or ""),
-        background=_background(significance.get("p_value_table")),
-        sigma=significance.get("significance_sigma"),
-        false_alarms=_false_alarms(significance),
-        population=significance.get("population"),
-        distance_mode=str(significance.get("distance_mode") or NOT_AVAILABLE),
-        notes=tuple(significance.get("notes") or ()),
-        flux_sensitivity=significance.get("neutrino_flux_sensitivity_range"),
-        energy_limit=_energy_limit(significance.get("isotropic_energy_limit_range")),
-        parameters=significance["inputs"].get("search_parameters") or {},
-        skymap=SkymapUsed.of(significance["inputs"]),
-        **_alert(gw),
-        **_data(significance["inputs"].get("neutrino_list") or {}),
-        **_derived(significance),
-    )
-
-
-def _alert(gw: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "notice_time": gw.get("notice_time"),
-        "far_hz": gw.get("far"),
-        "significant": gw.get("significant"),
-        "pipeline": str(gw.get("pipeline") or ""),
-        "instruments": tuple(gw.get("instruments") or ()),
-    }
-
-
-def _data(coverage: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "complete": bool(coverage.get("complete", False)),
-        "covered_s": float(coverage.get("covered_s", 0.0)),
-        "season": coverage.get("season"),
-        "source": str(coverage.get("source") or ""),
-        "coverage_why": str(coverage.get("why") or ""),
-    }
-
-
-def _derived(significance: Mapping[str, Any]) -> dict[str, Any]:
-    p_astro, direction = significance.get("p_astro") or {}, significance.get("most_probable_direction")
-    return {
-        "p_astro_before": p_astro.get("before"),
-        "p_astro_after": p_astro.get("after"),
-        "best_direction": (direction["ra"], direction["dec"]) if direction else None,
-    }
-
-
-def _background(table: Mapping[str, Any] | None) -> Background | None:
-    if table is None:
-        return None
-    return Background(str(table["name"]), int(table["events"]), table.get("sky_maps"))
-
-
-def _false_alarms(significance: Mapping[str, Any]) -> FalseAlarms | None:
-    rate_hz, among = significance.get("far_joint_hz"), significance.get("far_joint")
-    if rate_hz is None or among is None:
-        return None
-    basis = among.get("rate_hz"), str(among.get("source") or "")
-    return FalseAlarms(float(rate_hz), str(among["alerts"]), among["confidence"], *basis)
-
-
-def _energy_limit(given: Mapping[str, Any] | None) -> EnergyLimit | None:
-    if given is None:
-        return None
-    low, high = given["energy_erg"]
-    return EnergyLimit(low, high, given["distance_mpc"], given["distance_std_mpc"], given["counts"])
-
-
-def _rows(singles: Sequence[Mapping[str, Any]], event_p_text: str) -> tuple[Row, ...]:
-    return tuple(
-        Row(
-            number=number,
-            i3event=str(one["i3event"]),
-            dt_s=float(one["dt"]),
-            ra_deg=float(one["ra"]),
-            dec_deg=float(one["dec"]),
-            sigma_deg=float(one["sigma"]),
-            energy_gev=float(one["energy"]),
-            kind=str(one["type"]),
-            log_odds=one.get("log_odds_ratio"),
-            p_value=p_value,
-            p_text=p_for_people(p_value, event_p_text),
-        )
-        for number, one in enumerate(singles, start=1)
-        # The sub-threshold file has the event's p-value for all of them, and each one's own beside it
-        for p_value in [one.get("p_value_own", one.get("p_value"))]
-    )
 
 
 def or_minus_infinity(value: float | None) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from llama.analyses.report import Report, Row
-from llama.analyses.wording import capitalised, format_energy, format_odds, found, in_columns
+from llama.analyses.telling.report import Report, Row
+from llama.analyses.telling.wording import capitalised, format_energy, format_odds, found, in_columns
 from llama.messengers.icecube.blinding import meanings
 from llama.messengers.icecube.record import NeutrinoList
 from llama.ports import SIMULATED_SOURCE

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import textwrap
 
-from llama.analyses.report import LISTED_BELOW_P, Report, Row
-from llama.analyses.sources import METHOD, PIPELINE, neutrino_release
-from llama.analyses.wording import WINDOW_S, capitalised, energy_range, format_probability, found, in_columns
+from llama.analyses.result import LISTED_BELOW_P
+from llama.analyses.telling.report import Report, Row
+from llama.analyses.telling.sources import METHOD, PIPELINE, neutrino_release
+from llama.analyses.telling.wording import WINDOW_S, capitalised, energy_range, format_probability, found, in_columns
 from llama.ports import SIMULATED_SOURCE
 from llama.science.times import utc_from_gps
 
@@ -180,8 +181,8 @@ def _sensitivity(report: Report) -> list[str]:
     given = report.flux_sensitivity
     if not given:
         return []
-    low, high = given["flux_sensitivity"]
-    energies = energy_range(*given["sensitive_energy_range"])
+    low, high = given.flux_sensitivity
+    energies = energy_range(*given.sensitive_energy_range)
     energy = (
         f" At the distance of the sky map, {report.energy_limit.counts:.1f} events correspond to an isotropic energy "
         f"in muon neutrinos of {report.energy_limit}."

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llama.analyses.event_analysis import (
+from llama.analyses.result import (
     astrophysical,
     finite,
+    header_of,
     identity,
     named_notes,
     neutrino_inputs,
+    no_p_value,
     observed,
     odds,
     odds_and_weights,
@@ -19,7 +21,6 @@ from llama.analyses.event_analysis import (
     unclassified,
     uncovered_window,
 )
-from llama.analyses.pvalues import no_p_value
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.likelihood import list_notes
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
@@ -157,7 +158,7 @@ def _inputs(
     season: SeasonTable | None,
 ) -> dict[str, Any]:
     return {
-        **trigger_inputs(info, skymap),
+        **trigger_inputs(info, header_of(skymap, info)),
         **neutrino_inputs(neutrinos),
         "search_parameters": as_parameters(search, None if season is None else season.rate_hz),
         "companion_parameters": {one.messenger: dict(one.parameters) for one in listenings},

@@ -7,10 +7,11 @@ not ours, so its p-values are null here.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from llama.analyses.report import Report, Row
-from llama.analyses.wording import WINDOW_S, capitalised, round_p, upper_limit
+from llama.analyses.telling.report import Report, Row
+from llama.analyses.telling.wording import WINDOW_S, capitalised, round_p, upper_limit
 from llama.science.times import utc_from_gps
 
 SCHEMA = "https://gcn.nasa.gov/schema/main/gcn/notices/icecube/lvk_nu_track_search.schema.json"
@@ -46,7 +47,9 @@ def notice(report: Report) -> dict[str, Any]:
         ra, dec = report.direction
         result["most_probable_direction"] = {"ra": round(ra, 2), "dec": round(dec, 2)}
     if report.flux_sensitivity is not None:
-        result["neutrino_flux_sensitivity_range"] = dict(report.flux_sensitivity)
+        result["neutrino_flux_sensitivity_range"] = {
+            key: list(pair) for key, pair in asdict(report.flux_sensitivity).items()
+        }
     if info := " ".join(_additional_info(report)):
         result["additional_info"] = info
     return result

@@ -1,0 +1,147 @@
+"""What the files of both searches say in the same words: the statistic of an event, its p-value and its inputs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from llama.analyses.result.inputs import identity, neutrino_inputs, observed, trigger_inputs
+from llama.analyses.result.limits import coincident, upper_limits
+from llama.analyses.result.pvalues import AlertClass, conditions, event_p_value, finite_odds, table_kind
+from llama.analyses.result.statistic import KeptSums, Statistic, logarithm
+from llama.analyses.result.weights import odds, odds_and_weights
+from llama.messengers.gw.record import SkymapInfo
+from llama.messengers.icecube.record import NeutrinoList
+from llama.science.detector import IceCubeTables, SeasonTable
+from llama.science.search import as_parameters
+from llama.science.significance import Populations, SearchChoice, Searches, TableChoice, p_value
+
+
+@dataclass(frozen=True)
+class EventInputs:
+    """What a result is made from: the alert, the neutrinos, the statistic of both, the tables.
+
+    `retracted` is when the alert was taken back (UTC); None when it stands.
+    """
+
+    info: SkymapInfo
+    neutrinos: NeutrinoList
+    statistic: Statistic
+    tables: IceCubeTables
+    searches: Searches
+    populations: Populations
+    retracted: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """The statistic of an event with one search type's background, from which its file is written.
+
+    Attributes:
+        given: what it is made from.
+        search_type: `opa` or `subthreshold`.
+        season: the neutrinos' own. chosen: the search, and why that one.
+        background: the background table of this search type that fits the event, or why none does.
+    """
+
+    given: EventInputs
+    search_type: str
+    season: SeasonTable
+    chosen: SearchChoice
+    background: TableChoice
+
+    @classmethod
+    def of(cls, given: EventInputs, search_type: str) -> Analysis:
+        """Raises ValueError when the statistic was not made of these inputs."""
+        kept = given.statistic
+        season, chosen = given.tables.season(kept.season), given.searches.choose(kept.population)
+        kept.check(given.neutrinos, chosen.search, season)
+        kind = table_kind(search_type, kept.population, chosen.search.run, given.info.instruments, season.name)
+        fitting = conditions(chosen.search, season, kept.distance_mode)
+        return cls(given, search_type, season, chosen, given.populations.choose(kind, fitting))
+
+    @property
+    def statistic(self) -> Statistic:
+        return self.given.statistic
+
+    @property
+    def sums(self) -> KeptSums:
+        """The event's statistic in this search: of single neutrinos and pairs, or of the whole list."""
+        return {"opa": self.statistic.event, "subthreshold": self.statistic.ensemble}[self.search_type]
+
+
+def event_result(analysis: Analysis) -> dict[str, Any]:
+    """All keys of the file of one search type but those of single neutrinos and pairs."""
+    info, kept, chosen = analysis.given.info, analysis.statistic, analysis.chosen
+    found, alerts = analysis.sums.as_numbers(), AlertClass.of(info, chosen.record)
+    p_values = event_p_value(analysis.background, found.log_b - kept.log_complement, alerts)
+    direction = kept.most_probable_direction
+    return {
+        "search_type": analysis.search_type,
+        "headline": analysis.search_type == headline_type(info.significant),
+        "retracted": analysis.given.retracted,
+        **identity(info),
+        **odds_and_weights(found),
+        **p_values,
+        "p_astro": {"before": kept.p_astro_before, "after": kept.p_astro_after},
+        "population": kept.population,
+        "search": {"name": kept.search.name, "why": kept.search.why},
+        "distance_mode": kept.distance_mode,
+        "notes": list(kept.notes),
+        "most_probable_direction": None if direction is None else {"ra": direction[0], "dec": direction[1]},
+        **_limits(analysis, p_values["p_value"]),
+        "inputs": _inputs(analysis),
+    }
+
+
+def headline_type(significant: bool | None) -> str:
+    """The search type whose answer is the event's: the exact one for alerts of low significance.
+
+    Alerts before O4 did not say what they are (None): they were significant.
+    """
+    return "subthreshold" if significant is False else "opa"
+
+
+def single(analysis: Analysis, i: int) -> dict[str, Any]:
+    """What is said of neutrino i: its own odds, and their p-value."""
+    row, one = analysis.given.neutrinos.neutrinos[i], analysis.statistic.neutrinos[i]
+    return {
+        **observed(row, analysis.given.info.gps_time),
+        **odds(logarithm(one.log_odds)),
+        "p_value": _own_p_value(analysis, i),
+        "log_b": one.log_b,
+        "log_lambda": one.log_lambda,
+        "log_weights": asdict(one.log_weights),
+    }
+
+
+def _own_p_value(analysis: Analysis, i: int) -> float | None:
+    """Of neutrino i by itself, at p_astro 1 as the background is; None without a table."""
+    table, kept = analysis.background.table, analysis.statistic
+    if table is None:
+        return None
+    if_real = logarithm(kept.neutrinos[i].log_b_apart) - kept.log_complement
+    return p_value(table.statistics, finite_odds(if_real)).p
+
+
+def _limits(analysis: Analysis, event_p: float | None) -> dict[str, Any]:
+    """What could have been seen in the livetime that there was, and limits for the neutrinos that were."""
+    kept = analysis.statistic
+    reach, log_odds = kept.reached, [logarithm(one.log_odds) for one in kept.neutrinos]
+    own = [_own_p_value(analysis, i) for i in range(len(kept.neutrinos))]
+    seen = coincident(analysis.given.neutrinos, event_p, own, log_odds)
+    dec = np.array(reach.declinations_rad)
+    return {
+        "neutrino_flux_sensitivity_range": None if reach.sensitivity is None else asdict(reach.sensitivity),
+        **upper_limits(analysis.season, dec, kept.skymap.distance_mpc, reach.livetime_fraction, seen),
+    }
+
+
+def _inputs(analysis: Analysis) -> dict[str, Any]:
+    return {
+        **trigger_inputs(analysis.given.info, analysis.statistic.skymap.header),
+        **neutrino_inputs(analysis.given.neutrinos),
+        "search_parameters": as_parameters(analysis.chosen.search, analysis.season.rate_hz),
+    }

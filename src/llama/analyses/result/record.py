@@ -1,0 +1,198 @@
+"""What a significance file says, as types: the one place that knows its keys when it is read.
+
+Keys that are not known are left alone and those that earlier versions did not write have defaults, so that files of
+every version read; `docs/guides/significance.schema.json` says the same to other programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from llama.analyses.result.limits import FluxSensitivity
+from llama.formats.errors import RecordError
+
+
+@dataclass(frozen=True, slots=True)
+class SingleNeutrino:
+    """One neutrino of the list. `dt` is t_neutrino - t_gw in s, angles in degrees, energy in GeV.
+
+    In the sub-threshold file `p_value` is the event's, and `p_value_own` the neutrino's.
+    """
+
+    i3event: str
+    dt: float
+    ra: float
+    dec: float
+    sigma: float
+    energy: float
+    type: str
+    odds_ratio: float | None = None
+    log_odds_ratio: float | None = None
+    p_value: float | None = None
+    p_value_own: float | msgspec.UnsetType | None = msgspec.UNSET
+    log_b: float | None = None
+    log_lambda: float | None = None
+    log_weights: dict[str, float | None] | None = None
+
+    @property
+    def own_p_value(self) -> float | None:
+        """The p-value of its own odds, in either file."""
+        return self.p_value if isinstance(self.p_value_own, msgspec.UnsetType) else self.p_value_own
+
+
+@dataclass(frozen=True, slots=True)
+class SignificancePair:
+    """Two neutrinos that may share the source."""
+
+    i3event: tuple[str, str]
+    dt: tuple[float, float]
+    odds_ratio: float | None = None
+    log_odds_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PValueTable:
+    """The background table that the p-values were read from."""
+
+    name: str
+    events: int
+    sky_maps: int | None = None
+    rate_hz: float | None = None
+    search_digest: str = ""
+    response_digest: str = ""
+    distance_mode: str = ""
+    provenance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FarJoint:
+    """The alerts among which a coincidence as significant comes about by chance."""
+
+    alerts: str
+    confidence: float | None
+    rate_hz: float | None = None
+    source: str | None = None
+    upper_limit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PAstroChange:
+    """Probability that the trigger is real, from the alert and with the neutrinos."""
+
+    before: float | None = None
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDirection:
+    """ICRS degrees."""
+
+    ra: float
+    dec: float
+
+
+@dataclass(frozen=True, slots=True)
+class UsedSearchName:
+    """The search that was used, and why that one."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyLimitRange:
+    """Isotropic energy in muon neutrinos, erg, over the map's 90 % region at its mean distance, Mpc."""
+
+    energy_erg: tuple[float, float]
+    distance_mpc: float
+    distance_std_mpc: float
+    counts: float
+    energy_erg_one_sigma: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSaid:
+    """What the outputs ask of `inputs.gw_skymap_info`."""
+
+    notice_time: str | None = None
+    far: float | None = None
+    pipeline: str | None = None
+    instruments: tuple[str, ...] | None = None
+    significant: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListSaid:
+    """What the neutrino list says of itself, in `inputs.neutrino_list`."""
+
+    complete: bool = False
+    covered_s: float = 0.0
+    season: str | None = None
+    source: str | None = None
+    why: str | None = None
+    made_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResultInputs:
+    """What a result was made from."""
+
+    gw_skymap_info: AlertSaid
+    gw_skymap_header: dict[str, str | None] | None = None
+    neutrino_info: tuple[dict[str, Any], ...] | None = None
+    neutrino_list: ListSaid | None = None
+    search_parameters: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Significance:
+    """A significance file; `docs/guides/files.md` says what each key means and when it is null."""
+
+    search_type: str
+    event_id: str
+    graceid: str
+    event_time: str
+    gps_time: float
+    single_neutrino: tuple[SingleNeutrino, ...]
+    inputs: ResultInputs
+    marks: tuple[str, ...] = ()
+    headline: bool = False
+    retracted: str | None = None
+    odds_ratio: float | None = None
+    log_odds_ratio: float | None = None
+    p_h_s1: float | None = None
+    p_h_0: float | None = None
+    p_h_c: float | None = None
+    log_weights: dict[str, float | None] | None = None
+    p_value: float | None = None
+    p_value_text: str | None = None
+    p_value_reason: str | None = None
+    p_value_odds_ratio: float | None = None
+    p_value_table: PValueTable | None = None
+    significance_sigma: float | None = None
+    far_joint_hz: float | None = None
+    far_joint: FarJoint | None = None
+    p_astro: PAstroChange | None = None
+    population: str | None = None
+    search: UsedSearchName | None = None
+    distance_mode: str | None = None
+    notes: tuple[str, ...] | None = None
+    most_probable_direction: SourceDirection | None = None
+    neutrino_flux_sensitivity_range: FluxSensitivity | None = None
+    neutrino_limit: dict[str, Any] | None = None
+    isotropic_energy_limit_range: EnergyLimitRange | None = None
+    isotropic_energy_limit_reason: str | None = None
+    neutrino_pair: tuple[SignificancePair, ...] = ()
+    dump: dict[str, Any] = field(default_factory=dict)
+
+
+def read_significance(decoded: Mapping[str, Any]) -> Significance:
+    """The record in a decoded file; RecordError names the key that is missing or is not what it must be."""
+    try:
+        return msgspec.convert(dict(decoded), Significance)
+    except msgspec.ValidationError as error:
+        raise RecordError(f"the result cannot be read: {error}") from error
