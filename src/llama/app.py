@@ -268,10 +268,11 @@ def packaged(name: str, package: str = "llama.data") -> Path:
 
 
 def _bursts(host: Opener) -> GRBSource:
-    """Joined here, since a source and a messenger never know each other: the source reads notices as fermi does."""
+    """Joined here, since neither knows the others: the source reads notices as fermi does, where intake put them."""
+    from llama.intake import files_between
     from llama.messengers.fermi.notices import parse
 
-    return open_bursts(host, parse)
+    return open_bursts(host, parse, files_between)
 
 
 BURSTS: Provider[GRBSource] = Provider(GRB_SOURCE, _bursts, (GRB,))

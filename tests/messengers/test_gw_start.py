@@ -106,7 +106,7 @@ def test_maps_packed_the_other_way_round(data: Path) -> None:
     ],
 )
 def test_a_map_of_another_event_is_remarked_on(data: Path, notice: str, skymap: str, remark: str) -> None:
-    said = start(Given(voevent=read(data, notice), skymap=str(data / skymap)), nobody).remark
+    said = start(Given(voevent=read(data, notice), skymap=str(data / skymap)), nobody).doubt
     assert (remark in said) if remark else said == ""
 
 
@@ -204,8 +204,11 @@ def test_nothing_to_start_from(data: Path) -> None:
 def test_retractions_make_no_event(data: Path, path: str) -> None:
     raw = read(data, path)
     given = Given(alert=raw) if path.endswith("json") else Given(voevent=raw)
-    with pytest.raises(StartError, match=r"retraction of M?S[0-9a-z]+, from which no event is made, .*veto"):
-        start(given, nobody)
+    taken = start(given, nobody)
+    assert taken.takes_back and taken.role == "test"
+    assert list(taken.files.values()) == [raw]
+    with pytest.raises(StartError, match=r"retraction of M?S[0-9a-z]+, from which no event is made; give it alone"):
+        start(replace(given, skymap=str(data / FLAT)), nobody)
 
 
 def test_an_alert_with_one_bad_field_is_refused_whole(data: Path) -> None:

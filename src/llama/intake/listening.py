@@ -1,0 +1,84 @@
+"""A listener's way in: archive the message, let messengers read it, deliver what they make of it."""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from llama.engine.run import Run
+from llama.formats.errors import FormatError
+from llama.intake.archive import Archive
+from llama.intake.delivery import Delivered, deliver, flags_of_role
+from llama.intake.numbering import Numbers
+from llama.messengers import Message, Messenger
+
+_LOG = logging.getLogger("llama.intake")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came of a message.
+
+    Attributes:
+        path: the message in the archive.
+        delivered: what each messenger made of it.
+        dead: it as a dead letter, when a messenger could not read it; None when all could.
+    """
+
+    path: Path
+    delivered: tuple[Delivered, ...] = ()
+    dead: Path | None = None
+
+
+class Intake:
+    """A run's door for messages, kept for as long as they come."""
+
+    def __init__(self, run: Run, archive: Archive, messengers: Iterable[Messenger]) -> None:
+        self.run = run
+        self.archive = archive
+        self.messengers = tuple(messengers)
+        self.numbers = Numbers(run.path)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What there is to listen to."""
+        return tuple(sorted({topic for messenger in self.messengers for topic in messenger.topics}))
+
+    def hear(self, message: Message, *, now: datetime) -> Heard:
+        """Take a message in. When this returns all that comes of it is on disk, so its broker may forget it.
+
+        What cannot be read is a dead letter and raises nothing: the next message must be heard. A full disk or an
+        event that cannot be used raises, and the message is to be given again.
+        """
+        path = self.archive.keep(message, now=now)
+        delivered: list[Delivered] = []
+        dead = None
+        for messenger in self.messengers:
+            if messenger.read is None or not hears(messenger, message.topic):
+                continue
+            try:
+                found = messenger.read(message)
+            except FormatError as error:
+                dead = self._bury(message, f"{messenger.name}: {error}", now)
+                continue
+            except Exception as error:  # noqa: BLE001 - a messenger's own fault must not end those who listen
+                dead = self._bury(message, f"{messenger.name} failed: {type(error).__name__}: {error}", now)
+                continue
+            if found is not None:
+                flagged = replace(found, flags=flags_of_role(found.role))
+                delivered.append(deliver(flagged, self.run, now=now, numbers=self.numbers))
+        return Heard(path, tuple(delivered), dead)
+
+    def _bury(self, message: Message, reason: str, now: datetime) -> Path:
+        path = self.archive.bury(message, reason, now=now)
+        _LOG.error("a message on %s could not be read: %s; it is kept as %s", message.topic, reason, path)
+        return path
+
+
+def hears(messenger: Messenger, topic: str) -> bool:
+    """Whether a messenger listens to a topic; its own may be patterns (`gcn.notices.fermi.*`)."""
+    return any(fnmatch.fnmatchcase(topic, wanted) for wanted in messenger.topics)
