@@ -196,8 +196,25 @@ def test_another_event_of_the_name_is_left_alone(run: Run) -> None:
     deliver(Delivery("S1", {"a.txt": b"x"}), run, now=NOW)
     with pytest.raises(EventExists):
         deliver(Delivery("S1", {"a.txt": b"y"}), run, now=NOW)
-    (event,) = deliver(Delivery("S1", {"a.txt": b"y"}, PRESETS["RERUN"]), run, now=NOW, update=True).events
-    assert (event.path / "a.txt").read_bytes() == b"y" and event.refresh().flags == PRESETS["RERUN"]
+    wanted = Delivery("S1", {"a.txt": b"y"}, PRESETS["RERUN"])
+    (event,) = deliver(wanted, run, now=NOW, update=True).events
+    assert (event.path / "a.txt").read_bytes() == b"y" and event.refresh().flags == PRESETS["DEFAULT"]
+    (event,) = deliver(wanted, run, now=NOW, update=True, reflag=True).events
+    assert event.refresh().flags == PRESETS["RERUN"]
+
+
+def test_a_list_for_an_event_that_is_there_is_added_and_its_flags_stay(data: Path, run: Run, tmp_path: Path) -> None:
+    def read(message: Message) -> Delivery:
+        return Delivery("MS260605l", {"radio.json": message.data}, role="observation")
+
+    (event,) = deliver(start(Given(alert=(data / BNS).read_bytes()), nobody), run, now=NOW).events
+    radio = Messenger("radio", "bursts", (), topics=("survey.radio.*",), read=read)
+    intake = Intake(run, Archive(tmp_path / "gcn"), [radio])
+    for text in (b"{}", b'{"bursts": []}'):
+        intake.hear(Message(text, "survey.radio.bursts"), now=NOW)
+    assert (event.path / "radio.json").read_bytes() == b'{"bursts": []}'
+    assert event.refresh().flags == PRESETS["DEFAULT"]
+    assert [one["filename"] for one in history(event.path) if one["kind"] == "Received"][1:] == ["radio.json"] * 2
 
 
 @pytest.mark.parametrize("delivery", [Delivery("S1", {}, kind="Update"), Delivery("S1", {}, takes_back=True)])

@@ -107,7 +107,7 @@ def _deliver(delivery: Delivery, run: Path) -> Delivered:
     from llama.engine.run import Run
     from llama.intake import deliver
 
-    return deliver(delivery, Run(run), now=utc_now(), update=True)
+    return deliver(delivery, Run(run), now=utc_now(), update=True, reflag=True)
 
 
 def _take_back(delivery: Delivery, run: Path) -> int:
@@ -219,19 +219,21 @@ def _ask(role: str) -> str | None:
 
 
 def _make_info(event: Event, app: App) -> None:
-    """Make skymap_info.json here and now, unless it came from outside or somebody makes it already."""
+    """Make what the alert says, the map aside, here and now while it is read: unless it came from outside or somebody
+    makes it already."""
     from llama.engine.claim import Owner
     from llama.engine.errors import EventError
     from llama.engine.making import Maker, utc_now
     from llama.engine.pipeline import Pipeline
-    from llama.messengers.gw.products import IGWN_ALERT, LVC_GCN, SKYMAP_INFO
+    from llama.messengers.gw.products import IGWN_ALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
 
-    pipeline = Pipeline("skymap_info", (IGWN_ALERT, LVC_GCN, SKYMAP_INFO))
+    pipeline = Pipeline("skymap_info", (IGWN_ALERT, LVC_GCN, SKYMAP_INFO, P_ASTRO))
     maker = Maker(pipeline, app, lambda shared: None)
     now = utc_now()
-    claim = maker.claim(event, SKYMAP_INFO, now=now, owner=Owner.myself())
-    if claim is not None and not maker.make(event, SKYMAP_INFO, claim, now=now):
-        raise EventError(f"{SKYMAP_INFO.filename} could not be made; `llama event {event.path}` says why")
+    for product in pipeline.products:
+        claim = None if product.make is None else maker.claim(event, product, now=now, owner=Owner.myself())
+        if claim is not None and not maker.make(event, product, claim, now=now):
+            raise EventError(f"{product.filename} could not be made; `llama event {event.path}` says why")
 
 
 def _tell(event: Event, delivery: Delivery) -> None:

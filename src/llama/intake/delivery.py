@@ -38,13 +38,19 @@ def flags_of_role(role: str) -> Flags:
 
 
 def deliver(
-    delivery: Delivery, run: Run, *, now: datetime, update: bool = False, numbers: Numbers | None = None
+    delivery: Delivery,
+    run: Run,
+    *,
+    now: datetime,
+    update: bool = False,
+    reflag: bool = False,
+    numbers: Numbers | None = None,
 ) -> Delivered:
     """Give the files to the event they are for, which is made if there is none; on disk when this returns.
 
     The same delivery again changes nothing. An event that is there with other content is left alone and raises
-    EventExists, unless `update`: then it gets what is new, and the flags. A copy of an alert that was numbered before
-    is the same alert, however its broker wrote it, and the first copy stays.
+    EventExists, unless `update`: then it gets what is new, and with `reflag` the flags. A copy of an alert that was
+    numbered before is the same alert, however its broker wrote it, and the first copy stays.
 
     A retraction makes no event: it goes to those it takes back, and to those of that name that come later.
     """
@@ -56,7 +62,8 @@ def deliver(
         name = numbers.number(delivery.event_id, delivery.kind, delivery.identity, serial=delivery.serial)
         delivery = replace(delivery, event_id=name, kind="")
         return _numbered(delivery, run, now)
-    event = _updated(delivery, run, now) if update else run.accept(delivery, now=now)
+    reflagged = reflag and (run.path / delivery.event_id).exists()
+    event = _reflagged(delivery, run, now) if reflagged else run.accept(delivery, now=now, update=update)
     return _delivered(event, run, now)
 
 
@@ -68,19 +75,16 @@ def _numbered(delivery: Delivery, run: Run, now: datetime) -> Delivered:
     return _delivered(event, run, now, known=known)
 
 
-def _updated(delivery: Delivery, run: Run, now: datetime) -> Event:
-    """Create the event, or hand an existing one what is new.
+def _reflagged(delivery: Delivery, run: Run, now: datetime) -> Event:
+    """Hand an existing event what is new, and flags.
 
-    An existing event becomes a test before it gets the new files, and real only after, so that nothing is sent
-    about a half-changed event.
+    It becomes a test before it gets the new files, and real only after, so that nothing is sent about a half-changed
+    event.
     """
-    path = run.path / delivery.event_id
-    if not path.exists():
-        return run.accept(delivery, now=now)
     # No preset means to lift a veto: that is what `llama event unveto` is for
     wanted = {name: value for name, value in delivery.flags.as_dict().items() if name != "vetoed" or value}
     if delivery.flags.role == "test":
-        Event.open(path).flag(wanted, why=delivery.why, now=now)
+        Event.open(run.path / delivery.event_id).flag(wanted, why=delivery.why, now=now)
     event = run.accept(delivery, now=now, update=True)
     event.flag(wanted, why=delivery.why, now=now)
     return event

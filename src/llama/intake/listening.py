@@ -70,7 +70,7 @@ class Intake:
                 continue
             if found is not None:
                 flagged = replace(found, flags=flags_of_role(found.role))
-                delivered.append(deliver(flagged, self.run, now=now, numbers=self.numbers))
+                delivered.append(deliver(flagged, self.run, now=now, update=True, numbers=self.numbers))
         return Heard(path, tuple(delivered), dead)
 
     def _bury(self, message: Message, reason: str, now: datetime) -> Path:
