@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from llama.app import messengers
+from llama.engine.errors import PipelineError
 from llama.engine.flags import Flags
 from llama.engine.pipeline import Pipeline
 from llama.engine.product import Product
@@ -29,7 +30,7 @@ from llama.messengers.ztf import ZTF_TRIGGERS
 from llama.science.companions import log_strength
 from llama.testing import NOW, demo_alert, world
 from tests.cli.typed import fresh_event, typed
-from tests.plugins import written
+from tests.plugins import register, written
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "guides" / "add-a-messenger.md").read_text(encoding="utf-8")
@@ -89,6 +90,23 @@ def test_the_page_s_messenger_is_found_and_heard(installed: Path, tmp_path: Path
     strength = np.exp(log_strength(frb, np.array([40.0, 400.0])))
     np.testing.assert_allclose(strength, [0.1 / (100 * 3 / 86400), 0])
     np.testing.assert_allclose(np.exp(heard.log_silence(np.array([40.0, 400.0]))), [0.9, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "says"),
+    [
+        ("absent", "no_such_package:MESSENGER", "cannot be loaded: .*; mend or uninstall its package"),
+        ("optical", "radio_messenger:MESSENGER", "calls itself radio; its entry point must have that name"),
+        ("gw", "radio_copy:MESSENGER", "is called gw, as another is; rename it"),
+    ],
+)
+def test_a_messenger_that_cannot_be_used_is_named(installed: Path, name: str, where: str, says: str):
+    (installed / "radio_copy.py").write_text(
+        "from llama.messengers import Messenger\nMESSENGER = Messenger('gw', '', ())"
+    )
+    register(installed, "broken", {"llama.messengers": {name: where}})
+    with pytest.raises(PipelineError, match=says):
+        messengers()
 
 
 def test_the_page_s_pipeline_runs_from_the_command_line(installed: Path, tmp_path: Path):

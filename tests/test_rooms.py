@@ -18,6 +18,8 @@ SCIENCE = ("sky", "detector", "companions", "distance", "overlap", "statistic", 
 WINDOWS = (
     *(f"llama.science.{room}" for room in SCIENCE),
     "llama.ports",
+    "llama.intake",
+    "llama.testing",
     "llama.services.icecube",
     "llama.services.fermi",
 )

@@ -24,7 +24,7 @@ from llama.ports import Provider, Service
 from llama.science.companions import Listening
 from llama.sections import About, Secret, Section
 from llama.services.sources import NEUTRINOS
-from llama.testing import check_messenger, check_service, demo_alert
+from llama.testing import NOW, Clock, check_messenger, check_service, demo_alert, event, world
 from tests.plugins import blocks
 
 BURSTS: Product[Any] = Product("RADIO_BURSTS", "radio.json", JsonObject(), help="bursts")
@@ -88,6 +88,7 @@ def gives(**changes: Any) -> Any:
         ({"read": gives(files={})}, "delivers no file"),
         ({"read": gives(event_id="../x")}, "the name of an event"),
         ({"read": gives(kind="Burst")}, "give its identity"),
+        ({"read": gives(kind="Sub-Burst", identity="1")}, "a kind holds no dash"),
         ({"read": gives(role="real")}, "must be test, observation or empty"),
     ],
 )
@@ -172,3 +173,17 @@ def test_our_sources_keep_theirs(tmp_path: Path) -> None:
 
     for provider in (NEUTRINOS, SOURCE):
         check_service(provider, tmp_path)
+
+
+def test_a_clock_stands_still_until_told() -> None:
+    clock = Clock()
+    assert clock() == clock() == NOW
+    clock.wait(90)
+    assert (clock() - NOW).total_seconds() == 90
+
+
+def test_an_event_of_a_test_is_one_like_any_other(tmp_path: Path) -> None:
+    with world(tmp_path) as app:
+        made = event(app.settings.current_run, {"igwn_alert.json": demo_alert().data})
+        assert made.path == tmp_path / "data" / "llama" / "current_run" / "MS120130a"
+        assert made.created() == NOW and not made.refresh().flags.upload

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,9 +159,17 @@ def test_one_locked_event_does_not_keep_a_retraction_from_the_others(data: Path,
     assert (run.path / "MS260605l-2-Initial" / "igwn_retraction.json").exists()
 
 
+@pytest.mark.parametrize("filename", ["../../x.json", ".llama", "", "a/b"])
+def test_a_file_of_no_name_goes_nowhere(run: Run, tmp_path: Path, filename: str) -> None:
+    for takes_back in (True, False):
+        with pytest.raises(EventError, match=r"a delivery of the file .* its name must not be empty"):
+            deliver(Delivery("S1", {filename: b"{}"}, takes_back=takes_back), run, now=NOW)
+    assert not list(tmp_path.rglob("*.json")) and run.events() == []
+
+
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".llama"])
 def test_a_retraction_of_no_name_goes_nowhere(run: Run, name: str) -> None:
-    with pytest.raises(EventError, match="no name of an event"):
+    with pytest.raises(EventError, match="its name must not be empty"):
         deliver(Delivery(name, {"igwn_retraction.json": b"{}"}, takes_back=True), run, now=NOW)
 
 
@@ -201,6 +210,55 @@ def test_another_event_of_the_name_is_left_alone(run: Run) -> None:
     assert (event.path / "a.txt").read_bytes() == b"y" and event.refresh().flags == PRESETS["DEFAULT"]
     (event,) = deliver(wanted, run, now=NOW, update=True, reflag=True).events
     assert event.refresh().flags == PRESETS["RERUN"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_retraction_that_comes_while_its_event_is_made_is_not_missed(
+    data: Path, intake: Intake, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    real, retraction = Run.accept, parse((data / RETRACTION).read_bytes())
+
+    def accept(run: Run, delivery: Delivery, **more: Any) -> Event:
+        if when == "before":
+            deliver(retraction, Run(run.path), now=NOW)
+        event = real(run, delivery, **more)
+        if when == "after":
+            deliver(retraction, Run(run.path), now=NOW)
+        return event
+
+    monkeypatch.setattr(Run, "accept", accept)
+    intake.hear(Message((data / BNS).read_bytes(), TOPIC), now=NOW)
+    (event,) = intake.run.events()
+    assert (event.path / "igwn_retraction.json").exists()
+
+
+def test_an_alert_whose_listener_died_after_it_was_numbered_keeps_its_number(
+    data: Path, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = Message((data / BNS).read_bytes(), TOPIC)
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="gone"):
+        patched.setattr(Run, "accept", lambda *given, **more: (_ for _ in ()).throw(OSError("gone")))
+        intake.hear(message, now=NOW)
+    Intake(intake.run, intake.archive, [MESSENGER]).hear(message, now=NOW)
+    assert [event.id for event in intake.run.events()] == ["MS260605l-1-Preliminary"]
+
+
+@pytest.mark.parametrize("kind", ["", "Update", "../../x"])
+@pytest.mark.parametrize("name", ["../x", ".hidden", "", "S1"])
+def test_a_delivery_that_no_event_can_take_is_a_dead_letter(run: Run, tmp_path: Path, name: str, kind: str) -> None:
+    given = Delivery(name, {".hidden" if name == "S1" else "a.txt": b""}, kind=kind, identity="1")
+    radio = Messenger("radio", "b", (), topics=("r",), read=lambda message: given)
+    intake = Intake(run, Archive(tmp_path / "gcn"), [radio])
+    heard = intake.hear(Message(b"{}", "r"), now=NOW)
+    assert heard.dead is not None and heard.delivered == ()
+    assert run.events() == [] and not (tmp_path / "x").exists()
+
+
+def test_a_copy_of_an_event_is_taken_back_too(data: Path, run: Run) -> None:
+    for name in ("MS260605l-rerun", "MS260605l"):
+        run.accept(Delivery(name, {"igwn_alert.json": b"{}"}))
+    events = deliver(parse((data / RETRACTION).read_bytes()), run, now=NOW).events
+    assert [event.id for event in events] == ["MS260605l", "MS260605l-rerun"]
 
 
 def test_a_list_for_an_event_that_is_there_is_added_and_its_flags_stay(data: Path, run: Run, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Start an event by hand: from a JSON alert or a VOEvent, with the sky map it carries or one of yours.
 
-A retraction starts none: it goes to the events that it takes back, whose results then say so.
+A retraction starts none: it goes to the events that it takes back, now or later, whose results then say so.
 Without --flags it asks whether the event is real or a test; the answer decides what goes out to collaborators.
 An event that exists is left alone unless -c is given; what it held before is then kept as earlier versions.
 """

@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from llama.intake.archive import Archive, files_between
 from llama.intake.delivery import Delivered, deliver, flags_of_role
-from llama.intake.listening import Intake
+from llama.intake.listening import Intake, hears
 
-__all__ = ["Archive", "Delivered", "Intake", "deliver", "files_between", "flags_of_role"]
+__all__ = ["Archive", "Delivered", "Intake", "deliver", "files_between", "flags_of_role", "hears"]

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from llama.engine.errors import EventExists
+from llama.engine.errors import EventError, EventExists
 from llama.engine.event import Event
 from llama.engine.flags import PRESETS, Flags
+from llama.engine.journal import name_fault
 from llama.engine.run import Delivery, Run
 from llama.intake.numbering import Numbers
 from llama.intake.retraction import hand_over, take_back, waiting
@@ -54,6 +55,7 @@ def deliver(
 
     A retraction makes no event: it goes to those it takes back, and to those of that name that come later.
     """
+    _check_names(delivery)
     if delivery.takes_back:
         events, refused = take_back(delivery, run, now=now)
         return Delivered(tuple(events), tuple(refused))
@@ -65,6 +67,16 @@ def deliver(
     reflagged = reflag and (run.path / delivery.event_id).exists()
     event = _reflagged(delivery, run, now) if reflagged else run.accept(delivery, now=now, update=update)
     return _delivered(event, run, now)
+
+
+def _check_names(delivery: Delivery) -> None:
+    """EventError for what would lead out of the run's folder, or hide there."""
+    name = f"{delivery.event_id}-1-{delivery.kind}" if delivery.kind else delivery.event_id
+    if fault := name_fault(delivery.event_id) or name_fault(name):
+        raise EventError(f"a delivery for the event {name!r}: its name {fault}; nothing was delivered")
+    for filename in delivery.files:
+        if fault := name_fault(filename):
+            raise EventError(f"a delivery of the file {filename!r}: its name {fault}; nothing was delivered")
 
 
 def _numbered(delivery: Delivery, run: Run, now: datetime) -> Delivered:

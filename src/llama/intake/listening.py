@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from llama.engine.run import Run
+from llama.engine.errors import EngineError, StorageError, UnsupportedFileSystem
+from llama.engine.run import Delivery, Run
 from llama.formats.errors import FormatError
 from llama.intake.archive import Archive
 from llama.intake.delivery import Delivered, deliver, flags_of_role
@@ -26,7 +27,7 @@ class Heard:
     Attributes:
         path: the message in the archive.
         delivered: what each messenger made of it.
-        dead: it as a dead letter, when a messenger could not read it; None when all could.
+        dead: it as a dead letter, when something could not be made of it; None when all went well.
     """
 
     path: Path
@@ -51,8 +52,9 @@ class Intake:
     def hear(self, message: Message, *, now: datetime) -> Heard:
         """Take a message in. When this returns all that comes of it is on disk, so its broker may forget it.
 
-        What cannot be read is a dead letter and raises nothing: the next message must be heard. A full disk or an
-        event that cannot be used raises, and the message is to be given again.
+        What cannot be read, or is for an event that cannot take it, is a dead letter and raises nothing: the next
+        message must be heard. A full or failing disk raises (StorageError, OSError), and the message is to be given
+        again.
         """
         path = self.archive.keep(message, now=now)
         delivered: list[Delivered] = []
@@ -62,20 +64,26 @@ class Intake:
                 continue
             try:
                 found = messenger.read(message)
-            except FormatError as error:
+                if found is not None:
+                    delivered.append(self._deliver(found, now))
+            except (StorageError, UnsupportedFileSystem, OSError):
+                raise
+            except (FormatError, EngineError) as error:
                 dead = self._bury(message, f"{messenger.name}: {error}", now)
-                continue
             except Exception as error:  # noqa: BLE001 - a messenger's own fault must not end those who listen
                 dead = self._bury(message, f"{messenger.name} failed: {type(error).__name__}: {error}", now)
-                continue
-            if found is not None:
-                flagged = replace(found, flags=flags_of_role(found.role))
-                delivered.append(deliver(flagged, self.run, now=now, update=True, numbers=self.numbers))
         return Heard(path, tuple(delivered), dead)
+
+    def _deliver(self, found: Delivery, now: datetime) -> Delivered:
+        flagged = replace(found, flags=flags_of_role(found.role))
+        delivered = deliver(flagged, self.run, now=now, update=True, numbers=self.numbers)
+        for sentence in delivered.refused:
+            _LOG.error("%s", sentence)
+        return delivered
 
     def _bury(self, message: Message, reason: str, now: datetime) -> Path:
         path = self.archive.bury(message, reason, now=now)
-        _LOG.error("a message on %s could not be read: %s; it is kept as %s", message.topic, reason, path)
+        _LOG.error("nothing could be made of a message on %s: %s; it is kept as %s", message.topic, reason, path)
         return path
 
 

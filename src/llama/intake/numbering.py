@@ -24,7 +24,7 @@ from llama.engine.filesystem import fsync_folder, storage_errors
 from llama.engine.journal import Journal
 
 _LOG = logging.getLogger("llama.intake")
-_NUMBERED = re.compile(r"(?P<superevent>[^-]+)-(?P<serial>[0-9]+)(?:-(?P<kind>.+))?")
+_NUMBERED = re.compile(r"(?P<superevent>.+)-(?P<serial>[0-9]+)(?:-(?P<kind>[^-]+))?")
 FILENAME = "numbers.jsonl"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from llama.engine.errors import EngineError, EventError, StorageError
+from llama.engine.errors import EngineError, StorageError
 from llama.engine.event import Event
 from llama.engine.filesystem import fsync_folder, storage_errors
 from llama.engine.run import Delivery, Run
@@ -39,16 +39,19 @@ def take_back(delivery: Delivery, run: Run, *, now: datetime) -> tuple[list[Even
 
 
 def belongs(event_id: str, name: str) -> bool:
-    """Whether the event is one of that name: by hand `NAME`, of alerts `NAME-SERIAL-KIND`."""
-    return event_id.partition("-")[0] == name
+    """Whether the event is one of that name: by hand `NAME`, of alerts `NAME-SERIAL-KIND`, a copy `NAME-…`.
+
+    One too many does no harm: an event knows whether a notice is about it.
+    """
+    return event_id == name or event_id.startswith(f"{name}-")
 
 
 def waiting(run: Run, event_id: str) -> dict[str, bytes]:
     """The retractions that were kept for an event of this id, by file name."""
-    folder = run.path / _FOLDER / event_id.partition("-")[0]
-    if not folder.is_dir():
-        return {}
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
+    parts = event_id.split("-")
+    folders = [run.path / _FOLDER / "-".join(parts[:n]) for n in range(1, len(parts) + 1)]
+    paths = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
+    return {path.name: path.read_bytes() for path in paths if not path.name.startswith(".")}
 
 
 def hand_over(event: Event, files: Mapping[str, bytes], *, now: datetime) -> list[str]:
@@ -69,10 +72,7 @@ def _received(event: Event, files: Mapping[str, bytes], why: str, now: datetime)
 
 
 def _keep(delivery: Delivery, run: Run) -> None:
-    name = delivery.event_id
-    if not name or "/" in name or name.startswith("."):
-        raise EventError(f"{name!r} is no name of an event; nothing was taken back")
-    folder = run.path / _FOLDER / name
+    folder = run.path / _FOLDER / delivery.event_id
     with storage_errors(run.path):
         folder.mkdir(parents=True, exist_ok=True)
         for filename, data in _news(delivery, folder).items():

@@ -16,7 +16,7 @@ from llama.engine.product import Product
 from llama.engine.run import Delivery
 from llama.formats.errors import FormatError
 from llama.formats.records import JsonObject
-from llama.intake.listening import hears
+from llama.intake import hears
 from llama.messengers import Candidates, Message, Messenger
 from llama.science.companions import Listening
 
@@ -136,6 +136,8 @@ def _read(messenger: Messenger, message: Message, number: int) -> Iterator[Deliv
         yield f"sample {number} is about {delivery.event_id!r}: the name of an event {fault}"
     if delivery.kind and not delivery.identity:
         yield f"sample {number} has a kind, so it is numbered, but nothing to tell it from others: give its identity"
+    if "-" in delivery.kind:
+        yield f"sample {number} is of kind {delivery.kind!r}: a kind holds no dash, which parts it from the number"
     if delivery.role not in ("", "test", "observation"):
         yield f"sample {number} has role {delivery.role!r}; it must be test, observation or empty"
 
