@@ -5,13 +5,21 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= 2
 
-.PHONY: demo test check format lint types imports tests bench lock tables clean
+.PHONY: demo quick test components check format lint types imports bench lock clean
 
 demo: .venv/installed
 	$(BIN)/llama demo
 
+# After every edit: what takes no time.
+quick: .venv/installed-dev
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow and not component"
+
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not component"
+
+# What starts servers and other programs or follows a whole guide: one at a time, each has the machine for itself.
+components: .venv/installed-dev
+	$(BIN)/python -m pytest -m component
 
 check: .venv/installed-dev lint types imports test
 

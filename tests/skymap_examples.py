@@ -21,7 +21,7 @@ READ = """
 import json, resource, sys
 from pathlib import Path
 from llama.formats.skymap import read_skymap
-from llama.science.skymap import credible_area_deg2, mean_distance, probability, max_order
+from llama.science.sky import credible_area_deg2, mean_distance, probability, max_order
 
 def peak_mb():
     # Linux: of this program; getrusage also counts the parent from before it started us

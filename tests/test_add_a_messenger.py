@@ -30,6 +30,7 @@ from llama.messengers.ztf import ZTF_TRIGGERS
 from llama.science.companions import log_strength
 from llama.testing import NOW, demo_alert, world
 from tests.cli.typed import fresh_event, typed
+from tests.guard.loopback import python_path
 from tests.plugins import register, written
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,6 +71,7 @@ def test_the_page_s_messenger_is_heard_beside_ours(installed: Path, tmp_path: Pa
         assert "radio: no report of the radio survey" in (dead.parent / "18.json.reason.txt").read_text()
 
 
+@pytest.mark.component
 def test_the_page_s_messenger_is_found_and_heard(installed: Path, tmp_path: Path):
     radio = messengers()["radio"]
     assert isinstance(radio, Messenger) and radio.candidates is not None
@@ -109,12 +111,13 @@ def test_a_messenger_that_cannot_be_used_is_named(installed: Path, name: str, wh
         messengers()
 
 
+@pytest.mark.component
 def test_the_page_s_pipeline_runs_from_the_command_line(installed: Path, tmp_path: Path):
     event = fresh_event(tmp_path / "current_run", tmp_path)
     gps = json.loads((event / "skymap_info.json").read_text())["gps_time"]
     burst = {"name": "FRB1", "gps": gps + 8.0, "ra": 197.4, "dec": -23.4, "radius90": 0.5}
     (event / "radio_bursts.json").write_text(json.dumps({"bursts": [burst]}))
-    more = {"PYTHONPATH": str(installed)}
+    more = {"PYTHONPATH": python_path(installed)}
     typed("event", event, "adopt", "radio_bursts.json", home=tmp_path, **more)
     said = typed("run", "-o", "-p", "GW_NEUTRINO_RADIO", event, home=tmp_path, **more)
     assert "gw + icecube + radio: odds " in said

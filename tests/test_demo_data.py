@@ -109,6 +109,7 @@ def test_the_window_lies_in_one_good_run(gps: float, data: Path) -> None:
     assert mjd_from_gps(gps + 500) <= float(last)
 
 
+@pytest.mark.slow
 def test_the_excerpt_is_every_released_event_of_the_window(gps: float, data: Path) -> None:
     expected = []
     with zipfile.ZipFile(data / "neutrinos" / "icecube_3yr_ps" / "3year-data-release.zip") as archive:
@@ -137,6 +138,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("make_demo_alert")
 
 
+@pytest.mark.slow
 def test_the_recipe_gives_the_packaged_excerpt(recipe: Any, alert: dict[str, Any], gps: float, data: Path) -> None:
     release, time = data / recipe.RELEASE, alert["event"]["time"]
     text = recipe.excerpt(release, time, recipe.good_run(data, gps), recipe.excerpt_rows(release, gps))

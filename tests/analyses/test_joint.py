@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.typed import fresh_event, loads, typed
+from tests.cli.typed import copied, fresh_event, loads, typed
 from tests.test_file_guide import documented, keys
 
 from llama.ports import Burst
 from llama.science.times import utc_from_gps
 
 GW170817 = "G298048"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The event of the demonstration, all made. Copy it before changing it."""
+    home = tmp_path_factory.mktemp("demo")
+    typed("demo", home=home)
+    return home / "current_run" / "MS120130a"
 
 
 def started(data: Path, home: Path) -> Path:
@@ -31,6 +39,7 @@ def catalogue(data: Path) -> dict[str, str]:
     return {"LLAMA_GRB_CATALOGUE": str(data / "catalogs/grb/fermigbrst_heasarc.csv")}
 
 
+@pytest.mark.slow
 def test_gw170817_and_its_burst(data, tmp_path, catalogue):
     event = started(data, tmp_path)
     said = typed("run", "-o", "-p", "GW_GRB", event, home=tmp_path, **catalogue)
@@ -77,9 +86,9 @@ def test_minutes_later_the_burst_says_nothing(data, tmp_path, catalogue):
     assert result["odds_ratio"] == 0.0 and result["log_odds_ratio"] is None
 
 
-def test_with_neutrinos_the_demo_event_and_a_quiet_sky(data, tmp_path, catalogue):
-    typed("demo", home=tmp_path)
-    event = tmp_path / "current_run" / "MS120130a"
+@pytest.mark.slow
+def test_with_neutrinos_the_demo_event_and_a_quiet_sky(data, demo, tmp_path, catalogue):
+    event = copied(demo, tmp_path / "current_run")
     typed("run", "-o", "-p", "GW_NEUTRINO_GRB", event, home=tmp_path, **catalogue)
     result, two = loads(event / "significance_joint_lvc-i3-fermi.json"), loads(event / "significance_opa_lvc-i3.json")
     assert result["messengers"] == ["gw", "icecube", "fermi"]
@@ -90,9 +99,9 @@ def test_with_neutrinos_the_demo_event_and_a_quiet_sky(data, tmp_path, catalogue
     assert result["without_candidates"]["log_odds_ratio"] is not None
 
 
-def test_a_transient_added_by_hand(tmp_path):
-    typed("demo", home=tmp_path)
-    event = tmp_path / "current_run" / "MS120130a"
+@pytest.mark.slow
+def test_a_transient_added_by_hand(demo, tmp_path):
+    event = copied(demo, tmp_path / "current_run")
     gw = loads(event / "skymap_info.json")
     transient = {"name": "ZTF12x", "ra": 10.0, "dec": 5.0, "mjd": 55956.6, "chance": 0.1}
     triggers = {
@@ -129,6 +138,7 @@ def burst(gps: float) -> dict[str, Any]:
     return asdict(Burst(trigger_id="1", name="GRB120130A", utc=utc_from_gps(gps), gps=gps, notice_type="alert"))
 
 
+@pytest.mark.slow
 def test_joint_files_are_as_the_guide_says(data, tmp_path, catalogue):
     """The demonstration's merger and neutrinos, and a burst 2 s after; with and without the neutrinos."""
     pipeline = "GW_NEUTRINO_GRB"

@@ -62,6 +62,7 @@ def nearby(data: Path) -> SkyMap:
 # --- as others read them --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [averaged_skymap, most_significant_skymap])
 @pytest.mark.parametrize("sigma", [0.2, 3.0])
 def test_ligo_skymap_and_mocpy_find_the_same_region(real: SkyMap, make: Any, sigma: float, tmp_path: Path) -> None:
@@ -89,6 +90,7 @@ def _areas(uniq: np.ndarray) -> np.ndarray:
     return np.pi / 3 / 4.0**order
 
 
+@pytest.mark.slow
 def test_ligo_skymap_stats_prints_our_area(nearby: SkyMap, tmp_path: Path) -> None:
     joint = averaged_skymap(given(nearby, near_the_peak(nearby, 1, 0.3)), "test", "1.0")
     MultiOrderFits().write(joint, tmp_path / "map.fits")
@@ -124,6 +126,7 @@ def test_the_file_is_a_standard_one(nearby: SkyMap, tmp_path: Path) -> None:
 # --- what they say --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_coincident_neutrino_narrows_the_map(nearby: SkyMap, tmp_path: Path) -> None:
     there = near_the_peak(nearby, 1, 0.3, energy=2e4)
     inputs = given(nearby, there, row(2, 100.0, 250.0))
@@ -142,6 +145,7 @@ def test_a_coincident_neutrino_narrows_the_map(nearby: SkyMap, tmp_path: Path) -
     assert conditional.distmean_mpc < nearby.distmean_mpc
 
 
+@pytest.mark.slow
 def test_three_neutrinos_are_not_called_unrelated(nearby: SkyMap, tmp_path: Path) -> None:
     """The probability of "none" is that of all sets, as in p_astro after; the alert's own odds stop at pairs."""
     rows = [near_the_peak(nearby, number, 0.3, energy=5e3, dt=20.0 + number) for number in (1, 2, 3)]
@@ -169,6 +173,7 @@ def test_the_average_is_of_the_odds(nearby: SkyMap) -> None:
     assert density_at(joint, ra[far], dec[far]) == pytest.approx(unrelated * nearby.density[far], rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rows, tables, said",
     [
@@ -191,6 +196,7 @@ def test_without_a_coincidence_it_is_the_map_that_came(nearby, rows, tables, sai
     assert said in told
 
 
+@pytest.mark.slow
 def test_without_a_p_value_the_likeliest_neutrino_is_shown(nearby: SkyMap, tmp_path: Path) -> None:
     inputs = given(nearby, row(1, 100.0, 250.0), near_the_peak(nearby, 2, 0.3), tables=populations())
     told = history(most_significant_skymap(inputs, "observation", "1"), tmp_path)

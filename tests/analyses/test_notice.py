@@ -41,6 +41,7 @@ CASES: dict[str, tuple[int, dict[int, float], dict[str, Any]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("role", ["test", "observation"])
 def test_every_notice_fits_the_schema(data: Path, validator: Draft202012Validator, case: str, role: str) -> None:

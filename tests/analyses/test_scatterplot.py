@@ -21,6 +21,7 @@ def words(figure: Any) -> str:
     return "\n".join(text.get_text() for text in [*texts, *legend])
 
 
+@pytest.mark.slow
 def test_the_figure_names_event_time_result_version_and_every_neutrino(data: Path, tmp_path: Path) -> None:
     skymap = read_skymap(data / "skymaps/events/GW170817_GWTC1.multiorder.fits")
     figure = scatterplot(read_report(significance(real_neutrinos(data, 5), {3: 0.0123})), skymap, "1.2.3")
@@ -40,6 +41,7 @@ def test_the_figure_names_event_time_result_version_and_every_neutrino(data: Pat
     PngFigure().write(figure, tmp_path / "plot.png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"p_value": None, "p_value_text": "n/a"}, {"log_odds_ratio": None}])
 def test_without_neutrinos_the_zoom_shows_the_map(data: Path, changes: dict[str, Any]) -> None:
     skymap = read_skymap(data / "skymaps/events/GW170817_GWTC1.multiorder.fits")
@@ -47,6 +49,7 @@ def test_without_neutrinos_the_zoom_shows_the_map(data: Path, changes: dict[str,
     assert "zoom on the 90 % region" in text and "No neutrino within ±500 s" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "why"),
     [({}, "nothing coincides with p < 0.1"), ({"p_value": None, "p_value_text": "n/a"}, "there is no p-value")],
@@ -59,6 +62,7 @@ def test_without_a_coincidence_the_zoom_shows_the_map_and_says_why(
     assert "zoom on the 90 % region" in text and why in text and "zoom on neutrino" not in text
 
 
+@pytest.mark.slow
 def test_the_axes_are_named_with_their_units(data: Path) -> None:
     skymap = read_skymap(data / "skymaps/events/GW170817_GWTC1.multiorder.fits")
     figure = scatterplot(read_report(significance(())), skymap, "1.2.3")

@@ -41,6 +41,7 @@ def search_type(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neutrinos", [CLOSE, CLOSE[:1], ()])
 @pytest.mark.parametrize("terrestrial", [0.0, 1e-6, 0.4, 1.0])
 def test_odds_are_signal_over_the_rest_to_the_last_digit(
@@ -144,6 +145,7 @@ def test_without_clusters_both_searches_say_the_same() -> None:
     assert exact["p_astro"] == public["p_astro"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terrestrial", [0.0, 1.0])
 def test_certain_signals_and_certain_noise(search_type: str, terrestrial: float) -> None:
     p_astro = {"BNS": 1 - terrestrial, "NSBH": 0.0, "BBH": 0.0, "Terrestrial": terrestrial}

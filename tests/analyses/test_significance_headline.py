@@ -49,6 +49,7 @@ def made(folder: Path, monkeypatch: pytest.MonkeyPatch, significant: Any) -> Pat
     return event.path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("significant", "headline"), [(True, "opa"), (False, "subthreshold")])
 def test_people_read_the_headline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, significant: bool, headline: str

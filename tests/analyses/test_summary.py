@@ -44,6 +44,7 @@ def worst(data: Path, count: int) -> Report:
     return read_report(significance(real_neutrinos(data, count, kind="blinded"), **changes), role="test")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1, 10, 20, 60])
 def test_it_is_one_page(data: Path, plot: bytes, count: int) -> None:
     report = read_report(significance(real_neutrinos(data, count)))

@@ -155,6 +155,7 @@ def test_the_latex_table_is_a_whole_tabular(data: Path) -> None:
     assert all(line.startswith("%") or "#" not in line for line in lines)
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_no_text_escapes_from_latex(text: str) -> None:
     escaped = escape_latex(text)

@@ -79,6 +79,7 @@ def refused(said: str, run: Path, message: str) -> None:
     assert not run.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAPS)
 def test_a_bad_map_starts_no_event(home: Path, data: Path, tmp_path: Path, name: str) -> None:
     make, message = MAPS[name]
@@ -132,6 +133,7 @@ NOTICES: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOTICES)
 def test_a_bad_notice_starts_no_event(home: Path, data: Path, tmp_path: Path, name: str) -> None:
     option, make, message = NOTICES[name]
@@ -141,6 +143,7 @@ def test_a_bad_notice_starts_no_event(home: Path, data: Path, tmp_path: Path, na
     refused(typed("skymap_info", *words, home=home, status=1), tmp_path / "run", message)
 
 
+@pytest.mark.slow
 def test_a_burst_without_distance_or_classification_gets_a_full_set(home: Path, made: Path, tmp_path: Path) -> None:
     record = json.loads(packaged(DEMO_ALERT).read_bytes())["event"]
     with fits.open(io.BytesIO(base64.b64decode(record["skymap"]))) as found:
@@ -164,6 +167,7 @@ def test_a_burst_without_distance_or_classification_gets_a_full_set(home: Path, 
     assert loads(event / "lvc_skymap_distances.json") == {"distmean": None, "diststd": None}
 
 
+@pytest.mark.slow
 def test_a_time_outside_all_runs_waits_and_says_why(home: Path, data: Path, tmp_path: Path) -> None:
     notice = data / JSON / "igwn_gwalert_preliminary.json"
     typed("skymap_info", "--alert", notice, "-d", tmp_path, "--flags", "DEFAULT", home=home)
@@ -186,6 +190,7 @@ def edit(event: Path, change: Callable[[dict[str, Any]], object], home: Path) ->
     typed("event", event, "adopt", LIST, home=home)
 
 
+@pytest.mark.slow
 def test_an_empty_list_gives_a_full_set(home: Path, made: Path, tmp_path: Path) -> None:
     event = copied(made, tmp_path)
     edit(event, lambda found: found.update(neutrinos=[]), home)
@@ -207,6 +212,7 @@ LISTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 }
 
 
+@pytest.mark.slow
 def test_what_the_search_cannot_use_is_named(home: Path, made: Path, tmp_path: Path) -> None:
     lists: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         "band": (
@@ -247,6 +253,7 @@ def test_a_search_that_fails_on_its_list_is_told_as_cooling(home: Path, made: Pa
     assert (event / RESULT).read_bytes() == (made / RESULT).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "text", "message"),
     [
@@ -335,6 +342,7 @@ def test_a_journal_with_garbage_and_a_torn_line_reads(home: Path, made: Path, tm
     assert contents(event) == contents(made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["deleted", "emptied"])
 def test_a_journal_that_is_lost_is_named_and_the_event_can_start_again(
     home: Path, made: Path, tmp_path: Path, how: str
@@ -375,6 +383,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_and_is_freed(home: Path, fresh: Path, made: Path, disk: Path) -> None:
     event = copied(fresh, disk)
     said = typed("run", "-o", event, home=home, status=1)
@@ -396,6 +405,7 @@ def test_a_read_only_disk(home: Path, fresh: Path, disk: Path) -> None:
     assert said.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [["--help"], ["event", "{made}"], ["files", "i3", "-t", "2012-01-30T15:47:32"]],
@@ -413,6 +423,7 @@ def test_streams_that_cannot_be_written_to(home: Path, made: Path, words: list[s
     assert done.stdout in {"141\n", "0\n"}
 
 
+@pytest.mark.slow
 def test_a_locale_without_unicode(home: Path, made: Path, tmp_path: Path) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     said = typed("event", made, home=home, **plain)
@@ -422,6 +433,7 @@ def test_a_locale_without_unicode(home: Path, made: Path, tmp_path: Path) -> Non
     assert "every byte is as recorded" in typed("event", event, "check", home=home, **plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

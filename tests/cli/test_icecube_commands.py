@@ -30,6 +30,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
     return status, out, err
 
 
+@pytest.mark.slow
 def test_install_is_done_once(release, capsys, tmp_path):
     assert main(["install"]) == 0
     assert "not installed" in capsys.readouterr().out
@@ -42,6 +43,7 @@ def test_install_is_done_once(release, capsys, tmp_path):
     assert "there is icecube-3yr" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_around_a_time_blinded_by_default(installed, capsys):
     status, out, _ = run(capsys, "-t", "2011-12-05T07:12:00", "--json")
     blinded = json.loads(out)
@@ -52,6 +54,7 @@ def test_around_a_time_blinded_by_default(installed, capsys):
     assert true["neutrinos"][0]["ra"] == 130.9697 and true["neutrinos"][0]["type"] == "archival"
 
 
+@pytest.mark.slow
 def test_times_in_every_form_mean_the_same(installed, capsys):
     expected = run(capsys, "-t", "2011-12-05T07:12:00", "-u", "--json")[1]
     forms = [("-t", "1007104335"), ("-t", "55900.3", "--mjd"), ("-i", "1007103835", "1007104835")]
@@ -61,6 +64,7 @@ def test_times_in_every_form_mean_the_same(installed, capsys):
         assert found["neutrinos"] == json.loads(expected)["neutrinos"]
 
 
+@pytest.mark.slow
 def test_text_and_files(installed, capsys, tmp_path):
     status, out, _ = run(capsys, "-t", "55900.3", "--mjd", "-u")
     assert status == 0 and out.startswith("# 5 neutrinos") and "IC86-2011_78447" in out
@@ -71,6 +75,7 @@ def test_text_and_files(installed, capsys, tmp_path):
     assert (tmp_path / "a.txt").read_text().startswith("# 5 neutrinos")
 
 
+@pytest.mark.slow
 def test_a_time_outside_all_runs_is_a_list_that_says_so(installed, capsys):
     status, out, _ = run(capsys, "-t", "2017-08-17T12:41:04")
     assert status == 0 and "complete: no" in out and "IC86-2012 (2012-04-26 to 2013-05-02)" in out

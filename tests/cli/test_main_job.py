@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
-from typed import typed
+from typed import copied, typed
 
 FILES = {
     "igwn_alert.json",
@@ -35,9 +35,9 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder in which the demo has run."""
+    """A data folder in which the demo has run, started as from a terminal."""
     folder = tmp_path_factory.mktemp("data")
-    typed("demo", home=folder)
+    typed("demo", home=folder, fresh=True)
     return folder
 
 
@@ -94,6 +94,7 @@ def test_event_shows_every_product_and_why(home: Path, event: Path) -> None:
     assert "role=test" in said
 
 
+@pytest.mark.slow
 def test_the_same_event_twice_gives_the_same_bytes(event: Path, tmp_path: Path) -> None:
     typed("demo", home=tmp_path)
     again = tmp_path / "current_run" / "MS120130a"
@@ -101,9 +102,9 @@ def test_the_same_event_twice_gives_the_same_bytes(event: Path, tmp_path: Path) 
         assert (again / name).read_bytes() == (event / name).read_bytes(), name
 
 
-def test_a_hand_edit_is_held_until_adopted(tmp_path: Path) -> None:
-    typed("demo", home=tmp_path)
-    event = tmp_path / "current_run" / "MS120130a"
+@pytest.mark.slow
+def test_a_hand_edit_is_held_until_adopted(event: Path, tmp_path: Path) -> None:
+    event = copied(event, tmp_path / "current_run")
     path = event / "icecube_neutrino_list.json"
     edited = json.loads(path.read_text())
     edited["neutrinos"] = edited["neutrinos"][:2]
@@ -115,11 +116,13 @@ def test_a_hand_edit_is_held_until_adopted(tmp_path: Path) -> None:
     assert len(result["single_neutrino"]) == 2
 
 
+@pytest.mark.slow
 def test_review_orders_the_five_cases(home: Path) -> None:
-    said = typed("review", home=home)
+    said = typed("review", home=home, fresh=True)
     assert "a > b > e > c and d = 0: yes" in said
 
 
+@pytest.mark.slow
 def test_help_lists_every_command_and_unknown_ones_are_refused(home: Path) -> None:
     from llama.cli.main import COMMANDS
 
@@ -132,3 +135,41 @@ def test_help_lists_every_command_and_unknown_ones_are_refused(home: Path) -> No
     assert "did you mean `llama search list`" in typed("search", "lst", home=home, status=2)
     said = typed("flags", "--flag-presets", home=home, LLAMA_NEUTRINO="simulated")
     assert "there is no setting LLAMA_NEUTRINO; did you mean LLAMA_NEUTRINOS?" in said
+
+
+@pytest.mark.slow
+def test_every_command_starts_by_itself(home: Path, event: Path, tmp_path: Path, data: Path) -> None:
+    """With a Python of its own and nothing imported beforehand; the demo, the review and the validation do so too."""
+    release = data / "neutrinos" / "icecube_3yr_ps" / "3year-data-release.zip"
+    notice, maps = event / "igwn_alert.json", tmp_path / "H1L1V1.csv"
+    maps.write_text(f"{data / 'skymaps/mock_and_sim/local_bayestar/0.fits'}\n")
+    table = tmp_path / "tables" / "opa-bns-o4-H1L1V1-IC86-2011.txt"
+    table.parent.mkdir()
+    for words, answer in (
+        (["skymap_info", "--alert", notice, "-d", tmp_path / "a", "--flags", "DEFAULT"], "MS120130a"),
+        (["files", "skymap_info", "--alert", notice, "-d", tmp_path / "b", "--flags", "DEFAULT"], "MS120130a"),
+        (["run", "-o", event], "18 of 18 products up to date"),
+        (["event", event], "significance_opa_lvc-i3.json"),
+        (["event", event, "check"], "every byte is as recorded"),
+        (["flags", event], "role=test"),
+        (["install", "icecube-3yr", "--from", release], "icecube-3yr"),
+        (["files", "i3", "-t", "2012-01-30T15:47:32"], "IC86-2011"),
+        (["files", "fermi", "-t", "2017-08-17T12:41:04"], "triggers from 2017-08-17"),
+        (["search", "list"], "nsbh"),
+        (["search", "show", "bns"], "source_rate_mpc3_s"),
+        (["dev", "background", "draw", maps, "-o", table, "-n", "3"], table.name),
+        (["dev", "background", "pvalue", table.parent], "3 events"),
+    ):
+        assert answer in typed(*words, home=tmp_path, fresh=True), words
+
+
+@pytest.mark.slow
+def test_a_command_that_is_forked_says_what_one_with_a_python_of_its_own_says(home: Path, event: Path) -> None:
+    for words, status in (
+        (["event", event], 0),
+        (["flags", event], 0),
+        (["event", "nosuch"], 1),
+        (["event", "-x"], 2),
+    ):
+        forked, alone = (typed(*words, home=home, status=status, fresh=fresh) for fresh in (False, True))
+        assert forked == alone

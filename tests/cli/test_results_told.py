@@ -79,6 +79,7 @@ def test_a_result_changed_by_hand_is_told_as_not_up_to_date(made: Path, tmp_path
     assert "significance_opa_lvc-i3.json cannot be read as a result" in said
 
 
+@pytest.mark.slow
 def test_a_result_that_was_not_asked_for_is_marked_when_it_is_out_of_date(made: Path, tmp_path: Path) -> None:
     event = copy_of(made, tmp_path)
     typed("event", event, "remake", "SIGNIFICANCE_SUBTHRESHOLD", home=tmp_path)
@@ -95,6 +96,7 @@ def test_a_vetoed_event_is_told_as_that(made: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_retraction_is_in_all_that_people_and_programs_read(made: Path, data: Path, tmp_path: Path) -> None:
     event = copy_of(made, tmp_path)
     record = json.loads((data / "notices/igwn_json/igwn_gwalert_retraction.json").read_bytes())
@@ -120,6 +122,7 @@ def test_a_retraction_is_in_all_that_people_and_programs_read(made: Path, data: 
     assert b"RETRACTED" in (event / "skymap_lvc-i3.multiorder.fits").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_blinded_result_says_that_it_is_no_measurement(made: Path, tmp_path: Path) -> None:
     event = copy_of(made, tmp_path)
     typed("flags", event, "--flags", "blinded_neutrinos=true", home=tmp_path)

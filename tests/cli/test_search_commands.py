@@ -32,6 +32,7 @@ def test_list_and_show_say_what_there_is_and_where_it_is_from(home: Path) -> Non
     assert "there are cbc, bns, nsbh, bbh, burst" in typed("search", "show", "gw", home=home, status=1)
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_an_input_of_the_result(home: Path, fresh: Path, tmp_path: Path) -> None:
     event = copied(fresh, tmp_path / "run")
     typed("run", "-o", event, "+f", "SIGNIFICANCE", home=home)
@@ -47,6 +48,7 @@ def test_a_changed_file_is_an_input_of_the_result(home: Path, fresh: Path, tmp_p
     assert "beaming                  20.0" in typed("search", "show", "bns", home=home, LLAMA_SEARCH=str(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "message"),
     [

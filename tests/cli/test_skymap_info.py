@@ -187,6 +187,7 @@ def command(data: Path, run: Path) -> list[str]:
     return [sys.executable, "-m", "llama", "skymap_info", "--alert", str(data / BNS), "-d", str(run)]
 
 
+@pytest.mark.slow
 def test_nobody_to_ask(data: Path, tmp_path: Path) -> None:
     done = subprocess.run(command(data, tmp_path / "run"), input="real\n", capture_output=True, text=True)
     assert done.returncode == 2
@@ -194,6 +195,7 @@ def test_nobody_to_ask(data: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "preset"), [("real", "TRIGGERED_PUBLIC"), ("test", "TRIGGERED_TEST")])
 def test_the_question(data: Path, tmp_path: Path, answer: str, preset: str) -> None:
     """On a real terminal; an answer that is neither is asked again."""

@@ -1,4 +1,4 @@
-"""Commands as an operator types them, in a process of their own."""
+"""Commands as an operator types them, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-LLAMA = Path(sys.executable).parent / "llama"
+from tests.cli.forked import LLAMA, forker
+
 EVENT_ID = "MS120130a"
 """The packaged alert's event, whose neutrinos are packaged too."""
+PATIENCE_S = 240.0
+"""A command is given so long, so that a busy machine fails no test; none takes a tenth of it on one that is not."""
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -20,14 +22,27 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return os.environ | {"LLAMA_DATA_DIR": str(home), "LLAMA_CACHE_DIR": str(home / "cache")} | more
 
 
-def typed(*words: str | Path, home: Path, status: int = 0, **more: str) -> str:
-    """What the command says; it must end with this status, and a traceback is never an answer."""
-    done = subprocess.run(
-        [LLAMA, *map(str, words)], env=environment(home, **more), capture_output=True, text=True, timeout=120
-    )
-    said = done.stdout + done.stderr
+def typed(*words: str | Path | int, home: Path, status: int = 0, fresh: bool = False, **more: str) -> str:
+    """What the command says; it must end with this status, and a traceback is never an answer.
+
+    Args:
+        words: after `llama`.
+        home: where it keeps its data.
+        status: with which it must end.
+        fresh: start Python and import everything, as a terminal does; without it the process is forked from one that
+            has the imports. It is always so where a variable of `more` is for Python or the locale.
+        more: further variables of its environment.
+    """
+    texts = [str(word) for word in words]
+    if fresh or any(name.startswith(("PYTHON", "LC_", "LANG")) for name in more):
+        done = subprocess.run(
+            [LLAMA, *texts], env=environment(home, **more), capture_output=True, text=True, timeout=PATIENCE_S
+        )
+        ended, said = done.returncode, done.stdout + done.stderr
+    else:
+        ended, said = forker().run(texts, environment(home, **more), PATIENCE_S)
     assert "Traceback" not in said, said
-    assert done.returncode == status, said
+    assert ended == status, said
     return said
 
 

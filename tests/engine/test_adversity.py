@@ -296,6 +296,7 @@ def test_an_event_that_is_moved_away_while_a_step_runs_does_not_end_the_runner(b
     assert runner.troubles == []
 
 
+@pytest.mark.slow
 def test_an_event_that_is_moved_away_while_its_process_runs(tmp_path: Path) -> None:
     go = tmp_path / "go"
     gone, stays = trouble(tmp_path, f"until {go}", f"until {go}")
@@ -316,7 +317,7 @@ def test_an_event_that_is_moved_away_while_its_process_runs(tmp_path: Path) -> N
     eventually(lambda: len([1 for entry in Event(gone).entries() if isinstance(entry, Claimed)]) == 2)
     gone.rename(tmp_path / "archived")
     go.touch()
-    out, err = child.communicate(timeout=30)
+    out, err = child.communicate(timeout=600)
     assert child.returncode == 0, err
     assert "trouble.txt done" in out
     assert "Traceback" not in err
@@ -381,6 +382,7 @@ def test_a_folder_we_may_not_read_does_not_close_the_run(tmp_path: Path, python:
     assert (run.path / "S3" / "both.txt").exists()
 
 
+@pytest.mark.slow
 def test_scratch_of_a_step_that_was_killed_is_removed(tmp_path: Path, python: Callable) -> None:
     paths = trouble(tmp_path, "sleep 60", "die")
     python(RUN, "TROUBLES", *paths)
@@ -444,6 +446,7 @@ def test_a_maker_in_a_container_of_the_same_host_name_is_not_taken_for_dead(benc
 # ---------------------------------------------------------------------- watching
 
 
+@pytest.mark.slow
 def test_watching_notices_a_new_table(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llama.engine.runner._SWEEP_S", 0.2)
     product = Product("ONE", "one.txt", TEXT, lambda step: step[TABLE], inputs=(SOURCE,), shared=(TABLE,))
@@ -461,11 +464,12 @@ def test_watching_notices_a_new_table(bench: Bench, tmp_path: Path, monkeypatch:
         eventually(shows(bench.event.path / "one.txt", "two!"))
 
 
-def test_watching_notices_an_event_that_is_copied_in(bench: Bench, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_watching_notices_an_event_that_is_copied_in(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llama.engine.runner._SWEEP_S", 86_400.0)  # so that nothing else than noticing finds it
     folder = bench.event.path.parent
     with Watching(bench):
         eventually(shows(folder / "S1" / "both.txt", "HELLO: 5 letters"))
-        started = time.monotonic()
         (folder / "S2" / ".llama" / "objects").mkdir(parents=True)
         time.sleep(0.5)
         source = bench.event.folder
@@ -474,7 +478,6 @@ def test_watching_notices_an_event_that_is_copied_in(bench: Bench, tmp_path: Pat
         lines = (source / "journal.jsonl").read_bytes().splitlines(keepends=True)
         (folder / "S2" / ".llama" / "journal.jsonl").write_bytes(b"".join(lines[:2]))
         eventually(shows(folder / "S2" / "both.txt", "HELLO: 5 letters"))
-        assert time.monotonic() - started < 20
 
 
 def test_one_poisoned_event_does_not_stop_the_others(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["first", "again"])
 @pytest.mark.parametrize("point", POINTS)
 def test_a_crash_at_any_point_loses_nothing(bench: Bench, python: Callable, point: str, before: str) -> None:
@@ -101,6 +102,7 @@ while unfinished():
 """
 
 
+@pytest.mark.slow
 def test_eight_processes_make_each_product_exactly_once(bench: Bench, tmp_path: Path) -> None:
     log = tmp_path / "calls"
     environment = {**os.environ, "PYTHONPATH": str(HERE), "LLAMA_TOY_LOG": str(log)}

@@ -32,6 +32,7 @@ def event(monkeypatch: pytest.MonkeyPatch) -> Event:
     return found
 
 
+@pytest.mark.slow
 def test_event_shows_status_graph_and_history(event: Event, capsys: Capture) -> None:
     assert main(["event"]) == 0
     out = capsys.readouterr().out
@@ -218,6 +219,7 @@ def test_run_shows_what_it_would_do(event: Event, capsys: Capture) -> None:
     assert "manual=False" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_run_says_what_it_does_not_understand(event: Event, capsys: Capture) -> None:
     assert main(["run"]) == 2
     assert "-F" in capsys.readouterr().err
@@ -248,6 +250,7 @@ def test_run_once_makes_what_is_asked_for(event: Event) -> None:
     assert not (event.path / "icecube_neutrino_list.json").exists()
 
 
+@pytest.mark.slow
 def test_run_in_the_foreground_until_stopped(event: Event, tmp_path: Path) -> None:
     log = tmp_path / "logs" / "llamad.log"
     child = subprocess.Popen(

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -160,7 +161,7 @@ class AnEvent(RuleBasedStateMachine):
                     assert self.bench.event.refresh().file(source).digest == digest
 
 
-TestAnEvent = AnEvent.TestCase
+TestAnEvent = pytest.mark.slow(AnEvent.TestCase)
 TestAnEvent.settings = settings(
     max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -151,6 +151,7 @@ for n in range(20):
 """
 
 
+@pytest.mark.slow
 def test_the_same_delivery_from_several_brokers_at_once_is_one_event(run: Run) -> None:
     environment = {**os.environ, "PYTHONPATH": str(HERE)}
     racers = [subprocess.Popen([sys.executable, "-c", ACCEPT, run.path], env=environment) for _ in range(3)]

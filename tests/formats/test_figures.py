@@ -13,6 +13,7 @@ from llama.plots.skymap import Caption, NeutrinoMark, joint_skymap
 CAPTION = Caption("S1-1-Test", "2012-09-23 11:18:35.500 UTC", "1 neutrino; p-value 0.5", "llama 0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("codec", "magic"), [(PngFigure(), b"\x89PNG"), (PdfFigure(), b"%PDF-")])
 def test_figures_are_written_the_same_every_time(tmp_path: Path, data: Path, codec: object, magic: bytes) -> None:
     skymap = read_skymap(data / "skymaps/events/S190425z_bayestar_G330561.fits.gz")

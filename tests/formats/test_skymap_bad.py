@@ -174,6 +174,7 @@ def test_a_map_that_stays_too_large_is_refused_while_it_is_read(
         read_skymap(multi_order(list(range(16, 64)), [1 / (4 * np.pi)] * 48))
 
 
+@pytest.mark.slow
 def test_twelve_million_different_pixels_are_refused(tmp_path: Path) -> None:
     prob = np.random.default_rng(0).random(12 << 20, dtype=np.float32)
     hdu = fits.BinTableHDU.from_columns([fits.Column(name="PROB", format="1024E", array=prob.reshape(-1, 1024))])
@@ -183,6 +184,7 @@ def test_twelve_million_different_pixels_are_refused(tmp_path: Path) -> None:
         read_skymap(tmp_path / "large.fits")
 
 
+@pytest.mark.slow
 @given(
     raw=st.sampled_from([GOOD, multi_order([4, 20, 21], [1.5 / np.pi, 3 / np.pi, 3 / np.pi])]),
     packed=st.booleans(),

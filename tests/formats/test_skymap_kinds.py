@@ -56,6 +56,7 @@ def assert_agree(a: SkyMap, b: SkyMap, rtol: float = 1e-9) -> None:
         assert np.allclose(value, other[name], rtol=rtol, atol=1e-9), name
 
 
+@pytest.mark.slow
 @given(m=skymaps(), deeper=st.integers(0, 1))
 @on_disk
 def test_nested_ring_and_multi_order_give_one_answer(tmp_path: Path, m: SkyMap, deeper: int) -> None:
@@ -78,6 +79,7 @@ def test_nested_ring_and_multi_order_give_one_answer(tmp_path: Path, m: SkyMap, 
     assert_agree(read_skymap(multi), m)
 
 
+@pytest.mark.slow
 @given(m=skymaps())
 @on_disk
 def test_writing_and_reading_changes_no_bit(tmp_path: Path, m: SkyMap) -> None:
@@ -97,6 +99,7 @@ def test_writing_and_reading_changes_no_bit(tmp_path: Path, m: SkyMap) -> None:
     assert len(first) % 2880 == 0
 
 
+@pytest.mark.slow
 @given(m=skymaps())
 @on_disk
 def test_ligo_skymap_and_mocpy_read_what_we_write(tmp_path: Path, m: SkyMap) -> None:
@@ -130,6 +133,7 @@ def _table(m: SkyMap):
     return QTable({"UNIQ": uniq_of(m.order, m.ipix).astype(np.uint64), "PROBDENSITY": m.density / sr})
 
 
+@pytest.mark.slow
 @given(m=skymaps(distances=True))
 @on_disk
 def test_a_multi_order_file_of_ligo_skymap(tmp_path: Path, m: SkyMap) -> None:
@@ -144,6 +148,7 @@ def test_a_multi_order_file_of_ligo_skymap(tmp_path: Path, m: SkyMap) -> None:
     assert np.array_equal(back.distmu, m.distmu)
 
 
+@pytest.mark.slow
 @given(m=skymaps(distances=True))
 @on_disk
 def test_not_a_number_for_a_distance_means_none(tmp_path: Path, m: SkyMap) -> None:
@@ -234,6 +239,7 @@ def test_bytes_and_gzip_read_like_files(tmp_path: Path, data: Path) -> None:
         assert m.origin == maps[0].origin
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ordering", ["NESTED", "RING"])
 def test_three_million_different_pixels_with_distances_fit_in_a_worker(tmp_path: Path, ordering: str) -> None:
     rng = np.random.default_rng(0)

@@ -70,6 +70,7 @@ def find(data: Path, name: str) -> Path:
     return next((data / "skymaps").rglob(name))
 
 
+@pytest.mark.slow
 def test_every_map_reads_in_under_500_mb(data: Path) -> None:
     maps = all_maps(data)
     assert len(maps) >= 45
@@ -84,6 +85,7 @@ def test_every_map_reads_in_under_500_mb(data: Path) -> None:
             assert result["distance"] == pytest.approx(distance, rel=2e-3, abs=0.6), result
 
 
+@pytest.mark.slow
 def test_a_flat_map_of_twelve_million_pixels_with_distances_adds_little_memory(data: Path) -> None:
     (result,) = read_in_a_fresh_process(find(data, "GW170814_prelim_bayestar.fits.gz"))
     assert result["order"] == 10
@@ -97,6 +99,7 @@ def test_areas_agree_with_ligo_skymap_stats(data: Path, name: str) -> None:
     assert [credible_area_deg2(m, level) for level in (0.5, 0.9)] == pytest.approx(STATS[name], rel=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -135,12 +138,14 @@ def sky_of(uniq: np.ndarray) -> tuple[Longitude, Latitude]:
     return healpix_to_lonlat(ipix, 1 << order.astype(int), order="nested")
 
 
+@pytest.mark.slow
 def test_areas_agree_with_crossmatch(data: Path) -> None:
     path = find(data, "GW170817_GWTC1.multiorder.fits")
     expected = crossmatch(read_sky_map(str(path), moc=True), contours=(0.5, 0.9)).contour_areas
     assert [credible_area_deg2(read_skymap(path), level) for level in (0.5, 0.9)] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_flat_and_the_multi_order_file_of_one_posterior_agree(data: Path) -> None:
     flat = read_skymap(find(data, "GW170817_GWTC1.fits.gz"))
     mixed = read_skymap(find(data, "GW170817_GWTC1.multiorder.fits"))
@@ -151,6 +156,7 @@ def test_the_flat_and_the_multi_order_file_of_one_posterior_agree(data: Path) ->
     assert marginal_distance(flat) == pytest.approx(marginal_distance(mixed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -167,6 +173,7 @@ def test_bayestars_own_mean_distance_follows_from_the_cells(data: Path, name: st
     assert marginal_distance(m) == pytest.approx(mean_distance(m), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_where_a_map_came_from_is_kept(data: Path) -> None:
     origin = read_skymap(find(data, "GW170817_GWTC1.fits.gz")).origin
     assert origin["OBJECT"] == "GW170817"

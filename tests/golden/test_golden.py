@@ -48,7 +48,9 @@ def test_the_comparison_sees_every_kind_of_change() -> None:
     assert not differences({"a": [1.0, "x", None]}, {"a": [1.0 + 1e-13, "x", None]})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in MAPS else name for name in NAMES]
+)
 def test_results_are_as_they_were(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     real = request.getfixturevalue("data") if name in MAPS else None
     found = results(deliveries(real)[name](), tmp_path)

@@ -112,6 +112,7 @@ for n in range(20):
 """
 
 
+@pytest.mark.slow
 def test_numbers_are_unique_across_processes(run: Path) -> None:
     run.mkdir()
     racers = [subprocess.Popen([sys.executable, "-c", NUMBER, run, str(name)]) for name in range(3)]
@@ -135,6 +136,7 @@ def calls(what: Callable[[], object]) -> Counter[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one_superevent", [False, True])
 def test_the_last_of_5000_alerts_costs_what_an_early_one_did(
     run: Path, monkeypatch: pytest.MonkeyPatch, one_superevent: bool
@@ -156,6 +158,7 @@ def test_the_last_of_5000_alerts_costs_what_an_early_one_did(
     assert number(5000) == ("S1-5001-Initial" if one_superevent else "S5000x-1-Initial")
 
 
+@pytest.mark.slow
 def test_to_accept_events_does_not_list_the_run(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
 

@@ -50,6 +50,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return found
 
 
+@pytest.mark.slow
 def test_from_file_to_significance(tmp_path: Path, counted: Counter[str]) -> None:
     alert = packaged(DEMO_ALERT)
     assert main(["skymap_info", "--alert", str(alert), "-d", str(tmp_path / "run"), "--flags", "DEFAULT"]) == 0

@@ -235,6 +235,7 @@ ANYTHING = st.recursive(
 PLACES = [*ALERT, *(f"event.{key}" for key in ALERT["event"]), "event.classification.BNS", "urls.skymap", "event.snr"]
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.sampled_from(PLACES), ANYTHING)
 @example("event.far", 10**400)
@@ -246,6 +247,7 @@ def test_any_value_anywhere(path: str, value: Any) -> None:
     only_format_errors(use, changed(path, value))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(draw=st.data())
 def test_damaged_notices(data: Path, draw: st.DataObject) -> None:

@@ -63,6 +63,7 @@ def test_voevent_with_a_multi_order_map(data: Path) -> None:
     assert begun.files["lvc_skymap.multiorder.fits"] == read(data, MULTI)
 
 
+@pytest.mark.slow
 def test_maps_packed_the_other_way_round(data: Path) -> None:
     packed = gzip.compress(read(data, MULTI))
     assert skymap_file(packed)[0] == {"lvc_skymap.multiorder.fits": read(data, MULTI)}

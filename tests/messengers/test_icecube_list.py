@@ -161,6 +161,7 @@ ROW = NeutrinoRow(55900.3, 10.0, 20.0, 110.0, 30.0, 0.5, 1e3, "archival", 0, 1, 
 LIST = NeutrinoList(True, 1000.0, GPS - 500, GPS + 500, "IC86-2011", "icecube-3yr", "", (ROW,))
 
 
+@pytest.mark.slow
 @given(
     st.floats(0, 360, exclude_max=True), st.floats(-90, 90), st.floats(0, 360, exclude_max=True), st.text(max_size=9)
 )

@@ -97,6 +97,7 @@ def test_the_zoom_box_encloses_what_the_zoom_shows() -> None:
     assert 2.99 < distance.min() < 3.01 and distance.max() == pytest.approx(4.2, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAPS)
 def test_the_drawn_density_integrates_to_one(data: Path, name: str) -> None:
     """The Mollweide projection keeps areas, so the mean over its pixels is the mean over the sky."""
@@ -157,6 +158,7 @@ def test_a_number_does_not_lie_on_its_own_circle() -> None:
         assert not np.any((off[:, 0] < 0.48 * size) & (off[:, 1] < 0.44 * size)), radius
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("r90_deg", "told"), [(0.02, False), (4.0, True)])
 def test_the_legend_speaks_of_circles_only_where_there_are_some(data: Path, r90_deg: float, told: bool) -> None:
     skymap = read_skymap(data / "skymaps" / MAPS["16 deg²"])
@@ -193,6 +195,7 @@ def test_the_zoom_on_a_small_map_shows_its_whole_90_percent_region(data: Path) -
     assert view.contains(x, y).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "count"), [*((name, 10) for name in MAPS), *((next(iter(MAPS)), n) for n in (0, 1, 60))]
 )
@@ -204,6 +207,7 @@ def test_real_maps_are_drawn_without_a_warning(data: Path, name: str, count: int
     assert picture.startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("focus", [1, 2, 3, 4, 5])
 def test_zooms_at_the_poles_and_at_ra_zero(data: Path, focus: int) -> None:
     skymap = read_skymap(data / "skymaps" / MAPS["16 deg²"])
@@ -212,6 +216,7 @@ def test_zooms_at_the_poles_and_at_ra_zero(data: Path, focus: int) -> None:
         assert png(joint_skymap(skymap, AWKWARD, CAPTION, focus))
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_picture_whatever_the_users_style(data: Path) -> None:
     import matplotlib
 
@@ -221,6 +226,7 @@ def test_the_same_input_gives_the_same_picture_whatever_the_users_style(data: Pa
         assert png(joint_skymap(skymap, AWKWARD, CAPTION, 1)) == first
 
 
+@pytest.mark.slow
 def test_pyplot_does_not_know_the_figure(data: Path) -> None:
     from matplotlib import pyplot
 
@@ -228,6 +234,7 @@ def test_pyplot_does_not_know_the_figure(data: Path) -> None:
     assert pyplot.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_dollar_signs_in_names_are_not_mathematics(data: Path) -> None:
     skymap = read_skymap(data / "skymaps" / MAPS["16 deg²"])
     odd = Caption("S1$x_{$", "α $", "ünïcode $ \\alpha", "v$", "TEST $_")

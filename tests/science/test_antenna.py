@@ -58,6 +58,7 @@ def lal_amplitude(name: str, ra: float, dec: float, gps: float) -> float:
     return float(np.hypot(*lal.ComputeDetAMResponse(response, ra, dec, 0.3, lal.GreenwichMeanSiderealTime(gps))))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.sets(st.sampled_from(sorted(DETECTORS)), min_size=1),
@@ -107,6 +108,7 @@ def slow_volumes(search: Search, f: np.ndarray, snr: float | None) -> tuple[np.n
     return k_1, k_gw
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("snr", [12.0, None])
 @pytest.mark.parametrize("names", ["H1", "L1V1"])
 def test_marginal_mode_by_brute_force(names: str, snr: float | None) -> None:
@@ -144,6 +146,7 @@ def directional(names: str = "H1", snr: float | None = None) -> Directional:
     return found
 
 
+@pytest.mark.slow
 def test_a_direction_no_detector_hears_gives_nothing() -> None:
     """A null of one detector: odds of exactly zero there, and nothing is NaN."""
     pattern = AntennaPattern.of(("H1",), GPS)

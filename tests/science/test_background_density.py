@@ -37,6 +37,7 @@ def test_counts_are_those_of_the_release(events, dec, log10_energy):
     assert found == pytest.approx(inside.sum(), rel=0.05, abs=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TABLES.seasons))
 @pytest.mark.parametrize("half_width", [0.5, 180 / 70, 12.0])
 def test_cap_is_the_highest_energy_of_the_band(data, name, half_width):
@@ -65,6 +66,7 @@ def test_bands_narrower_than_the_peaks_are_refused():
         energy_cap_gev(SEASON, replace(CBC, declination_window_deg=0.4), 0.0)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.floats(-np.pi / 2, np.pi / 2), st.floats(1.1, 7.9))
 def test_against_the_slow_reference(dec, log10_energy):

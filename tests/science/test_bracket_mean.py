@@ -84,6 +84,7 @@ class Background:
 DECLINATIONS = (-80.0, -60.0, -30.0, -15.0, -8.0, -3.0, 3.0, 15.0, 30.0, 60.0, 85.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, tolerance", [("IC86-2012", 0.18), ("IC86-2011", 0.18), ("IC79-2010", 0.3), ("IC40", 0.3)]
 )
@@ -98,6 +99,7 @@ def test_mean_is_the_reached_share_of_the_signal(data, name, tolerance):
     assert abs(np.median(off)) < tolerance / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, dec, n", [("IC86-2011", 30.0, 0.1), ("IC86-2012", -45.0, 1.0), ("IC79-2010", -30.0, 0.1)]
 )

@@ -114,6 +114,7 @@ def test_marginal_with_snr_is_k1_over_kgw(snr):
     assert result.log_b[0] == pytest.approx(np.log(b), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_marginal_without_snr_integrates_over_it():
     """∫K_1 dρ/∫K_gw dρ by a sum over SNR."""
     snrs = np.exp(np.linspace(np.log(CBC.snr_min), np.log(3e4), 4001))
@@ -140,6 +141,7 @@ def test_few_counts_fall_with_distance_squared():
 # --- an independent slow reading ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["map", "pinned"])
 @pytest.mark.parametrize(
     "ra, dec, sigma_deg, energy, order",

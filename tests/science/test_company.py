@@ -64,6 +64,7 @@ def test_a_burst_far_away_in_time_or_sky_changes_nothing():
     assert late.p_astro_after == pytest.approx(quiet.p_astro_after, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("delay_s", "heard"), [(-1.1, False), (-0.9, True), (4.9, True), (5.1, False), (200.0, False)]
 )
@@ -145,6 +146,7 @@ def test_three_messengers_against_a_sum_over_cells_and_distances():
     assert found.sets[0].terms.log_b_single[0] == pytest.approx(log_b, abs=3e-3)
 
 
+@pytest.mark.slow
 def test_the_order_of_messengers_does_not_matter():
     other = replace(fermi(burst(ra=1.1, delay_s=0.5, name="other")), messenger="other")
     first, second = joined(fermi(burst()), other), joined(other, fermi(burst()))

@@ -32,6 +32,7 @@ def round_map(dec_deg: float, sigma_deg: float) -> SkyMap:
     return replace(blank, density=density / density.sum() * n / (4 * np.pi), distmean_mpc=150.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("map_dec", "dec", "sigma_deg", "map_sigma", "order"),
     [(-20, -15, 3.0, 8.0, 10), (-40, -12, 8.0, 8.0, 10), (-30, -9, 8.0, 8.0, 9), (-8, -10, 3.0, 1.0, 10)],
@@ -59,6 +60,7 @@ def exact_log_integral(dec: float, sigma: float, energy: float, distance: float)
         return float(np.logaddexp.reduce(np.log(signal * weight / 2) + log_density(0.0, sigma) + around))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma_deg", [0.2, 0.7, 2.0, 5.0, 10.0, 14.0, 20.0, 40.0])
 @pytest.mark.parametrize("depth_deg", [-20, -8, -4, -1, 0, 1, 3, 8, 15, 25, 35, 45, 55, 65, 75])
 def test_odds_from_the_flank_are_the_exact_integral(sigma_deg, depth_deg):
@@ -77,6 +79,7 @@ def test_odds_from_the_flank_are_the_exact_integral(sigma_deg, depth_deg):
     assert found.nodes.log_integral(found.log_integrand) == pytest.approx(expected, abs=5e-4)
 
 
+@pytest.mark.slow
 def test_the_flank_of_a_pair_counts():
     pair = Neutrinos(
         GPS + np.array([20.0, -30.0]),

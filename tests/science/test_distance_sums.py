@@ -22,6 +22,7 @@ def exact(k: int, m: float, log_a: float) -> float:
     return float(np.logaddexp.reduce(log_p + counts) - np.logaddexp.reduce(log_p))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("low, high", [(-60, -2), (-2, 4), (4, 8), (8, 16), (16, 40), (40, 64)])
 @pytest.mark.parametrize("most", [1, 2, 6, 12])
 def test_they_are_the_integrals(low, high, most):

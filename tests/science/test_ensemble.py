@@ -34,6 +34,7 @@ def bunch(n: int, apart_deg: float, sigma_deg: float, seed: int = 0, dec: float 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("skymap", "neutrinos", "order", "mpc"),
     [
@@ -157,6 +158,7 @@ def hemisphere() -> SkyMap:
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=10)
 @given(st.permutations(range(5)), st.integers(0, 5))
 def test_the_order_of_neutrinos_does_not_matter(order, seed):

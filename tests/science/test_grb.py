@@ -49,6 +49,7 @@ def script() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_the_models_numbers_are_the_catalogues(script: ModuleType, data: Path):
     derived = script.derive(data / "catalogs" / "grb" / "fermigbrst_heasarc.csv")
     year_s = 365.25 * 86400

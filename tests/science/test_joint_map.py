@@ -85,6 +85,7 @@ def area_of_pixels(density: np.ndarray, order: int, level: float) -> float:
 # --- one neutrino, several neutrinos, by brute force ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sigma_deg, map_order, order", [(0.2, 4, 12), (1.0, 2, 10), (4.0, 3, 8), (12.0, 2, 7), (30.0, 3, 6)]
 )
@@ -151,6 +152,7 @@ def healpy_centre(order, ra, dec):
     return phi, np.pi / 2 - theta
 
 
+@pytest.mark.slow
 def test_a_neutrino_from_anywhere_leaves_the_map_times_the_response():
     skymap, neutrino = rough_map(order=3), one(sigma_deg=1e4, energy=3e3)
     found = posterior(skymap, neutrino)
@@ -168,6 +170,7 @@ def test_nothing_known_of_the_merger_leaves_the_point_spread():
 # --- what every map is ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     skymaps(),
@@ -288,6 +291,7 @@ def test_distance_parameters_are_those_of_ligo_skymap():
     assert back[2] == pytest.approx(1 / (1 / ours[2]), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("mu, sigma", [(40.0, 8.0), (400.0, 120.0), (3000.0, 800.0)])
 def test_neutrinos_pull_the_source_nearer(mu, sigma, count):

@@ -37,6 +37,7 @@ def test_a_circle_has_the_areas_of_its_density(where, sigma_rad):
         assert credible_area_deg2(m, p) == pytest.approx(cap_deg2(sigma_rad, p), rel=0.04)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma_deg", [0.01, 0.5, 4.0, 20.0])
 @pytest.mark.parametrize("ratio", [0.5, 1.25, 5.0])
 @pytest.mark.parametrize("distance", [0.0, 1.5, 3.0])
@@ -85,6 +86,7 @@ def test_nothing_known_is_the_whole_sky():
     assert credible_area_deg2(m, 1.0) == pytest.approx(4 * math.pi * DEG2_PER_SR)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["glg_healpix_all_bn180116026.fit", "gbm_subthresh_546126856_healpix.fits"])
 def test_a_real_map_is_thinned_without_loss(data: Path, name):
     m = read_skymap(data / "skymaps" / "grb" / name)

@@ -27,6 +27,7 @@ def test_without_a_list_it_is_the_assumed_exponential() -> None:
     assert np.trapezoid(density(SEARCH), GRID) == pytest.approx(1, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("snrs", [(5.59, 5.59), (5.6, 6.1), (14.0, 15.0, 15.5), (6.0, 6.0, 7.0, 90.0)])
 def test_with_a_list_it_is_a_density_that_is_nowhere_zero(snrs: tuple[float, ...]) -> None:
     search = replace(SEARCH, gw_background_snrs=snrs)

@@ -64,6 +64,7 @@ PLACES = [(0.0, 0.0), (2 * np.pi - 1e-6, 0.4), (1.0, np.pi / 2), (4.0, -1.5706),
 """The meridian from both sides, the poles, a corner of three HEALPix faces, the seam of the polar caps."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma_deg", [0.1, 0.4, 8.0, 30.0])
 @pytest.mark.parametrize("ra, dec", PLACES)
 def test_overlap_with_large_cells_and_holes_by_brute_force(sigma_deg, ra, dec):
@@ -75,6 +76,7 @@ def test_overlap_with_large_cells_and_holes_by_brute_force(sigma_deg, ra, dec):
     assert log_overlap(sky, ra, dec, np.radians(sigma_deg)) == pytest.approx(exact, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma_deg", [0.1, 1.0, 6.0, 30.0])
 @pytest.mark.parametrize("away", [0.0, 1.3, 2.6])
 def test_overlap_with_a_real_map_by_brute_force(data: Path, sigma_deg, away):
@@ -86,6 +88,7 @@ def test_overlap_with_a_real_map_by_brute_force(data: Path, sigma_deg, away):
     assert log_overlap(sky, ra, dec, np.radians(sigma_deg)) == pytest.approx(exact, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma_deg, apart_deg", [(3.0, 0.0), (3.0, 4.0), (10.0, 12.0)])
 def test_overlaps_of_raven(sigma_deg, apart_deg):
     """4π ∫P_1 P_2 dΩ of two flat maps, by the code that ranks coincidences with gamma-ray bursts for LIGO."""
@@ -106,6 +109,7 @@ def vmf_pixels(pixels: np.ndarray, ra: float, dec: float, sigma: float) -> np.nd
     return p / p.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma_deg", [2.0, 9.0])
 def test_products_of_multi_order_maps_are_those_of_mhealpy(data: Path, sigma_deg):
     mhealpy = other("mhealpy")
@@ -156,6 +160,7 @@ def quad_in_log(f, low: mpmath.mpf, high: mpmath.mpf, pieces: int = 12) -> mpmat
     return mpmath.quad(lambda u: f(mpmath.exp(u)) * mpmath.exp(u), points)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("snr", [5.59, 12.0, 300.0])
 @pytest.mark.parametrize("alpha", [0.08, 1.0, 2.3])
 @pytest.mark.parametrize("n_51_100", [1.1, 1e-7])
@@ -190,6 +195,7 @@ def test_point_spread_is_normalised_to_forty_digits(sigma_deg):
 # --- the statistic on its own nodes -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["map", "pinned"])
 @pytest.mark.parametrize(
     "ra, dec, sigma_deg, energy", [(0.5, 0.4, 6.0, 2e3), (2.0, -0.4, 1.0, 6e4), (4.0, 1.3, 3.0, 900.0)]
@@ -239,6 +245,7 @@ def stranger_rate(search: Search, dec: float, sigma: float, energy: float) -> fl
     return float(terms.sum() * search.source_rate_mpc3_s / search.beaming)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.08, 2.3])
 def test_volume_of_strangers_by_quadrature(alpha):
     """J_1(0, r_ν,max): what the reference above takes from the statistic itself."""

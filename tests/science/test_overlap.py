@@ -55,6 +55,7 @@ def test_pixel_geometry_is_healpix(order):
     assert max_radius(order) == pytest.approx(healpy.max_pixrad(2**order), rel=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degrees", [0.002, 0.1, 0.5, 1, 3, 10, 30, 60, 90])
 @pytest.mark.parametrize("dec", [-90.0, -41.81, 0.0, 37.0, 89.9])
 def test_isotropic_map_gives_the_normalisation(degrees, dec):
@@ -64,6 +65,7 @@ def test_isotropic_map_gives_the_normalisation(degrees, dec):
         assert found == pytest.approx(-np.log(4 * np.pi), abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("map_degrees", [10, 30])
 @pytest.mark.parametrize(
     "degrees, apart", [(2, 0), (2, 5), (2, 30)] + [(d, a) for d in (10, 60) for a in (0, 5, 30, 75)]
@@ -83,6 +85,7 @@ def test_two_von_mises_fisher(map_degrees, degrees, apart):
     assert log_overlap(skymap, 1.0, dec, np.radians(degrees)) == pytest.approx(exact, abs=1.5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degrees, order", [(1.5, 10), (4, 9), (15, 8), (30, 8)])
 @pytest.mark.parametrize("ra, dec", [(0.0, 0.0), (6.283, 1.5), (2.0, -1.5707), (0.785398, 0.7297), (4.0, -0.3)])
 def test_brute_force_on_coarse_random_maps(degrees, order, ra, dec):
@@ -121,6 +124,7 @@ def test_no_width_is_too_small_for_a_real_map(data):
     assert found == pytest.approx(np.log(skymap.density[best]), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_far_tails_stay_finite():
     """Review case c: PSF exponents far below the smallest double."""
     skymap = vmf_map(1.0, 0.2, np.radians(3), 8)

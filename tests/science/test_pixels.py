@@ -42,6 +42,7 @@ def test_heights_are_those_of_healpix():
     assert (height(z + step) - height(z - step)) / (2 * step) == pytest.approx(height_per_sine(z), rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [5, 8])
 def test_moments_are_those_of_points_spread_over_the_pixel(order):
     ipix = np.random.default_rng(order).integers(0, 12 * 4**order, 3000)
@@ -58,6 +59,7 @@ def test_moments_are_those_of_points_spread_over_the_pixel(order):
     assert np.median(error, axis=1).tolist() == pytest.approx([0] * 5, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_mean_over_a_pixel_is_that_of_points_spread_over_it():
     order, ipix = 6, np.arange(0, 12 * 4**6 - 2, 7)
     centre, kappa = vectors(order, ipix, 0.5, 0.5), np.full(ipix.size, 1 / np.radians(3.0) ** 2)

@@ -22,6 +22,7 @@ def mp_prior(f, n_max, span=SPAN):
         return mpmath.quad(lambda u: f(mpmath.exp(u)), points) / span
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_max", COUNTS)
 def test_q_of_none_one_some(n_max):
     one = mp_prior(lambda n: n * mpmath.exp(-n), n_max)
@@ -32,6 +33,7 @@ def test_q_of_none_one_some(n_max):
     assert float(poisson.q_some(n_max, SPAN)) == pytest.approx(float(some), rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_max", [1e-3, 0.3, 2.3, 40.0])
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
 def test_q_exactly(n_max, k):
@@ -81,6 +83,7 @@ def test_j1_to_forty_digits(radius, a_max):
     assert float(poisson.log_j1(radius, a_max, SPAN)) == pytest.approx(float(exact), abs=2e-11, rel=2e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("low, high", [(0.0, 100.0), (10.0, 100.0), (99.0, 100.0), (50.0, 5e3)])
 def test_j1_between_is_the_integral(low, high):
     a_max = 1.1e4

@@ -74,6 +74,7 @@ def test_nan_is_refused():
         p_value([], 1.0)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1e9), min_size=1, max_size=50), st.floats(0, 1e9), st.floats(0, 1e9))
 def test_falls_with_the_statistic(values, one, other):

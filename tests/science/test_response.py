@@ -101,6 +101,7 @@ def script():
     del sys.modules[spec.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, low, high",
     [("IC40", 0.31, 0.53), ("IC79-2010", 0.09, 0.69), ("IC86-2011", -0.05, 0.05), ("IC86-2012", 0, 0)],
@@ -138,6 +139,7 @@ def test_signal_stays_within_the_search():
         assert (season.signal_per_dex[-1] * 0.1 / season.alpha).max() < 5e-3  # hardly any would lie beyond
 
 
+@pytest.mark.slow
 def test_the_shipped_tables_are_what_the_script_makes(data, tmp_path):
     done = subprocess.run(
         [sys.executable, SCRIPT, data, tmp_path / "t.h5"], capture_output=True, text=True, check=True
@@ -150,6 +152,7 @@ def test_the_shipped_tables_are_what_the_script_makes(data, tmp_path):
             assert made == shipped if isinstance(made, str) else made == pytest.approx(shipped, rel=1e-6, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_true_energies_for_comparison(data, tmp_path):
     """Without smearing α is the same and the signal's energies are those of the effective area."""
     subprocess.run(

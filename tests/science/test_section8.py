@@ -78,6 +78,7 @@ def log_rate_of_signals(result: CoincidenceResult, search, snr: float) -> float:
     return float(result.log_b[0] + result.candidates.log_background[0] + log_mergers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("antenna_pattern", [False, True])
 def test_few_counts_give_the_papers_rate_times_its_likelihood(antenna_pattern):
     """n ≪ 1: w_s = R_det P(x|H_s) (SCIENCE 1.7), up to the 4π's of choices A5 and A6."""
@@ -132,6 +133,7 @@ def test_rate_form_is_the_sum_of_its_weights():
 # --- Monte Carlo --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_simulated_amplitudes_follow_the_delta_function():
     """Mergers in a ball with log-uniform energies: all of them as K_gw, those that give one neutrino as K_1."""
     search = replace(CBC, n_51_100=1e5)  # or one neutrino would be too rare to draw
@@ -156,6 +158,7 @@ def test_simulated_amplitudes_follow_the_delta_function():
         assert np.square(z).sum() < 20 + 4 * np.sqrt(2 * 20), np.round(z, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dec_deg", [-89.0, -45.0, 0.0, 30.0, 75.0])
 def test_background_mean_of_the_bracket_is_one(dec_deg):
     """E[e^{−αn} Π(1 + n w_i)] over windows drawn from the background that the statistic assumes."""
@@ -184,6 +187,7 @@ def test_background_mean_of_the_bracket_is_one(dec_deg):
 # --- invariances --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(
     st.tuples(st.floats(0, 6.28), st.floats(-1, 1), st.floats(0, 6.28)),
@@ -204,6 +208,7 @@ def test_turning_the_whole_sky_changes_nothing_where_the_detector_is_the_same(tu
     assert found[1][1] == pytest.approx(found[0][1], abs=2e-2)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=6)
 @given(st.floats(0, 2 * np.pi), st.floats(-1.5, 1.5), st.floats(5, 10))
 def test_right_ascension_has_no_zero_point(shift, dec, sigma_deg):
@@ -218,6 +223,7 @@ def test_right_ascension_has_no_zero_point(shift, dec, sigma_deg):
         assert found[1] == pytest.approx(found[0], abs=5e-3)
 
 
+@pytest.mark.slow
 def test_a_smooth_map_sampled_at_nside_32_and_256():
     neutrinos = several(6, sigma_deg=(0.5, 5))
     coarse, fine = (coincidence(vmf_map(1.0, 0.4, 25.0, order), TRIGGER, neutrinos, SEASON, CBC) for order in (5, 8))
@@ -259,6 +265,7 @@ def test_splitting_pixels_into_children_of_equal_density_changes_nothing(which, 
 # --- monotonicities -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(st.floats(0.3, 8), st.floats(1, 12), st.floats(-1.0, 1.0))
 def test_odds_fall_with_separation(sigma_deg, map_deg, dec):
@@ -330,6 +337,7 @@ def together(*lists: Neutrinos) -> Neutrinos:
     return Neutrinos(*(np.concatenate([getattr(each, k) for each in lists]) for k in Neutrinos.__dataclass_fields__))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(
     st.floats(0, 6.28), st.floats(-1.4, 1.4), st.floats(0.3, 10), st.floats(0, 3), st.floats(-400, 400),
@@ -363,6 +371,7 @@ def test_only_what_is_left_of_terrestrial_matters_however_classes_share_it():
 # --- bad input ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(
     p_astro=st.sampled_from([None, 0.0, 1e-300, 0.3, 1.0]),

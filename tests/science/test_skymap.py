@@ -118,6 +118,7 @@ def test_lookup_of_one_direction_gives_one_index() -> None:
     assert lookup(m, 2 * np.pi + 0.1, 0.2) == lookup(m, 0.1, 0.2)
 
 
+@pytest.mark.slow
 @given(skymaps(), st.data())
 def test_splitting_a_cell_changes_nothing(m: SkyMap, data: st.DataObject) -> None:
     cells = data.draw(st.lists(st.integers(0, len(m.ipix) - 1), min_size=1, max_size=20))
@@ -134,6 +135,7 @@ def test_splitting_a_cell_changes_nothing(m: SkyMap, data: st.DataObject) -> Non
     assert mean_distance(fine) == (None if mean_distance(m) is None else pytest.approx(mean_distance(m)))
 
 
+@pytest.mark.slow
 @given(skymaps(), st.data())
 def test_merging_siblings_inverts_splitting(m: SkyMap, data: st.DataObject) -> None:
     least = merge_siblings(m)
@@ -144,6 +146,7 @@ def test_merging_siblings_inverts_splitting(m: SkyMap, data: st.DataObject) -> N
     assert_same(merge_siblings(least), least)
 
 
+@pytest.mark.slow
 @given(skymaps())
 def test_a_quarter_turn_permutes(m: SkyMap) -> None:
     turned = quarter_turn(m)
@@ -166,6 +169,7 @@ def test_the_order_of_the_cells_does_not_matter(m: SkyMap, seed: int) -> None:
     assert_same(from_cells(m.order[mixed], m.ipix[mixed], m.density[mixed], distance), m)
 
 
+@pytest.mark.slow
 @given(skymaps())
 def test_credible_levels_and_areas_fit_together(m: SkyMap) -> None:
     level = credible_level(m)

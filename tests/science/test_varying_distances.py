@@ -71,6 +71,7 @@ def mean_counts(skymap: SkyMap, cells: np.ndarray, most: int, scale: np.ndarray 
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ra", "dec", "sigma_deg", "energy"),
     [(229.09, 47.21, 4.42, 5664.0), (229.71, 49.52, 15.91, 7.09e4), (188.0, 26.16, 16.39, 2.25e4)],
@@ -87,6 +88,7 @@ def test_a_neutrino_beside_a_map_of_many_distances(real_map, fine_map, ra, dec, 
     assert result.log_b[0] == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_pair_beside_a_map_of_many_distances(real_map, fine_map):
     pair = Neutrinos(
         GPS + np.array([30.0, -40.0]),
@@ -133,6 +135,7 @@ FIFTEEN = Neutrinos(  # heard some at a time: sets that nobody could hear togeth
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "crowd"), [(MAP, FIVE), (MAP, NINE), (SIMULATED, FIFTEEN)], ids=["five", "nine", "fifteen"]
 )

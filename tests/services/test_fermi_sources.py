@@ -205,6 +205,7 @@ def test_the_catalogue_does_not_speak_for_other_times(catalogue):
     assert not edge.complete and edge.covered_s == pytest.approx(500) and len(edge.bursts) == 1
 
 
+@pytest.mark.slow
 def test_all_bursts_can_be_read(catalogue):
     found = catalogue.window(float(catalogue.gps[0]), float(catalogue.gps[-1]))
     assert found.complete and len(found.bursts) == 4040  # the last one is the end of the window

@@ -84,6 +84,7 @@ def test_packaged_uptime_is_all_ten_seasons(ten_years):
         assert days[0, 0] == released[0, 0] and days[-1, 1] == released[-1, 1]
 
 
+@pytest.mark.slow
 def test_a_window_gives_what_a_plain_scan_gives(archive):
     rng = np.random.default_rng(7)
     for mjd in rng.uniform(55350, 56414, 200):
@@ -188,6 +189,7 @@ def test_leap_seconds_are_counted(archive):
     assert np.max(np.abs(mjd_from_gps(gps) - mjd)) * 86400 < 2e-6
 
 
+@pytest.mark.slow
 def test_the_cache_gives_the_same_and_heals(release, tmp_path, caplog):
     cache = tmp_path / "cache"
     fresh = load_release(release, cache)
@@ -207,6 +209,7 @@ def test_the_cache_gives_the_same_and_heals(release, tmp_path, caplog):
     assert sorted(cache.iterdir()) == [cached]
 
 
+@pytest.mark.slow
 def test_without_a_cache_folder_it_still_reads(ten_years, tmp_path, caplog):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
@@ -223,6 +226,7 @@ def test_another_archive_is_another_cache(ten_years, tmp_path):
     assert archive_digest(copy) != before
 
 
+@pytest.mark.slow
 def test_a_damaged_archive_says_what_to_do(release, tmp_path):
     content = release.read_bytes()
     flipped = bytearray(content)
@@ -293,6 +297,7 @@ def test_a_season_without_events_is_a_season(tmp_path):
 intervals = st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 50)), max_size=12)
 
 
+@pytest.mark.slow
 @given(intervals, st.lists(st.floats(-10, 1100), max_size=20), st.floats(0, 5))
 @settings(max_examples=200, deadline=None)
 def test_joined_intervals_hold_the_same_times(pieces, times, edge):

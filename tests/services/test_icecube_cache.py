@@ -6,6 +6,8 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from llama.services.icecube.cache import load_release
 
 
@@ -13,6 +15,7 @@ def count(path: Path, cache: Path) -> int:
     return sum(season.events.shape[1] for season in load_release(path, cache).seasons)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once(release, tmp_path):
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         counts = list(pool.map(count, [release] * 4, [tmp_path / "cache"] * 4))

@@ -31,6 +31,7 @@ def test_the_same_seed_gives_the_same_neutrinos(source):
     assert first.complete and first.covered_s == 1000.0 and first.season == "IC86-2011"
 
 
+@pytest.mark.slow
 def test_the_number_is_poisson_with_the_season_s_rate(source):
     counts = np.array([len(source.window(START, START + 1000, seed=str(n)).neutrinos) for n in range(2000)])
     mean = source.rate_hz * 1000
@@ -39,6 +40,7 @@ def test_the_number_is_poisson_with_the_season_s_rate(source):
     assert counts.var() / counts.mean() == pytest.approx(1.0, abs=0.15)
 
 
+@pytest.mark.slow
 def test_times_and_right_ascensions_are_uniform(sample):
     times = (np.array([float(gps_from_mjd(n.mjd)) for n in sample[:2000]]) - START) / 2e6
     assert np.all(np.diff(times) >= 0)
@@ -55,6 +57,7 @@ def test_densities_are_the_season_s(archive, sample, attribute, column):
     assert stats.ks_2samp(drawn, archive.season("IC86-2011").column(column)).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_each_is_a_real_event_turned_in_right_ascension(archive, sample):
     season = archive.season("IC86-2011")
     columns = ("dec_deg", "zenith_deg", "sigma_deg", "energy_gev")

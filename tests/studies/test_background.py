@@ -23,6 +23,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_table_does_not_depend_on_the_workers(home: Path) -> None:
     one, two = home / "one" / "opa-bns-o4-H1L1V1-IC86-2011.txt", home / "two" / "opa-bns-o4-H1L1V1-IC86-2011.txt"
     for path, workers in ((one, 1), (two, 2)):
@@ -36,6 +37,7 @@ def test_the_table_does_not_depend_on_the_workers(home: Path) -> None:
     assert all(row.odds_ratio == 0 for row in rows if row.n == 0)
 
 
+@pytest.mark.slow
 def test_tables_collate_and_serve(home: Path) -> None:
     folder = home / "serve"
     folder.mkdir()
@@ -51,6 +53,7 @@ def test_tables_collate_and_serve(home: Path) -> None:
     typed("dev", "background", "pvalue", folder, "-c", home=home)
 
 
+@pytest.mark.slow
 def test_both_searches_come_from_the_same_events(home: Path) -> None:
     """One pass or one each makes no difference; the exact statistic adds only what three and more neutrinos say."""
     alone, both = home / "alone", home / "both"

@@ -54,6 +54,7 @@ def inputs(season: SeasonTable) -> CheckInputs:
     return CheckInputs((Population("near", maps, "synthetic", SEARCH),), synthetic_pool(season, 20_000), season)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mu", "sigma"), [(100.0, 20.0), (100.0, 150.0), (-300.0, 100.0), (-2000.0, 100.0)])
 def test_distances_have_the_moments_of_their_density(mu: float, sigma: float) -> None:
     n = 20_000
@@ -89,6 +90,7 @@ def test_scatter_follows_the_point_spread(sigma_deg: float, dec_deg: float) -> N
     assert np.abs(across.mean(axis=0)).max() < 5 * sigma / n**0.5
 
 
+@pytest.mark.slow
 def test_the_chance_of_no_neutrino_is_the_complement(season: SeasonTable, skymap: SkyMap) -> None:
     sources = truth.draw_sources(np.random.default_rng(1), skymap, season, SEARCH, 40_000)
     seen = -np.expm1(-sources.mean_count)
@@ -102,6 +104,7 @@ def _lists(season: SeasonTable, skymap: SkyMap, events: int) -> tuple[evaluate.M
     return analysis, inject(np.random.default_rng(5), analysis, synthetic_pool(season, 5000), events).lists
 
 
+@pytest.mark.slow
 def test_the_batch_says_what_each_event_says(season: SeasonTable, skymap: SkyMap) -> None:
     analysis, lists = _lists(season, skymap, 25)
     found, p_astro = evaluate.ensemble(analysis, lists), np.full(25, 0.3)
@@ -115,6 +118,7 @@ def test_the_batch_says_what_each_event_says(season: SeasonTable, skymap: SkyMap
         assert real[event] == pytest.approx(one.p_astro_after, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_what_is_out_of_reach_has_no_weight(season: SeasonTable, skymap: SkyMap) -> None:
     analysis, lists = _lists(season, skymap, 60)
     near = evaluate.in_reach(analysis, lists.neutrinos, 1e-7)
@@ -123,6 +127,7 @@ def test_what_is_out_of_reach_has_no_weight(season: SeasonTable, skymap: SkyMap)
     assert np.exp(found.log_b_with).max() < 1e-7
 
 
+@pytest.mark.slow
 def test_a_neutrino_takes_part_in_no_more_than_all_terms(season: SeasonTable, skymap: SkyMap) -> None:
     analysis, lists = _lists(season, skymap, 40)
     found = evaluate.ensemble(analysis, lists)
@@ -153,6 +158,7 @@ def test_detection_at_a_false_alarm_probability() -> None:
     assert recovery.detected(background, np.array([0.0, 1.0, 3.0]), 0.06).tolist() == pytest.approx([0, 0.5, 1])
 
 
+@pytest.mark.slow
 def test_the_background_draw_has_the_density_of_the_statistic(season: SeasonTable) -> None:
     """Counts in bins of sin δ and log energy against the integral of P_emp, by an independent quadrature."""
     n, background = 200_000, BackgroundDraws.of(season, SEARCH)
@@ -174,6 +180,7 @@ def test_the_background_draw_has_the_density_of_the_statistic(season: SeasonTabl
     assert (np.abs(found - expected)[full] < 5 * np.sqrt(expected[full]) + 0.02 * expected[full]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bns", "bbh"])
 def test_strangers_come_at_the_rate_of_the_closed_form(season: SeasonTable, name: str) -> None:
     """Drawn as sources; the closed form of the statistic gives their rate and their declinations."""
@@ -207,6 +214,7 @@ def test_maps_are_found_by_population(data: Path, tmp_path: Path) -> None:
     assert populations_in(tmp_path / "nowhere", SEARCHES) == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma_deg", [0.7, 4.0])
 @pytest.mark.parametrize("apart_deg", [0.0, 6.0])
 def test_the_overlap_is_that_of_raven(sigma_deg: float, apart_deg: float) -> None:

@@ -42,6 +42,7 @@ def _calibration(inputs: CheckInputs) -> Check:
     return calibration.check_calibration(inputs, 1, events, Blocks(InTurn()))
 
 
+@pytest.mark.slow
 def test_odds_wrong_by_two_are_noticed(inputs: CheckInputs, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(*given):
         host = merger_host(*given)
@@ -51,6 +52,7 @@ def test_odds_wrong_by_two_are_noticed(inputs: CheckInputs, monkeypatch: pytest.
     assert _calibration(inputs).verdict == "fail"
 
 
+@pytest.mark.slow
 def test_strangers_wrong_by_two_are_noticed(inputs: CheckInputs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "log_stranger_rate", lambda *given: log_stranger_rate(*given) + np.log(2.0))
     assert _calibration(inputs).verdict == "fail"
@@ -70,10 +72,12 @@ def _uniformity(table: BackgroundSample, events: BackgroundSample) -> Check:
     return uniformity.judge([uniformity.measure(np.random.default_rng(2), "some", table, events)])
 
 
+@pytest.mark.slow
 def test_uniform_p_values_pass() -> None:
     assert _uniformity(*_samples(np.random.default_rng(1), 0.0)).verdict == "pass"
 
 
+@pytest.mark.slow
 def test_p_values_wrong_by_a_factor_near_zero_are_noticed() -> None:
     """A Kolmogorov–Smirnov test alone would not see it."""
     rng = np.random.default_rng(1)
@@ -84,6 +88,7 @@ def test_p_values_wrong_by_a_factor_near_zero_are_noticed() -> None:
     assert _uniformity(table, BackgroundSample(log_odds, events.skymap)).verdict == "fail"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [2.0, 0.5])
 def test_a_table_wrong_by_a_factor_fails_on_other_maps(factor: float) -> None:
     table, events = _samples(np.random.default_rng(1), np.log(factor))
@@ -92,6 +97,7 @@ def test_a_table_wrong_by_a_factor_fails_on_other_maps(factor: float) -> None:
     assert _uniformity(table, events).verdict == "fail"
 
 
+@pytest.mark.slow
 def test_maps_too_unlike_each_other_fail_on_other_maps() -> None:
     """The same maps cannot show it: there the table holds every map's own events."""
     rng = np.random.default_rng(1)
@@ -121,6 +127,7 @@ def _trials(rng: np.random.Generator, rival: float, events: int = 3000, maps: in
     return Trials(noise, signal, where, where, 100 * one, 10 ** (2 + 4 * rng.random(events)), 100 * one, one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rival", "verdict"), [(2.0, "pass"), (3.0, "pass"), (3.4, "fail")])
 def test_a_better_statistic_is_noticed(rival: float, verdict: str) -> None:
     check = comparison.check_comparison({"some": _trials(np.random.default_rng(1), rival)}, seed=1)
@@ -167,10 +174,12 @@ def _bracket(inputs: CheckInputs, season: SeasonTable) -> Check:
     return bracket.judge(bracket.norms(replace(inputs, season=season), search, 1, 60_000), ["bns"])
 
 
+@pytest.mark.slow
 def test_a_right_normalisation_passes(inputs: CheckInputs, season: SeasonTable) -> None:
     assert _bracket(inputs, season).verdict == "pass"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.5, 2.0])
 def test_a_wrong_background_in_the_south_is_noticed(inputs: CheckInputs, season: SeasonTable, factor: float) -> None:
     """Where α is a tenth: the mean of the bracket itself hardly moves there."""

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from llama.app import App
 from llama.cli.main import _run
 from llama.formats.errors import FormatError, InputError, SkyMapError
 from llama.formats.limits import MIB, read_limited, read_member, unpacked
@@ -182,9 +183,9 @@ def test_settings_name_files_only(tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path)}
     for variable in ("LLAMA_SEARCH", "LLAMA_POPULATIONS", "LLAMA_GRB_CATALOGUE", "LLAMA_GRB"):
         with pytest.raises(SettingsError, match=rf"\${variable}: .* which cannot be read \(/dev/zero is a device"):
-            read_settings(environ | {variable: "/dev/zero"})
+            App.read(environ | {variable: "/dev/zero"})
         with pytest.raises(SettingsError, match="is a folder, not a file"):
-            read_settings(environ | {variable: str(tmp_path)})
+            App.read(environ | {variable: str(tmp_path)})
     folder = tmp_path / ".config" / "llama"
     folder.mkdir(parents=True)
     os.mkfifo(folder / "settings.toml")
