@@ -181,16 +181,41 @@ def test_what_cannot_be_read_is_a_dead_letter_and_the_next_is_heard(data: Path, 
     assert intake.hear(Message((data / BNS).read_bytes(), TOPIC), now=NOW).delivered
 
 
-def test_a_messenger_with_a_fault_of_its_own_silences_nobody(data: Path, run: Run, tmp_path: Path) -> None:
-    def broken(message: Message) -> Delivery | None:
-        raise KeyError("oops")
+def raises(error: Exception) -> Any:
+    def read(message: Message) -> Delivery | None:
+        raise error
 
-    radio = Messenger("radio", "bursts", (), topics=("*",), read=broken)
-    heard = Intake(run, Archive(tmp_path / "gcn"), [radio, MESSENGER]).hear(
-        Message((data / BNS).read_bytes(), TOPIC), now=NOW
-    )
+    return read
+
+
+@pytest.mark.parametrize(
+    ("read", "says"),
+    [
+        (raises(KeyError("oops")), "radio failed: KeyError: 'oops'"),
+        (raises(OSError("no such table")), "radio failed: OSError: no such table"),
+        (lambda message: {"event_id": "S1"}, "radio failed: it gave dict, not a Delivery"),
+        (lambda message: Delivery("S1", {"a.txt": "text"}), "radio: "),  # type: ignore[dict-item]
+    ],
+)
+def test_a_messenger_with_a_fault_of_its_own_silences_nobody(
+    data: Path, run: Run, tmp_path: Path, read: Any, says: str
+) -> None:
+    radio = Messenger("radio", "bursts", (), topics=("*",), read=read)
+    intake = Intake(run, Archive(tmp_path / "gcn"), [radio, MESSENGER])
+    heard = intake.hear(Message((data / BNS).read_bytes(), TOPIC), now=NOW)
     assert len(heard.delivered) == 1 and heard.dead is not None
-    assert "radio failed: KeyError: 'oops'" in next(heard.dead.parent.glob("*.txt")).read_text()
+    assert says in next(heard.dead.parent.glob("*.txt")).read_text()
+    assert [event.id for event in run.events()] == ["MS260605l-1-Preliminary"]
+
+
+def test_when_memory_or_disk_do_not_suffice_the_message_is_to_be_given_again(run: Run, tmp_path: Path) -> None:
+    radio = Messenger("radio", "bursts", (), topics=("*",), read=raises(MemoryError()))
+    with pytest.raises(MemoryError):
+        Intake(run, Archive(tmp_path / "gcn"), [radio]).hear(Message(b"{}", "r"), now=NOW)
+    assert not (tmp_path / "gcn" / "dead_letters").exists()
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OSError, match="file"):
+        Intake(run, Archive(tmp_path / "file"), [radio]).hear(Message(b"{}", "r"), now=NOW)
 
 
 def test_what_is_heard_for_nobody_is_only_archived(data: Path, intake: Intake) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -62,17 +62,35 @@ class Intake:
         for messenger in self.messengers:
             if messenger.read is None or not hears(messenger, message.topic):
                 continue
-            try:
-                found = messenger.read(message)
-                if found is not None:
-                    delivered.append(self._deliver(found, now))
-            except (StorageError, UnsupportedFileSystem, OSError):
-                raise
-            except (FormatError, EngineError) as error:
-                dead = self._bury(message, f"{messenger.name}: {error}", now)
-            except Exception as error:  # noqa: BLE001 - a messenger's own fault must not end those who listen
-                dead = self._bury(message, f"{messenger.name} failed: {type(error).__name__}: {error}", now)
+            came = self._take(messenger.name, messenger.read, message, now)
+            if isinstance(came, Delivered):
+                delivered.append(came)
+            elif came is not None:
+                dead = self._bury(message, came, now)
         return Heard(path, tuple(delivered), dead)
+
+    def _take(
+        self, name: str, read: Callable[[Message], Delivery | None], message: Message, now: datetime
+    ) -> Delivered | str | None:
+        """What came of it by one messenger; or why nothing could. Raises only what another time may go well."""
+        try:
+            found = read(message)
+        except MemoryError:
+            raise
+        except FormatError as error:
+            return f"{name}: {error}"
+        except Exception as error:  # noqa: BLE001 - a messenger's own fault must not end those who listen
+            return f"{name} failed: {type(error).__name__}: {error}"
+        if found is None:
+            return None
+        if not isinstance(found, Delivery):
+            return f"{name} failed: it gave {type(found).__name__}, not a Delivery"
+        try:
+            return self._deliver(found, now)
+        except (StorageError, UnsupportedFileSystem):
+            raise
+        except (EngineError, TypeError, ValueError) as error:
+            return f"{name}: {error}"
 
     def _deliver(self, found: Delivery, now: datetime) -> Delivered:
         flagged = replace(found, flags=flags_of_role(found.role))
