@@ -33,9 +33,9 @@ def figures() -> list[Figure]:
 def _one(folder: Path, i: int, gps_s: float) -> tuple[float, float]:
     """Seconds until the significance and until everything is there."""
     from llama import app
-    from llama.engine.flags import Flags
-    from llama.engine.folder import Delivery, Run, SharedDigests
-    from llama.engine.running import Maker, Runner, default_workers
+    from llama.engine.folder import Run, SharedDigests
+    from llama.engine.running import Maker, Runner, default_workers, utc_now
+    from llama.intake import deliver
     from llama.messengers.gw.notice import parse
 
     data = packaged_alert(f"MS1201{i:02d}x", gps_s)
@@ -45,8 +45,7 @@ def _one(folder: Path, i: int, gps_s: float) -> tuple[float, float]:
     assert not executor.missing(app.preload())
 
     start = time.perf_counter()
-    parsed = parse(data)
-    event = Run(folder / "run").accept(Delivery(parsed.event_id(1), parsed.files, Flags()))
+    (event,) = deliver(parse(data), Run(folder / "run"), now=utc_now()).events
     seen: list[float] = []
     watcher = threading.Thread(target=_wait_for, args=(event.path / "significance_opa_lvc-i3.json", start, seen))
     watcher.start()

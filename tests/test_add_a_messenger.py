@@ -7,6 +7,7 @@ import math
 import re
 import sys
 import tomllib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -16,16 +17,20 @@ import numpy as np
 import pytest
 
 from llama.app import messengers
+from llama.engine.errors import PipelineError
 from llama.engine.flags import Flags
 from llama.engine.folder.run import Delivery, Run
 from llama.engine.graph.pipeline import Pipeline
 from llama.engine.graph.product import Product, Step
 from llama.formats.records import JsonObject
-from llama.messengers import Messenger
+from llama.intake import Archive, Intake
+from llama.messengers import Message, Messenger
 from llama.messengers.ztf import ZTF_TRIGGERS
 from llama.science.companions import log_strength
+from llama.testing import NOW, demo_alert, world
 from tests.cli.typed import fresh_event, typed
 from tests.guard.loopback import python_path
+from tests.plugins import register, written
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "guides" / "add-a-messenger.md").read_text(encoding="utf-8")
@@ -33,25 +38,36 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The page's files where Python finds them, with the metadata that pip would write."""
     site = tmp_path / "site"
-    for _, text in BLOCKS:
-        if named := re.match(r"# (\S+)\n", text):
-            (site / named[1]).parent.mkdir(parents=True, exist_ok=True)
-            (site / named[1]).write_text(text, encoding="utf-8")
-    project = tomllib.loads((site / "pyproject.toml").read_text())["project"]
-    info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    lines = [
-        line
-        for group, entries in project["entry-points"].items()
-        for line in (f"[{group}]", *(f"{name} = {where}" for name, where in entries.items()))
-    ]
-    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    written("add-a-messenger.md", site)
     monkeypatch.syspath_prepend(str(site))
-    return site
+    yield site
+    for name in [name for name in sys.modules if name.partition(".")[0] == "radio_messenger"]:
+        del sys.modules[name]
+
+
+def test_the_page_s_messenger_keeps_its_contract(installed: Path):
+    (text,) = [text for kind, text in BLOCKS if kind == "python" and "check_messenger(" in text]
+    exec(compile(text, "add-a-messenger.md", "exec"), {})
+
+
+def test_the_page_s_messenger_is_heard_beside_ours(installed: Path, tmp_path: Path):
+    """Alert and report by their brokers, through the door that every message takes, then odds."""
+    with world(tmp_path) as app:
+        intake = Intake(Run(app.settings.current_run), Archive(app.settings.notices), messengers().values())
+        assert {"igwn.gwalert", "survey.radio.*"} <= set(intake.topics)
+        (delivered,) = intake.hear(demo_alert(), now=NOW).delivered
+        (event,) = delivered.events
+        burst = {"name": "FRB1", "gps": 1011973675.0, "ra": 197.4, "dec": -23.4, "radius90": 0.5}
+        report = json.dumps({"trigger": event.id, "test": True, "bursts": [burst]}).encode()
+        heard = intake.hear(Message(report, "survey.radio.bursts", "17"), now=NOW)
+        assert heard.path.read_bytes() == report and heard.dead is None
+        assert json.loads((event.path / "radio_bursts.json").read_bytes()) == {"bursts": [burst]}
+        dead = intake.hear(Message(b'{"trigger": 7}', "survey.radio.bursts", "18"), now=NOW).dead
+        assert dead is not None
+        assert "radio: no report of the radio survey" in (dead.parent / "18.json.reason.txt").read_text()
 
 
 @pytest.mark.component
@@ -75,7 +91,23 @@ def test_the_page_s_messenger_is_found_and_heard(installed: Path, tmp_path: Path
     strength = np.exp(log_strength(frb, np.array([40.0, 400.0])))
     np.testing.assert_allclose(strength, [0.1 / (100 * 3 / 86400), 0])
     np.testing.assert_allclose(np.exp(heard.log_silence(np.array([40.0, 400.0]))), [0.9, 1.0])
-    sys.modules.pop("radio_messenger")
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "says"),
+    [
+        ("absent", "no_such_package:MESSENGER", "cannot be loaded: .*; mend or uninstall its package"),
+        ("optical", "radio_messenger:MESSENGER", "calls itself radio; its entry point must have that name"),
+        ("gw", "radio_copy:MESSENGER", "is called gw, as another is; rename it"),
+    ],
+)
+def test_a_messenger_that_cannot_be_used_is_named(installed: Path, name: str, where: str, says: str):
+    (installed / "radio_copy.py").write_text(
+        "from llama.messengers import Messenger\nMESSENGER = Messenger('gw', '', ())"
+    )
+    register(installed, "broken", {"llama.messengers": {name: where}})
+    with pytest.raises(PipelineError, match=says):
+        messengers()
 
 
 @pytest.mark.component

@@ -228,6 +228,11 @@ def test_the_page_s_settings_are_read_from_the_file(tellurium: Path, tmp_path: P
     assert "no section [telurium] (did you mean tellurium?)" in said
 
 
+def test_the_page_s_service_keeps_its_contract(tellurium: Path, tmp_path: Path) -> None:
+    (text,) = [text for kind, text in blocks(PAGE) if kind == "python" and "check_service(" in text]
+    exec(compile(text, PAGE, "exec"), {"folder": tmp_path})
+
+
 def test_shared_files_of_two_packages_are_not_mixed_up(tellurium: Path) -> None:
     from llama.engine.folder.store import SharedDigests
     from llama.engine.graph.product import Shared

@@ -22,6 +22,8 @@ WINDOWS = (
     "llama.analyses.joint",
     *(f"llama.engine.{room}" for room in ("graph", "folder", "running")),
     "llama.ports",
+    "llama.intake",
+    "llama.testing",
     "llama.services.icecube",
     "llama.services.fermi",
 )

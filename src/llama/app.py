@@ -269,10 +269,11 @@ def packaged(name: str, package: str = "llama.data") -> Path:
 
 
 def _bursts(host: Opener) -> GRBSource:
-    """Joined here, since a source and a messenger never know each other: the source reads notices as fermi does."""
+    """Joined here, since neither knows the others: the source reads notices as fermi does, where intake put them."""
+    from llama.intake import files_between
     from llama.messengers.fermi.notices import parse
 
-    return open_bursts(host, parse)
+    return open_bursts(host, parse, files_between)
 
 
 BURSTS: Provider[GRBSource] = Provider(GRB_SOURCE, _bursts, (GRB,))
@@ -301,5 +302,15 @@ def pipelines() -> Mapping[str, Pipeline]:
 
 def messengers() -> Mapping[str, Messenger]:
     """Every messenger that is installed, ours and others', by name: the entry points `llama.messengers`."""
-    found = {entry.name: entry.load() for entry in entry_points(group="llama.messengers")}
+    found: dict[str, Messenger] = {}
+    for entry in entry_points(group="llama.messengers"):
+        where = f"the messenger {entry.value} of the entry point {entry.name}"
+        try:
+            messenger: Messenger = entry.load()
+        except Exception as error:
+            raise PipelineError(f"{where} cannot be loaded: {error}; mend or uninstall its package") from error
+        if messenger.name != entry.name:
+            raise PipelineError(f"{where} calls itself {messenger.name}; its entry point must have that name")
+        if found.setdefault(messenger.name, messenger) is not messenger:
+            raise PipelineError(f"{where} is called {messenger.name}, as another is; rename it")
     return {name: found[name] for name in sorted(found)}

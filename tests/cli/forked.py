@@ -33,10 +33,10 @@ from typing import Any, NoReturn
 LLAMA = Path(sys.executable).parent / "llama"
 HEAVY = (
     "llama.analyses.results",
-    "llama.engine.run",
-    "llama.engine.runner",
-    "llama.engine.selection",
-    "llama.engine.watching",
+    "llama.engine.folder.run",
+    "llama.engine.running.runner",
+    "llama.cli.selection",
+    "llama.engine.running.watching",
     "psutil",
 )
 """What commands import when they run, over and above what steps do."""

@@ -144,7 +144,10 @@ def test_a_folder_that_is_no_event(data: Path, tmp_path: Path, capsys: pytest.Ca
         (["--voevent", f"{{data}}/{O3}"], "only names its sky map"),
         (["--voevent", f"{{data}}/{O3}", "--skymap", "bayestar.fits.gz"], "there is no file 'bayestar.fits.gz' here"),
         (["--voevent", f"{{data}}/{O3}", "--skymap", f"{{data}}/{BNS}"], "FITS"),
-        (["--voevent", "{data}/notices/lvk_voevent/MS181101ab-4-Retraction.xml"], "a retraction of S190521r"),
+        (
+            ["--voevent", "{data}/notices/lvk_voevent/MS181101ab-4-Retraction.xml", "--skymap", f"{{data}}/{FLAT}"],
+            "a retraction of S190521r, from which no event is made; give it alone",
+        ),
         (["--alert", "{data}/nothing-here"], "No such file"),
         (["--alert", "/dev/zero"], "/dev/zero is a device, not a file; save what it gives in a file and name that"),
         (["--voevent", "/dev/zero"], "/dev/zero is a device"),

@@ -466,7 +466,9 @@ def test_watching_notices_a_new_table(bench: Bench, tmp_path: Path, monkeypatch:
 
 @pytest.mark.slow
 def test_watching_notices_an_event_that_is_copied_in(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llama.engine.runner._SWEEP_S", 86_400.0)  # so that nothing else than noticing finds it
+    monkeypatch.setattr(
+        "llama.engine.running.runner._SWEEP_S", 86_400.0
+    )  # so that nothing else than noticing finds it
     folder = bench.event.path.parent
     with Watching(bench):
         eventually(shows(folder / "S1" / "both.txt", "HELLO: 5 letters"))

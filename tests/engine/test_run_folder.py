@@ -73,46 +73,6 @@ def test_a_crash_while_building_leaves_no_event_and_is_cleared(run: Run) -> None
     assert [path.name for path in run.path.iterdir()] == ["S1"]
 
 
-def test_alerts_are_numbered_in_order_of_arrival_and_never_again(run: Run) -> None:
-    assert run.number("S230914ak", "Early_Warning", "alert one") == "S230914ak-1-Early_Warning"
-    assert run.number("S230914ak", "Preliminary", b"alert two") == "S230914ak-2-Preliminary"
-    assert run.number("S230914ak", "Early_Warning", "alert one") == "S230914ak-1-Early_Warning"
-    assert run.number("S999999z", "Preliminary", "alert two") == "S999999z-1-Preliminary"
-
-
-def test_a_known_serial_wins_unless_taken(run: Run) -> None:
-    assert run.number("S1", "Update", "a", serial=4) == "S1-4-Update"
-    assert run.number("S1", "Update", "b") == "S1-5-Update"
-    assert run.number("S1", "Update", "c", serial=4) == "S1-6-Update"
-    assert run.number("S1", "Initial", "d", serial=2) == "S1-2-Initial"
-
-
-def test_numbers_outlive_their_file(run: Run) -> None:
-    deliver(run, "S1-3-Update")
-    deliver(run, "S12-9-Update")
-    assert run.number("S1", "Update", "new") == "S1-4-Update"
-
-
-NUMBER = """
-import sys
-from pathlib import Path
-from llama.engine.folder.run import Run
-run = Run(Path(sys.argv[1]))
-for n in range(20):
-    run.number("S1", "Update", f"alert {n}")
-    run.number("S1", "Update", f"alert of {sys.argv[2]} {n}")
-"""
-
-
-@pytest.mark.slow
-def test_numbers_are_unique_across_processes(run: Run) -> None:
-    run.path.mkdir()
-    racers = [subprocess.Popen([sys.executable, "-c", NUMBER, run.path, str(name)]) for name in range(3)]
-    assert [racer.wait(60) for racer in racers] == [0] * 3
-    numbers = sorted(entry.serial for entry in run._numbers())
-    assert numbers == list(range(1, 81))
-
-
 def test_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     default, here = tmp_path / "default", tmp_path / "here"
     for path in (default, here):

@@ -24,6 +24,7 @@ from llama.formats.limits import MIB, read_limited, read_member, unpacked
 from llama.formats.populations import PopulationsFile
 from llama.formats.records import JsonObject, Raw, Text
 from llama.formats.skymap import read_skymap
+from llama.intake import files_between
 from llama.messengers.gw.start import skymap_file
 from llama.services.fermi.archive import NoticeFolder
 from llama.services.fermi.catalogue import read_catalogue
@@ -197,7 +198,8 @@ def test_odd_files_among_the_notices_are_counted_and_passed_over(tmp_path: Path)
     (tmp_path / "folder.json").mkdir()
     with (tmp_path / "sparse.json").open("wb") as file:
         file.truncate(1 << 40)
-    window = NoticeFolder(tmp_path, lambda data: None).window(1e9, 1e9 + 10)  # type: ignore[arg-type, return-value]
+    source = NoticeFolder(tmp_path, lambda data: None, files_between)  # type: ignore[arg-type, return-value]
+    window = source.window(1e9, 1e9 + 10)
     assert "2 file(s) are no readable notice" in window.why
     assert window.bursts == ()
 

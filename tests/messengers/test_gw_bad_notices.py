@@ -56,9 +56,9 @@ def changed(path: str, value: Any) -> bytes:
 def use(data: bytes) -> Alert:
     """Everything the products do with a notice."""
     parsed, alert = parse(data), read_alert(data)
-    assert set(parsed.graceid) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-    if not parsed.is_retraction:
-        to_json(skymap_info(alert, parsed.graceid))
+    assert set(parsed.event_id) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+    if not parsed.takes_back:
+        to_json(skymap_info(alert, parsed.event_id))
         to_json(event_data(alert))
         to_json(p_astro(alert))
         skymap_bytes(alert)

@@ -19,6 +19,7 @@ from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.gw.skymap_origin import of_another_event
 from llama.messengers.gw.start import Given, skymap_file, start
 from llama.ports import GraceDB
+from llama.testing import FakeGraceDB
 
 RECORD = {
     "notice_time": "2019-04-25T08:19:00Z", "far": 1e-9, "pipeline": "gstlal", "group": "CBC", "search": "AllSky",
@@ -29,19 +30,6 @@ FLAT = "skymaps/events/S190425z_bayestar_G330561.fits.gz"
 MULTI = "skymaps/events/S240621_G495305_bayestar.multiorder.fits"
 O3 = "notices/lvk_voevent/S190425z_initial.xml"
 BNS = "notices/igwn_json/igwn_gwalert_preliminary.json"
-
-
-class Folder:
-    """A GraceDB of files in memory, with the records of the real one."""
-
-    def __init__(self, records: dict[str, dict[str, object]], files: dict[str, bytes]) -> None:
-        self.records, self.files = records, files
-
-    def superevent(self, graceid: str) -> dict[str, object]:
-        return self.records[graceid]
-
-    def file(self, graceid: str, filename: str, into: Path) -> None:
-        into.write_bytes(self.files[f"{graceid}/{filename}"])
 
 
 def nobody() -> GraceDB:
@@ -107,7 +95,7 @@ def test_maps_packed_the_other_way_round(data: Path) -> None:
     ],
 )
 def test_a_map_of_another_event_is_remarked_on(data: Path, notice: str, skymap: str, remark: str) -> None:
-    said = start(Given(voevent=read(data, notice), skymap=str(data / skymap)), nobody).remark
+    said = start(Given(voevent=read(data, notice), skymap=str(data / skymap)), nobody).doubt
     assert (remark in said) if remark else said == ""
 
 
@@ -205,8 +193,11 @@ def test_nothing_to_start_from(data: Path) -> None:
 def test_retractions_make_no_event(data: Path, path: str) -> None:
     raw = read(data, path)
     given = Given(alert=raw) if path.endswith("json") else Given(voevent=raw)
-    with pytest.raises(StartError, match=r"retraction of M?S[0-9a-z]+, from which no event is made, .*veto"):
-        start(given, nobody)
+    taken = start(given, nobody)
+    assert taken.takes_back and taken.role == "test"
+    assert list(taken.files.values()) == [raw]
+    with pytest.raises(StartError, match=r"retraction of M?S[0-9a-z]+, from which no event is made; give it alone"):
+        start(replace(given, skymap=str(data / FLAT)), nobody)
 
 
 def test_an_alert_with_one_bad_field_is_refused_whole(data: Path) -> None:
@@ -223,7 +214,7 @@ def test_from_gracedb(data: Path) -> None:
         "MS220722v/other.fits": read(data, FLAT),
         "MS220722v/p_astro.json": json.dumps(classes).encode(),
     }
-    gracedb = Folder({"MS220722v": record(data, "MS220722v")}, files)
+    gracedb = FakeGraceDB({"MS220722v": record(data, "MS220722v")}, files)
     begun = start(Given(graceid="MS220722v"), lambda: gracedb)
     assert (begun.event_id, begun.role) == ("MS220722v", "test")
     assert begun.files["lvc_skymap.multiorder.fits"] == read(data, MULTI)

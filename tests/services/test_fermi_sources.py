@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from llama.formats.skymap import read_skymap
+from llama.intake import files_between
 from llama.messengers.fermi.notices import parse
 from llama.science.sky import credible_area_deg2
 from llama.science.times import gps_from_utc
@@ -41,7 +42,7 @@ def archive(data: Path, tmp_path: Path) -> Path:
 
 
 def window(folder: Path, gps: float = GRB180116A):
-    return NoticeFolder(folder, parse).window(gps - 500, gps + 500)
+    return NoticeFolder(folder, parse, files_between).window(gps - 500, gps + 500)
 
 
 def test_the_latest_notice_wins_and_keeps_what_only_earlier_ones_say(archive: Path):
@@ -229,7 +230,7 @@ def test_what_is_no_catalogue_is_refused(tmp_path: Path, text):
 
 @pytest.mark.parametrize("edges", [(2.0, 1.0), (float("nan"), 1.0), (1.0, float("inf"))])
 def test_windows_that_are_none_are_refused(catalogue, archive: Path, edges):
-    for source in (catalogue, NoticeFolder(archive, parse)):
+    for source in (catalogue, NoticeFolder(archive, parse, files_between)):
         with pytest.raises(ArchiveError, match="window"):
             source.window(*edges)
 

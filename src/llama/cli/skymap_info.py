@@ -1,6 +1,6 @@
 """Start an event by hand: from a JSON alert or a VOEvent, with the sky map it carries or one of yours.
 
-A retraction starts none: it goes to the events that it takes back, whose results then say so.
+A retraction starts none: it goes to the events that it takes back, now or later, whose results then say so.
 Without --flags it asks whether the event is real or a test; the answer decides what goes out to collaborators.
 An event that exists is left alone unless -c is given; what it held before is then kept as earlier versions.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,10 @@ from llama.cli.flags import print_presets, shown
 if TYPE_CHECKING:
     from llama.app import App
     from llama.engine.flags import Flags
-    from llama.engine.folder import Event
-    from llama.messengers.gw.start import Given, Start
+    from llama.engine.folder import Delivery, Event
+    from llama.intake import Delivered
 
-ANSWERS = {"real": "TRIGGERED_PUBLIC", "test": "TRIGGERED_TEST"}
+ANSWERS = {"real": "observation", "test": "test"}
 QUESTION = """\
 Is this event real or a test? The answer decides what goes out to collaborators:
   real   results may be uploaded, sent to IceCube and told to collaborators (flags TRIGGERED_PUBLIC)
@@ -66,66 +67,71 @@ def main(args: argparse.Namespace, app: App) -> int:
         if flags is not None:
             print(shown(flags))
         return 2 if flags is None else 0
-    given = _given(args)
     run = app.settings.current_run if args.rundir is None else args.rundir
-    if _taken_back(given, run):
-        return 0
-    start = _read(given, app)
-    for remark in filter(None, (start.remark, start.read)):
+    delivery = _read(args, app)
+    if delivery.takes_back:
+        return _take_back(delivery, run)
+    for remark in filter(None, (delivery.doubt, delivery.remark)):
         print(f"warning: {remark}", file=sys.stderr)
-    if start.remark and args.skymap and not args.any_skymap and not _meant():
+    if delivery.doubt and args.skymap and not args.any_skymap and not _meant():
         return 2
-    path = run / start.event_id
-    _refuse_existing(path, clobber=args.clobber)
-    flags = _flags(args.flags, start.role)
+    _refuse_existing(run / delivery.event_id, clobber=args.clobber)
+    flags = _flags(args.flags, delivery.role)
     if flags is None:
         return 2
-    event = _put(path, start, flags)
+    delivered = _deliver(replace(delivery, flags=flags), run)
+    (event,) = delivered.events
     _make_info(event, app)
-    _tell(event, start)
+    _tell(event, delivery)
+    _tell_refused(delivered)
     return 0
 
 
-def _given(args: argparse.Namespace) -> Given:
+def _read(args: argparse.Namespace, app: App) -> Delivery:
     from llama.formats.limits import read_limited
     from llama.formats.notice_json import MAX_JSON_BYTES
-    from llama.messengers.gw.start import Given
+    from llama.messengers.gw.start import Given, start
 
-    return Given(
+    given = Given(
         alert=read_limited(args.alert, MAX_JSON_BYTES, "a notice") if args.alert else None,
         voevent=read_limited(args.voevent, MAX_JSON_BYTES, "a notice") if args.voevent else None,
         graceid=args.graceid,
         skymap=args.skymap,
     )
+    return start(given, app.gracedb)
 
 
-def _taken_back(given: Given, run: Path) -> bool:
-    """Hand a retraction to the events here that it is about; False when it is none, or there is no such event."""
+def _deliver(delivery: Delivery, run: Path) -> Delivered:
     from llama.engine.folder import Run
     from llama.engine.running import utc_now
-    from llama.formats.errors import FormatError
-    from llama.messengers.gw.notice import parse
+    from llama.intake import deliver
+
+    return deliver(delivery, Run(run), now=utc_now(), update=True, reflag=True)
+
+
+def _take_back(delivery: Delivery, run: Path) -> int:
+    """Hand a retraction to the events here that it is about, and to those that come later."""
     from llama.messengers.gw.retraction import retractions
 
-    try:
-        notice = parse(given.alert or given.voevent or b"")
-    except FormatError:  # whatever it is, it is no retraction
-        return False
-    events = [event for event in Run(run).events() if event.id.partition("-")[0] == notice.graceid]
-    if not notice.is_retraction or not events:
-        return False
-    for event in events:
-        event.receive(notice.files, why="by hand", now=utc_now())
+    delivered = _deliver(delivery, run)
+    if not delivered.events:
+        print(
+            f"this is a retraction of {delivery.event_id}, from which no event is made, and {run} holds no event "
+            "that it takes back (-d says where to look); it is kept there, and one that comes later gets it; "
+            f"to stop work on one elsewhere: llama event {delivery.event_id} veto --why retracted"
+        )
+    for event in delivered.events:
         print("\n".join(f"{event.id}: {line}" for line in retractions(event.path)))
         print(f"next: llama run -o {event.path}    make its results say so")
         print(f"      llama event {event.path} veto --why retracted    make nothing more of it")
-    return True
+    return _tell_refused(delivered)
 
 
-def _read(given: Given, app: App) -> Start:
-    from llama.messengers.gw.start import start
-
-    return start(given, app.gracedb)
+def _tell_refused(delivered: Delivered) -> int:
+    """1 when an event did not take a retraction."""
+    for sentence in delivered.refused:
+        print(f"llama skymap_info: {sentence}", file=sys.stderr)
+    return 1 if delivered.refused else 0
 
 
 def _refuse_existing(path: Path, *, clobber: bool) -> None:
@@ -159,14 +165,16 @@ def _meant() -> bool:
 
 def _flags(words: list[str] | None, role: str) -> Flags | None:
     """The flags by preset or by question; None, with a message, when they are not understood."""
-    from llama.engine.flags import PRESETS, Flags, parse_flags
+    from llama.engine.flags import Flags, parse_flags
+    from llama.intake import flags_of_role
 
     if words is None:
         answer = _ask(role)
         if answer is None:
             return None
-        _tell_contradiction(role, PRESETS[ANSWERS[answer]].role)
-        return PRESETS[ANSWERS[answer]]
+        given = flags_of_role(ANSWERS[answer])
+        _tell_contradiction(role, given.role)
+        return given
     try:
         flags = parse_flags(words, Flags())
     except ValueError as error:
@@ -209,57 +217,36 @@ def _ask(role: str) -> str | None:
             return answer
 
 
-def _put(path: Path, start: Start, flags: Flags) -> Event:
-    """Create the event, or hand an existing one what is new.
-
-    An existing event becomes a test before it gets the new files, and real only after, so that nothing is sent
-    about a half-changed event.
-    """
-    from llama.engine.folder import Delivery, Event, Run
-    from llama.engine.running import utc_now
-
-    now = utc_now()
-    delivery = Delivery(start.event_id, start.files, flags, start.why)
-    run = Run(path.parent)
-    if not path.exists():
-        return run.accept(delivery, now=now)
-    # No preset means to lift a veto: that is what `llama event unveto` is for
-    wanted = {name: value for name, value in flags.as_dict().items() if name != "vetoed" or value}
-    if flags.role == "test":
-        Event.open(path).flag(wanted, why=start.why, now=now)
-    event = run.accept(delivery, now=now, update=True)
-    event.flag(wanted, why=start.why, now=now)
-    return event
-
-
 def _make_info(event: Event, app: App) -> None:
-    """Make skymap_info.json here and now, unless it came from outside or somebody makes it already."""
+    """Make what the alert says, the map aside, here and now while it is read: unless it came from outside or somebody
+    makes it already."""
     from llama.engine.errors import EventError
     from llama.engine.folder import Owner, SharedDigests
     from llama.engine.graph import Pipeline
     from llama.engine.running import Maker, utc_now
-    from llama.messengers.gw.products import IGWN_ALERT, LVC_GCN, SKYMAP_INFO
+    from llama.messengers.gw.products import IGWN_ALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
 
-    pipeline = Pipeline("skymap_info", (IGWN_ALERT, LVC_GCN, SKYMAP_INFO))
+    pipeline = Pipeline("skymap_info", (IGWN_ALERT, LVC_GCN, SKYMAP_INFO, P_ASTRO))
     maker = Maker(pipeline, app, SharedDigests(app))
     now = utc_now()
-    claim = maker.claim(event, SKYMAP_INFO, now=now, owner=Owner.myself())
-    if claim is not None and not maker.make(event, SKYMAP_INFO, claim, now=now):
-        raise EventError(f"{SKYMAP_INFO.filename} could not be made; `llama event {event.path}` says why")
+    for product in pipeline.products:
+        claim = None if product.make is None else maker.claim(event, product, now=now, owner=Owner.myself())
+        if claim is not None and not maker.make(event, product, claim, now=now):
+            raise EventError(f"{product.filename} could not be made; `llama event {event.path}` says why")
 
 
-def _tell(event: Event, start: Start) -> None:
+def _tell(event: Event, delivery: Delivery) -> None:
     print(f"{event.id} is in {event.path}")
-    print(f"  received  {', '.join(start.files)}")
-    if kept := _kept(event, start):
+    print(f"  received  {', '.join(delivery.files)}")
+    if kept := _kept(event, delivery):
         print(f"  as before {', '.join(kept)}")
-    print(f"  sky map   {start.skymap}")
+    print(f"  sky map   {delivery.about}")
     print(f"  flags     {shown(event.refresh().flags)}")
     print(f"next: llama run -o {event.path}    make everything there is to make")
     print(f"      llama event {event.path}     what there is, and why")
 
 
-def _kept(event: Event, start: Start) -> list[str]:
+def _kept(event: Event, delivery: Delivery) -> list[str]:
     """Files received earlier that an update did not touch: they still count."""
     state = event.refresh()
-    return sorted(name for name in state.files if state.file(name).outside and name not in start.files)
+    return sorted(name for name in state.files if state.file(name).outside and name not in delivery.files)

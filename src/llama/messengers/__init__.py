@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from llama.engine.folder import Delivery
 from llama.engine.graph import Product, Selection, Shared, Step
 from llama.science.companions import Listening
 
@@ -32,6 +33,21 @@ class Candidates(Generic[T]):
         return None if found is None else self.read(found, *(step[table] for table in self.shared))
 
 
+@dataclass(frozen=True)
+class Message:
+    """What a broker sent, or somebody gave in its place.
+
+    Attributes:
+        data: as it was received.
+        topic: where it was heard; empty when nowhere.
+        id: the broker's unique name for it, if it has one.
+    """
+
+    data: bytes = field(repr=False)
+    topic: str = ""
+    id: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Messenger:
     """What a messenger brings; found through the entry point group `llama.messengers`.
@@ -42,9 +58,14 @@ class Messenger:
         products: its products, in the order in which they should be made where the graph leaves a choice.
         candidates: of a messenger with candidates around a trigger: what it adds to the joint statistic, given what
             tells the trigger's `gps_time`. Its product belongs in the pipelines that use it.
+        topics: which it hears, by name or pattern (`gcn.notices.fermi.*`). All that is heard is archived.
+        read: what an event gets of a message on such a topic; None when no event gets anything. Raises FormatError
+            for what it cannot read. Without it, messages are only archived, for a source to look them up.
     """
 
     name: str
     help: str
     products: tuple[Product[Any], ...]
     candidates: Callable[[Selection[Any]], Candidates[Any]] | None = None
+    topics: tuple[str, ...] = ()
+    read: Callable[[Message], Delivery | None] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -91,8 +92,10 @@ def neutrinos_lack(host: Opener) -> str | None:
     return None
 
 
-def open_bursts(host: Opener, parse: Callable[[bytes], Burst]) -> GRBSource:
-    """The catalogue when one is named, else the archived notices, each read by `parse`."""
+def open_bursts(
+    host: Opener, parse: Callable[[bytes], Burst], files_between: Callable[[Path, datetime, datetime], list[Path]]
+) -> GRBSource:
+    """The catalogue when one is named, else the archived notices of some days, each read by `parse`."""
     asked = host.section(GRB)
     if asked.catalogue is not None:
         from llama.services.fermi import read_catalogue
@@ -100,7 +103,7 @@ def open_bursts(host: Opener, parse: Callable[[bytes], Burst]) -> GRBSource:
         return read_catalogue(asked.catalogue)
     from llama.services.fermi import NoticeFolder
 
-    return NoticeFolder(asked.notices or host.folders.notices, parse)
+    return NoticeFolder(asked.notices or host.folders.notices, parse, files_between)
 
 
 NEUTRINOS: Provider[NeutrinoSource] = Provider(NEUTRINO_SOURCE, open_neutrinos, (ICECUBE,), neutrinos_lack)

@@ -19,7 +19,9 @@ from pathlib import Path
 from llama.analyses.gw_neutrino import SIGNIFICANCE
 from llama.engine.errors import EngineError
 from llama.engine.folder import Delivery, Event, Run
+from llama.engine.running import utc_now
 from llama.formats.records import to_json
+from llama.intake import deliver
 from llama.messengers.icecube.products import WINDOW_S
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.science.times import mjd_from_gps
@@ -132,7 +134,7 @@ def review(folder: Path | None, update: Callable[[Iterable[Event]], None]) -> Ra
     """
     with tempfile.TemporaryDirectory(prefix="llama-review-") as temporary:
         run = Run(folder or Path(temporary))
-        events = {case.name: run.accept(delivery(case)) for case in CASES}
+        events = {case.name: deliver(delivery(case), run, now=utc_now()).events[0] for case in CASES}
         update(events.values())
         results = {name: event.path / SIGNIFICANCE.filename for name, event in events.items()}
         if missing := [name for name, path in results.items() if not path.exists()]:

@@ -6,6 +6,7 @@ to, kept contents, the files in view, the claims of makers, and looking after it
 from __future__ import annotations
 
 from llama.engine.folder import journal
+from llama.engine.folder.aside import keep_bytes
 from llama.engine.folder.care import (
     check,
     get_version,
@@ -18,8 +19,8 @@ from llama.engine.folder.care import (
 )
 from llama.engine.folder.claim import Owner, is_expired, is_mine, process_start
 from llama.engine.folder.event import Event, Surroundings
-from llama.engine.folder.filesystem import full_disk, storage_errors
-from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Made, Stat, utc
+from llama.engine.folder.filesystem import fsync_folder, full_disk, storage_errors
+from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Stat, name_fault, utc
 from llama.engine.folder.run import Delivery, Run
 from llama.engine.folder.state import (
     NO_FILE,
@@ -43,6 +44,7 @@ __all__ = [
     "Failed",
     "FileState",
     "Item",
+    "Journal",
     "Made",
     "Origin",
     "Owner",
@@ -54,12 +56,15 @@ __all__ = [
     "canonical",
     "check",
     "digest_of",
+    "fsync_folder",
     "full_disk",
     "get_version",
     "is_expired",
     "is_mine",
     "journal",
+    "keep_bytes",
     "mend_objects",
+    "name_fault",
     "needs_repair",
     "place",
     "process_start",

@@ -10,13 +10,18 @@ from llama.messengers.fermi.likelihood import listening
 from llama.messengers.fermi.products import GRB_MODEL, burst_list
 from llama.messengers.fermi.record import BurstList
 
+TOPICS = ("gcn.classic.voevent.FERMI_GBM_*", "gcn.notices.fermi.gbm.*")
+
 
 def candidates(trigger: Selection[Any]) -> Candidates[BurstList]:
     """Bursts around whatever gives the trigger's `gps_time`, for the joint statistic."""
     return Candidates(burst_list(trigger), listening, shared=(GRB_MODEL,))
 
 
-MESSENGER = Messenger("fermi", "gamma-ray bursts of Fermi's GBM within 500 s of a trigger", (), candidates)
-"""Its one product needs a trigger, so `candidates(trigger)` makes it where messengers are joined."""
+MESSENGER = Messenger("fermi", "gamma-ray bursts of Fermi's GBM within 500 s of a trigger", (), candidates, TOPICS)
+"""Its messages are archived, where the source of bursts reads them.
+
+Its one product needs a trigger, so `candidates(trigger)` makes it where messengers are joined.
+"""
 
 __all__ = ["MESSENGER", "candidates"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from llama.messengers.gw.alert import Alert
 from llama.messengers.gw.names import alert_type, check_graceid, graceid_in_url, role_of
 
 
+@functools.lru_cache(maxsize=1)  # intake and the products made at once all ask for the one alert of their process
 def from_json(data: bytes) -> Alert:
     """Read a notice. NotForUs names whose it is; NoticeError says what is wrong."""
     notice = notice_object(data)

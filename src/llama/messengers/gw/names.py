@@ -1,4 +1,4 @@
-"""Names in GraceDB: superevents, events, and the ids of our events made from them."""
+"""Names in GraceDB: superevents, events, and the server that knows them."""
 
 from __future__ import annotations
 
@@ -52,11 +52,6 @@ def alert_type(value: object) -> str:
     raise NoticeError(
         f"unknown alert type {str(value)[:40]!r}; known are {', '.join(sorted(set(_ALERT_TYPES.values())))}"
     )
-
-
-def event_id(graceid: str, serial: int, kind: str) -> str:
-    """The id of an event made from an alert, `S230914ak-2-Preliminary`."""
-    return f"{graceid}-{serial}-{kind}"
 
 
 def gracedb_host(url: str | None) -> str | None:

@@ -1,49 +1,24 @@
-"""What a message is, before anything is made of it: the door for listeners and for the command line."""
+"""What a message is, before anything is made of it: for listeners and for the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from llama.formats.errors import NoticeError
+from llama.engine.folder import Delivery
+from llama.formats.errors import NotForUs, NoticeError
 from llama.formats.notice_json import is_json
 from llama.formats.xmlsafe import is_xml
+from llama.messengers import Message
 from llama.messengers.gw.alert import Alert
 from llama.messengers.gw.igwn import from_json
-from llama.messengers.gw.names import Role, event_id
 from llama.messengers.gw.voevents import from_voevent
 
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """A notice's identity and the file it becomes.
-
-    Attributes:
-        graceid: superevent or event, safe as a folder's name.
-        serial: its number among the superevent's notices; None in JSON notices, which carry none: whoever keeps
-            the run counts them (FILES.md).
-        alert_type: Preliminary, Initial, Update, EarlyWarning, Retraction.
-        role: `test` for mock, test and injected events. A test retraction must not touch a real event: compare
-            this with the event's own role before a veto.
-        time_created: when it was written, ISO 8601 UTC with Z.
-        files: what the event folder receives, by file name.
-        is_retraction: the superevent's events are to be vetoed, and no event is to be made.
-    """
-
-    graceid: str
-    serial: int | None
-    alert_type: str
-    role: Role
-    time_created: str
-    files: Mapping[str, bytes] = field(repr=False)
-    is_retraction: bool
-
-    def event_id(self, serial: int | None = None) -> str:
-        """The event's id, with the notice's own serial number or, if it has none, the given one."""
-        known = self.serial if self.serial is not None else serial
-        if known is None:
-            raise ValueError(f"a JSON notice of {self.graceid} carries no serial number: count it first")
-        return event_id(self.graceid, known, self.alert_type)
+TOPICS = (
+    "igwn.gwalert",
+    *(
+        f"gcn.classic.voevent.LVC_{kind}"
+        for kind in ("COUNTERPART", "EARLY_WARNING", "INITIAL", "PRELIMINARY", "RETRACTION", "UPDATE")
+    ),
+)
+"""Of GCN, by the list of its topics (https://gcn.nasa.gov/notices); on SCiMMA it is `igwn.gwalert` too."""
 
 
 def read_alert(data: bytes) -> Alert:
@@ -55,18 +30,32 @@ def read_alert(data: bytes) -> Alert:
     raise NoticeError("neither JSON nor XML, so not a notice")
 
 
-def parse(data: bytes) -> Parsed:
-    """Read a message of any broker. NotForUs for other observatories', NoticeError for what is no notice."""
+def parse(data: bytes) -> Delivery:
+    """Read a message of any broker. NotForUs for other observatories', NoticeError for what is no notice.
+
+    Brokers agree on when an alert was written, not on its bytes, so that and its kind tell it from others. A test
+    retraction is delivered like any other; the events it is about know that it takes no observation back.
+    """
     alert = read_alert(data)
-    return Parsed(
-        graceid=alert.graceid,
+    filename = _filename(alert)
+    return Delivery(
+        event_id=alert.graceid,
+        files={filename: data},
+        why=f"{filename} of {alert.time_created}",
+        kind=alert.alert_type,
         serial=alert.serial,
-        alert_type=alert.alert_type,
+        identity=f"{alert.alert_type} {alert.time_created}",
+        takes_back=alert.is_retraction,
         role=alert.role,
-        time_created=alert.time_created,
-        files={_filename(alert): data},
-        is_retraction=alert.is_retraction,
     )
+
+
+def read(message: Message) -> Delivery | None:
+    """The alert in a message; None when it is another observatory's. NoticeError for what is no notice."""
+    try:
+        return parse(message.data)
+    except NotForUs:
+        return None
 
 
 def _filename(alert: Alert) -> str:

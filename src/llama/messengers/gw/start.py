@@ -9,13 +9,14 @@ import gzip
 import re
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from llama.engine.errors import EngineError
+from llama.engine.folder import Delivery
 from llama.formats.errors import NoSkyMap, NoticeError
 from llama.formats.limits import MAX_MULTI_ORDER_BYTES, MAX_SKYMAP_BYTES, read_limited, unpacked
 from llama.formats.notice_json import is_json
@@ -33,11 +34,10 @@ from llama.messengers.gw.alert import (
 )
 from llama.messengers.gw.errors import StartError
 from llama.messengers.gw.gracedb import from_superevent, has_classification
-from llama.messengers.gw.igwn import from_json
-from llama.messengers.gw.names import Role, check_graceid
+from llama.messengers.gw.names import check_graceid
+from llama.messengers.gw.notice import parse, read_alert
 from llama.messengers.gw.products import EVENT_DATA, FLAT_SKYMAP, GW_SKYMAP, IGWN_ALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
 from llama.messengers.gw.skymap_origin import described, of_another_event, read_remark
-from llama.messengers.gw.voevents import from_voevent
 from llama.ports import GraceDB
 from llama.science.sky import SkyMap
 
@@ -46,29 +46,6 @@ _FITS_BLOCK = 2880
 _HEADERS = 200 * _FITS_BLOCK
 _MULTI_ORDER = re.compile(rb"TTYPE[0-9]+ *= *'UNIQ *'")
 _GZIP = b"\x1f\x8b"
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Everything a new event begins with.
-
-    Attributes:
-        event_id: the GraceID: events made by hand carry no serial number.
-        files: by file name, what the event receives.
-        role: what the alert says it is; the operator decides what the event is.
-        why: for the journal, where it came from.
-        skymap: who made the sky map, of what and when, as its header says.
-        remark: why the sky map seems to be another event's; empty when nothing says so.
-        read: what was odd in the sky map's file and how it was read; empty for most.
-    """
-
-    event_id: str
-    files: Mapping[str, bytes] = field(repr=False)
-    role: Role
-    why: str
-    skymap: str
-    remark: str = ""
-    read: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +64,23 @@ class Given:
     skymap: str | None = None
 
 
-def start(given: Given, connect: Connect) -> Start:
+def start(given: Given, connect: Connect) -> Delivery:
     """Read and check all that was given; `connect` is called only when GraceDB is needed.
 
+    The event is called by its GraceID alone: made by hand, it has no serial number. A retraction takes back instead.
     Raises StartError when it is not enough or contradicts itself, NoticeError or SkyMapError when something
     cannot be read.
     """
     _not_swapped(given)
     graceid = check_graceid(given.graceid) if given.graceid else None
-    alerts = [
-        read(data) for data, read in ((given.alert, from_json), (given.voevent, from_voevent)) if data is not None
-    ]
+    notices = {IGWN_ALERT.filename: given.alert, LVC_GCN.filename: given.voevent}
+    files = {name: data for name, data in notices.items() if data is not None}
+    alerts = [read_alert(data) for data in files.values()]
     if not alerts and graceid is None:
         raise StartError("nothing to start from: give --alert FILE, --voevent FILE or --graceid ID")
     _agree(graceid, alerts)
-    notices = {IGWN_ALERT.filename: given.alert, LVC_GCN.filename: given.voevent}
-    files = {name: data for name, data in notices.items() if data is not None}
+    if any(alert.is_retraction for alert in alerts):
+        return _retraction(given, alerts)
     if alerts:
         alert, why = alerts[0], f"by hand from {' and '.join(files)}"
     else:
@@ -111,8 +89,25 @@ def start(given: Given, connect: Connect) -> Start:
     _check(alert)
     map_files, skymap = _skymap(given.skymap, alert, connect)
     said = skymap.origin
-    remark = of_another_event(said, skymap_info(alert, alert.graceid))
-    return Start(alert.graceid, files | map_files, alert.role, why, described(said), remark, read_remark(said))
+    return Delivery(
+        event_id=alert.graceid,
+        files=files | map_files,
+        why=why,
+        role=alert.role,
+        about=described(said),
+        doubt=of_another_event(said, skymap_info(alert, alert.graceid)),
+        remark=read_remark(said),
+    )
+
+
+def _retraction(given: Given, alerts: list[Alert]) -> Delivery:
+    """A retraction describes no event, so nothing else can belong to it."""
+    if len(alerts) > 1 or given.skymap is not None:
+        raise StartError(
+            f"this is a retraction of {alerts[0].graceid}, from which no event is made; give it alone, to the events "
+            "that it takes back"
+        )
+    return replace(parse(alerts[0].raw), why="by hand")
 
 
 def _not_swapped(given: Given) -> None:
@@ -123,13 +118,6 @@ def _not_swapped(given: Given) -> None:
 
 
 def _agree(graceid: str | None, alerts: list[Alert]) -> None:
-    for alert in alerts:
-        if alert.is_retraction:
-            raise StartError(
-                f"this is a retraction of {alert.graceid}, from which no event is made, and there is no event here "
-                f"that it takes back (-d says where to look); to stop work on one: "
-                f"llama event {alert.graceid} veto --why retracted"
-            )
     named = {alert.graceid for alert in alerts} | ({graceid} if graceid else set())
     if len(named) > 1:
         raise StartError(f"these are about different events: {', '.join(sorted(named))}; give what belongs together")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ _SKYMAP_PARAMS = ("skymap_fits", "skymap_fits_basic", "skymap_fits_x509", "skyma
 _IVORN = re.compile(r"ivo://[^#]*#[A-Za-z0-9]+-([0-9]{1,6})-([A-Za-z]+)")
 
 
+@functools.lru_cache(maxsize=1)  # as for JSON notices
 def from_voevent(data: bytes) -> Alert:
     """Read a notice. NotForUs names whose it is; NoticeError says what is wrong."""
     packet = parse_voevent(data)

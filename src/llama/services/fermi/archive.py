@@ -1,8 +1,8 @@
 """Gamma-ray bursts from a folder of archived notices.
 
-The folder is the archive that a listener fills, `YEAR-MONTH/DAY/` with every notice heard, ours or not; or any other
-folder of notices, which is then read as a whole. A map lies beside the notices under the name that its address ends
-in.
+The folder is the archive that a listener fills with every notice heard, ours or not; or any other folder of notices.
+Which files of it may matter, whoever opens it says, since a source does not know how an archive is laid out. A map
+lies beside the notices under the name that its address ends in.
 
 Silence is only evidence while somebody listened. The archive says so itself: between two notices of any kind that
 were written less than `GAP_S` apart the listener is taken to have been on. A window that reaches outside of such
@@ -17,7 +17,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -47,8 +47,7 @@ _ADVICE = (
     "`llama event EVENT remake FERMI_GRBS`"
 )
 _NAMED = 3  # files, in a message
-_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
-_SUFFIXES = {".xml", ".json"}
+_SUFFIXES = {".json", ".xml"}
 _WRITTEN = ("alert_datetime", "time_created")
 _HEADER_BYTES = 2880 * 8
 _SYSTEMATIC = {
@@ -57,6 +56,8 @@ _SYSTEMATIC = {
 }
 
 Parse = Callable[[bytes], Burst]
+FilesBetween = Callable[[Path, datetime, datetime], list[Path]]
+"""Messages in an archive that were heard on the days from one to another."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,12 @@ class NoticeFolder:
     Attributes:
         folder: where they are; it need not exist yet.
         parse: reads one notice; raises NotForUs for what is not about a burst.
+        files_between: which files of the folder are of some days.
     """
 
     folder: Path
     parse: Parse
+    files_between: FilesBetween
 
     @property
     def name(self) -> str:
@@ -133,16 +136,10 @@ class NoticeFolder:
         return sorted(heard), found, unreadable
 
     def _files(self, start_gps: float, stop_gps: float) -> list[Path]:
-        """Notices that may matter, by name: of the days around the window, or all of a folder without days."""
-        if not self.folder.is_dir():
-            return []
-        roots = [self.folder]
-        if any(_MONTH.fullmatch(path.name) for path in self.folder.iterdir()):
-            first, last = datetime_from_gps(start_gps) - timedelta(days=1), datetime_from_gps(stop_gps + LATE_S)
-            days = (first + timedelta(days=k) for k in range((last.date() - first.date()).days + 2))
-            roots = [self.folder / f"{day:%Y-%m}" / f"{day:%d}" for day in days]
-        found = (path for root in roots for path in root.rglob("*") if path.suffix in _SUFFIXES)
-        return sorted(path for path in found if not path.is_dir())
+        """Notices that may matter, by name: of the days around the window, and one on which what was late came."""
+        day = timedelta(days=1)
+        first, last = datetime_from_gps(start_gps) - day, datetime_from_gps(stop_gps + LATE_S) + day
+        return [path for path in self.files_between(self.folder, first, last) if path.suffix in _SUFFIXES]
 
     def _with_map(self, burst: Burst) -> Burst:
         if burst.skymap is not None:

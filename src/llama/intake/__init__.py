@@ -1,0 +1,14 @@
+"""From a raw message to an event: the one way in, by hand and from a broker.
+
+`deliver` is the first thing to read: it gives what was delivered to the event it is for, numbers alerts, and hands
+retractions on. `Intake` is a listener's way to it: the message is archived, a messenger reads it, and what nobody can
+read becomes a dead letter.
+"""
+
+from __future__ import annotations
+
+from llama.intake.archive import Archive, files_between
+from llama.intake.delivery import Delivered, deliver, flags_of_role
+from llama.intake.listening import Intake, hears
+
+__all__ = ["Archive", "Delivered", "Intake", "deliver", "files_between", "flags_of_role", "hears"]

@@ -1,0 +1,108 @@
+"""From what was delivered to the event that has it: the one door, for an operator and for a broker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from llama.engine.errors import EventError, EventExists
+from llama.engine.flags import PRESETS, Flags
+from llama.engine.folder import Delivery, Event, Run, name_fault
+from llama.intake.numbering import Numbers
+from llama.intake.retraction import hand_over, take_back, waiting
+
+_PRESET_OF_ROLE: Mapping[str, str] = {"observation": "TRIGGERED_PUBLIC", "test": "TRIGGERED_TEST"}
+"""The flags of an event by what it is. An operator says what that is; for a broker the alert does."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What came of a delivery.
+
+    Attributes:
+        events: those that have the files now; none when a retraction waits for its event.
+        refused: a sentence for each event that did not take a retraction (it is locked).
+        known: whether a copy of the same alert had come before, so that nothing was changed.
+    """
+
+    events: tuple[Event, ...]
+    refused: tuple[str, ...] = ()
+    known: bool = False
+
+
+def flags_of_role(role: str) -> Flags:
+    """The flags for what an event is; the cautious ones when nothing says what."""
+    return PRESETS[_PRESET_OF_ROLE.get(role, "DEFAULT")]
+
+
+def deliver(
+    delivery: Delivery,
+    run: Run,
+    *,
+    now: datetime,
+    update: bool = False,
+    reflag: bool = False,
+    numbers: Numbers | None = None,
+) -> Delivered:
+    """Give the files to the event they are for, which is made if there is none; on disk when this returns.
+
+    The same delivery again changes nothing. An event that is there with other content is left alone and raises
+    EventExists, unless `update`: then it gets what is new, and with `reflag` the flags. A copy of an alert that was
+    numbered before is the same alert, however its broker wrote it, and the first copy stays.
+
+    A retraction makes no event: it goes to those it takes back, and to those of that name that come later.
+    """
+    _check_names(delivery)
+    if delivery.takes_back:
+        events, refused = take_back(delivery, run, now=now)
+        return Delivered(tuple(events), tuple(refused))
+    if delivery.kind:
+        numbers = numbers or Numbers(run.path)
+        name = numbers.number(delivery.event_id, delivery.kind, delivery.identity, serial=delivery.serial)
+        delivery = replace(delivery, event_id=name, kind="")
+        return _numbered(delivery, run, now)
+    reflagged = reflag and (run.path / delivery.event_id).exists()
+    event = _reflagged(delivery, run, now) if reflagged else run.accept(delivery, now=now, update=update)
+    return _delivered(event, run, now)
+
+
+def _check_names(delivery: Delivery) -> None:
+    """EventError for what would lead out of the run's folder, or hide there."""
+    name = f"{delivery.event_id}-1-{delivery.kind}" if delivery.kind else delivery.event_id
+    if fault := name_fault(delivery.event_id) or name_fault(name):
+        raise EventError(f"a delivery for the event {name!r}: its name {fault}; nothing was delivered")
+    for filename in delivery.files:
+        if fault := name_fault(filename):
+            raise EventError(f"a delivery of the file {filename!r}: its name {fault}; nothing was delivered")
+
+
+def _numbered(delivery: Delivery, run: Run, now: datetime) -> Delivered:
+    try:
+        event, known = run.accept(delivery, now=now), False
+    except EventExists:
+        event, known = Event.open(run.path / delivery.event_id), True
+    return _delivered(event, run, now, known=known)
+
+
+def _reflagged(delivery: Delivery, run: Run, now: datetime) -> Event:
+    """Hand an existing event what is new, and flags.
+
+    It becomes a test before it gets the new files, and real only after, so that nothing is sent about a half-changed
+    event.
+    """
+    # No preset means to lift a veto: that is what `llama event unveto` is for
+    wanted = {name: value for name, value in delivery.flags.as_dict().items() if name != "vetoed" or value}
+    if delivery.flags.role == "test":
+        Event.open(run.path / delivery.event_id).flag(wanted, why=delivery.why, now=now)
+    event = run.accept(delivery, now=now, update=True)
+    event.flag(wanted, why=delivery.why, now=now)
+    return event
+
+
+def _delivered(event: Event, run: Run, now: datetime, *, known: bool = False) -> Delivered:
+    """The event, with what took it back before it came.
+
+    Looked up only now that the event is there: a retraction that comes meanwhile finds the event, or is found here.
+    """
+    return Delivered((event,), tuple(hand_over(event, waiting(run, event.id), now=now)), known)

@@ -1,0 +1,110 @@
+"""A listener's way in: archive the message, let messengers read it, deliver what they make of it."""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from llama.engine.errors import EngineError, StorageError, UnsupportedFileSystem
+from llama.engine.folder import Delivery, Run
+from llama.formats.errors import FormatError
+from llama.intake.archive import Archive
+from llama.intake.delivery import Delivered, deliver, flags_of_role
+from llama.intake.numbering import Numbers
+from llama.messengers import Message, Messenger
+
+_LOG = logging.getLogger("llama.intake")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came of a message.
+
+    Attributes:
+        path: the message in the archive.
+        delivered: what each messenger made of it.
+        dead: it as a dead letter, when something could not be made of it; None when all went well.
+    """
+
+    path: Path
+    delivered: tuple[Delivered, ...] = ()
+    dead: Path | None = None
+
+
+class Intake:
+    """A run's door for messages, kept for as long as they come."""
+
+    def __init__(self, run: Run, archive: Archive, messengers: Iterable[Messenger]) -> None:
+        self.run = run
+        self.archive = archive
+        self.messengers = tuple(messengers)
+        self.numbers = Numbers(run.path)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What there is to listen to."""
+        return tuple(sorted({topic for messenger in self.messengers for topic in messenger.topics}))
+
+    def hear(self, message: Message, *, now: datetime) -> Heard:
+        """Take a message in. When this returns all that comes of it is on disk, so its broker may forget it.
+
+        What cannot be read, or is for an event that cannot take it, is a dead letter and raises nothing: the next
+        message must be heard. A full or failing disk raises (StorageError, OSError), and the message is to be given
+        again.
+        """
+        path = self.archive.keep(message, now=now)
+        delivered: list[Delivered] = []
+        dead = None
+        for messenger in self.messengers:
+            if messenger.read is None or not hears(messenger, message.topic):
+                continue
+            came = self._take(messenger.name, messenger.read, message, now)
+            if isinstance(came, Delivered):
+                delivered.append(came)
+            elif came is not None:
+                dead = self._bury(message, came, now)
+        return Heard(path, tuple(delivered), dead)
+
+    def _take(
+        self, name: str, read: Callable[[Message], Delivery | None], message: Message, now: datetime
+    ) -> Delivered | str | None:
+        """What came of it by one messenger; or why nothing could. Raises only what another time may go well."""
+        try:
+            found = read(message)
+        except MemoryError:
+            raise
+        except FormatError as error:
+            return f"{name}: {error}"
+        except Exception as error:  # noqa: BLE001 - a messenger's own fault must not end those who listen
+            return f"{name} failed: {type(error).__name__}: {error}"
+        if found is None:
+            return None
+        if not isinstance(found, Delivery):
+            return f"{name} failed: it gave {type(found).__name__}, not a Delivery"
+        try:
+            return self._deliver(found, now)
+        except (StorageError, UnsupportedFileSystem):
+            raise
+        except (EngineError, TypeError, ValueError) as error:
+            return f"{name}: {error}"
+
+    def _deliver(self, found: Delivery, now: datetime) -> Delivered:
+        flagged = replace(found, flags=flags_of_role(found.role))
+        delivered = deliver(flagged, self.run, now=now, update=True, numbers=self.numbers)
+        for sentence in delivered.refused:
+            _LOG.error("%s", sentence)
+        return delivered
+
+    def _bury(self, message: Message, reason: str, now: datetime) -> Path:
+        path = self.archive.bury(message, reason, now=now)
+        _LOG.error("nothing could be made of a message on %s: %s; it is kept as %s", message.topic, reason, path)
+        return path
+
+
+def hears(messenger: Messenger, topic: str) -> bool:
+    """Whether a messenger listens to a topic; its own may be patterns (`gcn.notices.fermi.*`)."""
+    return any(fnmatch.fnmatchcase(topic, wanted) for wanted in messenger.topics)

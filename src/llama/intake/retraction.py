@@ -1,0 +1,96 @@
+"""A retraction goes as a file to every event of what it takes back, to those there are and to those to come.
+
+It is no veto: what was made says from then on that it was taken back. What came before its event is kept in the
+run's folder, `.llama/retractions/NAME/`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from llama.engine.errors import EngineError, StorageError
+from llama.engine.folder import Delivery, Event, Run, fsync_folder, storage_errors
+
+_FOLDER = Path(".llama") / "retractions"
+WHY = "taken back before it came"
+
+
+def take_back(delivery: Delivery, run: Run, *, now: datetime) -> tuple[list[Event], list[str]]:
+    """Hand the files to every event of that name, after they are kept for those to come.
+
+    Returns the events, and a sentence for each that could not take them: one locked file must not leave the others
+    standing. A test replaces no notice that is there already, since that may be a real one.
+    """
+    _keep(delivery, run)
+    events: list[Event] = []
+    refused: list[str] = []
+    for event in run.events():
+        if not belongs(event.id, delivery.event_id):
+            continue
+        refused += _received(event, _news(delivery, event.path), delivery.why, now)
+        events.append(event)
+    return events, refused
+
+
+def belongs(event_id: str, name: str) -> bool:
+    """Whether the event is one of that name: by hand `NAME`, of alerts `NAME-SERIAL-KIND`, a copy `NAME-…`.
+
+    One too many does no harm: an event knows whether a notice is about it.
+    """
+    return event_id == name or event_id.startswith(f"{name}-")
+
+
+def waiting(run: Run, event_id: str) -> dict[str, bytes]:
+    """The retractions that were kept for an event of this id, by file name."""
+    parts = event_id.split("-")
+    folders = [run.path / _FOLDER / "-".join(parts[:n]) for n in range(1, len(parts) + 1)]
+    paths = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
+    return {path.name: path.read_bytes() for path in paths if not path.name.startswith(".")}
+
+
+def hand_over(event: Event, files: Mapping[str, bytes], *, now: datetime) -> list[str]:
+    """Give an event what took it back before it came; a notice it has already stays. A sentence if it is locked."""
+    missing = {name: data for name, data in files.items() if not (event.path / name).exists()}
+    return _received(event, missing, WHY, now)
+
+
+def _received(event: Event, files: Mapping[str, bytes], why: str, now: datetime) -> list[str]:
+    try:
+        if files:
+            event.receive(files, why=why, now=now)
+    except StorageError:
+        raise
+    except EngineError as error:
+        return [f"{event.label} did not take its retraction: {error}"]
+    return []
+
+
+def _keep(delivery: Delivery, run: Run) -> None:
+    folder = run.path / _FOLDER / delivery.event_id
+    with storage_errors(run.path):
+        folder.mkdir(parents=True, exist_ok=True)
+        for filename, data in _news(delivery, folder).items():
+            _write(folder / filename, data)
+
+
+def _news(delivery: Delivery, folder: Path) -> dict[str, bytes]:
+    """The files, but for those that a test would replace."""
+    test = delivery.role == "test"
+    return {name: data for name, data in delivery.files.items() if not (test and (folder / name).exists())}
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.parent / f".{secrets.token_hex(8)}"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    fsync_folder(path.parent)

@@ -1,0 +1,24 @@
+"""For tests of ours and of packages that add a messenger or a service: a world, a bench, fakes, contract checks.
+
+`check_messenger` (the first thing to read) and `check_service` say in one error all that is wrong with what you add;
+docs/guides/testing.md shows each thing at work.
+"""
+
+from __future__ import annotations
+
+from llama.testing.messengers import check_messenger
+from llama.testing.services import check_service
+from llama.testing.worlds import NOW, Bench, Clock, FakeEnvironment, FakeGraceDB, demo_alert, event, world
+
+__all__ = [
+    "NOW",
+    "Bench",
+    "Clock",
+    "FakeEnvironment",
+    "FakeGraceDB",
+    "check_messenger",
+    "check_service",
+    "demo_alert",
+    "event",
+    "world",
+]
