@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from llama.analyses.sources import PIPELINE
 
+from llama.analyses.telling.sources import PIPELINE
 from tests.needs import program
 
 ROOT = Path(__file__).resolve().parent.parent

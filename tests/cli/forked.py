@@ -32,7 +32,7 @@ from typing import Any, NoReturn
 
 LLAMA = Path(sys.executable).parent / "llama"
 HEAVY = (
-    "llama.analyses.results",
+    "llama.analyses.telling",
     "llama.engine.folder.run",
     "llama.engine.running.runner",
     "llama.cli.selection",
