@@ -19,7 +19,7 @@ from llama.engine.folder.event import Event
 from llama.engine.folder.journal import Made, Seen, Unknown
 from llama.engine.folder.store import SharedDigests
 from llama.engine.graph.pipeline import Pipeline
-from llama.engine.graph.product import Product
+from llama.engine.graph.product import Guard, Product
 from llama.engine.running.making import Maker
 from llama.engine.running.processes import Here
 from llama.engine.running.runner import Runner
@@ -82,6 +82,17 @@ def test_an_upgrade_remakes_nothing_of_it(early: Event) -> None:
     before = made(early)
     run(early, Pipeline("LATER", (*CHAIN, recall, later)))
     assert made(early) == before
+
+
+def test_a_guard_that_was_not_there_then_and_is_to_withhold_now_makes_anew(early: Event) -> None:
+    """The early file may show what the flag, set all along, was to keep from it."""
+    guarded = dataclasses.replace(
+        SOURCE, guard=Guard(("manual",), lambda text, _, flags: "?" if flags.manual else text)
+    )
+    upper = dataclasses.replace(UPPER, inputs=(guarded,), make=lambda step: step[guarded].upper())
+    run(early, Pipeline("GUARDED", (guarded, upper)))
+    assert early.refresh().flags.manual
+    assert (early.path / "upper.txt").read_text() == "?"
 
 
 def test_what_changes_is_made_anew_and_recorded_as_today(early: Event) -> None:

@@ -17,7 +17,6 @@ from llama.engine.folder import (
     NO_FILE,
     NOT_A_FILE,
     FileState,
-    Origin,
     State,
     is_expired,
     tables_among,
@@ -25,6 +24,7 @@ from llama.engine.folder import (
     ways_on_from_an_edit,
 )
 from llama.engine.graph import SHARED, Input, Pipeline, Product, Requirements, Selection
+from llama.engine.running.staleness import comparable, declared_then, differ, difference
 
 _RIVAL_AGAIN = timedelta(seconds=15)
 _UNKNOWN_RIVAL = timedelta(minutes=15)
@@ -107,7 +107,7 @@ def _names(awaited: Sequence[Input], unsettled: Mapping[str, str]) -> str | None
 
 def _is_news(awaited: Sequence[Input], product: Product[Any], file: FileState) -> bool:
     """Whether a file waits for nothing but inputs that it did not know when it was made: they make nothing stale."""
-    return bool(file.alike) and not any(item.key in _declared_then(product, file.alike[0]) for item in awaited)
+    return bool(file.alike) and not any(item.key in declared_then(product, file.alike[0]) for item in awaited)
 
 
 def _status(
@@ -235,56 +235,11 @@ def _reason(product: Product[Any], file: FileState, inputs: Mapping[str, str], n
         return "not made yet"
     if file.outside:
         return None
-    if file.alike and all(_differ(product, origin, inputs) for origin in file.alike):
-        return _difference(*_comparable(product, file.alike[0], inputs))
+    if file.alike and all(differ(product, origin, inputs) for origin in file.alike):
+        return difference(*comparable(product, file.alike[0], inputs))
     if file.due is not None and now >= file.due:
         return f"due again since {_clock(file.due)}"
     return None
-
-
-def _differ(product: Product[Any], origin: Origin, inputs: Mapping[str, str]) -> bool:
-    before, after = _comparable(product, origin, inputs)
-    return before != after
-
-
-def _comparable(
-    product: Product[Any], origin: Origin, inputs: Mapping[str, str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Of the inputs then and now what was declared then and is declared now: an upgrade remakes nothing by itself.
-
-    A flag is compared even if it was not declared then: what it was is known, and to change it is a decision.
-
-    Early journals do not say what was declared. A required input, a table and a flag were there if they were
-    declared, so what is absent of these was not. What may be absent (`any_of`, `optional`) may have been declared and
-    have appeared since: this counts, since a result that lacks an input is worse than one that is made once more.
-    """
-    then = _declared_then(product, origin)
-    known = {**origin.flags, **{key: digest for key, digest in origin.inputs.items() if key in then}}
-    keys = [key for key in product.declared if key in then or key in origin.flags]
-    return {key: known[key] for key in keys if key in known}, {key: inputs[key] for key in keys if key in inputs}
-
-
-def _declared_then(product: Product[Any], origin: Origin) -> frozenset[str]:
-    may_lack = (item.key for item in (*product.any_of, *product.optional))
-    return frozenset({*origin.inputs, *may_lack}) if origin.declared is None else origin.declared
-
-
-def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    changes = [_change(key, before.get(key), after.get(key)) for key in {**before, **after}]
-    found = [change for change in changes if change]
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    return ", ".join(found[:3]) + more
-
-
-def _change(key: str, before: str | None, after: str | None) -> str:
-    if before == after:
-        return ""
-    kind, colon, name = key.partition(":")
-    if colon and kind == "flag" and before and after:
-        return f"flag {name} changed from {before} to {after}"
-    filename, _, fields = key.partition("#")
-    what = f"{fields} in {filename}" if fields else f"{kind} {name}" if colon else key
-    return f"{what} {'appeared' if before is None else 'is gone' if after is None else 'changed'}"
 
 
 def _barred(product: Product[Any], state: State) -> Status | None:
