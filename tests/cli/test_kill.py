@@ -115,7 +115,7 @@ def test_a_run_killed_while_it_checks_what_is_preloaded_says_nothing_odd(
     with open(log, "w") as said:
         running = subprocess.Popen([LLAMA, "run", "-o", event], env=environment(home), stdout=said, stderr=said)
         until = time.monotonic() + 600
-        while not psutil.Process(running.pid).children() and time.monotonic() < until:
+        while running.poll() is None and not psutil.Process(running.pid).children() and time.monotonic() < until:
             time.sleep(0.01)
         servers = psutil.Process(running.pid).children(recursive=True)
         running.kill()
