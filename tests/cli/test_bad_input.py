@@ -17,6 +17,7 @@ import pytest
 from astropy.io import fits
 from typed import EVENT_ID, LLAMA, contents, copied, environment, fresh_event, journal, loads, typed
 
+from llama.analyses.result import STATISTIC_FILENAME
 from llama.app import DEMO_ALERT, packaged
 
 MULTI = "skymaps/mock_and_sim/MS181101ab_bayestar.multiorder.fits"
@@ -223,10 +224,10 @@ def test_what_the_search_cannot_use_is_named(home: Path, made: Path, tmp_path: P
     }
     for name, (change, _) in lists.items():
         edit(copied(made, tmp_path, name), change, home)
-    said = typed("run", "-o", f"{tmp_path}/", "-f", "SIGNIFICANCE", home=home, status=1)
+    said = typed("run", "-o", f"{tmp_path}/", "+f", "SIGNIFICANCE", home=home, status=1)
     i3event = loads(made / LIST)["neutrinos"][1]["i3event"]
     for name, (_, message) in lists.items():
-        line = next(line for line in said.splitlines() if f" {name}: {RESULT} failed" in line)
+        line = next(line for line in said.splitlines() if f" {name}: {STATISTIC_FILENAME} failed" in line)
         assert message.format(i3event) in line
 
 
@@ -248,8 +249,10 @@ def test_a_list_that_cannot_be_is_not_adopted(home: Path, made: Path, tmp_path: 
 def test_a_search_that_fails_on_its_list_is_told_as_cooling(home: Path, made: Path, tmp_path: Path) -> None:
     event = copied(made, tmp_path)
     edit(event, lambda found: found.update(season="IC99"), home)
-    typed("run", "-o", event, "-f", "SIGNIFICANCE", home=home, status=1)
-    assert "✗ cooling  " + RESULT in typed("event", event, home=home)
+    said = typed("run", "-o", event, "-f", "SIGNIFICANCE", home=home, status=1)
+    assert f"was made from another {LIST}" in said
+    typed("run", "-o", event, "+f", "SIGNIFICANCE", home=home, status=1)
+    assert f"✗ cooling  {STATISTIC_FILENAME}" in typed("event", event, home=home)
     assert (event / RESULT).read_bytes() == (made / RESULT).read_bytes()
 
 

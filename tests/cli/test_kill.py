@@ -56,7 +56,7 @@ def check_healed(event: Path, home: Path, undisturbed: dict[str, bytes]) -> None
     assert not scratch.is_dir() or not list(scratch.iterdir())
 
 
-@pytest.mark.parametrize(("kind", "count"), [("Claimed", 2), ("Made", 6), ("Claimed", 13)])
+@pytest.mark.parametrize(("kind", "count"), [("Claimed", 3), ("Made", 6), ("Claimed", 13)])
 def test_killed_with_all_its_steps(
     home: Path, fresh: Path, undisturbed: dict[str, bytes], tmp_path: Path, kind: str, count: int
 ) -> None:
@@ -88,7 +88,7 @@ def killed_server(running: subprocess.Popen[str]) -> None:
     server.kill()
 
 
-@pytest.mark.parametrize("count", [2, 13])
+@pytest.mark.parametrize("count", [3, 13])
 def test_a_run_whose_fork_server_is_killed_goes_on(
     home: Path, fresh: Path, undisturbed: dict[str, bytes], tmp_path: Path, count: int
 ) -> None:

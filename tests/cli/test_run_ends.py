@@ -19,7 +19,7 @@ LAST = "summary_lvc-I3.pdf"
 def test_stopped_before_all_was_made(home: Path, fresh: Path, tmp_path: Path, number: signal.Signals) -> None:
     event = copied(fresh, tmp_path / "run")
     running = started(event, home)
-    wait_for(event, "Claimed", 2, running)
+    wait_for(event, "Claimed", 3, running)
     running.send_signal(number)
     assert running.wait(60) == 128 + number
     assert not (event / LAST).exists()
@@ -28,7 +28,7 @@ def test_stopped_before_all_was_made(home: Path, fresh: Path, tmp_path: Path, nu
 def test_beside_another_run_it_ends_when_all_is_made(home: Path, fresh: Path, tmp_path: Path) -> None:
     event = copied(fresh, tmp_path / "run")
     first = started(event, home)
-    wait_for(event, "Claimed", 2, first)
+    wait_for(event, "Claimed", 3, first)
     typed("run", "-o", event, home=home)
     assert LAST in contents(event)
     assert first.wait(60) == 0
@@ -91,6 +91,6 @@ def test_a_log_on_a_full_disk_is_said_once_and_the_run_goes_on(home: Path, fresh
     event = copied(fresh, tmp_path / "run")
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
-    said = typed("run", "-o", event, "+f", "P_ASTRO", "-l", "/dev/full", home=home)
+    said = typed("run", "-o", event, "+f", "GW_SKYMAP", "-l", "/dev/full", home=home)
     assert said.count("the log /dev/full cannot be written: [Errno 28] No space left on device") == 1
-    assert (event / "p_astro.json").exists()
+    assert (event / "lvc_skymap.multiorder.fits").exists()

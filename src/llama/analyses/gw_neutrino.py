@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from typing import Any
 
 import llama
@@ -66,7 +68,24 @@ def _statistic(step: Step) -> Statistic:
         retracted=retracted(step, info.graceid, info.role),
         blinded=blinds(step),
     )
-    return measure(info, step[GW_SKYMAP], neutrinos, p_astro, step[ICECUBE_TABLES], step[SEARCHES], marks)
+    found = measure(info, step[GW_SKYMAP], neutrinos, p_astro, step[ICECUBE_TABLES], step[SEARCHES], marks)
+    return replace(found, made_from=_digests(step, *_MEASURED))
+
+
+_MEASURED = (SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO)
+
+
+def _digests(step: Step, *products: Product[Any]) -> dict[str, str]:
+    """Of files as the step is given them."""
+    return {
+        product.filename: hashlib.sha256(step.path(product).read_bytes()).hexdigest()[:16] for product in products
+    }
+
+
+def _measured(step: Step, *products: Product[Any]) -> Statistic:
+    """The statistic, if these files are those it was made from."""
+    step[STATISTIC].check_files(_digests(step, *products))
+    return step[STATISTIC]
 
 
 STATISTIC: Product[Statistic] = Product(
@@ -74,7 +93,7 @@ STATISTIC: Product[Statistic] = Product(
     filename=STATISTIC_FILENAME,
     codec=Record(Statistic),
     make=_statistic,
-    inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO),
+    inputs=_MEASURED,
     optional=RETRACTIONS,
     shared=(ICECUBE_TABLES, SEARCHES),
     flags=("role",),
@@ -88,7 +107,7 @@ def _event_inputs(step: Step) -> EventInputs:
     return EventInputs(
         info=info,
         neutrinos=step[NEUTRINOS],
-        statistic=step[STATISTIC],
+        statistic=_measured(step, *_MEASURED),
         tables=step[ICECUBE_TABLES],
         searches=step[SEARCHES],
         populations=step[POPULATIONS],
@@ -96,7 +115,7 @@ def _event_inputs(step: Step) -> EventInputs:
     )
 
 
-_MADE_FROM = (STATISTIC, SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO)
+_MADE_FROM = (STATISTIC, *_MEASURED)
 """Of both significance files: also what the statistic is made from, which is all that files of earlier versions know
 of, so that they too are made again when it changes."""
 
@@ -224,7 +243,7 @@ def _joint_inputs(step: Step) -> MapInputs:
     result = headline(step)
     return MapInputs(
         significance=result,
-        statistic=step[STATISTIC],
+        statistic=_measured(step, GW_SKYMAP, NEUTRINOS),
         skymap=step[GW_SKYMAP],
         neutrinos=step[NEUTRINOS],
         tables=step[ICECUBE_TABLES],

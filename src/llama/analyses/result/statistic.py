@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,7 @@ class Statistic:
         relations: which neutrinos share the source, and how probable that is.
         most_probable_direction: right ascension and declination in degrees; None when there can be no source.
         reached: what could have been seen, and where.
+        made_from: digests of the event's files that it was made from, by file name.
     """
 
     marks: tuple[str, ...]
@@ -163,6 +164,15 @@ class Statistic:
     skymap: UsedSkymap
     reached: Reached
     notes: tuple[str, ...]
+    made_from: dict[str, str] = field(default_factory=dict)
+
+    def check_files(self, digests: Mapping[str, str]) -> None:
+        """ValueError when one of these files is not as it was: the run may have been asked for the results only."""
+        for name, digest in digests.items():
+            if self.made_from.get(name, digest) != digest:
+                raise ValueError(
+                    f"{STATISTIC_FILENAME} was made from another {name}: `llama run` without -f makes it anew first"
+                )
 
     def check(self, neutrinos: NeutrinoList, search: Search, season: SeasonTable) -> None:
         """ValueError when it was not made of these: one that was adopted, or is locked, need not be."""
