@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from llama.formats.errors import NotForUs, NoticeError
+from llama.messengers.fermi.fields import why_not_a_burst
 from llama.messengers.fermi.notices import parse
 from llama.science.times import gps_from_utc
 
@@ -130,3 +131,11 @@ def test_a_trigger_marked_as_no_burst_says_so(data: Path):
     changed = text.replace('"Def_NOT_a_GRB"         value="false"', '"Def_NOT_a_GRB"         value="true"')
     assert changed != text
     assert parse(changed.encode()).not_a_burst == "marked as definitely not a GRB"
+
+
+@pytest.mark.parametrize(
+    "classification", [{"SOLAR_FLARE": 0.0, "GRB": 0.0}, {"grb": 0.9, "x": 0.1}, {"TGF": 0.5, "GRB": 0.5}]
+)
+def test_what_may_well_be_a_burst_is_not_left_out(classification: dict[str, float]) -> None:
+    assert why_not_a_burst(classification) == ""
+    assert why_not_a_burst({"TGF": 0.6, "GRB": 0.4}) == "most likely TGF (60%)"

@@ -62,7 +62,11 @@ def why_not_a_burst(classification: Mapping[str, float]) -> str:
     if not classification:
         return ""
     name = max(classification, key=lambda key: classification[key])
-    return "" if name == GRB else f"most likely {name} ({classification[name]:.0%})"
+    shares = {key.upper(): value for key, value in classification.items()}
+    likeliest = (
+        shares.get(GRB.upper(), 0.0) == classification[name]
+    )  # also where nothing is said, or two are as likely
+    return "" if likeliest else f"most likely {name} ({classification[name]:.0%})"
 
 
 def duration_class(text: object) -> Literal["short", "long"] | None:

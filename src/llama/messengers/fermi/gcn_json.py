@@ -48,7 +48,7 @@ def from_json(data: bytes) -> Burst:
         classification=shares,
         not_a_burst=_denied(notice) or fields.why_not_a_burst(shares),
         reliability=text(notice.get("reliability"), "reliability") or None,
-        role="observation" if notice.get("alert_tense", "current") in ("current", "archival") else "test",
+        role="observation" if (notice.get("alert_tense") or "current") in ("current", "archival") else "test",
     )
 
 
@@ -80,7 +80,7 @@ def _denied(notice: Mapping[str, Any]) -> str:
 
 
 def _is_retraction(notice: Mapping[str, Any]) -> bool:
-    return notice.get("alert_type") == RETRACTION
+    return str(notice.get("alert_type")).lower() == RETRACTION
 
 
 def _trigger_id(notice: Mapping[str, Any]) -> str:

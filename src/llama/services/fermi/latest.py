@@ -14,7 +14,7 @@ from llama.ports import RETRACTION, Burst
 _STAGES = ("catalogue", "subthreshold", "alert", "flight", "ground", "final", RETRACTION)
 _PLACE = (
     "ra", "dec", "sigma", "sigma_minor", "position_angle", "error_radius", "containment", "systematic_included",
-    "error_source", "skymap", "remark",
+    "error_source", "skymap", "skymap_url", "remark",
 )  # fmt: skip
 
 
