@@ -39,11 +39,26 @@ def read_flat(table: Table, columns: Columns, ordering: str) -> Cells:
         index = _first_column(table)  # whose name does not matter to healpy
     if partial or index is not None:
         return _read_listed(table, columns, ordering, index, partial)
+    _refuse_hidden_numbers(table, columns)
     return _read_nested(table, columns) if ordering == "NESTED" else _read_ring(table, columns)
 
 
 def _index_column(table: Table) -> str | None:
     return next((name for name in table.names if _NUMBERS.fullmatch(re.sub(r"[^A-Z]", "", name))), None)
+
+
+def _refuse_hidden_numbers(table: Table, columns: Columns) -> None:
+    """A column of any name that holds every pixel number once, in another order than the rows, numbers the pixels."""
+    for place, name in enumerate(table.names, 1):
+        if table.dtype[str(place)].base.kind in "iu" and table.per_row(name) == columns.per_row:
+            refuse_too_many(table.rows * columns.per_row)
+            numbers, _ = _rows(table, columns, name)
+            rows = np.arange(len(numbers))
+            if not np.array_equal(numbers, rows) and np.array_equal(np.sort(numbers), rows):
+                raise SkyMapError(
+                    f"its column {name} holds every pixel number once, and the header does not say what for "
+                    "(INDXSCHM or OBJECT); set INDXSCHM to EXPLICIT if they number its pixels"
+                )
 
 
 def _first_column(table: Table) -> str | None:
