@@ -30,8 +30,8 @@ GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "guides" / "files.md"
 SIGNIFICANCE, NOTICE = "significance_opa_lvc-i3.json", "lvk_nu_track_search.json"
 SUBTHRESHOLD = "significance_subthreshold_lvc-i3.json"
 COPIES = {"inputs.gw_skymap_info", "inputs.neutrino_info", "skymap.header"}
-NAMED_BY_OTHERS = {"reference"}
-"""Its one key holds dots, which are no levels."""
+NAMED_BY_OTHERS = {"reference", "made_from"}
+"""Their keys hold dots, which are no levels."""
 
 
 def documented(filename: str) -> set[str]:
