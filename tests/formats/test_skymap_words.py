@@ -366,3 +366,14 @@ def test_pixel_numbers_under_any_name_are_not_passed_over(tmp_path: Path, name: 
     table.writeto(tmp_path / "m.fits")
     with pytest.raises(SkyMapError, match=f"column.* {name}"):
         read_skymap(tmp_path / "m.fits")
+
+
+@pytest.mark.parametrize("ordering", ["NESTED", "RING"])
+def test_whole_numbers_that_number_nothing_change_nothing(tmp_path: Path, ordering: str) -> None:
+    prob = np.random.default_rng(1).dirichlet(np.ones(192))
+    for name, more in (("plain", []), ("hits", [fits.Column("HITS", "K", array=np.arange(192) // 7)])):
+        table = fits.BinTableHDU.from_columns([fits.Column("PROB", "D", array=prob), *more])
+        table.header.update(PIXTYPE="HEALPIX", ORDERING=ordering, NSIDE=4, COORDSYS="C")
+        table.writeto(tmp_path / f"{name}.fits")
+    plain, hits = (read_skymap(tmp_path / f"{name}.fits") for name in ("plain", "hits"))
+    assert np.array_equal(plain.density, hits.density) and np.array_equal(plain.ipix, hits.ipix)

@@ -39,7 +39,8 @@ def read_flat(table: Table, columns: Columns, ordering: str) -> Cells:
         index = _first_column(table)  # whose name does not matter to healpy
     if partial or index is not None:
         return _read_listed(table, columns, ordering, index, partial)
-    _refuse_hidden_numbers(table, columns)
+    if (name := _whole_numbers(table, columns)) is not None:
+        return _read_beside(table, columns, ordering, name)
     return _read_nested(table, columns) if ordering == "NESTED" else _read_ring(table, columns)
 
 
@@ -47,18 +48,34 @@ def _index_column(table: Table) -> str | None:
     return next((name for name in table.names if _NUMBERS.fullmatch(re.sub(r"[^A-Z]", "", name))), None)
 
 
-def _refuse_hidden_numbers(table: Table, columns: Columns) -> None:
-    """A column of any name that holds every pixel number once, in another order than the rows, numbers the pixels."""
-    for place, name in enumerate(table.names, 1):
-        if table.dtype[str(place)].base.kind in "iu" and table.per_row(name) == columns.per_row:
-            refuse_too_many(table.rows * columns.per_row)
-            numbers, _ = _rows(table, columns, name)
-            rows = np.arange(len(numbers))
-            if not np.array_equal(numbers, rows) and np.array_equal(np.sort(numbers), rows):
-                raise SkyMapError(
-                    f"its column {name} holds every pixel number once, and the header does not say what for "
-                    "(INDXSCHM or OBJECT); set INDXSCHM to EXPLICIT if they number its pixels"
-                )
+def _whole_numbers(table: Table, columns: Columns) -> str | None:
+    """A column of whole numbers that is none of the map's own."""
+    own = {table.field(name) for name in table.names} - set(columns.fields)
+    return next(
+        (
+            name
+            for name in table.names
+            if (field := table.field(name)) in own
+            and table.dtype[field].base.kind in "iu"
+            and table.per_row(name) == columns.per_row
+        ),
+        None,
+    )
+
+
+def _read_beside(table: Table, columns: Columns, ordering: str, name: str) -> Cells:
+    """A whole sky beside whole numbers: if these are every pixel's number once, in another order, it is refused."""
+    order = _full_sky_order(table, columns)
+    refuse_too_many(table.rows * columns.per_row)
+    numbers, stored = _rows(table, columns, name)
+    ipix = np.arange(len(numbers))
+    if not np.array_equal(numbers, ipix) and np.array_equal(np.sort(numbers), ipix):
+        raise SkyMapError(
+            f"its column {name} holds every pixel number once, and the header does not say what for (INDXSCHM or "
+            "OBJECT); set INDXSCHM to EXPLICIT if they number its pixels"
+        )
+    ipix = nested_from_ring(order, ipix) if ordering == "RING" else ipix
+    return np.full(len(ipix), order, dtype=np.uint8), ipix, columns.of(stored, order)
 
 
 def _first_column(table: Table) -> str | None:
