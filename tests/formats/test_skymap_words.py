@@ -356,11 +356,16 @@ def test_a_time_only_as_modified_julian_date() -> None:
     assert read_skymap(flat(**{"MJD-OBS": 58709.88240756174})).origin["DATE-OBS"].startswith("2019-08-14T21:10:40.0")
 
 
+@pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("name", ["IPNEST", "ID", "NPIX", "HEALPIXNO"])
-def test_pixel_numbers_under_any_name_are_not_passed_over(tmp_path: Path, name: str) -> None:
+def test_pixel_numbers_under_any_name_are_not_passed_over(tmp_path: Path, name: str, first: int) -> None:
     prob = np.random.default_rng(1).dirichlet(np.ones(192))
     order = np.argsort(-prob)
-    columns = [fits.Column("PROB", "D", array=prob[order]), fits.Column(name, "K", array=order)]
+    columns = [
+        fits.Column("ROWS", "J", array=np.arange(192)),
+        fits.Column("PROB", "D", array=prob[order]),
+        fits.Column(name, "K", array=order + first),
+    ]
     table = fits.BinTableHDU.from_columns(columns)
     table.header.update(PIXTYPE="HEALPIX", ORDERING="NESTED", NSIDE=4, COORDSYS="C")
     table.writeto(tmp_path / "m.fits")

@@ -39,8 +39,8 @@ def read_flat(table: Table, columns: Columns, ordering: str) -> Cells:
         index = _first_column(table)  # whose name does not matter to healpy
     if partial or index is not None:
         return _read_listed(table, columns, ordering, index, partial)
-    if (name := _whole_numbers(table, columns)) is not None:
-        return _read_beside(table, columns, ordering, name)
+    if names := _whole_numbers(table, columns):
+        return _read_beside(table, columns, ordering, names)
     return _read_nested(table, columns) if ordering == "NESTED" else _read_ring(table, columns)
 
 
@@ -48,32 +48,30 @@ def _index_column(table: Table) -> str | None:
     return next((name for name in table.names if _NUMBERS.fullmatch(re.sub(r"[^A-Z]", "", name))), None)
 
 
-def _whole_numbers(table: Table, columns: Columns) -> str | None:
-    """A column of whole numbers that is none of the map's own."""
-    own = {table.field(name) for name in table.names} - set(columns.fields)
-    return next(
-        (
-            name
-            for name in table.names
-            if (field := table.field(name)) in own
-            and table.dtype[field].base.kind in "iu"
-            and table.per_row(name) == columns.per_row
-        ),
-        None,
-    )
+def _whole_numbers(table: Table, columns: Columns) -> list[str]:
+    """Columns of whole numbers that are none of the map's own."""
+    return [
+        name
+        for name in table.names
+        if (field := table.field(name)) not in columns.fields
+        and table.dtype[field].base.kind in "iu"
+        and table.per_row(name) == columns.per_row
+    ]
 
 
-def _read_beside(table: Table, columns: Columns, ordering: str, name: str) -> Cells:
-    """A whole sky beside whole numbers: if these are every pixel's number once, in another order, it is refused."""
+def _read_beside(table: Table, columns: Columns, ordering: str, names: list[str]) -> Cells:
+    """A whole sky beside whole numbers: if some are every pixel's number once, in another order, it is refused."""
     order = _full_sky_order(table, columns)
     refuse_too_many(table.rows * columns.per_row)
-    numbers, stored = _rows(table, columns, name)
-    ipix = np.arange(len(numbers))
-    if not np.array_equal(numbers, ipix) and np.array_equal(np.sort(numbers), ipix):
-        raise SkyMapError(
-            f"its column {name} holds every pixel number once, and the header does not say what for (INDXSCHM or "
-            "OBJECT); set INDXSCHM to EXPLICIT if they number its pixels"
-        )
+    listed, stored = _rows(table, columns, *names)
+    ipix = np.arange(len(listed[0]))
+    for name, numbers in zip(names, listed, strict=True):
+        places = numbers - numbers.min()  # some count from 1
+        if not np.array_equal(places, ipix) and np.array_equal(np.sort(places), ipix):
+            raise SkyMapError(
+                f"its column {name} holds every pixel number once, and the header does not say what for (INDXSCHM or "
+                "OBJECT); set INDXSCHM to EXPLICIT if they number its pixels"
+            )
     ipix = nested_from_ring(order, ipix) if ordering == "RING" else ipix
     return np.full(len(ipix), order, dtype=np.uint8), ipix, columns.of(stored, order)
 
@@ -125,7 +123,10 @@ def _read_listed(table: Table, columns: Columns, ordering: str, index: str | Non
     if table.per_row(index) != columns.per_row or table.dtype[table.field(index)].base.kind not in "iu":
         raise SkyMapError("it does not number its pixels one by one; get the file again from where it came")
     refuse_too_many(table.rows * columns.per_row)
-    ipix, stored = _rows(table, columns, index)
+    (numbers,), stored = _rows(table, columns, index)
+    if numbers.dtype.kind != "i":
+        raise SkyMapError(f"its column {index} holds no whole numbers; get the file again from where it came")
+    ipix = numbers.astype(np.int64)
     _refuse_outside(table, ipix, order)
     if not partial and not np.array_equal(ipix, np.arange(len(ipix))):
         said = "the header does not say what for (INDXSCHM or OBJECT)" if partial is None else "INDXSCHM = 'IMPLICIT'"
@@ -138,17 +139,15 @@ def _read_listed(table: Table, columns: Columns, ordering: str, index: str | Non
     return np.full(len(ipix), order, dtype=np.uint8), ipix, columns.of(stored, order)
 
 
-def _rows(table: Table, columns: Columns, index: str) -> tuple[Index, list[NDArray[Any]]]:
-    """All pixel numbers and the stored values of the columns; nothing else of the rows stays in memory."""
-    names = [table.field(index), *columns.fields]
+def _rows(table: Table, columns: Columns, *indices: str) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    """All numbers of these columns, scaled, and the stored values of the map's; nothing else stays in memory."""
+    names = [*(table.field(index) for index in indices), *columns.fields]
     parts = [[chunk[name].reshape(-1).copy() for name in names] for chunk in table.chunks(_PIXELS)]
     if not parts:
         raise SkyMapError("the table has no rows; get the file again from where it came")
     whole = [np.concatenate([part[k] for part in parts]) for k in range(len(names))]
-    ipix = table.native(whole[0], index)
-    if ipix.dtype.kind != "i":
-        raise SkyMapError(f"its column {index} holds no whole numbers; get the file again from where it came")
-    return ipix.astype(np.int64), whole[1:]
+    numbers = [table.native(column, index) for column, index in zip(whole, indices, strict=False)]
+    return numbers, whole[len(indices) :]
 
 
 def _listed_order(table: Table) -> int:
