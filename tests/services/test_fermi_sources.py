@@ -129,6 +129,8 @@ def test_a_retraction_takes_its_burst_back(data: Path):
         {"alert_datetime": None},
         {"alert_datetime": "2024-08-24T01:00:00Z"},
         {"subtype": "GROUND_POSITION"},
+        {"alert_type": "Retraction"},
+        {"alert_type": "RETRACTION"},
     ],
 )
 def test_retractions_of_every_form_stand(data: Path, change):
@@ -143,6 +145,21 @@ def test_retractions_of_every_form_stand(data: Path, change):
     for order in (notices, notices[::-1]):
         (burst,) = latest(order)
         assert burst.not_a_burst == "retracted" and burst.role == "observation"
+
+
+def test_a_null_tense_is_no_test(data: Path):
+    notice = json.loads(case(data, "circle")) | {"alert_tense": None}
+    assert parse(json.dumps(notice).encode()).role == "observation"
+
+
+def test_a_later_position_replaces_the_map_that_an_earlier_notice_named(data: Path):
+    first = json.loads(case(data, "circle")) | {"healpix_url": "https://example.org/glg_healpix_all.fit"}
+    later = json.loads(case(data, "circle")) | {"alert_datetime": "2024-08-24T09:00:00Z", "ra": 200.0, "dec": 10.0}
+    early, late = (parse(json.dumps(notice).encode()) for notice in (first, later))
+    assert early.skymap_url
+    for order in ([early, late], [late, early]):
+        (burst,) = latest(order)
+        assert (burst.ra, burst.dec, burst.skymap_url, burst.skymap) == (200.0, 10.0, None, None)
 
 
 def test_a_test_takes_nothing_back(data: Path):
