@@ -24,7 +24,6 @@ from llama.science.sky import SkyTree, directions_of
 
 _NULL = 1e-3  # nothing is heard below: 1e-9 of the volume
 _FINE = 5  # order of the pieces on which f_A counts as constant
-_BAND = 3.0  # in ln α; what one Chebyshev fit of `Marginal` covers well
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +97,7 @@ class Directional:
         amplitude = self.pattern.amplitude(direction)
         heard = np.flatnonzero(amplitude > _NULL)
         log_f = np.log(amplitude[heard])
-        values = by_bands(log_mean, alpha[heard] * np.exp(-2 * log_f)) + 3 * log_f - self.log_mean_cube
+        values = log_mean(alpha[heard] * np.exp(-2 * log_f)) + 3 * log_f - self.log_mean_cube
         result = np.full((values.shape[0], alpha.size), -np.inf)
         result[:, heard] = values
         return result
@@ -113,18 +112,6 @@ def _pieces(tree: SkyTree) -> tuple[NDArray[np.int64], Float, Float]:
     within = np.arange(cell.size) - np.repeat(np.cumsum(parts) - parts, parts)
     direction = directions_of(np.maximum(order, _FINE)[cell], tree.ipix[leaf][cell] * parts[cell] + within)
     return cell, direction, 1 / parts[cell]
-
-
-def by_bands(log_mean: Callable[[Float], Float], alpha: Float) -> Float:
-    """(k, n) functions of α at values of very different size, each band of them by itself."""
-    band = np.floor(np.log(alpha) / _BAND)
-    parts = [(at, log_mean(alpha[at])) for at in (np.flatnonzero(band == one) for one in np.unique(band))]
-    if not parts:
-        return log_mean(alpha)
-    result = np.empty((parts[0][1].shape[0], alpha.size))
-    for at, values in parts:
-        result[:, at] = values
-    return result
 
 
 def heard_anywhere(

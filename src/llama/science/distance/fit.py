@@ -25,6 +25,7 @@ _RADII = 32
 _NEAREST, _NEAR_RADII, _FAR_RADII = 1e-4, 48, 64  # sigma; of functions with many neutrinos and edges in distance
 _LEFT_OUT = 0.01  # of its error the terms of a fit that are left out
 _POINTS, _PRODUCT = 1 << 12, 1 << 18
+_BAND = 3.0  # in ln α; what one Chebyshev fit of functions of α covers well
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,16 +198,33 @@ def _more(order: int, end: float, error: float) -> int:
 
 
 def along_log_alpha(log_f: Callable[[Float], Float], alpha: Float, order: int = 20) -> Float:
-    """(…, n) functions of α alone at many points, by a Chebyshev fit in ln α over their range."""
-    if alpha.size <= order:
+    """(…, n) functions of α alone at many points, by Chebyshev fits in ln α over bands of it.
+
+    The bands are the same for all points, so that no value depends on which others are asked for.
+    """
+    band = np.floor(np.log(alpha) / _BAND)
+    parts = [(at, _along_band(log_f, alpha[at], one, order)) for one, at in _members(band)]
+    if not parts:
         return log_f(alpha)
-    low, high = float(np.log(alpha.min())) - 1e-9, float(np.log(alpha.max())) + 1e-9
-    grid = (low + high) / 2 + (high - low) / 2 * chebyshev.chebpts1(order)
+    result = np.empty((*parts[0][1].shape[:-1], alpha.size))
+    for at, values in parts:
+        result[..., at] = values
+    return result
+
+
+def _members(band: Float) -> list[tuple[float, NDArray[np.int64]]]:
+    """Each value and where it stands."""
+    return [(float(one), np.flatnonzero(band == one)) for one in np.unique(band)]
+
+
+def _along_band(log_f: Callable[[Float], Float], alpha: Float, band: float, order: int) -> Float:
+    """The same for points of one band."""
+    grid = _BAND * (band + (chebyshev.chebpts1(order) + 1) / 2)
     values = log_f(np.exp(grid))
     if not np.isfinite(values).all():  # zero somewhere: not smooth
         return log_f(alpha)
     coefficients = chebyshev_transform(order) @ values.T
-    return np.asarray(chebyshev.chebval((2 * np.log(alpha) - low - high) / (high - low), coefficients))
+    return np.asarray(chebyshev.chebval(2 * (np.log(alpha) / _BAND - band) - 1, coefficients))
 
 
 @cache

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from llama.science.arrays import Float, Index
 from llama.science.distance.fit import (
     DistanceFit,
     along_log_alpha,
-    chebyshev_transform,
     integrate_from_the_observer,
     over_their_box,
-    polynomials,
 )
 from llama.science.distance.radial import LargerSets, OfCountAndDistance, Points
 from llama.science.distance.sums import log_mean_counts
@@ -77,10 +74,10 @@ class PerCell:
         # where α is much unlike the cell's own a straight line is not enough
         own = np.flatnonzero(points.part & (np.abs(away) > _STRAIGHT) & np.isfinite(result))
         if own.size:
-            result[own] = self._log_q1_within(cell[own], np.log(alpha[own]))
+            result[own] = self.fit.log_q1(self.m[cell[own]], self.log_a[cell[own]] + np.log(alpha[own]))
         missing = np.flatnonzero(np.isnan(result))
         if missing.size:
-            result[missing] = along_log_alpha(self._anywhere_log_q1, alpha[missing], order=8)
+            result[missing] = along_log_alpha(self._anywhere_log_q1, alpha[missing], order=12)
         return result
 
     def weighted_tree(self, _: SkyTree, k: int) -> SkyTree:
@@ -148,17 +145,6 @@ class PerCell:
         slope = np.full(self.tree.cell.size, np.nan)
         slope[leaf] = self.fit.slope(self.m[cell], self.log_a[cell] + self.log_alpha[leaf])
         return slope
-
-    def _log_q1_within(self, cell: Index, log_alpha: Float) -> Float:
-        """ln ⟨Q_1⟩ at points inside cells: four values per cell over its points' range of ln α, and a cubic."""
-        by, first, at = _groups(cell)
-        low, high = np.minimum.reduceat(log_alpha[by], first), np.maximum.reduceat(log_alpha[by], first)
-        middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1e-9)
-        each = cell[by[first]]
-        log_a = self.log_a[each] + middle + chebyshev.chebpts1(4)[:, None] * half
-        values = self.fit.log_q1(np.tile(self.m[each], 4), log_a.ravel())
-        terms = chebyshev_transform(4) @ values.reshape(log_a.shape)
-        return np.asarray((terms.take(at, axis=1) * polynomials((log_alpha - middle[at]) / half[at], 4)).sum(axis=0))
 
     def log_counts(self, points: Points, alpha: Float, most: int) -> Float:
         log_alpha = np.log(alpha)
