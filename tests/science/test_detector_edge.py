@@ -16,8 +16,10 @@ from llama.science.detector.response import alpha, interpolate_sin_dec, signal_r
 from llama.science.overlap.declination import Steepness
 from llama.science.sky.psf import log_density, unit_vectors
 from llama.science.sky.skymap import SkyMap, directions
-from llama.science.statistic.ensemble import AgainstBackground, single_terms
-from llama.science.statistic.kernel import coincidence, merger_host
+from llama.science.statistic.against import AgainstBackground
+from llama.science.statistic.ensemble import single_terms
+from llama.science.statistic.kernel import coincidence
+from llama.science.statistic.lists import merger_host
 from llama.science.statistic.observed import Neutrinos
 from llama.science.statistic.prepared import prepare
 

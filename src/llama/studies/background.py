@@ -15,7 +15,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from llama.analyses.result import STATISTICS, finite_odds, response_digest, search_digest
+import numpy as np
+
+from llama.analyses.result import LIST_STATISTICS, finite_odds, response_digest, search_digest
 from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.formats.populations import BackgroundRow, table_name, write_table
@@ -27,7 +29,7 @@ from llama.ports import NeutrinoSource
 from llama.science.detector import SeasonTable
 from llama.science.search import Search
 from llama.science.significance import Searches, TableKind
-from llama.science.statistic import GWTrigger, coincidence, prepare
+from llama.science.statistic import GWTrigger, NeutrinoLists, list_statistics, prepare
 from llama.studies.blocks import Blocks, processes
 
 GPS_S = 1_000_000_000.0
@@ -90,15 +92,15 @@ def draw_block(study: Study, connect: Callable[[], NeutrinoSource], mode: str, b
     prepared = prepare(skymap, _TRIGGER, study.season, study.search)
     if prepared.mode != mode:
         raise ValueError(f"{path} has distance mode {prepared.mode}, other maps of the list {mode}; list them apart")
-    found = []
-    for i in block:
-        seed = f"{study.label}/{i}"
-        window = source.window(GPS_S - WINDOW_S, GPS_S + WINDOW_S, seed=seed)
-        neutrinos = kernel_arrays(from_window(window, source.name))
-        result = coincidence(skymap, _TRIGGER, neutrinos, study.season, study.search, prepared)
-        log_odds = {search_type: of(result).log_odds for search_type, of in STATISTICS.items()}
-        found.append(Drawn(log_odds, len(neutrinos), seed, path.name))
-    return found
+    seeds = [f"{study.label}/{i}" for i in block]
+    windows = [source.window(GPS_S - WINDOW_S, GPS_S + WINDOW_S, seed=seed) for seed in seeds]
+    lists = NeutrinoLists.of([kernel_arrays(from_window(window, source.name)) for window in windows])
+    found = list_statistics(prepared, _TRIGGER, lists, study.season, study.search)
+    log_odds = {search_type: of(found) for search_type, of in LIST_STATISTICS.items()}
+    return [
+        Drawn({search_type: float(odds[k]) for search_type, odds in log_odds.items()}, count, seed, path.name)
+        for k, (seed, count) in enumerate(zip(seeds, np.diff(lists.start).tolist(), strict=True))
+    ]
 
 
 def draw(study: Study, connect: Callable[[], NeutrinoSource], executor: Executor) -> Iterator[list[Drawn]]:
@@ -143,8 +145,8 @@ def tables_by_type(tables: Sequence[Path], season: str, *, overwrite: bool) -> t
     for table, kind in zip(tables, kinds, strict=True):
         if table.exists() and not overwrite:
             raise FormatError(f"{table} exists already and was left as it is; -c overwrites it")
-        if kind.search_type not in STATISTICS:
-            there = ", ".join(STATISTICS)
+        if kind.search_type not in LIST_STATISTICS:
+            there = ", ".join(LIST_STATISTICS)
             raise FormatError(f"{table.name} is named for search type {kind.search_type}; there are {there}")
         if replace(kind, search_type=kinds[0].search_type) != kinds[0]:
             raise FormatError(f"{table.name} and {tables[0].name} may differ in nothing but the search type")

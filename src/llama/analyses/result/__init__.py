@@ -33,7 +33,7 @@ from llama.analyses.result.marks import (
     shows_directions,
 )
 from llama.analyses.result.opa import significance
-from llama.analyses.result.pvalues import STATISTICS, finite_odds, no_p_value, response_digest, search_digest
+from llama.analyses.result.pvalues import LIST_STATISTICS, finite_odds, no_p_value, response_digest, search_digest
 from llama.analyses.result.record import (
     EnergyLimitRange,
     ListSaid,
@@ -50,9 +50,9 @@ from llama.analyses.result.weights import odds, odds_and_weights
 __all__ = [
     "BLINDED",
     "LISTED_BELOW_P",
+    "LIST_STATISTICS",
     "RETRACTED",
     "SIMULATED",
-    "STATISTICS",
     "STATISTIC_FILENAME",
     "STATISTIC_GUARD",
     "TEST",

@@ -12,6 +12,7 @@ import numpy as np
 
 from llama.formats.records import to_json
 from llama.messengers.gw.record import SkymapInfo
+from llama.science.arrays import Float
 from llama.science.detector import SeasonTable
 from llama.science.search import Search
 from llama.science.significance import (
@@ -25,13 +26,13 @@ from llama.science.significance import (
     p_value,
     sigma_one_sided,
 )
-from llama.science.statistic import CoincidenceResult, EventStatistic
+from llama.science.statistic import ListStatistics
 
 LARGEST_LOG = math.log(np.finfo(float).max)
 
-STATISTICS: Mapping[str, Callable[[CoincidenceResult], EventStatistic]] = {
-    "opa": lambda result: result.event,
-    "subthreshold": lambda result: result.ensemble,
+LIST_STATISTICS: Mapping[str, Callable[[ListStatistics], Float]] = {
+    "opa": lambda found: found.event,
+    "subthreshold": lambda found: found.ensemble,
 }
 """What the p-values of each search type are of: single neutrinos and pairs, or the whole list in the exact form."""
 

@@ -1,19 +1,27 @@
 """The odds that messengers share a source: what was observed (`observed`), what is ready before neutrinos come
-(`prepared`), the coincidence of a merger and a neutrino (`kernel`, the first thing to read), several neutrinos
-(`ensemble`), several messengers (`many`), and the search of the second observing run for comparison (`o2`)."""
+(`prepared`), the coincidence of a merger and a neutrino (`kernel`, the first thing to read) and the same for any
+number of lists (`lists`), several neutrinos (`ensemble`), several messengers (`many`), and the search of the second
+observing run for comparison (`o2`)."""
 
 from __future__ import annotations
 
 from llama.science.statistic import o2
-from llama.science.statistic.ensemble import AgainstBackground, Host, joint_terms, single_terms
+from llama.science.statistic.against import AgainstBackground, Host
+from llama.science.statistic.ensemble import joint_terms, single_terms
 from llama.science.statistic.events import EventStatistic
 from llama.science.statistic.hypotheses import LogWeights
 from llama.science.statistic.kernel import (
     CoincidenceResult,
     coincidence,
+    most_probable_direction,
+)
+from llama.science.statistic.lists import (
+    ListStatistics,
+    NeutrinoLists,
+    list_statistics,
     log_stranger_rate,
     merger_host,
-    most_probable_direction,
+    rate_hz,
 )
 from llama.science.statistic.many import CompanyResult, SetResult, company
 from llama.science.statistic.o2 import O2Neutrino, o2_search
@@ -29,7 +37,9 @@ __all__ = [
     "EventStatistic",
     "GWTrigger",
     "Host",
+    "ListStatistics",
     "LogWeights",
+    "NeutrinoLists",
     "Neutrinos",
     "O2Neutrino",
     "Prepared",
@@ -38,6 +48,7 @@ __all__ = [
     "company",
     "gw_window_s",
     "joint_terms",
+    "list_statistics",
     "log_stranger_rate",
     "mean_distance_mpc",
     "merger_host",
@@ -46,6 +57,7 @@ __all__ = [
     "o2",
     "o2_search",
     "prepare",
+    "rate_hz",
     "search_window_s",
     "single_terms",
 ]

@@ -21,98 +21,17 @@ from llama.science.detector import SeasonTable, alpha, interpolate_sin_dec
 from llama.science.distance import At, Distances, LargerSets, Volume, typical_patches
 from llama.science.overlap import MOST, Means, Members, Nodes, Steepness, cluster_nodes, overlap_nodes
 from llama.science.search import Search
-from llama.science.sky import SkyMap, SkyTree, log_peak
-from llama.science.statistic.observed import Neutrinos
+from llama.science.sky import SkyMap, SkyTree
+from llama.science.statistic.against import AgainstBackground, Host
+from llama.science.statistic.pairs import clusters_of, near, shared_s
 from llama.science.statistic.symmetric import symmetric_polynomials
 
-_NEGLIGIBLE = 16.0  # pairs below e^-16 of the single neutrinos are left out
 _MARGIN = 3.0
 _FLAT = 1.0  # e-folds over which u/PSF may change with declination before the walk must know
 _REACH = 5.0  # sigma
 _LARGEST_LOG = 700.0
 _TOGETHER = 100  # neutrinos
 _BLOCK = 8192  # nodes whose polynomials stay in the cache
-
-
-@dataclass(frozen=True, eq=False)
-class Host:
-    """What neutrinos may share a source with.
-
-    Attributes:
-        tree: where its source is; probabilities sum to one.
-        radial: how many neutrinos it gives, averaged over its distance.
-        start_s, stop_s: times of the source that it allows, relative to the trigger.
-        log_rate: ln of what one second of source time weighs: −ln T_gw − ln f_b for a merger.
-    """
-
-    tree: SkyTree
-    radial: Distances
-    start_s: float
-    stop_s: float
-    log_rate: float
-
-
-@dataclass(frozen=True, eq=False)
-class AgainstBackground:
-    """Neutrinos as the ensemble sees them.
-
-    Attributes:
-        direction: (n, 3) unit vectors. sigma_rad: (n,) 1σ errors.
-        delay_s: (n,) time after the trigger.
-        log_background: (n,) ln of the density it stands against, R_ν P_emp (1 + λ), s⁻¹ sr⁻¹ GeV⁻¹.
-        rows: (n, d) signal density a(ε, δ) on the season's declination grid, GeV⁻¹.
-        minus_s, plus_s: window of t_ν − t_s.
-    """
-
-    direction: Float
-    sigma_rad: Float
-    delay_s: Float
-    log_background: Float
-    rows: Float
-    minus_s: float
-    plus_s: float
-
-    @classmethod
-    def of(
-        cls, neutrinos: Neutrinos, direction: Float, gps_s: float, log_background: Float, rows: Float, search: Search
-    ) -> AgainstBackground:
-        """Neutrinos of a list around a trigger at `gps_s`."""
-        # Differences first: GPS times near 1e9 s would eat the microseconds of the windows' edges.
-        delay = neutrinos.gps_s - gps_s
-        window = search.t_nu_minus_s, search.t_nu_plus_s
-        return cls(direction, neutrinos.sigma_rad, delay, log_background, rows, *window)
-
-    def source_times(self) -> tuple[float, float]:
-        """First and last time at which a source of any of them may have been."""
-        first = np.min(self.delay_s - self.plus_s, initial=0.0)
-        return float(first), float(np.max(self.delay_s - self.minus_s, initial=1.0))
-
-    def only(self, at: Index) -> AgainstBackground:
-        """Some of them."""
-        return replace(
-            self,
-            direction=self.direction[at],
-            sigma_rad=self.sigma_rad[at],
-            delay_s=self.delay_s[at],
-            log_background=self.log_background[at],
-            rows=self.rows[at],
-        )
-
-    def log_strength(self, season: SeasonTable) -> Float:
-        """(n,) ln of u_i/PSF_i at each neutrino's own direction."""
-        sin_dec = self.direction[:, 2]
-        own = interpolate_sin_dec(season, self.rows, np.arange(sin_dec.size), sin_dec) / alpha(season, sin_dec)
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log(own) - self.log_background - np.log(self.plus_s - self.minus_s))
-
-    def log_most_strength(self, season: SeasonTable) -> Float:
-        """(n,) the largest of it within 5σ: a/α is steep where the detector's selection changes."""
-        dec, grid = np.arcsin(self.direction[:, 2]), np.arcsin(season.sin_dec)
-        near = np.abs(dec[:, None] - grid) <= _REACH * self.sigma_rad[:, None]
-        largest = np.where(near, self.rows / season.alpha, 0.0).max(axis=1, initial=0.0)
-        with np.errstate(divide="ignore"):
-            around = np.log(largest) - self.log_background - np.log(self.plus_s - self.minus_s)
-        return np.asarray(np.maximum(around, self.log_strength(season)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +136,7 @@ def joint_terms(
     log_single = float(np.logaddexp.reduce(log_each, initial=beside))
     n = neutrinos.delay_s.size
     log_pairs, log_b = np.full((n, n), -np.inf), -np.inf
-    every = _clusters(_near(host, neutrinos, season, log_single))
+    every = clusters_of(near(host, neutrinos, neutrinos.log_most_strength(season), log_single))
     clusters = tuple(_likeliest(cluster, log_each) for cluster in every)
     for cluster in clusters:
         at = np.array(cluster)
@@ -225,46 +144,6 @@ def joint_terms(
         log_pairs[np.ix_(at, at)] = pairs
         log_b = float(np.logaddexp(log_b, total))
     return Joint(log_pairs, log_b, clusters, sum(map(len, every)) - sum(map(len, clusters)))
-
-
-def _near(host: Host, neutrinos: AgainstBackground, season: SeasonTable, log_single: float) -> NDArray[np.bool_]:
-    """(n, n) pairs that share a source time and may matter beside the single neutrinos."""
-    least = log_single - _NEGLIGIBLE if np.isfinite(log_single) else -np.inf
-    strength, rows = neutrinos.log_most_strength(season), range(0, neutrinos.delay_s.size, _TOGETHER)
-    blocks = [_pair_bounds(host, neutrinos, strength, slice(k, k + _TOGETHER)) > least for k in rows]
-    return np.concatenate(blocks) if blocks else np.zeros((0, 0), np.bool_)
-
-
-def _pair_bounds(host: Host, neutrinos: AgainstBackground, strength: Float, rows: slice) -> Float:
-    """(r, n) ln of an upper bound of each pair's term within 5σ, for some rows of the table; 2 Q_2 ≤ 1."""
-    kappa, peak = 1 / np.square(neutrinos.sigma_rad), log_peak(neutrinos.sigma_rad)
-    along, each = kappa[:, None] * neutrinos.direction, host.log_rate / 2 + strength + peak - kappa
-    # |κ_i μ_i + κ_j μ_j|
-    length = np.sqrt(np.maximum(np.square(kappa)[rows, None] + np.square(kappa) + 2 * along[rows] @ along.T, 0.0))
-    # the largest value of the product of two von Mises–Fisher densities; an integral against the map cannot exceed it
-    bound = length + each[rows, None] + each + np.log(host.stop_s - host.start_s)
-    return np.where(_shared_s(host, neutrinos, rows) > 0, bound, -np.inf)
-
-
-def _shared_s(host: Host, neutrinos: AgainstBackground, rows: slice = slice(None)) -> Float:
-    """(r, n) seconds of source time that host and both neutrinos of a pair allow, for some rows of the table."""
-    first, last = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
-    start = np.maximum(np.maximum(first[rows, None], first), host.start_s)
-    return np.asarray(np.maximum(np.minimum(np.minimum(last[rows, None], last), host.stop_s) - start, 0.0))
-
-
-def _clusters(near: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
-    """Neutrinos connected by pairs, two or more each."""
-    left, found = set(range(near.shape[0])), []
-    while left:
-        cluster, edge = set(), {left.pop()}
-        while edge:
-            cluster |= edge
-            left -= edge
-            edge = {int(j) for i in edge for j in np.flatnonzero(near[i]) if int(j) in left}
-        if len(cluster) > 1:
-            found.append(tuple(sorted(cluster)))
-    return tuple(found)
 
 
 def _likeliest(cluster: tuple[int, ...], log_each: Float) -> tuple[int, ...]:
@@ -305,7 +184,8 @@ def _cluster_terms(
     log_u -= np.log(member.plus_s - member.minus_s)
     log_counts = host.radial.log_counts(nodes, scale, most) + nodes.log_probability
     log_counts -= tree.log_probability[nodes.node] - host.tree.log_probability[nodes.node]
-    shared = np.triu(_shared_s(host, member), 1)
+    each = np.arange(at.size)
+    shared = np.triu(shared_s(host, member, each[:, None], each), 1)
     with np.errstate(divide="ignore"):
         pairs = host.log_rate + np.log(shared) + _log_pair_integrals(log_u, log_counts[1])
     return pairs, host.log_rate + _log_all(log_u, log_counts, host, member)

@@ -14,7 +14,8 @@ import numpy as np
 from llama.science.arrays import Float
 from llama.science.detector import SeasonTable
 from llama.science.search import Search
-from llama.science.statistic.ensemble import AgainstBackground, joint_terms, stranger_host
+from llama.science.statistic.against import AgainstBackground
+from llama.science.statistic.ensemble import joint_terms, stranger_host
 from llama.science.statistic.hypotheses import LogWeights, Prior
 
 

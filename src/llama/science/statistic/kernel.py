@@ -7,8 +7,7 @@ an astrophysical neutrino beside GW noise (`chance_neutrino`), and noise in both
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import pdtrc
@@ -16,23 +15,20 @@ from scipy.special import pdtrc
 from llama.science.arrays import Float
 from llama.science.detector import (
     SeasonTable,
-    alpha,
-    energy_cap_gev,
-    interpolate_sin_dec,
-    log_background_density,
     noise_snr_source,
     signal_rows,
 )
-from llama.science.distance import along_log_alpha, log_j1
 from llama.science.overlap import Nodes
 from llama.science.search import Search
-from llama.science.sky import SkyMap, declinations, log_density, unit_vectors
-from llama.science.statistic.ensemble import AgainstBackground, Host, Joint, joint_terms, single_terms
+from llama.science.sky import SkyMap, log_density, log_sum_by, unit_vectors
+from llama.science.statistic.against import AgainstBackground
+from llama.science.statistic.ensemble import Joint
 from llama.science.statistic.events import EventStatistic, Strangers, p_astro_after
 from llama.science.statistic.hypotheses import LogWeights, Prior, log_weights
+from llama.science.statistic.lists import ListTerms, rate_hz, whole
 from llama.science.statistic.observed import GWTrigger, Neutrinos, check_neutrinos
 from llama.science.statistic.prepared import Prepared, prepare
-from llama.science.statistic.timing import gw_window_s, in_search_window, search_window_s
+from llama.science.statistic.timing import search_window_s
 
 _COUNT_TOLERANCE = 1.25
 _TOO_MANY = 1e-6  # probability of so many background neutrinos or more
@@ -108,78 +104,40 @@ def coincidence(
     """
     ready = prepared or prepare(skymap, trigger, season, search)
     check_neutrinos(neutrinos, search)
-    energy = np.minimum(neutrinos.energy_gev, energy_cap_gev(season, search, neutrinos.dec_rad))
-    candidates = _candidates(neutrinos, trigger, energy, season, search)
-    host = merger_host(ready, search)
-    single = single_terms(host, candidates, season)
-    log_lambda = log_stranger_rate(season, search, candidates, neutrinos) - candidates.log_background
-
+    terms = ListTerms.of(ready, trigger, neutrinos, season, search)
     prior = Prior.of(ready.log_gw_odds, ready.log_complement)
-    groups = {frozenset({"gw", "icecube"}): single.log_b, frozenset({"icecube"}): log_lambda}
+    groups = {frozenset({"gw", "icecube"}): terms.log_b, frozenset({"icecube"}): terms.log_lambda}
     weights = log_weights(groups, ("gw", "icecube"), prior, search.strangers)
-    several = _several(host, candidates, season, search, prior, single.log_b, log_lambda)
+    joint, log_all = terms.joint(slice(None)), float(log_sum_by(terms.log_b_apart, whole(neutrinos))[0])
+    pairs, everything = (float(np.logaddexp(log_all, more)) for more in (joint.log_all_pairs, joint.log_b))
+    strangers = Strangers.of(search, season, terms.against, terms.log_lambda)
+    event, ensemble = strangers.statistic(prior, pairs), strangers.statistic(prior, everything)
     return CoincidenceResult(
         mode=ready.mode,
-        log_b=single.log_b,
-        log_b_apart=several.log_b_apart,
-        log_lambda=log_lambda,
+        log_b=terms.log_b,
+        log_b_apart=terms.log_b_apart,
+        log_lambda=terms.log_lambda,
         log_odds=weights.log_odds(),
         weights=weights,
         log_complement=ready.log_complement,
-        candidates=candidates,
-        log_odds_pairs=several.log_odds_pairs,
-        event=several.event,
-        ensemble=several.ensemble,
+        candidates=terms.candidates,
+        log_odds_pairs=strangers.log_odds(prior, joint.log_pairs),
+        event=event,
+        ensemble=ensemble,
         p_astro_before=trigger.p_astro,
-        p_astro_after=None if trigger.p_astro is None else p_astro_after(several.ensemble.weights),
+        p_astro_after=None if trigger.p_astro is None else p_astro_after(ensemble.weights),
         log_gw_odds=ready.log_gw_odds,
         neutrino_rate_hz=rate_hz(season, search),
-        energy_used_gev=energy,
-        nodes=single.nodes,
-        log_integrand=single.log_integrand,
+        energy_used_gev=terms.energy_used_gev,
+        nodes=terms.single.nodes,
+        log_integrand=terms.single.log_integrand,
         notes=(
             *ready.notes,
-            *_notes(season, search, neutrinos, energy, trigger),
-            *_list_notes(neutrinos, candidates, search, rate_hz(season, search)),
-            *_crowd(several.joint),
+            *_notes(season, search, neutrinos, terms.energy_used_gev, trigger),
+            *_list_notes(neutrinos, terms.candidates, search, rate_hz(season, search)),
+            *_crowd(joint),
         ),
         prepared=ready,
-    )
-
-
-class _Several(NamedTuple):
-    """What several neutrinos say together: fields of `CoincidenceResult`, and what they are made from."""
-
-    log_b_apart: Float
-    log_odds_pairs: Float
-    event: EventStatistic
-    ensemble: EventStatistic
-    joint: Joint
-
-
-def _several(
-    host: Host,
-    candidates: AgainstBackground,
-    season: SeasonTable,
-    search: Search,
-    prior: Prior,
-    log_b: Float,
-    log_lambda: Float,
-) -> _Several:
-    """Pairs and larger sets, each neutrino against background and strangers."""
-    beside = np.logaddexp(0.0, log_lambda) if search.strangers else np.zeros_like(log_lambda)
-    against = replace(candidates, log_background=candidates.log_background + beside)
-    log_apart = log_b - beside
-    joint = joint_terms(host, against, season, log_apart)
-    strangers = Strangers.of(search, season, against, log_lambda)
-    log_single = np.logaddexp.reduce(log_apart, initial=-np.inf)
-    pairs, everything = (np.logaddexp(log_single, more) for more in (joint.log_all_pairs, joint.log_b))
-    return _Several(
-        log_b_apart=log_apart,
-        log_odds_pairs=strangers.log_odds(prior, joint.log_pairs),
-        event=strangers.statistic(prior, float(pairs)),
-        ensemble=strangers.statistic(prior, float(everything)),
-        joint=joint,
     )
 
 
@@ -212,47 +170,6 @@ def _crowd(joint: Joint) -> tuple[str, ...]:
     if not joint.left_out:
         return ()
     return (f"{joint.left_out} neutrinos are so many near others that their pairs and larger sets are left out",)
-
-
-def rate_hz(season: SeasonTable, search: Search) -> float:
-    """R_ν: the search's own number, else that of the season."""
-    return season.rate_hz if search.neutrino_rate_hz is None else search.neutrino_rate_hz
-
-
-def _candidates(
-    neutrinos: Neutrinos, trigger: GWTrigger, energy: Float, season: SeasonTable, search: Search
-) -> AgainstBackground:
-    """Neutrinos against their background R_ν P_emp.
-
-    Those outside the search window are none of the data: against an infinite background they weigh nothing, by
-    themselves, in any set and with any messenger.
-    """
-    background = np.log(rate_hz(season, search)) + log_background_density(season, search, neutrinos.dec_rad, energy)
-    background = np.where(in_search_window(search, trigger.gps_s, neutrinos.gps_s), background, np.inf)
-    direction = unit_vectors(neutrinos.ra_rad, neutrinos.dec_rad).reshape(-1, 3)
-    return AgainstBackground.of(neutrinos, direction, trigger.gps_s, background, signal_rows(season, energy), search)
-
-
-def merger_host(ready: Prepared, search: Search) -> Host:
-    """The merger as the host of neutrinos."""
-    log_rate = -np.log(gw_window_s(search) * search.beaming)
-    return Host(ready.tree, ready.radial, -search.t_gw_plus_s, -search.t_gw_minus_s, float(log_rate))
-
-
-def log_stranger_rate(
-    season: SeasonTable, search: Search, candidates: AgainstBackground, neutrinos: Neutrinos
-) -> Float:
-    """ln of (ṅ/f_b) ∫(a/α) PSF J_1(0, r_ν,max; α) dΩ: astrophysical neutrinos like this one, s⁻¹ sr⁻¹ GeV⁻¹."""
-    neutrino, sin_dec, weights = declinations(neutrinos.dec_rad, neutrinos.sigma_rad, season.sin_dec)
-    count_scale = alpha(season, sin_dec)
-    per_source = interpolate_sin_dec(season, candidates.rows, neutrino, sin_dec) / count_scale
-    horizon = search.horizon_mpc(search.e_gw_max_eu)
-    log_volume = along_log_alpha(
-        lambda scale: log_j1(horizon, scale * search.count_max_mpc2, search.log_nu_span), count_scale
-    )
-    averages = np.bincount(neutrino, weights * per_source * np.exp(log_volume), minlength=len(neutrinos))
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(search.source_rate_mpc3_s / search.beaming) + np.log(averages))
 
 
 def most_probable_direction(result: CoincidenceResult, neutrinos: Neutrinos) -> tuple[float, float] | None:

@@ -31,10 +31,12 @@ from llama.science.overlap import Nodes
 from llama.science.search import Search
 from llama.science.sky import SkyMap, SkyTree
 from llama.science.sky import product as product_of
-from llama.science.statistic.ensemble import AgainstBackground, Host, joint_terms, single_terms, stranger_host
+from llama.science.statistic.against import AgainstBackground, Host
+from llama.science.statistic.ensemble import joint_terms, single_terms, stranger_host
 from llama.science.statistic.events import EventStatistic, Strangers, p_astro_after
 from llama.science.statistic.hypotheses import Group, LogWeights, Prior, log_weights
-from llama.science.statistic.kernel import CoincidenceResult, coincidence, merger_host
+from llama.science.statistic.kernel import CoincidenceResult, coincidence
+from llama.science.statistic.lists import merger_host
 from llama.science.statistic.observed import GWTrigger, Neutrinos
 from llama.science.statistic.prepared import Prepared, node_alphas, prepare, stated_distance_mpc
 from llama.science.statistic.timing import search_window_s

@@ -19,10 +19,11 @@ from llama.science.statistic import (
     AgainstBackground,
     GWTrigger,
     Host,
+    NeutrinoLists,
     Neutrinos,
     Prepared,
-    coincidence,
     joint_terms,
+    list_statistics,
     log_stranger_rate,
     merger_host,
     prepare,
@@ -67,13 +68,9 @@ class MapAnalysis:
 
 
 def log_statistics(analysis: MapAnalysis, lists: Lists) -> Float:
-    """(events,) ln of the public-alert statistic: each list through `coincidence`, as an event's own run has it."""
-    result = np.full(lists.events, -np.inf)
-    for event in np.flatnonzero(np.diff(lists.start)).tolist():
-        mine = take(lists.neutrinos, slice(*lists.start[event : event + 2]))
-        found = coincidence(analysis.skymap, TRIGGER, mine, analysis.season, analysis.search, analysis.prepared)
-        result[event] = found.event.log_odds
-    return result
+    """(events,) ln of the public-alert statistic of each list, as an event's own run has it."""
+    every = NeutrinoLists(lists.neutrinos, lists.start)
+    return list_statistics(analysis.prepared, TRIGGER, every, analysis.season, analysis.search).event
 
 
 @dataclass(frozen=True, eq=False)
