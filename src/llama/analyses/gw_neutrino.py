@@ -43,16 +43,17 @@ from llama.formats.populations import PopulationsFile
 from llama.formats.records import JsonObject, Record, Text
 from llama.formats.searches import SearchesFile
 from llama.formats.skymap import MultiOrderFits
-from llama.formats.tables import IceCubeTablesFile
+from llama.formats.tables import IceCubeEventsFile, IceCubeTablesFile
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, P_ASTRO, SKYMAP_DISTANCES, SKYMAP_INFO
 from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.products import neutrino_list
 from llama.messengers.icecube.record import NeutrinoList
-from llama.science.detector import IceCubeTables
+from llama.science.detector import IceCubeEvents, IceCubeTables
 from llama.science.significance import Populations, Searches
 from llama.science.sky import SkyMap
 
 ICECUBE_TABLES: Shared[IceCubeTables] = Shared("icecube_tables.h5", IceCubeTablesFile())
+ICECUBE_EVENTS: Shared[IceCubeEvents] = Shared("icecube_events.h5", IceCubeEventsFile())
 SEARCHES: Shared[Searches] = Shared("search.json", SearchesFile(), setting="science.search")
 POPULATIONS: Shared[Populations] = Shared("populations.hdf5", PopulationsFile(), setting="science.populations")
 

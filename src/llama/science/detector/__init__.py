@@ -1,11 +1,12 @@
-"""What the detectors hear: IceCube's response (`response`, the first thing to read) and its background of
-atmospheric neutrinos, limits on what was not seen, the antenna pattern of a gravitational-wave network and the
-loudness of its noise."""
+"""What the detectors hear: IceCube's response (`response`, the first thing to read), its background of atmospheric
+neutrinos and real events to draw from (`events`), limits on what was not seen, the antenna pattern of a
+gravitational-wave network and the loudness of its noise."""
 
 from __future__ import annotations
 
 from llama.science.detector.antenna import AntennaPattern
 from llama.science.detector.background import energy_cap_gev, log_background_density
+from llama.science.detector.events import IceCubeEvents, SeasonEvents
 from llama.science.detector.limits import energy_limit_erg, fluence_limit, upper_limit_counts
 from llama.science.detector.pole import azimuth_deg, zenith_deg
 from llama.science.detector.response import (
@@ -25,7 +26,9 @@ from llama.science.detector.snr import log_noise_snr_density, noise_snr_source
 __all__ = [
     "LN10",
     "AntennaPattern",
+    "IceCubeEvents",
     "IceCubeTables",
+    "SeasonEvents",
     "SeasonTable",
     "alpha",
     "azimuth_deg",

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from llama.services.icecube.archive import installed_archive, open_archive
 from llama.services.icecube.excerpt import read_excerpt
+from llama.services.icecube.sample import SIGMA_FLOOR_DEG
 from llama.services.icecube.simulated import IceCubeSimulated
 
 __all__ = [
+    "SIGMA_FLOOR_DEG",
     "IceCubeSimulated",
     "installed_archive",
     "open_archive",
