@@ -26,6 +26,7 @@ DEFAULT_CONTAINMENT = 0.68
 
 _BURSTS = re.compile(r"(short|long|s|l)?(hard|soft)?(grb|gammarayburst)s?(short|long)?")
 _BURST_NAME = re.compile(r"bn[0-9]{9}")
+_TRIGGER = re.compile(r"[0-9]{9}|bn[0-9]{9}|grb[0-9]{6}([0-9]{3}|[a-z]+)?")
 
 
 def position(found: Localization) -> dict[str, Any]:
@@ -91,7 +92,12 @@ def hardness_class(text: object) -> Literal["hard", "soft"] | None:
 
 def burst_name(*texts: object) -> str:
     """`bn180116026`, wherever it is found; empty without."""
-    return next((found[0] for text in texts if (found := _BURST_NAME.search(str(text or "")))), "")
+    return next((found[0] for text in texts if (found := _BURST_NAME.search(str(text or "").lower()))), "")
+
+
+def names_a_trigger(text: str) -> bool:
+    """Whether a name can be one of GBM's triggers, `745121685` or `bn240812094`, or of a burst, `GRB 240812A`."""
+    return _TRIGGER.fullmatch("".join(text.lower().split())) is not None
 
 
 def positive(value: object, where: str) -> float | None:
