@@ -62,6 +62,7 @@ def asked(folder: Path, *notices: dict[str, Any]) -> BurstWindow:
         {"mission": "FERMI", "instrument": "gbm"},
         NAMELESS,
         {"mission": None, "id": "GRB 240812A"},
+        {"mission": "", "instrument": " "},
         NAMELESS | {"id": ["GRB 240812A"], "trigger_time": None},
         {"ID": "745121685", "id": None},
     ],
@@ -136,6 +137,29 @@ def test_one_without_any_name_is_no_notice(retraction: dict[str, Any], given: ob
         parse(json.dumps(retraction | {"id": given}).encode())
     with pytest.raises(NotForUs):
         parse(json.dumps(retraction | NAMELESS | {"id": given}).encode())
+
+
+def test_a_trigger_of_nobody_is_told(circle: dict[str, Any], tmp_path: Path):
+    found = asked(tmp_path, circle | NAMELESS)
+    assert found.bursts == () and not found.complete
+    assert "0.json (it names a trigger as GBM does, and not whose it is" in found.why
+
+
+@pytest.mark.parametrize("spoiled", [{}, {"216.3833": "999", "2018-01-16T00:36:52.81</ISOTime": "soon</ISOTime"}])
+def test_a_packet_that_cites_another_as_retracted_takes_it_back(data: Path, spoiled: dict[str, str]):
+    text = (data / "notices/fermi/GRB180116A_Fermi_GBM_Flt_Pos.xml").read_text()
+    flight = parse(text.encode())
+    cited = '<Citations><EventIVORN cite="retraction">ivo://nasa.gsfc.gcn/Fermi#GBM_Alert</EventIVORN></Citations>'
+    end = text.rindex("</")
+    assert all(old in text for old in spoiled)
+    taken_back = text[:end] + cited + text[end:]
+    for old, new in spoiled.items():
+        taken_back = taken_back.replace(old, new)
+    assert parse(taken_back.encode()) == Retraction(("537755817",), "retracted")
+    (burst,) = latest([flight, parse(taken_back.encode())])
+    assert burst.not_a_burst == "retracted" and burst.ra == 216.3833
+    follow_up = text[:end] + cited.replace("retraction", "followup") + text[end:]
+    assert parse(follow_up.encode()) == flight
 
 
 def test_it_is_read_as_no_more_than_it_says(retraction: dict[str, Any]):

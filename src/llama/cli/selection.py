@@ -14,7 +14,6 @@ from pathlib import Path
 from llama.engine.errors import EventError, NotAnEvent
 from llama.engine.folder import Event, Run, utc
 from llama.engine.graph import Pipeline
-from llama.science.times import check_offset
 
 _NAMED = 5  # a message names so many events
 _TRUE, _FALSE, _ANY = {"true", "yes", "1"}, {"false", "no", "0"}, {"any", "none", ""}
@@ -125,6 +124,8 @@ def _value(kind: str, text: str) -> object:
             raise ValueError("write true, false or any")
         return text.lower() in _TRUE
     if "datetime" in kind:
+        from llama.science.times import check_offset  # late: `llama --help` must not wait for it
+
         check_offset(text)
         return utc(datetime.fromisoformat(text))
     if "int" in kind:

@@ -59,16 +59,14 @@ def _object(data: bytes) -> dict[str, Any]:
     notice = plain_names(notice_object(data))
     whose = notice.get("mission"), notice.get("instrument")
     said = [one.strip().lower() if isinstance(one, str) else one for one in whose]
-    if said == ["fermi", "gbm"] or _names_ours(notice, said):
+    if said == list(_OURS):
         return notice
-    raise NotForUs(f"a notice of {shown(whose)}, not of Fermi's GBM")
-
-
-def _names_ours(notice: Mapping[str, Any], said: list[Any]) -> bool:
-    """Whether it takes back a trigger as GBM names them, and leaves unsaid whose it is."""
-    if not _is_retraction(notice) or any(one not in (None, ours) for one, ours in zip(said, _OURS, strict=True)):
-        return False
-    return any(map(fields.names_a_trigger, _names_in(notice.get("id"))))
+    unsaid = all(one in (None, "", ours) for one, ours in zip(said, _OURS, strict=True))
+    if not (unsaid and any(map(fields.names_a_trigger, _names_in(notice.get("id"))))):
+        raise NotForUs(f"a notice of {shown(whose)}, not of Fermi's GBM")
+    if not _is_retraction(notice):
+        raise NoticeError("it names a trigger as GBM does, and not whose it is: mission and instrument are missing")
+    return notice
 
 
 _OURS = ("fermi", "gbm")
