@@ -26,7 +26,7 @@ DEFAULT_CONTAINMENT = 0.68
 
 _BURSTS = re.compile(r"(short|long|s|l)?(hard|soft)?(grb|gammarayburst)s?(short|long)?")
 _BURST_NAME = re.compile(r"bn[0-9]{9}")
-_TRIGGER = re.compile(r"[0-9]{9}|bn[0-9]{9}|grb[0-9]{6}([0-9]{3}|[a-z]+)?")
+_TRIGGER = re.compile(r"[0-9]{9}|bn[0-9]{9}|grb[0-9]{6}([0-9]{1,3}|[a-z]+)?")
 
 
 def position(found: Localization) -> dict[str, Any]:
@@ -75,7 +75,12 @@ def why_not_a_burst(classification: Mapping[str, float]) -> str:
 
 def _of_bursts(name: str) -> bool:
     """Whether a class is one of gamma-ray bursts, however it is written: `GRB`, `Short_GRB`, `long GRB`."""
-    return _BURSTS.fullmatch("".join(character for character in name.lower() if character.isalnum())) is not None
+    return _BURSTS.fullmatch(_letters(name)) is not None
+
+
+def _letters(name: str) -> str:
+    """Letters and digits alone, small, which is what remains the same however a name is written."""
+    return "".join(character for character in name.lower() if character.isalnum())
 
 
 def duration_class(text: object) -> Literal["short", "long"] | None:
@@ -97,7 +102,7 @@ def burst_name(*texts: object) -> str:
 
 def names_a_trigger(text: str) -> bool:
     """Whether a name can be one of GBM's triggers, `745121685` or `bn240812094`, or of a burst, `GRB 240812A`."""
-    return _TRIGGER.fullmatch("".join(text.lower().split())) is not None
+    return _TRIGGER.fullmatch(_letters(text)) is not None
 
 
 def positive(value: object, where: str) -> float | None:

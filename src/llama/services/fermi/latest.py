@@ -19,7 +19,7 @@ _PLACE = (
     "error_source", "skymap", "skymap_url", "remark",
 )  # fmt: skip
 _TRIGGER = re.compile(r"[0-9]+|bn[0-9]{9}")
-_OF_A_DAY = re.compile(r"grb(?P<day>[0-9]{6})[a-z]*")
+_OF_A_DAY = re.compile(r"grb(?P<day>[0-9]{6})([0-9]{1,2}|[a-z]*)")
 _SAME_TRIGGER_S = 10.0  # GBM does not trigger again for some 600 s; others round the time
 
 
@@ -61,20 +61,20 @@ def told(notices: Iterable[Burst | Retraction]) -> Told:
 
 
 def key(name: str) -> str:
-    """A name as all write it: `GRB240812094` and `BN240812094` are `bn240812094`."""
-    plain = "".join(name.lower().split())
+    """A name as all write it: `GRB240812094`, `GRB 240812.094` and `BN240812094` are `bn240812094`."""
+    plain = "".join(character for character in name.lower() if character.isalnum())
     return re.sub(r"^grb(?=[0-9]{9}$)", "bn", plain)
 
 
 def days(names: Iterable[str]) -> set[str]:
-    """Days (`240812`) of which names in the community's form, `GRB 240812A`, are."""
+    """Days (`240812`) of which names in the community's form, `GRB 240812A` or `GRB 240812.09`, are."""
     return {found["day"] for name in names if (found := _OF_A_DAY.fullmatch(key(name)))}
 
 
 def days_of(burst: Burst) -> set[str]:
     """Days a burst may be named after: that of its time, and that of its detector's name for it."""
     named = {key(burst.name)[2:8]} if _TRIGGER.fullmatch(key(burst.name)) else set()
-    return {utc_from_gps(burst.gps, 0)[2:10].replace("-", "")} | named
+    return {utc_from_gps(burst.gps)[2:10].replace("-", "")} | named
 
 
 _Trigger = tuple[set[str], Burst]
