@@ -14,6 +14,7 @@ from llama.formats.skymap_flat import read_flat
 from llama.formats.skymap_header import ordering, origin, read_note, refuse_other_frames
 from llama.formats.skymap_maker import READ_NOTE
 from llama.formats.skymap_multiorder import read_cells, to_bytes
+from llama.formats.skymap_times import header_times
 from llama.science.sky import SkyMap, from_cells
 
 
@@ -59,7 +60,9 @@ def _skymap(table: Table) -> SkyMap:
         diststd_mpc=_number(table.header, "DISTSTD"),
         origin=origin(table),
     )
-    note = "; ".join(filter(None, [read_note(table), frame_note, *columns.notes(), distance_note(found, columns)]))
+    earlier, (_, times) = read_note(table), header_times(found.origin)
+    notes = [frame_note, *columns.notes(), distance_note(found, columns), *times]
+    note = "; ".join(filter(None, [earlier, *(note for note in notes if note not in earlier)]))
     return replace(found, origin=found.origin | {READ_NOTE: note}) if note else found
 
 

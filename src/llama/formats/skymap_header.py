@@ -16,10 +16,20 @@ from astropy.io import fits
 from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import Table
 from llama.formats.skymap_maker import READ_NOTE
+from llama.formats.skymap_times import TIME_KEYS, header_times
 from llama.science.sky import MAX_ORDER
-from llama.science.times import gps_from_mjd, utc_from_gps
+from llama.science.times import utc_from_gps
 
-ORIGIN_KEYS = ("OBJECT", "CREATOR", "ORIGIN", "TELESCOP", "INSTRUME", "REFERENC", "DATE-OBS", "DATE")
+NAME_KEYS = ("OBJECT", "EVENT", "EVENTID", "GRACEID", "SUPEREVT", "TARGET", "TRIGGER", "TRIGID")
+INSTRUMENT_KEYS = ("TELESCOP", "INSTRUME", "MISSION", "OBSERVAT", "DETNAM", "DETECTOR")
+TEXT_KEYS = ("EXTNAME", "REFERENC", "TITLE", "FILENAME")
+NEUTRINO_KEYS = ("I3TYPE", "RUNID")
+"""Of neutrino detectors' alerts alone: the stream, and the run that the event is counted in."""
+ORIGIN_KEYS = (
+    *NAME_KEYS, "CREATOR", "ORIGIN", "SENDER", *INSTRUMENT_KEYS, *TEXT_KEYS, *NEUTRINO_KEYS, "DATE", *TIME_KEYS
+)  # fmt: skip
+_NO_ORIGIN = {"EXTNAME": {"XTENSION", "HEALPIX", "SKYMAP", "BINTABLE"}}
+"""What software writes whatever is in the table."""
 NO_FRAME = "its header names no coordinates (COORDSYS): taken as equatorial"
 _FRAME_KEYS = ("COORDSYS", "COORD", "SKYCOORD", "COORDTYP", "REFFRAME", "RADESYS", "RADECSYS")
 _EQUATORIAL = {
@@ -141,13 +151,15 @@ def _whole(key: str, value: str) -> int:
 
 def origin(table: Table) -> dict[str, str]:
     """Who made the map, of what and when: the table's header before the file's."""
+    silent = {**_NO_ORIGIN, "OBJECT": set(_COVERAGES)}
     found = {}
     for key in ORIGIN_KEYS:
-        texts = [value for _, value in _said(table, key) if not (key == "OBJECT" and value.upper() in _COVERAGES)]
+        texts = [value for _, value in _said(table, key) if value.upper() not in silent.get(key, ())]
         if texts:
             found[key] = texts[0]
-    if "DATE-OBS" not in found and (mjd := next((_number(value) for _, value in _said(table, "MJD-OBS")), None)):
-        found |= {"DATE-OBS": utc_from_gps(gps_from_mjd(mjd)).removesuffix("Z")} if 40000 < mjd < 90000 else {}
+    if "DATE-OBS" not in found and (precise := [time for time in header_times(found)[0] if not time.is_day]):
+        middle = (precise[0].first_gps + precise[0].last_gps) / 2
+        found["DATE-OBS"] = utc_from_gps(middle).removesuffix("Z")
     return found
 
 
