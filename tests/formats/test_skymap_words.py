@@ -16,7 +16,7 @@ from astropy.io import fits
 
 from llama.formats.errors import SkyMapError
 from llama.formats.skymap import MultiOrderFits, read_skymap
-from llama.formats.skymap_header import NO_FRAME
+from llama.formats.skymap_frames import NO_FRAME
 from llama.formats.skymap_maker import READ_NOTE
 from llama.science.sky import SkyMap, centres, credible_area_deg2, has_distance, marginal_distance, probability
 
@@ -199,7 +199,13 @@ OTHERS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("key", ["COORDSYS", "COORD", "SKYCOORD", "RADECSYS"])
+FRAME_KEYS = (
+    "COORDSYS", "COORD", "COORDS", "SKYCOORD", "RADESYS", "RADECSYS", "FRAME", "CSYS", "REFSYS", "SKYFRAME", "SKYSYS",
+    "COORDTYP", "COOSYS", "REFFRAME",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", FRAME_KEYS)
 @pytest.mark.parametrize("first", [False, True])
 def test_spellings_of_coordinates(key: str, first: bool) -> None:
     """In either header. No writer but of equatorial maps is read, since nothing here rotates one."""
@@ -219,6 +225,37 @@ def test_headers_that_name_two_frames_or_another_equinox() -> None:
     with pytest.raises(SkyMapError, match=r"EQUINOX = 1950"):
         read_skymap(flat({"EQUINOX": 1950.0}, COORDSYS="C"))
     assert NO_FRAME in read_skymap(flat()).origin[READ_NOTE]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ({"CTYPE1": "GLON-HPX", "CTYPE2": "GLAT-HPX"}, "CTYPE1 = 'GLON-HPX'.*it is galactic"),
+        ({"CTYPE1": "ELON-CAR"}, "CTYPE1 = 'ELON-CAR'.*it is ecliptic"),
+        ({"EQUINOX": "B1950"}, "EQUINOX = B1950"),
+        ({"EPOCH": 1950.0}, "EPOCH = 1950"),
+        ({"EPOCH": "B1950.0"}, "EPOCH = B1950"),
+        ({"RADESYS": "FK4", "EQUINOX": 2000.0}, "RADESYS = 'FK4'.*another equinox"),
+        ({"MAPKIND": "Galactic coordinates"}, "MAPKIND = 'Galactic coordinates'.*galactic"),
+        ({"SYSTEM": "FK4/B1950"}, "SYSTEM = 'FK4/B1950'"),
+    ],
+)
+@pytest.mark.parametrize("first", [False, True])
+def test_other_frames_under_whatever_keyword_are_refused(words: dict[str, Any], named: str, first: bool) -> None:
+    with pytest.raises(SkyMapError, match=named):
+        read_skymap(flat(words, COORDSYS="C") if first else flat(COORDSYS="C", **words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"EQUINOX": "J2000"}, {"EQUINOX": 2000}, {"EPOCH": "J2000.0"}, {"EPOCH": 58709.88}, {"TIMESYS": "UTC"},
+        {"CTYPE1": "RA---HPX", "CTYPE2": "DEC--HPX"}, {"CTYPE1": "PIXEL"}, {"OBJECT": "S190814bv"},
+        {"TITLE": "Galactic"}, {"COMMENT": "Ecliptic, Galactic or Celestial"},
+    ],
+)  # fmt: skip
+def test_words_of_equatorial_maps_and_of_other_things_are_no_other_frame(words: dict[str, Any]) -> None:
+    assert np.allclose(by_pixel(read_skymap(flat(COORDSYS="C", **words))), PROB)
 
 
 def changed(**values: float) -> np.ndarray:

@@ -11,7 +11,8 @@ from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import Table, open_table
 from llama.formats.skymap_columns import Columns, distance_note, probability_column
 from llama.formats.skymap_flat import read_flat
-from llama.formats.skymap_header import ordering, origin, read_note, refuse_other_frames
+from llama.formats.skymap_frames import refuse_other_frames
+from llama.formats.skymap_header import ordering, origin, read_note
 from llama.formats.skymap_maker import READ_NOTE
 from llama.formats.skymap_multiorder import read_cells, to_bytes
 from llama.formats.skymap_times import header_times
