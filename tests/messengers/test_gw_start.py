@@ -164,6 +164,13 @@ def test_what_a_header_says_against_its_use(said: dict[str, str], doubt: str) ->
         assert of_another_event(said, replace(info, role="test")) == ""
 
 
+def test_two_keywords_that_say_one_time_are_told_once() -> None:
+    info = msgspec.convert(RECORD | INFO, SkymapInfo)
+    told = of_another_event({"DATE-OBS": "2017-08-17T12:41:04.4", "MJD-OBS": "57982.5285232"}, info)
+    assert "DATE-OBS" in told
+    assert "MJD-OBS" not in told
+
+
 def test_voevent_without_a_map(data: Path) -> None:
     with pytest.raises(StartError, match=r"only names its sky map.* nothing here provides gracedb.* --skymap FILE"):
         start(Given(voevent=read(data, O3)), nobody)

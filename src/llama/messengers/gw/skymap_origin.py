@@ -50,7 +50,7 @@ def of_another_event(origin: Mapping[str, str], info: SkymapInfo) -> str:
     give, so it contradicts nothing either.
     """
     told = [
-        *(_other_time(time, info) for time in header_times(origin)[0]),
+        *_other_times(header_times(origin)[0], info),
         *(_other_name(key, origin[key], info) for key in NAME_KEYS if key in origin),
         *(_other_instrument(key, origin[key]) for key in INSTRUMENT_KEYS if key in origin),
         *(_other_in_text(key, origin[key], info) for key in TEXT_KEYS if key in origin),
@@ -72,6 +72,15 @@ def described(origin: Mapping[str, str]) -> str:
 def read_remark(origin: Mapping[str, str]) -> str:
     """What was odd in the map's file and how it was read; empty for most maps."""
     return f"the sky map was read so: {origin[READ_NOTE]}" if READ_NOTE in origin else ""
+
+
+def _other_times(times: list[HeaderTime], info: SkymapInfo) -> list[str]:
+    """One remark of each time that is another: DATE-OBS and MJD-OBS mostly say the same."""
+    other = [time for time in times if _other_time(time, info)]
+    new = [
+        time for k, time in enumerate(other) if all(time.away_s(one.first_gps) > _SAME_TIME_S for one in other[:k])
+    ]
+    return [_other_time(time, info) for time in new]
 
 
 def _other_time(said: HeaderTime, info: SkymapInfo) -> str:
