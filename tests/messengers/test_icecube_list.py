@@ -130,6 +130,37 @@ def test_blinding_twice_is_blinding_once(archive, tmp_path):
     assert to_json(blind(once, "S190728q")) == to_json(once)
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("RA 123.4567, Dec 20", "RA [withheld], Dec [withheld]"),
+        ("ra=123.46deg", "ra=[withheld]deg"),
+        ("ra123", "ra[withheld]"),
+        ("at 123 deg", "at [withheld] deg"),
+        ("at 123°", "at [withheld]°"),
+        ("at -236.54", "at -[withheld]"),
+        ("at 08:13:49.6", "at [withheld]"),
+        ("at 8h13m49.6s", "at [withheld]s"),
+        ("at 8h 13m", "at [withheld]m"),
+        ("2.1547 rad", "[withheld] rad"),
+        ("123,4567", "[withheld]"),
+        ("good runs cover 612.3 of 1000.0 s, not 2011-12-06T04:00:00.000Z to 2011-12-06T05:00:00.000Z", None),
+        ("2 event(s) outside good runs are left out", None),
+        ("neutrino IC86-2011_1 listed more than once, counted once", None),
+        ("no good run of icecube-3yr at 2017-08-17", None),
+    ],
+)
+@pytest.mark.parametrize("field", ["why", "source", "season"])
+def test_texts_of_a_blinded_list_tell_no_right_ascension(field: str, said: str, shown: str | None) -> None:
+    found = dataclasses.replace(LIST, **{field: said})
+    blinded = blind(found, "S1")
+    assert getattr(blinded, field) == (said if shown is None else shown)
+    assert blind(blinded, "S1") == blinded
+    row = dataclasses.replace(ROW, season=said)
+    (after,) = blind(dataclasses.replace(LIST, neutrinos=(row,)), "S1").neutrinos
+    assert after.season == (said if shown is None else shown)
+
+
 @pytest.mark.parametrize(("kind", "made_up"), [("archival", False), ("injected", True), ("simulated", True)])
 def test_blinding_keeps_that_neutrinos_never_happened(kind, made_up):
     found = dataclasses.replace(LIST, neutrinos=(dataclasses.replace(ROW, type=kind),))
