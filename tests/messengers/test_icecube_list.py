@@ -21,13 +21,14 @@ from llama.engine.graph.product import Product, Step, read
 from llama.formats.records import JsonObject, Record, to_json
 from llama.messengers.icecube import MESSENGER, neutrino_list
 from llama.messengers.icecube.blinding import blind, scrambled_ra_deg
-from llama.messengers.icecube.likelihood import list_notes, neutrinos
+from llama.messengers.icecube.likelihood import SEASONS, list_notes, neutrinos
 from llama.messengers.icecube.products import due
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow, from_window
 from llama.messengers.icecube.text import as_text
 from llama.ports import NeutrinoWindow
 from llama.science.times import gps_from_mjd
 from llama.services.icecube.archive import IceCubeArchive, open_archive
+from llama.services.icecube.sample import packaged_uptime
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GPS = 1007104335.0
@@ -302,3 +303,36 @@ def test_text_tells_what_is_covered(archive):
     assert "complete: no, 0.0 of 1000.0 s covered" in text and "no good run" in text
     text = as_text(from_window(archive.window(GPS - 500, GPS + 500, seed=""), archive.name))
     assert "complete: yes" in text and text.count("archival") == 5 and "IC86-2011_78447" in text
+
+
+@pytest.mark.parametrize(
+    ("season", "row", "mjd", "told"),
+    [
+        ("IC86-2011", "IC86-2011", 55900.3, []),
+        ("IC86_I", "IC86-2011", 55900.3, []),  # two names of one season
+        ("IC86-2012", "IC86-2012", 55900.3, ["IC86-2012, but its window, 2011-12-05T07:07:00Z on, lies in IC86_I"]),
+        ("IC79", "IC86-2011", 55900.3, ["is of season IC79, neutrinos in it of IC86-2011", "lies in IC86_I"]),
+        ("IC86-2011", "IC40", 55900.3, ["neutrinos in it of IC40"]),
+        ("IC86-2012", "IC86-2012", 56050.0, []),  # the seasons overlap there
+        ("IC86-2012", "IC86-2012", 58598.3, []),  # 2019 has no released season of its own
+        ("GFU", "GFU", 55900.3, []),
+    ],
+)  # fmt: skip
+def test_seasons_that_contradict_the_dates_of_a_list_are_told(
+    season: str, row: str, mjd: float, told: list[str]
+) -> None:
+    gps = float(gps_from_mjd(mjd))
+    one = dataclasses.replace(ROW, mjd=mjd, gps=gps, season=row)
+    found = NeutrinoList(True, 1000.0, gps - 300, gps + 700, season, "a list of mine", "", (one,))
+    notes = list_notes(found)
+    assert len(notes) == len(told)
+    assert all(words in note for words, note in zip(told, notes, strict=True))
+    drawn = dataclasses.replace(found, neutrinos=(dataclasses.replace(one, type="simulated"),))
+    assert list_notes(drawn) == []
+
+
+def test_seasons_are_those_of_the_released_good_runs() -> None:
+    for season, intervals in packaged_uptime().items():
+        first, last = SEASONS[season]
+        assert 0 <= intervals.min() - first < 1
+        assert 0 < last - intervals.max() <= 1
