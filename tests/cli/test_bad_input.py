@@ -341,7 +341,8 @@ def test_a_journal_with_garbage_and_a_torn_line_reads(home: Path, made: Path, tm
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:3], b"garbage \xff\xfe\n", *lines[3:], b'{"kind":"Made","v":1,"at":"20']))
     assert "journal line 4 is not JSON" in typed("event", event, "check", home=home, status=1)
-    typed("run", "-o", event, home=home)
+    said = typed("run", "-o", event, home=home, status=1)
+    assert "DAMAGED JOURNAL: journal line 4 is not JSON; what it said is lost" in said
     assert contents(event) == contents(made)
 
 

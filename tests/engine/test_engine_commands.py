@@ -95,6 +95,23 @@ def test_adopt_remake_versions_get_check_and_repair(event: Event, capsys: Captur
     assert "say which file" in capsys.readouterr().err
 
 
+def test_a_line_of_the_journal_that_was_torn_is_told_with_status_1(event: Event, capsys: Capture) -> None:
+    assert main(["event", "--ascii", "status"]) == 0
+    journal = event.folder / "journal.jsonl"
+    first, second, *rest = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([first, second[: len(second) // 2] + b"\n", second, *rest]))
+    for action in ("status", "graph", "history", "check", "repair"):
+        capsys.readouterr()
+        assert main(["event", action]) == 1, action
+        assert "journal line 2 is not JSON" in "".join(capsys.readouterr())
+    assert main(["run", "-o", "-f", "SKYMAP_INFO"]) == 1
+    assert "DAMAGED JOURNAL: journal line 2 is not JSON; what it said is lost" in capsys.readouterr().out
+    torn = journal.read_bytes().splitlines(keepends=True)[1]
+    later = b'{"kind":"FromLater","v":9,"what":"%s"}\n' % (b"x" * len(torn))
+    journal.write_bytes(journal.read_bytes().replace(torn, later, 1))
+    assert main(["event", "check"]) == 0, "a kind of line that only later versions know is no damage"
+
+
 def test_products_of_every_pipeline_can_be_named(event: Event, capsys: Capture) -> None:
     assert main(["event", "remake", "SIGNIFICANCE_GRB"]) == 0
     assert "significance_joint_lvc-fermi.json: asked for, but waiting: for " in capsys.readouterr().out

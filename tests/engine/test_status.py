@@ -298,6 +298,12 @@ def test_an_edit_by_hand_is_held_until_adopted(bench: Bench) -> None:
     assert bench.status(UPPER).kind is Kind.HELD
     assert "llama event adopt" in bench.status(UPPER).why
     assert bench.status(BOTH).why == "for upper.txt, which was changed by hand"
+    (bench.event.path / "upper.txt").unlink()
+    (bench.event.path / "upper.txt").symlink_to("/dev/zero")
+    assert bench.status(UPPER).why.startswith("what has its name is not a file")
+    assert bench.status(BOTH).why == "for upper.txt, which is no file that can be read"
+    (bench.event.path / "upper.txt").unlink()
+    bench.edit(UPPER, "EDITED")
     assert bench.event.adopt("upper.txt", TEXT, why="better", now=bench.now)
     bench.make(COUNT, BOTH)
     assert bench.read(BOTH) == "EDITED: 6 letters"

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama.cli.arguments import count
-from llama.cli.event_text import graph_lines, header_lines, history_line, status_lines, telling
+from llama.cli.event_text import graph_lines, header_lines, history_line, journal_lines, status_lines, telling
 from llama.cli.flags import shown
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def main(args: argparse.Namespace, app: App) -> int:
         print("\n".join(event.unknown_files(pipeline)))
         return 0
     if action in _SHOWING:
-        return _SHOWING[action](event, pipeline, args, app)
+        return _SHOWING[action](event, pipeline, args, app) or _damage(event)
     files = [_filename(name, pipeline) for name in names]
     if action in _ON_FILES:
         if not files:
@@ -80,6 +80,13 @@ def main(args: argparse.Namespace, app: App) -> int:
     for filename in targets:
         print(_note(event, action, filename, args.why))
     return 0
+
+
+def _damage(event: Event) -> int:
+    """Tell of lines that the journal has lost; exit status 1 if there are any, since what is shown may lack them."""
+    if lines := journal_lines(event.refresh()):
+        print("\n".join(lines), file=sys.stderr)
+    return 1 if lines else 0
 
 
 def _shows_unicode() -> bool:

@@ -21,6 +21,14 @@ _UNTIL = {
 _PLAIN = {"done": "+", "ready": ">", "waiting": ".", "running": "*", "cooling": "x", "held": "#"}
 
 
+def journal_lines(state: State) -> list[str]:
+    """What the journal lost; empty where all of it can be read."""
+    if not state.damaged:
+        return []
+    told = "; ".join(state.damaged)
+    return [f"DAMAGED JOURNAL: {told}; what it said is lost: put .llama/journal.jsonl back from a backup"]
+
+
 def header_lines(event: Event, state: State) -> list[str]:
     """What holds for the event as a whole: taken back, vetoed, locked."""
     from llama.messengers.gw.retraction import retractions

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count
+from llama.cli.event_text import journal_lines
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -185,8 +186,9 @@ def _told(event: Event, pipeline: Pipeline, shared: SharedDigests) -> bool:
     known = statuses(pipeline.whole, state, now)  # results that were not asked for may be out of date
     lines = result_lines(event.path, known, state.flags)
     lines += unblinded_lines(event.path, [one for each in app.pipelines().values() for one in each], state)
-    print("".join(f"  {line}\n" for line in lines), end="")
-    return bool(unfinished(pipeline, state, found))
+    damage = journal_lines(state)
+    print("".join(f"  {line}\n" for line in [*damage, *lines]), end="")
+    return bool(damage or unfinished(pipeline, state, found))
 
 
 def _standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str:

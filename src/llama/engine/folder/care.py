@@ -131,11 +131,7 @@ def _restored(event: Event, filename: str, digest: str, present: str | None, scr
 
 def check(event: Event) -> list[str]:
     """Hash everything again; one line for each thing that is wrong."""
-    found = [
-        f"journal line {number} {entry.why}"
-        for number, entry in enumerate(event.entries(), 1)
-        if isinstance(entry, Unknown) and entry.why
-    ]
+    found = list(State(event.entries()).damaged)
     if lost := event.journal.cut_off():
         found.append(f"{_CUT} ({lost} bytes); put .llama/journal.jsonl back from a backup, or `llama event repair`")
     found += [

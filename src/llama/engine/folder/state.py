@@ -168,6 +168,8 @@ class State:
         self.heard: datetime | None = None
         """When anything was last received from outside."""
         self.length = 0
+        self.damaged: list[str] = []
+        """Lines of the journal that hold nothing that can be read, which were something once."""
         self.observed = observed or Observed()
         self.add(entries)
 
@@ -178,10 +180,12 @@ class State:
     def add(self, entries: Iterable[Item]) -> None:
         """Fold in what comes next in the journal."""
         for entry in entries:
-            if not isinstance(entry, Unknown):
+            self.length += 1
+            if isinstance(entry, Unknown):
+                self.damaged += [f"journal line {self.length} {entry.why}"] if entry.why else []
+            else:
                 _HANDLERS[type(entry)](self, entry)
                 self.modified = entry.at
-            self.length += 1
 
     def _of(self, filename: str) -> FileState:
         if filename not in self.files:

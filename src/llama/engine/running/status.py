@@ -66,7 +66,10 @@ def statuses(pipeline: Pipeline, state: State, now: datetime) -> dict[str, Statu
         status = _status(product, pipeline, state, now, awaited, _names(awaited, unsettled))
         found[product.filename] = status
         if _by_hand(product, state) is not None:
-            unsettled[product.filename] = "which was changed by hand"
+            is_file = state.observed.views.get(product.filename) != NOT_A_FILE
+            unsettled[product.filename] = (
+                "which was changed by hand" if is_file else "which is no file that can be read"
+            )
         elif status.kind in _UNSETTLED and (status.kind is not Kind.WAITING or awaited):
             unsettled[product.filename] = _UNSETTLED[status.kind]
     return found

@@ -25,6 +25,8 @@ from llama.messengers.gw.record import SkymapInfo
 from llama.science.significance import CLASSES_SUM
 from llama.science.times import gps_from_utc
 
+_CLASSES = {name.casefold(): name for name in ("BNS", "NSBH", "BBH", "MassGap", "Terrestrial")}
+"""Classes that numbers rest on, by their names in any capitals."""
 _SKYMAP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*(,[0-9]+)?")
 
 
@@ -150,7 +152,14 @@ def _no_skymap(alert: Alert) -> str:
 def p_astro(alert: Alert) -> dict[str, float]:
     """Probability of each source class; empty when the alert gives no classification (bursts, before O3)."""
     classes = values.mapping(alert.event_part().get("classification"), "event.classification")
-    found = {name: values.probability(value, f"event.classification.{name}") for name, value in classes.items()}
+    found: dict[str, float | None] = {}
+    for written, value in classes.items():
+        name = _CLASSES.get(written.casefold().replace("_", ""), written)
+        if name in found:
+            raise NoticeError(
+                f"event.classification has {name} twice, in other letters ({written}); correct a copy of it"
+            )
+        found[name] = values.probability(value, f"event.classification.{written}")
     given = {name: value for name, value in found.items() if value is not None}
     if given and "Terrestrial" not in given:
         raise NoticeError("event.classification has no Terrestrial, without which it is no classification")
