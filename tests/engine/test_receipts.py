@@ -14,6 +14,7 @@ import toys
 from toybench import Bench
 from toys import ASK, POST, SOURCE, TABLE, TEXT, UPPER, post
 
+from llama.advice import Reason
 from llama.cli.run import _standing
 from llama.engine.folder.claim import Owner
 from llama.engine.folder.event import Event
@@ -296,7 +297,7 @@ def test_a_veto_holds_a_receipt_that_has_published_nothing(bench: Bench, board: 
     bench.make(UPPER)
     bench.event.veto(None, why="glitch", now=bench.now)
     bench.receive(recall="we were wrong")
-    assert bench.status(RECEIPT) == Status(Kind.HELD, "event vetoed: glitch")
+    assert bench.status(RECEIPT) == Status(Kind.HELD, Reason("event vetoed: glitch"))
     assert open_of(bench) == []
 
 
@@ -310,7 +311,7 @@ def test_a_veto_or_lock_of_the_receipt_itself_holds_it(told: Bench, order: str) 
 def test_a_lock_of_the_event_holds_every_receipt(told: Bench) -> None:
     told.receive(recall="we were wrong")
     told.event.lock(None, why="review", now=told.now)
-    assert told.status(RECEIPT) == Status(Kind.HELD, "event locked: review")
+    assert told.status(RECEIPT) == Status(Kind.HELD, Reason("event locked: review"))
 
 
 # ---------------------------------------------------------------------- services
@@ -321,7 +322,7 @@ def test_a_service_that_is_not_set_up_holds_and_is_no_failure(bench: Bench, boar
     bench.use(TOLD)
     bench.world.absent["post"] = "post is not set up: set token of [post] in settings.toml, or LLAMA_POST_TOKEN"
     bench.make(UPPER)
-    assert bench.status(RECEIPT) == Status(Kind.HELD, bench.world.absent["post"])
+    assert bench.status(RECEIPT) == Status(Kind.HELD, Reason(bench.world.absent["post"]))
     assert bench.maker.claim(bench.event, RECEIPT, now=bench.now, owner=Owner.myself()) is None
     assert open_of(bench) == []
     bench.world.absent.clear()

@@ -9,16 +9,20 @@ import argparse
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from llama.advice import RUN, Advice
+
 if TYPE_CHECKING:
     from llama.app import App
     from llama.engine.flags import Flags
+
+_VETO = Advice(("event", "veto"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `llama flags` understands."""
     parser.epilog = "What each flag decides:\n" + _explained()
     add = parser.add_argument
-    add("events", nargs="*", metavar="EVENT", help="which events, as for `llama run` (default: this folder)")
+    add("events", nargs="*", metavar="EVENT", help=f"which events, as for {RUN} (default: this folder)")
     add("--flags", nargs="+", metavar="PRESET|NAME=value", help="what to set; without it the flags are shown")
     add("--flag-presets", action="store_true", help="print the presets, and stop")
     add("--dry-run-flags", action="store_true", help="print what would be set, and stop")
@@ -44,7 +48,7 @@ def main(args: argparse.Namespace, app: App) -> int:
                 raise EventError(str(error)) from None
             if not args.dry_run_flags:
                 event.flag(flags.as_dict(), why=args.why or "llama flags", now=datetime.now(UTC))
-        veto = f"  VETOED by `llama event veto`: {state.vetoes[None]}" if None in state.vetoes else ""
+        veto = f"  VETOED by {_VETO}: {state.vetoes[None]}" if None in state.vetoes else ""
         print(f"{event.id:<28} {shown(flags)}{veto}")
     if not args.flags:
         print(f"\n{_explained()}")

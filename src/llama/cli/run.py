@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.advice import START
 from llama.cli.arguments import count
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _nothing_in(where: Target, default: Path) -> str:
         return f"there is no folder {where.run}; write /PATTERN for events of the default run, {default}"
     names = [event.id for event in Run(where.run).events()]
     if not names:
-        return f"no event to run in {where.run}; `llama skymap_info` starts one"
+        return f"no event to run in {where.run}; {START} starts one"
     if not any(fnmatch.fnmatchcase(name, where.pattern) for name in names):
         return f"none of the {len(names)} events in {where.run} is called {where.pattern}"
     return f"no event in {where.run} is chosen by --downselect (manual ones are left out unless they are named)"

@@ -21,6 +21,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from llama.advice import START
+
 
 class EngineError(Exception):
     """Root of the engine's errors."""
@@ -53,7 +55,7 @@ class JournalLost(EventError):
         super().__init__(
             f"the journal of {event} {what}: its history, flags, vetoes and locks are lost, the files in view are "
             "untouched. Put .llama/journal.jsonl back from a backup, or move the folder away and start the event "
-            "again from the alert file in it (`llama skymap_info`)"
+            f"again from the alert file in it ({START})"
         )
 
 

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from llama.advice import RUN, Advice
+
+_VETO = Advice(("event", "EVENT", "veto"))
+
 Role = Literal["test", "observation"]
 
 
@@ -25,13 +29,13 @@ class Flags:
         default=False, metadata={"help": "may send to IceCube; kept for later, this version sends nothing"}
     )
     manual: bool = field(
-        default=False, metadata={"help": "left alone by `llama run` unless it is named (or downselected by manual)"}
+        default=False, metadata={"help": f"left alone by {RUN} unless it is named (or downselected by manual)"}
     )
     blinded_neutrinos: bool = field(
         default=False, metadata={"help": "right ascensions of the neutrinos are scrambled; a change makes all anew"}
     )
     vetoed: bool = field(
-        default=False, metadata={"help": "nothing more is made; apart from `llama event EVENT veto`, either suffices"}
+        default=False, metadata={"help": f"nothing more is made; apart from {_VETO}, either suffices"}
     )
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from llama.advice import REMAKE_FILE, Advice
 from llama.engine.errors import NotYet
 from llama.engine.flags import Flags
 from llama.engine.graph import Guard, Step
@@ -18,6 +19,8 @@ from llama.messengers.icecube.record import never_detected
 RETRACTED, BLINDED, SIMULATED, TEST = "RETRACTED", "BLINDED", "SIMULATED NEUTRINOS", "TEST"
 MARKS = (RETRACTED, BLINDED, SIMULATED, TEST)
 """In this order in `marks` and in the terminal."""
+
+_UNBLIND = Advice(("flags", "EVENT", "--flags", f"{FLAG}=false"))
 
 
 def in_order(marks: Collection[str]) -> tuple[str, ...]:
@@ -107,8 +110,9 @@ def picture_guard(filename: str) -> Guard[Any]:
 
 def not_blinded(filename: str, event_id: str) -> str:
     """Why nothing is made from a file, and how to go on."""
+    remake = REMAKE_FILE.of(EVENT=event_id, FILE=filename)
     return (
-        f"{filename} is not blinded, but flag {FLAG} is set: `llama event {event_id} remake {filename}` (after "
-        f"`unlock`, if it is locked) makes one that is, `llama flags {event_id} --flags {FLAG}=false` unblinds the "
+        f"{filename} is not blinded, but flag {FLAG} is set: {remake} (after "
+        f"`unlock`, if it is locked) makes one that is, {_UNBLIND.of(EVENT=event_id)} unblinds the "
         "event"
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from llama.advice import REMAKE_FILE, RUN
 from llama.analyses.result.inputs import (
     astrophysical,
     finite,
@@ -171,7 +172,7 @@ class Statistic:
         for name, digest in digests.items():
             if self.made_from.get(name, digest) != digest:
                 raise ValueError(
-                    f"{STATISTIC_FILENAME} was made from another {name}: `llama run` without -f makes it anew first"
+                    f"{STATISTIC_FILENAME} was made from another {name}: {RUN} without -f makes it anew first"
                 )
 
     def check(self, neutrinos: NeutrinoList, search: Search, season: SeasonTable) -> None:
@@ -188,7 +189,8 @@ class Statistic:
 
 STATISTIC_FILENAME = "statistic_lvc-i3.json"
 _LIST = "icecube_neutrino_list.json"
-_AGAIN = f"`llama event EVENT remake {STATISTIC_FILENAME}` makes it anew (after `unlock`, if it is locked)"
+_REMAKE = REMAKE_FILE.of(FILE=STATISTIC_FILENAME)
+_AGAIN = f"{_REMAKE} makes it anew (after `unlock`, if it is locked)"
 
 
 def measure(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from llama.advice import REMAKE_FILE, RUN, Advice
 from llama.analyses.result import BLINDED, RETRACTED, in_order, marks_of, shows_directions
 from llama.analyses.telling.reading import read_report
 from llama.analyses.telling.report import Report
@@ -23,9 +24,9 @@ from llama.messengers.icecube.blinding import FLAG
 
 _PREFIX = "significance_"
 _OF_THE_ALERT = 1  # the place of the other search type's result of the same alert
+_DRAW = Advice(("dev", "background", "draw"))
 _NO_TABLE = (
-    "which background tables there are: src/llama/data/README.md; `llama dev background draw` makes others from sky "
-    "maps of yours"
+    f"which background tables there are: src/llama/data/README.md; {_DRAW} makes others from sky maps of yours"
 )
 
 
@@ -94,7 +95,7 @@ def unblinded_lines(event: Path, products: Iterable[Product[Any]], state: State)
         return []
     return [
         f"NOT BLINDED: true right ascensions may be in {', '.join(found)}, though flag {FLAG} is set. What is made "
-        "from them is blinded or waits. `llama run` makes anew what it made, `llama event EVENT remake FILE` what "
+        f"from them is blinded or waits. {RUN} makes anew what it made, {REMAKE_FILE} what "
         "was adopted or received; any other file can be moved out of the folder"
     ]
 

@@ -22,22 +22,11 @@ from llama.engine.folder.event import Event, Surroundings
 from llama.engine.folder.filesystem import fsync_folder, full_disk, storage_errors
 from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Stat, name_fault, utc
 from llama.engine.folder.run import Delivery, Run
-from llama.engine.folder.state import (
-    NO_FILE,
-    NOT_A_FILE,
-    FileState,
-    Origin,
-    State,
-    flag_inputs,
-    tables_among,
-    ways_on_from_a_loss,
-    ways_on_from_an_edit,
-)
+from llama.engine.folder.state import FileState, Origin, State, flag_inputs, tables_among
 from llama.engine.folder.store import SharedDigests, canonical, digest_of, place, read_json, settle
+from llama.engine.folder.views import by_hand, oddity
 
 __all__ = [
-    "NOT_A_FILE",
-    "NO_FILE",
     "Claimed",
     "Deferred",
     "Delivery",
@@ -54,6 +43,7 @@ __all__ = [
     "Stat",
     "State",
     "Surroundings",
+    "by_hand",
     "canonical",
     "check",
     "digest_of",
@@ -68,6 +58,7 @@ __all__ = [
     "mend_objects",
     "name_fault",
     "needs_repair",
+    "oddity",
     "place",
     "process_start",
     "prune",
@@ -79,6 +70,4 @@ __all__ = [
     "utc",
     "version_name",
     "versions",
-    "ways_on_from_a_loss",
-    "ways_on_from_an_edit",
 ]

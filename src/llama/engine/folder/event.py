@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from llama.advice import UNLOCK
 from llama.engine.errors import DecodeError, EventError, JournalLost, NotAnEvent
 from llama.engine.flags import Flags
 from llama.engine.folder.claim import Owner, is_dead, is_mine, lives, person
@@ -355,7 +356,7 @@ class Event:
 
     def _refuse_locked(self, state: State, filename: str) -> None:
         if filename in state.locks or None in state.locks:
-            raise EventError(f"{filename} in {self.path} is locked; `llama event unlock` first")
+            raise EventError(f"{filename} in {self.path} is locked; {UNLOCK} first")
 
 
 def _check_name(name: str, what: str) -> None:

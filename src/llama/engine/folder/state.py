@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from llama.engine.flags import Flags
-from llama.engine.folder.filesystem import MOST_BYTES
 from llama.engine.folder.journal import (
     Adopted,
     Claimed,
@@ -38,9 +37,6 @@ from llama.engine.graph import FLAG, SHARED
 
 NOT_A_FILE = "not a file"
 """Stands for the digest of a folder, a pipe, … in view under the name of a file."""
-
-
-NO_FILE = f"what has its name is not a file of at most {MOST_BYTES / 1e9:g} GB that can be read: move it away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,27 +287,6 @@ class State:
             self.flags = self.flags.replace({name: cautious[name] for name in known})
         if entry.flags.get("vetoed") is True:
             self._stop(None)
-
-
-def ways_on_from_an_edit(file: FileState, *, lost: bool) -> str:
-    """What can be done about a file that was edited by hand; what came from outside cannot be made again.
-
-    `lost`: there is no intact copy of what it was, so the edit is all there is.
-    """
-    if not file.outside:
-        return "`llama event adopt` to use it, `llama event remake` to replace it"
-    if lost:
-        return (
-            "no intact copy is kept of what it was, so keep it: `llama event adopt` to use it, or receive the file "
-            "again from where it came"
-        )
-    return "`llama event adopt` to use it; or move it away and `llama event repair` to have the kept version back"
-
-
-def ways_on_from_a_loss(file: FileState) -> str:
-    """What can be done when neither the file in view nor the kept copy is what the journal says."""
-    again = "receive it again from where it came" if file.outside else "`llama event remake` it"
-    return f"no intact copy is kept: put the file back from a backup and `llama event repair`, or {again}"
 
 
 def flag_inputs(flags: Flags) -> dict[str, str]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from llama.advice import REMAKE, REPAIR
 from llama.engine.errors import DamagedObject, NotAFile
 from llama.engine.folder.aside import keep_bytes
 from llama.engine.folder.filesystem import copy_regular, fsync_folder, open_regular
@@ -104,16 +105,14 @@ class Store:
 
         Raises DamagedObject, and leaves nothing there, when the object is missing or not what its name says.
         """
-        advice = (
-            "`llama event repair` restores it if the file in view is intact; else receive or adopt that file again"
-        )
+        advice = f"{REPAIR} restores it if the file in view is intact; else receive or adopt that file again"
         try:
             place(self.path(digest), target)
         except (FileNotFoundError, NotAFile):
-            raise DamagedObject(f"{self.path(digest)} is missing; {advice}, or `llama event remake` it") from None
+            raise DamagedObject(f"{self.path(digest)} is missing; {advice}, or {REMAKE} it") from None
         if digest_of(target) != digest:
             target.unlink()
-            raise DamagedObject(f"{self.path(digest)} is damaged; {advice}, or `llama event remake` it")
+            raise DamagedObject(f"{self.path(digest)} is damaged; {advice}, or {REMAKE} it")
         return target
 
     def set_aside(self, digest: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from llama.advice import RUN
 from llama.engine.errors import ClaimLost, DecodeError, NotAFile, NotYet, StorageError, UndeclaredInput
 from llama.engine.flags import Flags
 from llama.engine.folder import (
@@ -193,7 +194,7 @@ class Maker:
         folder.mkdir()
         place(source, target)
         if digest_of(target) != claim.inputs[item.key]:
-            raise ClaimLost(f"{source} changed just now; if the settings did, start `llama run` again")
+            raise ClaimLost(f"{source} changed just now; if the settings did, start {RUN} again")
         return target
 
 
