@@ -112,6 +112,7 @@ def _both(step: Step) -> str:
 
 def post(step: Step) -> str:
     """Writes on a board outside, once for each key, what there is to say and what it said before."""
+    step.service(POST)
     board = Path(os.environ["LLAMA_TOY_BOARD"])
     sent = {line["key"]: line["text"] for line in map(json.loads, board.read_text().splitlines())}
     if step.key in sent:

@@ -20,7 +20,8 @@ from llama.engine.folder.care import (
 from llama.engine.folder.claim import Owner, is_expired, is_mine, process_start
 from llama.engine.folder.event import Event, Surroundings
 from llama.engine.folder.filesystem import fsync_folder, full_disk, storage_errors
-from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Stat, name_fault, utc
+from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Sending, Stat, utc
+from llama.engine.folder.names import name_fault
 from llama.engine.folder.run import Delivery, Run
 from llama.engine.folder.state import FileState, Origin, State, flag_inputs, tables_among
 from llama.engine.folder.store import SharedDigests, canonical, digest_of, place, read_json, settle
@@ -39,6 +40,7 @@ __all__ = [
     "Origin",
     "Owner",
     "Run",
+    "Sending",
     "SharedDigests",
     "Stat",
     "State",

@@ -34,9 +34,8 @@ from llama.engine.folder.journal import (
     Unlocked,
     Unvetoed,
     Vetoed,
-    name_fault,
-    readable,
 )
+from llama.engine.folder.names import name_fault, readable
 from llama.engine.folder.state import NOT_A_FILE, Observed, State
 from llama.engine.folder.store import Parts, Store, settle
 from llama.engine.folder.views import View, Views

@@ -27,6 +27,7 @@ from llama.engine.folder.journal import (
     Received,
     Requested,
     Seen,
+    Sending,
     Stat,
     Unknown,
     Unlocked,
@@ -100,6 +101,7 @@ class FileState:
         tables: every set of shared files with which any version was made, digest by input key.
         claimant: whoever took the present claim, which may have been handed on since.
         maker: whoever had claimed the making of the present content.
+        sending: the last claim that got hold of a service that writes, if nothing was made since: it may be out.
     """
 
     versions: list[Version] = field(default_factory=list)
@@ -121,6 +123,7 @@ class FileState:
     tables: list[Mapping[str, str]] = field(default_factory=list)
     claimant: Claimed | None = None
     maker: Claimed | None = None
+    sending: Claimed | None = None
 
     def knows(self, digest: str) -> bool:
         """Whether this content is, or was, one the journal has a copy of."""
@@ -211,6 +214,12 @@ class State:
             if "#" in key and source:
                 self.parts[source, key] = digest
 
+    def _sending(self, entry: Sending) -> None:
+        if (claim := self.claims.get(entry.claim)) is not None:
+            file = self._of(claim.filename)
+            file.sending = claim
+            file.given.update(claim.sources.values())
+
     def _made(self, entry: Made) -> None:
         file = self._of(entry.filename)
         if file.requested_at < file.claimed_at:
@@ -224,7 +233,7 @@ class State:
         file.maker = file.claimant if claim else None
         _put(file, entry.digest, entry.at, "Made", entry.seen)
         file.outside, file.inputs, file.due, file.made_at = False, entry.inputs, entry.due, entry.at
-        file.failure = file.deferral = None
+        file.failure = file.deferral = file.sending = None
         file.given.update(claim.sources.values() if claim else ())
 
     def _failed(self, entry: Failed) -> None:
@@ -273,9 +282,10 @@ class State:
         self.locks.pop(entry.filename, None)
 
     def _stop(self, filename: str | None) -> None:
-        """Whoever is at it must not commit."""
+        """Whoever is at it must not commit; but what may be out already is recorded."""
         for name, file in self.files.items():
-            if filename is None or name == filename:
+            sends = file.claim and file.sending and file.claim.claim == file.sending.claim
+            if (filename is None or name == filename) and not sends:
                 self._release(file)
 
     def _flagged(self, entry: Flagged) -> None:
@@ -311,6 +321,7 @@ _HANDLERS: Mapping[type, Callable[[State, Any], None]] = {
     Received: State._outside,
     Adopted: State._outside,
     Claimed: State._claimed,
+    Sending: State._sending,
     Made: State._made,
     Failed: State._failed,
     Deferred: State._deferred,

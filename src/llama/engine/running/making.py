@@ -30,6 +30,7 @@ from llama.engine.folder import (
     Failed,
     Made,
     Owner,
+    Sending,
     State,
     Surroundings,
     canonical,
@@ -169,7 +170,7 @@ class Maker:
             _flags=flags,
             now=now,
             scratch=temporary,
-            _connect=self._connect(product),
+            _connect=self._connect(event, product, claim),
             inputs={**files, **shared},
             parts=parts,
             seen=seen,
@@ -177,13 +178,20 @@ class Maker:
             _before=_before(event, product, state.file(product.filename).digest, scratch),
         )
 
-    def _connect(self, product: Product[Any]) -> Callable[[ServiceKey[Any]], Any]:
-        """What opens the services that the product declares, and no other."""
+    def _connect(self, event: Event, product: Product[Any], claim: Claimed) -> Callable[[ServiceKey[Any]], Any]:
+        """What opens the services that the product declares, and no other.
+
+        One that writes is given out under the event's lock, and the journal says so first: an order that came before
+        stops the step here, one that comes later finds that something may be out.
+        """
 
         def connect(key: ServiceKey[Any]) -> Any:
             if key not in product.services:
                 raise UndeclaredInput(f"{product.name} uses {key.name} without declaring it")
-            return self.environment.service(key)
+            service = self.environment.service(key)
+            if key.writes:
+                _send(event, claim, now=self.clock())
+            return service
 
         return connect
 
@@ -210,7 +218,8 @@ def commit(event: Event, made: Made, result: Path, scratch: Path, witness: Witne
     """Make a finished, fsynced result part of the event.
 
     Under the lock: is the claim still ours? -> object -> view beside its place -> `Made` -> view in place.
-    Raises ClaimLost when somebody else took over, or the product was received, vetoed or locked meanwhile.
+    Raises ClaimLost when somebody else took over, or the product was received, vetoed or locked meanwhile (which
+    comes too late for a receipt that may be out).
     """
     with event.writing() as state:
         if made.claim not in state.claims:
@@ -224,6 +233,16 @@ def commit(event: Event, made: Made, result: Path, scratch: Path, witness: Witne
         witness("recorded")
         event.show([view])
         witness("shown")
+
+
+def _send(event: Event, claim: Claimed, *, now: datetime) -> None:
+    """Record that a step may write to the outside from now on; ClaimLost when it must not any more."""
+    with event.writing() as state:
+        if claim.claim not in state.claims:
+            raise ClaimLost(f"{claim.filename} is no longer ours to make, so nothing of it was sent")
+        sending = state.file(claim.filename).sending
+        if sending is None or sending.claim != claim.claim:
+            event.append([Sending(at=now, claim=claim.claim, filename=claim.filename)])
 
 
 def take_over(event: Event, claim_id: str, owner: Owner) -> Claimed:

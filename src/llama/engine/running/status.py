@@ -177,8 +177,15 @@ def may_speak(product: Product[Any], state: State) -> bool:
 
     Of that there may be something to take back, and a veto of the event stops all that it could tell anew: what it is
     made from stays as it is, but for what comes from outside. A veto of the receipt itself holds it.
+
+    Where a making got as far as the service and nobody knows whether it was published, it may take that back, but not
+    say it: with the inputs of that making it is held.
     """
-    return product.receipt and bool(state.file(product.filename).versions)
+    file = state.file(product.filename)
+    if not product.receipt or file.versions or file.sending is None:
+        return product.receipt and bool(file.versions)
+    then, today = file.sending.inputs, current_inputs(product, state)
+    return any(then.get(item.key) != today.get(item.key) for item in product.all_inputs)
 
 
 def _from_elsewhere(product: Product[Any], file: FileState, state: State) -> Status:
