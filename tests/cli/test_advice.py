@@ -18,8 +18,8 @@ from llama.advice import ADOPT, REMAKE_FILE, Advice, Reason
 from llama.app import pipelines
 from llama.cli.event import _ACTIONS
 from llama.cli.main import COMMANDS, command_of, parser_of
-from llama.engine.flags import Flags, parse_flags
 from llama.engine.graph import find_among
+from llama.flags import Flags, parse_flags
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "llama"

@@ -16,6 +16,8 @@ from typing import Any
 from llama.engine.errors import NotYet, PipelineError
 from llama.engine.graph.pipeline import Pipeline
 from llama.engine.graph.product import Product, ServiceKey, Shared, Step
+from llama.engine.graph.rules import FlagRules
+from llama.flags import RULES
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -74,6 +76,10 @@ class World:
             return self.pipelines[name]
         except KeyError:
             raise PipelineError(f"no pipeline {name}") from None
+
+    @property
+    def flags(self) -> FlagRules:
+        return RULES
 
     def service(self, key: ServiceKey[Any]) -> Any:
         return f"{key.name} {self.settings}".strip()

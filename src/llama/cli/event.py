@@ -175,12 +175,18 @@ def _refuse_unknown(event: Event, pipeline: Pipeline, files: list[str]) -> None:
 
 def _status(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App) -> int:
     from llama.analyses.telling import result_lines, unblinded_lines
+    from llama.flags import Flags
 
     found = _judged(event, pipeline, app)
     state = event.refresh()
     results = result_lines(event.path, found, state.flags)
     results += unblinded_lines(event.path, [one for pipe in _pipelines(pipeline) for one in pipe], state)
-    head = [f"{event.id}  {event.path}", f"flags: {shown(state.flags)}", *header_lines(event, state), *results]
+    head = [
+        f"{event.id}  {event.path}",
+        f"flags: {shown(Flags.of(state.flags))}",
+        *header_lines(event, state),
+        *results,
+    ]
     print("\n".join(head), end="\n\n")
     print("\n".join(status_lines(found, args.ascii)), end="\n\n")
     print("\n".join(graph_lines(pipeline, found, args.ascii)), end="\n\n")
@@ -243,7 +249,12 @@ def _judged(event: Event, pipeline: Pipeline, app: App) -> dict[str, Status]:
 
 
 def _note(event: Event, action: str, filename: str | None, why: str) -> str:
-    getattr(event, action)(filename, why=why, now=datetime.now(UTC))
+    from llama.operate import orders
+
+    if action == "unveto":
+        orders.unveto(event, filename, why=why, now=datetime.now(UTC))
+    else:
+        getattr(event, action)(filename, why=why, now=datetime.now(UTC))
     return f"{event.id}: {action} {filename or 'the whole event'}"
 
 

@@ -27,10 +27,11 @@ _PLAIN = {"done": "+", "ready": ">", "waiting": ".", "running": "*", "cooling": 
 
 def header_lines(event: Event, state: State) -> list[str]:
     """What holds for the event as a whole: taken back, vetoed, locked."""
+    from llama.flags import Flags
     from llama.messengers.gw.retraction import retractions
 
     lines = retractions(event.path)
-    vetoed = state.flags.vetoed or None in state.vetoes
+    vetoed = Flags.of(state.flags).vetoed or None in state.vetoes
     if any(line.startswith("RETRACTED") for line in lines) and not vetoed:
         lines.append(f"work on it goes on; to stop it: {VETO_RETRACTED.of(EVENT=event.path).typed}")
     if vetoed:

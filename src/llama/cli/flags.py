@@ -13,7 +13,7 @@ from llama.advice import RUN, Advice
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.engine.flags import Flags
+    from llama.flags import Flags
 
 _VETO = Advice(("event", "veto"))
 
@@ -33,14 +33,14 @@ def main(args: argparse.Namespace, app: App) -> int:
     """Show or set."""
     from llama.cli.selection import target
     from llama.engine.errors import EventError
-    from llama.engine.flags import parse_flags
+    from llama.flags import Flags, parse_flags
 
     if args.flag_presets:
         return print_presets()
     events = [event for word in args.events or ["."] for event in target(word, app.settings.current_run).events()]
     for event in events:
         state = event.refresh()
-        flags = state.flags
+        flags = Flags.of(state.flags)
         if args.flags:
             try:
                 flags = parse_flags(args.flags, flags)
@@ -56,14 +56,14 @@ def main(args: argparse.Namespace, app: App) -> int:
 
 
 def _explained() -> str:
-    from llama.engine.flags import meanings
+    from llama.flags import meanings
 
     return "\n".join(f"  {name:<18} {text}" for name, text in meanings().items())
 
 
 def print_presets() -> int:
     """Each preset with its flags; the command's exit status."""
-    from llama.engine.flags import PRESETS
+    from llama.flags import PRESETS
 
     for name, flags in PRESETS.items():
         print(f"{name:<20} {shown(flags)}")

@@ -193,10 +193,11 @@ def _told(event: Event, pipeline: Pipeline, shared: SharedDigests) -> bool:
 def _standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str:
     """How much is up to date, and the first reason why not all; for an event at rest, that it is."""
     from llama.engine.running import Kind, may_speak
+    from llama.flags import Flags
 
     made = [product.filename for product in pipeline if pipeline.makes(product)]
     for holder, word in ((state.vetoes, "vetoed"), (state.locks, "locked")):
-        if None in holder or (word == "vetoed" and state.flags.vetoed):
+        if None in holder or (word == "vetoed" and Flags.of(state.flags).vetoed):
             there = sum(state.file(name).digest is not None for name in made)
             why = f" ({holder[None]})" if holder.get(None) else ""
             free = word == "vetoed" and any(may_speak(product, state) for product in pipeline)

@@ -18,8 +18,8 @@ from llama.cli.flags import print_presets, shown
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.engine.flags import Flags
     from llama.engine.folder import Delivery, Event
+    from llama.flags import Flags
     from llama.intake import Delivered
 
 _FLAGS = Advice(("flags",))
@@ -167,7 +167,7 @@ def _meant() -> bool:
 
 def _flags(words: list[str] | None, role: str) -> Flags | None:
     """The flags by preset or by question; None, with a message, when they are not understood."""
-    from llama.engine.flags import Flags, parse_flags
+    from llama.flags import Flags, parse_flags
     from llama.intake import flags_of_role
 
     if words is None:
@@ -238,12 +238,14 @@ def _make_info(event: Event, app: App) -> None:
 
 
 def _tell(event: Event, delivery: Delivery) -> None:
+    from llama.flags import Flags
+
     print(f"{event.id} is in {event.path}")
     print(f"  received  {', '.join(delivery.files)}")
     if kept := _kept(event, delivery):
         print(f"  as before {', '.join(kept)}")
     print(f"  sky map   {delivery.about}")
-    print(f"  flags     {shown(event.refresh().flags)}")
+    print(f"  flags     {shown(Flags.of(event.refresh().flags))}")
     print(f"next: {RUN_ONCE.of(EVENT=event.path).typed}    make everything there is to make")
     print(f"      {SHOW_EVENT.of(EVENT=event.path).typed}     what there is, and why")
 

@@ -13,6 +13,7 @@ EngineError
 │   ├── NotAFile           a pipe, device, folder, or something endless, under the name of a file
 │   └── StorageError       the disk is full, read-only or failing; nothing was lost
 ├── ClaimLost              somebody else makes this product now
+│   └── Overruled          flags vetoed the event meanwhile
 └── NotYet                 the data are not there yet; not a failure
 """
 
@@ -81,6 +82,10 @@ class StorageError(EventError):
 
 class ClaimLost(EngineError):
     """The claim expired or was taken over while the step ran; its result is thrown away."""
+
+
+class Overruled(ClaimLost):
+    """Flags vetoed the event while the step ran; its result is thrown away."""
 
 
 class NotYet(EngineError):

@@ -11,8 +11,7 @@ from typing import Any
 
 from llama.advice import REMAKE_FILE, Advice
 from llama.engine.errors import NotYet
-from llama.engine.flags import Flags
-from llama.engine.graph import Guard, Step
+from llama.engine.graph import FlagValues, Guard, Step
 from llama.messengers.icecube.blinding import FLAG
 from llama.messengers.icecube.record import never_detected
 
@@ -89,8 +88,8 @@ def result_guard(filename: str) -> Guard[dict[str, Any]]:
     One made here is; one that was adopted, received or locked need not be, and what is computed cannot be blinded.
     """
 
-    def show(result: dict[str, Any], event_id: str, flags: Flags) -> dict[str, Any]:
-        if flags.blinded_neutrinos and shows_directions(result):
+    def show(result: dict[str, Any], event_id: str, flags: FlagValues) -> dict[str, Any]:
+        if flags[FLAG] and shows_directions(result):
             raise NotYet(not_blinded(filename, event_id))
         return result
 
@@ -100,8 +99,8 @@ def result_guard(filename: str) -> Guard[dict[str, Any]]:
 def picture_guard(filename: str) -> Guard[Any]:
     """The same for a picture, which says in its keywords whether it is blinded."""
 
-    def show(picture: bytes, event_id: str, flags: Flags) -> bytes:
-        if flags.blinded_neutrinos and BLINDED.encode() not in picture:
+    def show(picture: bytes, event_id: str, flags: FlagValues) -> bytes:
+        if flags[FLAG] and BLINDED.encode() not in picture:
             raise NotYet(not_blinded(filename, event_id))
         return picture
 

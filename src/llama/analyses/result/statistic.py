@@ -27,8 +27,7 @@ from llama.analyses.result.limits import Reached, reached
 from llama.analyses.result.marks import not_blinded
 from llama.analyses.result.pvalues import response_digest, search_digest
 from llama.engine.errors import NotYet
-from llama.engine.flags import Flags
-from llama.engine.graph import Guard
+from llama.engine.graph import FlagValues, Guard
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.blinding import FLAG
 from llama.messengers.icecube.likelihood import list_notes
@@ -275,8 +274,8 @@ def logarithm(kept: float | None) -> float:
     return -math.inf if kept is None else kept
 
 
-def _as_flagged(kept: Statistic, event_id: str, flags: Flags) -> Statistic:
-    if flags.blinded_neutrinos and any(one.type != "blinded" for one in kept.neutrinos):
+def _as_flagged(kept: Statistic, event_id: str, flags: FlagValues) -> Statistic:
+    if flags[FLAG] and any(one.type != "blinded" for one in kept.neutrinos):
         raise NotYet(not_blinded(STATISTIC_FILENAME, event_id))
     return kept
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 
-from llama.engine.flags import Flags
 from llama.engine.folder.journal import (
     Adopted,
     Claimed,
@@ -34,7 +33,7 @@ from llama.engine.folder.journal import (
     Unvetoed,
     Vetoed,
 )
-from llama.engine.graph import FLAG, SHARED
+from llama.engine.graph import FLAG, SHARED, FlagRules, FlagValues
 
 NOT_A_FILE = "not a file"
 """Stands for the digest of a folder, a pipe, … in view under the name of a file."""
@@ -76,12 +75,12 @@ class Origin:
     Attributes:
         inputs: digest by input key.
         declared: keys of all that its product declared then; None when that was not written down yet.
-        flags: every flag of the event at that time, by the key of an input.
+        flags: those of the event at that time.
     """
 
     inputs: Mapping[str, str] = field(default_factory=dict)
     declared: frozenset[str] | None = None
-    flags: Mapping[str, str] = field(default_factory=dict)
+    flags: FlagValues = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -101,6 +100,7 @@ class FileState:
         tables: every set of shared files with which any version was made, digest by input key.
         claimant: whoever took the present claim, which may have been handed on since.
         maker: whoever had claimed the making of the present content.
+        claimed_under: the flags when its claim was taken.
         sending: the last claim that got hold of a service that writes, if nothing was made since: it may be out.
     """
 
@@ -124,6 +124,7 @@ class FileState:
     claimant: Claimed | None = None
     maker: Claimed | None = None
     sending: Claimed | None = None
+    claimed_under: FlagValues = field(default_factory=dict)
 
     def knows(self, digest: str) -> bool:
         """Whether this content is, or was, one the journal has a copy of."""
@@ -141,6 +142,7 @@ class Observed:
         lacks: per name of a service that cannot be used here, why, and what to set.
         dead: ids of claims whose claimant is gone.
         lost: files of which neither the one in view nor the kept copy is what the journal says.
+        rules: how flags are read here.
         rivals: files that another process had made that may still run, and whether it is known to.
     """
 
@@ -151,6 +153,7 @@ class Observed:
     dead: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
     rivals: Mapping[str, bool] = field(default_factory=dict)
+    rules: FlagRules = field(default_factory=FlagRules)
 
 
 class State:
@@ -158,7 +161,8 @@ class State:
 
     def __init__(self, entries: Iterable[Item] = (), observed: Observed | None = None) -> None:
         self.files: dict[str, FileState] = {}
-        self.flags = Flags()
+        self.flags: FlagValues = {}
+        """As they were recorded; `read_flags` says what they mean here."""
         self.vetoes: dict[str | None, str] = {}
         self.locks: dict[str | None, str] = {}
         self.claims: dict[str, Claimed] = {}
@@ -173,6 +177,27 @@ class State:
     def file(self, filename: str) -> FileState:
         """What is known of a file; an empty answer for one never heard of."""
         return self.files.get(filename) or FileState()
+
+    @property
+    def read_flags(self) -> FlagValues:
+        """Every flag there is, by the rules that were observed."""
+        return self.observed.rules.read(self.flags)
+
+    @property
+    def vetoing_flag(self) -> str | None:
+        """The name of a flag that vetoes the event, by the rules that were observed."""
+        return self.observed.rules.vetoing(self.read_flags)
+
+    def overruled(self, rules: FlagRules) -> frozenset[str]:
+        """Claims of before flags vetoed the event; not those of which something may be out."""
+        if not self.claims or not rules.vetoing(rules.read(self.flags)):
+            return frozenset()
+        files = {claim: self._of(entry.filename) for claim, entry in self.claims.items()}
+        return frozenset(
+            claim
+            for claim, file in files.items()
+            if not _sends(file) and not rules.vetoing(rules.read(file.claimed_under))
+        )
 
     def add(self, entries: Iterable[Item]) -> None:
         """Fold in what comes next in the journal."""
@@ -207,7 +232,7 @@ class State:
         file = self._of(entry.filename)
         if file.claim is None or file.claim.claim != entry.claim:  # else it is handed over
             self._release(file)
-            file.claimed_at, file.claimant = self.length, entry
+            file.claimed_at, file.claimant, file.claimed_under = self.length, entry, self.flags
         file.claim = self.claims[entry.claim] = entry
         for key, digest in entry.inputs.items():
             source = entry.sources.get(key.partition("#")[0])
@@ -226,7 +251,7 @@ class State:
             file.requested = None  # asked for before this making began, so this is the answer
         claim = self._release(file)
         declared = None if isinstance(entry.declared, msgspec.UnsetType) else frozenset(entry.declared)
-        origin = Origin(entry.inputs, declared, flag_inputs(self.flags))
+        origin = Origin(entry.inputs, declared, self.flags)
         file.alike = [origin, *(known for known in file.alike if entry.digest == file.digest)]
         if (tables := tables_among(entry.inputs)) not in file.tables:
             file.tables.append(tables)
@@ -284,24 +309,21 @@ class State:
     def _stop(self, filename: str | None) -> None:
         """Whoever is at it must not commit; but what may be out already is recorded."""
         for name, file in self.files.items():
-            sends = file.claim and file.sending and file.claim.claim == file.sending.claim
-            if (filename is None or name == filename) and not sends:
+            if (filename is None or name == filename) and not _sends(file):
                 self._release(file)
 
     def _flagged(self, entry: Flagged) -> None:
-        cautious = Flags().as_dict()
-        known = {name: value for name, value in entry.flags.items() if name in cautious}
-        try:
-            self.flags = self.flags.replace(known)
-        except ValueError:  # values of a later version
-            self.flags = self.flags.replace({name: cautious[name] for name in known})
-        if entry.flags.get("vetoed") is True:
-            self._stop(None)
+        self.flags = {**self.flags, **entry.flags}
 
 
-def flag_inputs(flags: Flags) -> dict[str, str]:
+def flag_inputs(flags: FlagValues) -> dict[str, str]:
     """Every flag as an input: its value by its key."""
-    return {f"{FLAG}{name}": json.dumps(value) for name, value in flags.as_dict().items()}
+    return {f"{FLAG}{name}": json.dumps(value) for name, value in flags.items()}
+
+
+def _sends(file: FileState) -> bool:
+    """Whether somebody is at it, and something of it may be out."""
+    return file.claim is not None and file.sending is not None and file.claim.claim == file.sending.claim
 
 
 def tables_among(inputs: Mapping[str, str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from llama.engine.errors import DamagedObject, NotAFile
 from llama.engine.folder.aside import keep_bytes
 from llama.engine.folder.filesystem import copy_regular, fsync_folder, open_regular
 from llama.engine.folder.journal import Stat
-from llama.engine.graph import Environment, Selection, ServiceKey, Shared
+from llama.engine.graph import Environment, FlagRules, Selection, ServiceKey, Shared
 
 _LOG = logging.getLogger("llama.engine")
 _FICLONE = 0x40049409  # Linux: share the blocks, copy on write (btrfs, xfs, …)
@@ -244,6 +244,11 @@ class SharedDigests:
         except FileNotFoundError:
             return None
         return known[1]
+
+    @property
+    def flags(self) -> FlagRules:
+        """How flags of events are read, and which veto an event."""
+        return self._environment.flags
 
     def lacks(self, key: ServiceKey[Any]) -> str | None:
         """Why the service cannot be used here, and what to set; None when it can."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from llama.advice import REMAKE, Reason
 from llama.engine.folder import FileState, State, by_hand, is_expired, oddity, tables_among
-from llama.engine.graph import SHARED, Input, Pipeline, Product, Requirements, Selection
+from llama.engine.graph import SHARED, FlagRules, FlagValues, Input, Pipeline, Product, Requirements, Selection
 from llama.engine.running.staleness import comparable, declared_then, differ, difference
 
 _RIVAL_AGAIN = timedelta(seconds=15)
@@ -85,7 +85,7 @@ def unfinished(pipeline: Pipeline, state: State, found: Mapping[str, Status]) ->
     orders = state.vetoes.keys() | state.locks.keys()
     if None in state.locks:
         return []
-    vetoed = None in orders or state.flags.vetoed
+    vetoed = None in orders or state.vetoing_flag is not None
     open_ = {Kind.COOLING, Kind.READY, Kind.RUNNING}
     return [
         name
@@ -121,7 +121,7 @@ def _status(
     if not pipeline.makes(product):
         return _from_elsewhere(product, file, state)
     inputs = current_inputs(product, state)
-    reason = _reason(product, file, inputs, now)
+    reason = _reason(product, file, inputs, now, state.observed.rules)
     if reason is None and (waits_for is None or file.outside or _is_news(awaited, product, file)):
         return Status(Kind.DONE, _standing(product, file, state), file.due)
     if reason is not None:
@@ -145,8 +145,8 @@ def current_inputs(product: Product[Any], state: State) -> dict[str, str]:
         if (digest := state.observed.shared.get(shared.key)) is not None:
             inputs[shared.key] = digest
     if product.decided_by:
-        flags = state.flags.as_dict()
-        inputs.update((f"flag:{name}", json.dumps(flags[name])) for name in product.decided_by)
+        flags = state.read_flags
+        inputs.update((f"flag:{name}", json.dumps(flags[name])) for name in product.decided_by if name in flags)
     return inputs
 
 
@@ -167,8 +167,8 @@ def _held(product: Product[Any], file: FileState, state: State) -> Status | None
             if name in holder and not (speaks and name is None and word == "vetoed"):
                 order = f"{what}{word}: {holder[name]}" if holder[name] else f"{what}{word}"
                 return Status(Kind.HELD, Reason(order))
-    if state.flags.vetoed and not speaks:
-        return Status(Kind.HELD, Reason("event vetoed (flag vetoed)"))
+    if state.vetoing_flag is not None and not speaks:
+        return Status(Kind.HELD, Reason(f"event vetoed (flag {state.vetoing_flag})"))
     return None
 
 
@@ -206,7 +206,9 @@ def _origin(file: FileState) -> str:
     return f"{'made' if not file.outside else latest.kind.lower()} {_clock(latest.at)}, version {latest.number}"
 
 
-def _reason(product: Product[Any], file: FileState, inputs: Mapping[str, str], now: datetime) -> str | None:
+def _reason(
+    product: Product[Any], file: FileState, inputs: Mapping[str, str], now: datetime, rules: FlagRules
+) -> str | None:
     """Why it must be made; None when it is as it should be."""
     if file.requested is not None:
         return file.requested
@@ -214,8 +216,8 @@ def _reason(product: Product[Any], file: FileState, inputs: Mapping[str, str], n
         return "not made yet"
     if file.outside:
         return None
-    if file.alike and all(differ(product, origin, inputs) for origin in file.alike):
-        return difference(*comparable(product, file.alike[0], inputs))
+    if file.alike and all(differ(product, origin, inputs, rules) for origin in file.alike):
+        return difference(*comparable(product, file.alike[0], inputs, rules))
     if file.due is not None and now >= file.due:
         return f"due again since {_clock(file.due)}"
     return None
@@ -223,7 +225,7 @@ def _reason(product: Product[Any], file: FileState, inputs: Mapping[str, str], n
 
 def _barred(product: Product[Any], state: State) -> Status | None:
     """Held because the flags do not allow what it would do outside, or because a service is not set up here."""
-    flags = state.flags.as_dict()
+    flags = state.read_flags
     for service in product.services:
         does = "sends to" if service.writes else "uses"
         if why := _forbidden(service.requires, flags):
@@ -234,7 +236,7 @@ def _barred(product: Product[Any], state: State) -> Status | None:
     return Status(Kind.HELD, Reason("; ".join(lacks))) if lacks else None
 
 
-def _forbidden(requires: Requirements, flags: Mapping[str, bool | str]) -> str | None:
+def _forbidden(requires: Requirements, flags: FlagValues) -> str | None:
     """Which flag has not the value that it must have; None when all have."""
     for name, wanted in requires.items():
         values = wanted if isinstance(wanted, tuple) else (wanted,)
