@@ -17,8 +17,8 @@ from llama.analyses.result.pvalues import conditions
 from llama.analyses.telling.gcn_notice import notice
 from llama.analyses.telling.reading import read_report
 from llama.app import DEMO_ALERT, App, packaged
-from llama.engine.flags import Flags
 from llama.engine.folder.run import Delivery, Run
+from llama.flags import Flags
 from llama.formats.populations import PopulationsFile
 from llama.formats.records import to_json
 from llama.messengers.gw.start import Given, start

@@ -17,6 +17,7 @@ from llama import app
 from llama.cli.main import main
 from llama.engine.folder.event import Event
 from llama.engine.folder.run import Delivery, Run
+from llama.flags import Flags
 
 Capture = pytest.CaptureFixture[str]
 
@@ -26,7 +27,7 @@ def event(monkeypatch: pytest.MonkeyPatch) -> Event:
     """The demo alert as an event of the default run; we stand in its folder."""
     alert = (files("llama.data") / "demo" / "igwn_alert.json").read_bytes()
     found = Run(app.environment().settings.current_run).accept(
-        Delivery("MS1", {"igwn_alert.json": alert}, why="test")
+        Delivery("MS1", {"igwn_alert.json": alert}, Flags(), "test")
     )
     monkeypatch.chdir(found.path)
     return found
@@ -69,6 +70,12 @@ def test_operators_veto_lock_and_lift(event: Event, capsys: Capture) -> None:
     out = capsys.readouterr().out
     assert "Vetoed    icecube_neutrino_list.json a reason" in out
     assert "Locked    the event" in out
+
+
+def test_unveto_of_the_event_lifts_the_flag_too(event: Event) -> None:
+    assert main(["flags", "--flags", "vetoed=true"]) == 0 and event.refresh().flags["vetoed"]
+    assert main(["event", "unveto", "NEUTRINOS"]) == 0 and event.refresh().flags["vetoed"]
+    assert main(["event", "unveto"]) == 0 and not event.refresh().flags["vetoed"]
 
 
 def test_adopt_remake_versions_get_check_and_repair(event: Event, capsys: Capture, tmp_path: Path) -> None:
@@ -203,9 +210,9 @@ def test_flags_are_shown_and_set(event: Event, capsys: Capture) -> None:
     assert main(["flags", "MS2"]) == 1
     assert main(["flags", "MS1", "--flags", "TRIGGERED_PUBLIC", "upload=false", "--dry-run-flags"]) == 0
     assert main(["flags", "/MS1", "--flags", "TRIGGERED_PUBLIC", "upload=false", "--dry-run-flags"]) == 0
-    assert event.refresh().flags.role == "test"
+    assert event.refresh().flags["role"] == "test"
     assert main(["flags", ".", "--flags", "TRIGGERED_PUBLIC", "upload=false"]) == 0
-    assert event.refresh().flags.as_dict() == {
+    assert dict(event.refresh().flags) == {
         "role": "observation",
         "online": True,
         "upload": False,

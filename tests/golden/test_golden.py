@@ -1,7 +1,8 @@
 """No change of the code's shape changes a number: the significance files of eighteen events are as they were kept.
 
 Names, their order and every text are compared as they are, numbers to 1e-9: other machines' libraries differ in the
-last digits. What is counted among drawn lists may then differ by a list: such numbers are compared to 2 %. Where a result is meant to change, `python -m tests.golden.events` keeps the new one.
+last digits. What is counted among drawn lists may then differ by a list: such numbers are compared to 2 %. Where a
+result is meant to change, `python -m tests.golden.events` keeps the new one.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from astropy.coordinates import SkyCoord
 
 from llama.app import packaged
 from llama.cli.files_fermi import HALF_WIDTH_S
-from llama.engine.flags import Flags
 from llama.engine.graph.product import Product, Step, read
+from llama.flags import Flags
 from llama.formats.records import JsonObject, Record, to_json
 from llama.formats.skymap_multiorder import to_bytes
 from llama.messengers.fermi import MESSENGER, candidates

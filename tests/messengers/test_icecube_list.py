@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from llama.engine.errors import DecodeError
-from llama.engine.flags import Flags
 from llama.engine.graph.product import Product, Step, read
+from llama.flags import Flags
 from llama.formats.records import JsonObject, Record, to_json
 from llama.messengers.icecube import MESSENGER, neutrino_list
 from llama.messengers.icecube.blinding import blind, scrambled_ra_deg

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from llama.advice import START
 from llama.formats.errors import NoSkyMap, NoticeError
 from llama.formats.limits import read_limited
 from llama.formats.notice_json import MAX_JSON_BYTES
@@ -140,12 +141,15 @@ def _decoded(text: object, alert: Alert) -> bytes:
         raise NoticeError(f"event.skymap is not base64: {error}; the alert was damaged on its way") from error
 
 
+_WITH_MAP = START.then("--skymap", "FILE")
+
+
 def _no_skymap(alert: Alert) -> str:
     url = alert.urls.get("skymap")
     named = f", only its address {url[:100]}" if url else ""
     return (
         f"the {alert.alert_type} alert of {alert.graceid} carries no sky map{named}; "
-        "give one by hand: llama skymap_info --skymap FILE with --alert or --voevent (-c if the event exists)"
+        f"give one by hand: {_WITH_MAP.typed} with --alert or --voevent (-c if the event exists)"
     )
 
 

@@ -15,8 +15,7 @@ import dataclasses
 import hashlib
 import re
 
-from llama.engine.flags import Flags
-from llama.engine.graph import Guard
+from llama.engine.graph import FlagValues, Guard
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.ports import SIMULATED_SOURCE
 from llama.science.detector import azimuth_deg, zenith_deg
@@ -102,8 +101,8 @@ def scrambled_ra_deg(seed: str, i3event: str) -> float:
     return 360.0 * (int.from_bytes(digest[:8], "big") >> 11) / 2.0**53
 
 
-def _as_flagged(neutrinos: NeutrinoList, event_id: str, flags: Flags) -> NeutrinoList:
-    return blind(neutrinos, event_id) if flags.blinded_neutrinos else neutrinos
+def _as_flagged(neutrinos: NeutrinoList, event_id: str, flags: FlagValues) -> NeutrinoList:
+    return blind(neutrinos, event_id) if flags[FLAG] else neutrinos
 
 
 GUARD: Guard[NeutrinoList] = Guard((FLAG,), _as_flagged)

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.advice import INSTALL_ICECUBE, REMAKE_FILE
 from llama.ports import Neutrino, NeutrinoWindow
 from llama.science.times import utc_from_gps
 from llama.services.errors import ArchiveError
@@ -121,9 +122,9 @@ class IceCubeArchive:
         return f"it has {', '.join(spans)}{self._advice}"
 
 
+ASK_AGAIN = REMAKE_FILE.of(FILE="NEUTRINOS")
 _ADVICE = (
-    "; to try the event with simulated neutrinos, set LLAMA_NEUTRINOS=simulated, then ask again with "
-    "`llama event EVENT remake NEUTRINOS`"
+    f"; to try the event with simulated neutrinos, set LLAMA_NEUTRINOS=simulated, then ask again with {ASK_AGAIN}"
 )
 
 
@@ -170,4 +171,4 @@ def installed_archive(folder: Path) -> Path:
     for name in ("3year-data-release.zip", "20210126_PS-IC40-IC86_VII.zip", "icecube_10year_ps"):
         if (folder / name).exists():
             return folder / name
-    raise ArchiveError(f"there is no neutrino archive in {folder}; run `llama install icecube-3yr`")
+    raise ArchiveError(f"there is no neutrino archive in {folder}; run {INSTALL_ICECUBE}")
