@@ -30,7 +30,7 @@ from llama.formats.skymap import read_skymap
 from llama.formats.skymap_multiorder import to_bytes
 from llama.formats.voevent import parse_voevent
 from llama.formats.xmlsafe import is_xml
-from llama.ports import Burst, BurstMap, BurstWindow
+from llama.ports import Burst, BurstMap, BurstWindow, Stretch
 from llama.science.sky import thinned
 from llama.science.times import datetime_from_gps, gps_from_utc, utc_from_gps
 from llama.services.fermi.latest import latest
@@ -88,8 +88,9 @@ class NoticeFolder:
         bursts = tuple(self._with_map(burst) for burst in inside if burst.role == "observation")
         if tests := len(inside) - len(bursts):
             notes.append(f"{tests} test trigger(s) left out")
-        covered = [(max(a, start_gps), min(b, stop_gps)) for a, b in stretches(heard)]
-        listened_s = math.fsum(b - a for a, b in covered if b > a)
+        heard_then = [(max(a, start_gps), min(b, stop_gps)) for a, b in stretches(heard)]
+        covered = tuple(Stretch(a, b) for a, b in heard_then if b > a)
+        listened_s = math.fsum(one.stop_gps - one.start_gps for one in covered)
         listened = listened_s >= stop_gps - start_gps
         settled = bool(heard) and heard[-1] >= stop_gps + LATE_S
         why = [] if listened else [self._why(heard, start_gps, stop_gps, listened_s)]
@@ -105,6 +106,7 @@ class NoticeFolder:
             why="; ".join(why + notes),
             subthreshold=settled,
             again_gps=None if settled or not self.folder.is_dir() else stop_gps,
+            covered=() if unreadable else covered,
         )
 
     def close(self) -> None:
