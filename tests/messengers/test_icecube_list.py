@@ -264,7 +264,7 @@ def test_a_right_ascension_below_zero_is_read_as_the_same_above(data: Path):
 
 
 def test_neutrinos_of_a_window_that_nothing_covers_are_told():
-    bare = dataclasses.replace(LIST, complete=False, covered_s=0.0, why="")
+    bare = dataclasses.replace(LIST, complete=False, covered_s=0.0, why="", covered=())
     assert any("covered_s is 0" in note and "correct one of the two" in note for note in list_notes(bare))
     assert "the neutrino list is not complete: good data cover 0.0 of 1000.0 s" in list_notes(bare)
 

@@ -9,12 +9,14 @@ import numpy as np
 from llama.analyses.result.inputs import astrophysical
 from llama.analyses.result.limits import livetime_fraction
 from llama.analyses.result.statistic import STATISTIC_FILENAME, Statistic, logarithm
+from llama.engine.errors import NotYet
 from llama.messengers.gw.record import SkymapInfo
+from llama.messengers.icecube.likelihood import covered_pieces
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.arrays import Float
 from llama.science.detector import IceCubeEvents, IceCubeTables
 from llama.science.search import Search
-from llama.science.significance import Beside, OwnBackground, OwnMapP, Searches, Stretch, own_background
+from llama.science.significance import Beside, OwnBackground, OwnMapP, Searches, SeasonData, own_background
 from llama.science.sky import SkyMap
 from llama.science.statistic import GWTrigger, prepare, rate_hz, search_window_s
 
@@ -40,18 +42,21 @@ class BackgroundInputs:
 def background(given: BackgroundInputs) -> OwnBackground:
     """Drawn with the event's own trigger, map, detectors, season and search.
 
-    Raises ValueError for a list without a second of good data in the search window.
+    Raises NotYet for a list without a second of good data in the search window: a new list ends the wait.
     """
     kept, info = given.statistic, given.info
     search, season = given.searches.choose(kept.population).search, given.tables.season(kept.season)
     kept.check(given.neutrinos, search, season)
     trigger = GWTrigger(info.gps_time, None, astrophysical(given.p_astro), info.instruments)
+    supplies = _supplies(given, search)
+    if not supplies:
+        raise NotYet(f"no second of the search window has good neutrino data: {given.neutrinos.why}")
     beside = Beside(
         ready=prepare(given.skymap, trigger, season, search),
         trigger=trigger,
         season=season,
         search=search,
-        stretches=_stretches(given, search, rate_hz(season, search)),
+        supplies=supplies,
     )
     return own_background(beside, info.graceid, thresholds(kept))
 
@@ -76,11 +81,26 @@ def p_values(found: OwnBackground, kept: Statistic, search_type: str) -> tuple[O
     return found.p_values[search]
 
 
-def _stretches(given: BackgroundInputs, search: Search, rate: float) -> tuple[Stretch, ...]:
-    """Good data in the search window: at an even rate over what the list covers of it."""
+def _supplies(given: BackgroundInputs, search: Search) -> tuple[SeasonData, ...]:
+    """Good data in the search window: each season at its own rate, of its own events.
+
+    A list that does not tell when its good data are counts as even over its window, which its notes say.
+    """
     gps, neutrinos = given.info.gps_time, given.neutrinos
     first, last = (gps + reach for reach in search_window_s(search))
-    start, stop = max(first, neutrinos.start_gps), min(last, neutrinos.stop_gps)
-    good = livetime_fraction(neutrinos, first, last) * (last - first) / (stop - start)
-    events = given.events.season(neutrinos.season).within(search.energy_min_gev, search.energy_max_gev)
-    return (Stretch(events, rate * good, np.array([[start - gps, stop - gps]])),)
+    if neutrinos.covered is None:
+        start, stop = max(first, neutrinos.start_gps), min(last, neutrinos.stop_gps)
+        part = livetime_fraction(neutrinos, first, last) * (last - first) / (stop - start)
+        return (_supply(given, search, str(neutrinos.season), [(start - gps, stop - gps)], part),)
+    pieces = covered_pieces(neutrinos, first, last)
+    return tuple(
+        _supply(given, search, season, [(start - gps, stop - gps) for start, stop, of in pieces if of == season])
+        for season in dict.fromkeys(of for _, _, of in pieces)
+    )
+
+
+def _supply(
+    given: BackgroundInputs, search: Search, season: str, intervals: list[tuple[float, float]], part: float = 1.0
+) -> SeasonData:
+    events = given.events.season(season).within(search.energy_min_gev, search.energy_max_gev)
+    return SeasonData(events, part * rate_hz(given.tables.season(season), search), np.array(intervals))

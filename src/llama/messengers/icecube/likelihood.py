@@ -70,6 +70,32 @@ def _known(season: str) -> str:
     return _OTHER_NAMES.get(season, season)
 
 
+def covered_pieces(found: NeutrinoList, first_gps: float, last_gps: float) -> tuple[tuple[float, float, str], ...]:
+    """Start, stop (GPS seconds) and season of the good livetime between two times, in order.
+
+    What is in no piece is no livetime of the list: of neutrinos then nothing is known, also not that there were none.
+    Raises ValueError, which says what to do, for a list that does not tell when its livetime is.
+    """
+    if found.covered is None:
+        raise ValueError(f"{when_unknown(found)}; get the list again, or correct it")
+    cut = [(max(one.start_gps, first_gps), min(one.stop_gps, last_gps), one.season) for one in found.covered]
+    return tuple((start, stop, season) for start, stop, season in cut if start < stop)
+
+
+def when_unknown(found: NeutrinoList) -> str:
+    """What a list leaves open on when its livetime is; empty when it tells."""
+    if found.covered is not None:
+        return ""
+    length = found.stop_gps - found.start_gps
+    left_open = []
+    if not found.all_covered:
+        left_open.append(f"which {found.covered_s:.1f} of its {length:.1f} s good data cover")
+    if len(found.seasons) != 1:
+        seasons = " and when of ".join(found.seasons)
+        left_open.append(f"when it is of {seasons}" if seasons else "of which season it is")
+    return f"the neutrino list does not say {', nor '.join(left_open)}"
+
+
 def list_notes(found: NeutrinoList) -> list[str]:
     """What the reader of a result must know of the list that it rests on."""
     notes = _season_notes(found)
@@ -78,6 +104,8 @@ def list_notes(found: NeutrinoList) -> list[str]:
     elif not found.complete:
         covered = f"{found.covered_s:.1f} of {found.stop_gps - found.start_gps:.1f} s"
         notes.append(f"the neutrino list is not complete: good data cover {covered}")
+    if open_question := when_unknown(found):
+        notes.append(open_question)
     if found.neutrinos and not found.covered_s:
         notes.append(
             f"the neutrino list says that good data cover none of its window (covered_s is 0), but it has "

@@ -4,7 +4,7 @@ of one alert's own map (`own_map`), drawn from a bank of neutrinos (`bank`) that
 
 from __future__ import annotations
 
-from llama.science.significance.bank import Beside, Stretch
+from llama.science.significance.bank import Beside, SeasonData
 from llama.science.significance.own_map import OwnBackground, OwnMapP, own_background
 from llama.science.significance.populations import (
     CLASSES_SUM,
@@ -33,7 +33,7 @@ __all__ = [
     "SearchChoice",
     "SearchRecord",
     "Searches",
-    "Stretch",
+    "SeasonData",
     "TableChoice",
     "TableKind",
     "is_classified",

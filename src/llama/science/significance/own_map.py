@@ -113,7 +113,7 @@ def own_background(beside: Beside, label: str, thresholds: Mapping[str, Float]) 
 
     Raises ValueError when no second of the search window has good data.
     """
-    if not beside.expected > 0:
+    if not beside.supplies or not beside.expected > 0:
         raise ValueError("no second of the search window has good data, so there is no background to compare with")
     rng, made = generator(label), proposals(beside)
     pilot = _round(rng, beside, made, _PILOT, _PILOT_LISTS, thresholds)
@@ -149,8 +149,8 @@ def _round(
     later = bank.log_later(np.stack([bank.times(rng, np.arange(bank.log_b.size)) for _ in range(_TIMES)]))
     return OwnBackground(
         label="",
-        digest=sha256("".join(one.events.digest for one in beside.stretches).encode()).hexdigest(),
-        seasons=tuple(one.events.name for one in beside.stretches),
+        digest=sha256("".join(one.events.digest for one in beside.supplies).encode()).hexdigest(),
+        seasons=tuple(one.events.name for one in beside.supplies),
         expected=beside.expected,
         terms=int(bank.log_b.size),
         thresholds=thresholds,
@@ -278,7 +278,7 @@ def _of_events(bank: Bank, made: tuple[Proposal, ...], often: float) -> float:
     ascension at random, is so related. By their scores, which rank them well enough.
     """
     variance = 0.0
-    for proposal, stretch in zip(made, bank.beside.stretches, strict=True):
+    for proposal, supply in zip(made, bank.beside.supplies, strict=True):
         chance = proposal.chance_above(often / bank.beside.expected)
-        variance += stretch.expected**2 * float(chance.var()) / proposal.strength.size
+        variance += supply.expected**2 * float(chance.var()) / proposal.strength.size
     return float(np.sqrt(variance))
