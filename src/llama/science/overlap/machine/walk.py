@@ -1,0 +1,389 @@
+"""The walk of `nodes` as machine code, one neutrino after another: the same decisions, the same nodes.
+
+Here are the loops only. What they do and why stands in `nodes`, `descent`, `declination` and `sky.pixels`, whose
+formulas they repeat in the same order, so that nodes differ in the last digits at most.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from llama.science.arrays import Float, Index
+from llama.science.overlap.machine.compiling import compiled, kept
+from llama.science.overlap.machine.records import Found, Open, PointSpread, Scales, Signal, Sky
+
+_NOTHING = -1e300
+_LOG_4 = float(np.log(4))
+_TWO_PI = 2 * math.pi
+_SINE = tuple((-1.0) ** k / math.factorial(2 * k + 1) for k in range(8, -1, -1))
+_COSINE = tuple((-1.0) ** k / math.factorial(2 * k) for k in range(8, -1, -1))
+_SPARE = 40.0  # e-folds below the largest that change no digit of a sum
+
+
+@kept
+def walk_all(sky: Sky, signal: Signal, scales: Scales, spreads: Float) -> tuple[Found, Index]:
+    """Nodes of all neutrinos, and where those of each start.
+
+    Args:
+        spreads: (n, 6) rows of `PointSpread`.
+    """
+    n = spreads.shape[0]
+    start = np.zeros(n + 1, np.int64)
+    found, one, two = _room(512 * n + 4096), _space(4096), _space(4096)
+    for i in range(n):
+        row = spreads[i]
+        spread = PointSpread(row[0], row[1], row[2], row[3], row[4], row[5])
+        found, one, two, start[i + 1] = _walk(sky, signal, scales, spread, signal.table[i], found, one, two, start[i])
+    return found, start
+
+
+@compiled
+def _walk(
+    sky: Sky,
+    signal: Signal,
+    scales: Scales,
+    spread: PointSpread,
+    table: Float,
+    found: Found,
+    one: Open,
+    two: Open,
+    count: int,
+) -> tuple[Found, Open, Open, int]:
+    """Nodes of one neutrino after `count` others."""
+    order, emits, last = scales.orders
+    size, begin = sky.start_node.size, count
+    one = _enough(one, size)
+    one.node[:size], one.ipix[:size] = sky.start_node, sky.start_ipix
+    one.floats[:size, 0] = sky.start_log_probability
+    known, peak, half = -np.inf, -np.inf, -1
+    largest = table
+    while size:
+        if signal.half[order] != half:
+            half = signal.half[order]
+            largest = _largest(table, half)
+        highest, top = _judge(order, sky, signal, scales, spread, largest, one, size, known, peak)
+        if max(known, highest) < top:
+            top = min(_log_add(known, _log_sum(one.floats, size, 1, highest)), top)
+        against = max(top, _NOTHING)
+        found = _enough_found(found, count, size)
+        size, count, known, peak = _sort_out(order, sky.cell, scales, one, size, against, found, count, known, peak)
+        if order == last:
+            break
+        two = _enough(two, 4 * size)
+        size, order = _split(sky, one, size, two), order + 1
+        one, two = two, one
+        if order < emits:
+            two = _enough(two, 4 * size)
+            size, order = _split(sky, one, size, two), order + 1
+            one, two = two, one
+    _finish(sky, spread, found, begin, count)
+    return found, one, two, count
+
+
+@compiled
+def _judge(
+    order: int,
+    sky: Sky,
+    signal: Signal,
+    scales: Scales,
+    spread: PointSpread,
+    largest: Float,
+    one: Open,
+    size: int,
+    known: float,
+    peak: float,
+) -> tuple[float, float]:
+    """Bounds and sizes of the open nodes; the largest lower bound, and the largest patch so far."""
+    sin_dec, bins = signal.sin_dec, signal.sin_dec.size
+    step, first = (sin_dec[-1] - sin_dec[0]) / (bins - 1), sky.level[min(order, sky.level.size - 1)]
+    up, across, pixel, kappa = scales.up[order], scales.across[order], scales.pixel[order], spread.kappa
+    drop, of_steep, of_alpha, floats = scales.limits[0], scales.limits[3], scales.limits[4], one.floats
+    side_of_face, highest, whole, top = 1.0 / (1 << order), -np.inf, _TWO_PI / (pixel * spread.root) ** 2, peak
+    most = max(math.log(whole), 0.0) + drop + 1e-9
+    for e in range(size):
+        node = one.node[e]
+        if node < first:
+            x, y, z = _centre(order, side_of_face, one.ipix[e])
+        else:
+            x, y, z = sky.centre[node, 0], sky.centre[node, 1], sky.centre[node, 2]
+        sine2 = min(_quarter(spread, x, y, z), 1.0)
+        sine, cosine = math.sqrt(sine2), math.sqrt(1 - sine2)
+        near = max(sine * across - cosine * up, 0.0)
+        far = sine * across + cosine * up if cosine * across > sine * up else 1.0
+        at = min(max(int(np.rint((z - sin_dec[0]) / step)), 0), bins - 1)
+        low = floats[e, 0] + (spread.log_peak - 2 * kappa * (far * far))
+        high = low + 2 * kappa * (far * far - near * near) + largest[at, 1]
+        floats[e, 1] = low - largest[at, 0]
+        highest = max(highest, floats[e, 1])
+        if high + most < min(max(known, highest), top):  # too little whatever its patch
+            floats[e, 2] = -np.inf
+            continue
+        steep = pixel * largest[at, 2]
+        side = pixel * max(spread.root, 2 * sine * cosine * kappa)
+        area = side * max(side, steep)
+        floats[e, 2] = high + math.log(_TWO_PI / area) if area < _TWO_PI else high
+        factor = of_alpha * (pixel * largest[at, 3]) if sky.cell[node] >= 0 else of_steep * steep
+        floats[e, 3], floats[e, 4], floats[e, 5], floats[e, 6] = max(side, factor), x, y, z
+        top = max(top, floats[e, 2])
+    return highest, top
+
+
+@compiled
+def _sort_out(
+    order: int,
+    cell: Index,
+    scales: Scales,
+    one: Open,
+    size: int,
+    against: float,
+    found: Found,
+    count: int,
+    known: float,
+    peak: float,
+) -> tuple[int, int, float, float]:
+    """Emits what is fine enough and keeps what matters in front: how many are open, emitted, and what is known."""
+    drop, _, emits, last = scales.limits[0], *scales.orders
+    kept, highest, total, floats = 0, -np.inf, 0.0, one.floats
+    for e in range(size):
+        share = min(floats[e, 2] - against, 0.0)
+        if not share > -drop:
+            continue
+        node = one.node[e]
+        if order >= emits and (order == last or _fine(floats[e, 3], share, cell[node] >= 0, scales.limits)):
+            found.node[count], found.order[count], found.floats[0, count] = node, order, floats[e, 0]
+            for k in range(3):
+                found.direction[count, k] = floats[e, 4 + k]
+            count += 1
+            peak = max(peak, floats[e, 2])
+            total, highest = _add(total, highest, floats[e, 1])
+        else:
+            one.node[kept], one.ipix[kept], floats[kept, 0] = node, one.ipix[e], floats[e, 0]
+            kept += 1
+    if total > 0:
+        known = _log_add(known, math.log(total) + highest)
+    return kept, count, known, peak
+
+
+@compiled
+def _fine(size: float, share: float, constant: bool, limits: tuple[float, ...]) -> bool:
+    """Whether a node is fine enough for what it matters."""
+    largest, more = limits[1] if constant else limits[2], min(-share / 4, limits[5])
+    return size < largest or (size < 8 * largest and size < largest * math.exp(more))
+
+
+@compiled
+def _finish(sky: Sky, spread: PointSpread, found: Found, first: int, last: int) -> None:
+    """What `_Walk.nodes` makes of the nodes of a neutrino, whose centres and probabilities are there."""
+    kappa, direction, floats = spread.kappa, found.direction, found.floats
+    for at in range(first, last):
+        node, order = found.node[at], found.order[at]
+        x, y, z = direction[at, 0], direction[at, 1], direction[at, 2]
+        if sky.cell[node] >= 0:
+            up, aside, v_north, v_east, both = _moments(order, x, y, z)
+        else:
+            x, y, z = sky.direction[node, 0], sky.direction[node, 1], sky.direction[node, 2]
+            direction[at, 0], direction[at, 1], direction[at, 2] = x, y, z
+            up, aside = 0.0, 0.0
+            v_north, v_east, both = sky.variances[0, node], sky.variances[1, node], sky.variances[2, node]
+        along = spread.x * x + spread.y * y + spread.z * z
+        scale, flat = kappa / math.sqrt(max(x * x + y * y, 1e-300)), kappa * along
+        north, east = scale * (spread.z - z * along), scale * (spread.y * x - spread.x * y)
+        bend = (north * north - flat) * v_north + (east * east - flat) * v_east + 2 * north * east * both
+        floats[0, at] += spread.log_peak - 2 * kappa * _quarter(spread, x, y, z)
+        floats[0, at] += north * up + east * aside + bend / 2
+        per_rad = _height_per_sine(z) * math.sqrt(max(1 - z * z, 1e-300))
+        floats[1, at] = _height(z) + per_rad * (north * v_north + east * both)
+        floats[2, at] = per_rad * math.sqrt(6 * v_north)
+        found.part[at] = node < sky.level[min(order, sky.level.size - 1)]
+
+
+@compiled
+def _split(sky: Sky, one: Open, size: int, two: Open) -> int:
+    """Children of the open nodes; how many they are."""
+    count = 0
+    for e in range(size):
+        node = one.node[e]
+        constant = sky.cell[node] >= 0
+        for rank in range(4 if constant else sky.children[node]):
+            if constant:
+                two.node[count], two.ipix[count] = node, 4 * one.ipix[e] + rank
+                two.floats[count, 0] = one.floats[e, 0] - _LOG_4
+            else:
+                below = sky.child[node] + rank
+                two.node[count], two.ipix[count] = below, sky.ipix[below]
+                two.floats[count, 0] = sky.log_probability[below]
+            count += 1
+    return count
+
+
+@compiled
+def _largest(table: Float, half: int) -> Float:
+    """(d, 4) the largest of each row within so many bins."""
+    bins, whole = table.shape[1], 2 * half + 1
+    found, widened = np.empty((bins, 4)), np.empty(bins + 2 * half)
+    for row in range(4):
+        for k in range(widened.size):
+            widened[k] = table[row, min(max(k - half, 0), bins - 1)]
+        width = 1  # windows of a power of two, two of which make the whole
+        while 2 * width <= whole:
+            for k in range(widened.size - width):
+                widened[k] = widened[k] if widened[k] > widened[k + width] else widened[k + width]
+            width *= 2
+        for k in range(bins):
+            found[k, row] = max(widened[k], widened[k + whole - width])
+    return found
+
+
+@compiled
+def _centre(order: int, side: float, ipix: int) -> tuple[float, float, float]:
+    """`sky.vectors` of the centre of a pixel."""
+    face, within = ipix >> (2 * order), ipix & ((1 << (2 * order)) - 1)
+    u, v = (_even_bits(within) + 0.5) * side, (_even_bits(within >> 1) + 0.5) * side
+    row = face // 4
+    turn = 2 * (face % 4) + (0 if row == 1 else 1)
+    up = u + v - row
+    belt, ring = min(max(up, -1.0), 1.0), min(2 - abs(up), 1.0)
+    cap, belt2 = ring * ring / 3, belt * belt
+    sine = math.sqrt(1 - belt2 + belt2 * cap * (2 - cap))
+    away, z = (u - v) / max(ring, 1e-300), belt * (1 - cap)
+    if abs(abs(z) - 2 / 3) < side / 3:  # `_moments` looks at the last digit there
+        phi = (math.pi / 4) * (turn + away)
+        return sine * math.cos(phi), sine * math.sin(phi), z
+    cosine_phi, sine_phi = _turned(turn, away)
+    return sine * cosine_phi, sine * sine_phi, z
+
+
+@compiled
+def _turned(turn: int, away: float) -> tuple[float, float]:
+    """Cosine and sine of so many eighths of a turn, a whole number and a rest of at most one, by their series."""
+    a = (math.pi / 4) * away
+    b = a * a
+    s, c = _SINE[0], _COSINE[0]
+    for k in range(1, len(_SINE)):
+        s, c = s * b + _SINE[k], c * b + _COSINE[k]
+    s *= a
+    if turn & 1:
+        s, c = (s + c) * math.sqrt(0.5), (c - s) * math.sqrt(0.5)
+    quarter = turn >> 1
+    if quarter & 1:
+        s, c = c, -s
+    return (-c, -s) if quarter & 2 else (c, s)
+
+
+@compiled
+def _even_bits(value: int) -> int:
+    """Bits 0, 2, 4, … packed together."""
+    value &= 0x5555555555555555
+    value = (value | (value >> 1)) & 0x3333333333333333
+    value = (value | (value >> 2)) & 0x0F0F0F0F0F0F0F0F
+    value = (value | (value >> 4)) & 0x00FF00FF00FF00FF
+    value = (value | (value >> 8)) & 0x0000FFFF0000FFFF
+    return (value | (value >> 16)) & 0x00000000FFFFFFFF
+
+
+@compiled
+def _moments(order: int, x: float, y: float, z: float) -> tuple[float, float, float, float, float]:
+    """`sky.pixel_moments` of one pixel."""
+    side = 1.0 / (1 << order)
+    ring = min(math.sqrt(3 * max(1 - abs(z), 1e-300)), 1.0)
+    edge = abs(abs(z) - 2 / 3) < side / 3
+    cap = 0.5 if edge else (1.0 if ring < 1 else 0.0)
+    aside = _aside(edge, x, y) if cap > 0 else 0.0
+    cosine = math.sqrt(max(1 - z * z, 1e-300))
+    north, east = ring * (2 / 3) / cosine, cosine * (math.pi / 4) / ring
+    both = math.copysign(north * east * aside * cap, z * aside)
+    v_north, v_east = north * north, east * east * (1 + aside * aside * (1 / 3 if edge else cap))
+    up = ((v_north + v_east) * z / 2 - math.copysign(cap / 3, z)) / cosine
+    aslant = east * aside / ring * (cap + (1 / side if edge else 0.0))
+    scale = side * side / 6
+    return up * scale, (aslant - both * z / cosine) * scale, v_north * scale, v_east * scale, both * scale
+
+
+@compiled
+def _aside(edge: bool, x: float, y: float) -> float:
+    """How far a direction lies from the middle of its face, −1 to 1."""
+    if edge:
+        return math.atan2(y, x) % (math.pi / 2) * (4 / math.pi) - 1
+    a, b = (abs(x), abs(y)) if x * y > 0 else (abs(y), abs(x))
+    return (4 / math.pi) * math.atan((b - a) / (b + a))
+
+
+@compiled
+def _quarter(spread: PointSpread, x: float, y: float, z: float) -> float:
+    """sin²(ψ/2) from the chord."""
+    a, b, c = x - spread.x, y - spread.y, z - spread.z
+    return (a * a + b * b + c * c) / 4
+
+
+@compiled
+def _height(z: float) -> float:
+    if abs(z) > 2 / 3:
+        return math.copysign(2 - math.sqrt(3 * max(1 - abs(z), 0.0)), z)
+    return 1.5 * z
+
+
+@compiled
+def _height_per_sine(z: float) -> float:
+    return 1.5 / math.sqrt(3 * max(1 - abs(z), 1e-300)) if abs(z) > 2 / 3 else 1.5
+
+
+@compiled
+def _log_sum(floats: Float, size: int, column: int, top: float) -> float:
+    """ln of a sum of exponentials, the largest of which is known."""
+    top, total = max(top, _NOTHING), 0.0
+    for e in range(size):
+        if floats[e, column] > top - _SPARE:
+            total += math.exp(floats[e, column] - top)
+    return math.log(total) + top
+
+
+@compiled
+def _add(total: float, top: float, value: float) -> tuple[float, float]:
+    """A sum of exponentials over the largest, and ln of that, with one more."""
+    if value > top:
+        return (total * math.exp(top - value) if total > 0 else 0.0) + 1.0, value
+    return total + (math.exp(value - top) if value > top - _SPARE else 0.0), top
+
+
+@compiled
+def _log_add(one: float, other: float) -> float:
+    """ln(e^one + e^other)."""
+    if one == other:
+        return one + math.log(2)
+    return max(one, other) + math.log1p(math.exp(-abs(one - other)))
+
+
+@compiled
+def _room(size: int) -> Found:
+    return Found(
+        np.empty((size, 3)),
+        np.empty((3, size)),
+        np.empty(size, np.int64),
+        np.empty(size, np.bool_),
+        np.empty(size, np.int64),
+    )
+
+
+@compiled
+def _enough_found(found: Found, count: int, more: int) -> Found:
+    """The same with room for some more."""
+    if count + more <= found.node.size:
+        return found
+    wider = _room(2 * (count + more))
+    wider.direction[:count], wider.floats[:, :count] = found.direction[:count], found.floats[:, :count]
+    wider.part[:count] = found.part[:count]
+    wider.node[:count], wider.order[:count] = found.node[:count], found.order[:count]
+    return wider
+
+
+@compiled
+def _space(size: int) -> Open:
+    return Open(np.empty(size, np.int64), np.empty(size, np.int64), np.empty((size, 7)))
+
+
+@compiled
+def _enough(space: Open, size: int) -> Open:
+    """As much space, or new one."""
+    return space if size <= space.node.size else _space(2 * size)
