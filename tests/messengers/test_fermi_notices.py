@@ -134,8 +134,37 @@ def test_a_trigger_marked_as_no_burst_says_so(data: Path):
 
 
 @pytest.mark.parametrize(
-    "classification", [{"SOLAR_FLARE": 0.0, "GRB": 0.0}, {"grb": 0.9, "x": 0.1}, {"TGF": 0.5, "GRB": 0.5}]
+    "classification",
+    [
+        {"SOLAR_FLARE": 0.0, "GRB": 0.0},
+        {"grb": 0.9, "x": 0.1},
+        {"TGF": 0.5, "GRB": 0.5},
+        {"Short_GRB": 0.9, "TGF": 0.1},
+        {"LONG GRB": 0.9, "TGF": 0.1},
+        {" GRB ": 0.9, "TGF": 0.1},
+        {"GRB (short)": 0.9, "TGF": 0.1},
+        {"Gamma-Ray Burst": 0.9, "TGF": 0.1},
+        {"Short_GRB": 0.3, "Long_GRB": 0.3, "TGF": 0.4},  # it is a burst with 60 %
+        {"Grb": 0.4, "GRB": 0.1, "TGF": 0.45},
+        {"TGF": 0.3, "tgf": 0.3, "GRB": 0.4},
+    ],
 )
 def test_what_may_well_be_a_burst_is_not_left_out(classification: dict[str, float]) -> None:
     assert why_not_a_burst(classification) == ""
-    assert why_not_a_burst({"TGF": 0.6, "GRB": 0.4}) == "most likely TGF (60%)"
+    assert why_not_a_burst(dict(reversed(classification.items()))) == ""
+
+
+@pytest.mark.parametrize(
+    ("classification", "why"),
+    [
+        ({"TGF": 0.6, "GRB": 0.4}, "most likely TGF (60%)"),
+        ({"TGF": 0.5, "SOLAR_FLARE": 0.5}, "most likely SOLAR_FLARE or TGF (50% each)"),
+        ({"TGF": 0.4, "SOLAR_FLARE": 0.4, "GRB": 0.2}, "most likely SOLAR_FLARE or TGF (40% each)"),
+        ({"NOT_GRB": 0.8, "GRB": 0.2}, "most likely NOT_GRB (80%)"),
+        ({"non-GRB": 0.8, "Short GRB": 0.2}, "most likely non-GRB (80%)"),
+        ({"GENERIC_SGR": 0.6, "Grb": 0.3, "GRB": 0.1}, "most likely GENERIC_SGR (60%)"),
+    ],
+)
+def test_what_is_most_likely_something_else_says_what(classification: dict[str, float], why: str) -> None:
+    assert why_not_a_burst(classification) == why
+    assert why_not_a_burst(dict(reversed(classification.items()))) == why

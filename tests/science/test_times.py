@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llama.science.times import check_leap_second, gps_from_mjd, gps_from_utc
+from llama.cli.selection import parse_downselection
+from llama.engine.errors import EventError
+from llama.formats.errors import NoticeError
+from llama.formats.values import utc
+from llama.science.times import check_leap_second, gps_from_mjd, gps_from_utc, offset_minutes
 
 
 @pytest.mark.parametrize("text", ["2016-12-31T23:59:60Z", "2012-06-30 23:59:60.5", "1998-12-31T23:59:60"])
@@ -21,6 +25,29 @@ def test_leap_seconds_are_read(text: str) -> None:
 def test_those_that_never_were_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no leap second is known at"):
         gps_from_utc(text)
+
+
+@pytest.mark.parametrize(("offset", "minutes"), [("+14:00", 840), ("-03:30", -210), ("+0545", 345), ("-12", -720)])
+def test_the_zones_that_there_are_count(offset: str, minutes: int) -> None:
+    assert offset_minutes(offset) == minutes
+    if ":" in offset:
+        apart = gps_from_utc("2019-04-25T08:18:05") - gps_from_utc(f"2019-04-25T08:18:05{offset}")
+        assert apart == minutes * 60
+
+
+@pytest.mark.parametrize("offset", ["+14:01", "-15:00", "+99:00", "+02:60", "-00:99", "+1500", "+0275", " +23:59"])
+def test_those_that_there_are_not_are_refused(offset: str) -> None:
+    with pytest.raises(ValueError, match="is no time zone; they lie within 14:00 of UTC"):
+        gps_from_utc(f"2019-04-25T08:18:05.017{offset}")
+    with pytest.raises(NoticeError, match=r"trigger_time is '2019.* is no time zone"):
+        utc(f"2019-04-25T08:18:05.017{offset}", "trigger_time")
+    with pytest.raises(EventError, match="is no time zone"):
+        parse_downselection(f"modafter=2019-04-25T08:18:05{offset}")
+
+
+def test_a_notice_may_be_written_in_any_zone() -> None:
+    assert utc("2019-04-25T22:18:05.017+14:00", "trigger_time") == "2019-04-25T08:18:05.017Z"
+    assert utc("2019-04-25 04:48:05-0330", "trigger_time") == "2019-04-25T08:18:05Z"
 
 
 def test_a_modified_julian_date_of_our_time_is_read() -> None:

@@ -93,9 +93,10 @@ def _gps(text: str, *, mjd: bool) -> float:
 
 
 def _utc(text: str) -> float:
-    from llama.science.times import check_leap_second, gps_from_utc
+    from llama.science.times import check_leap_second, check_offset, gps_from_utc
 
     check_leap_second(text)
+    check_offset(text)
     try:
         return gps_from_utc(text)
     except ValueError as error:

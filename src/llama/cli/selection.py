@@ -124,6 +124,9 @@ def _value(kind: str, text: str) -> object:
             raise ValueError("write true, false or any")
         return text.lower() in _TRUE
     if "datetime" in kind:
+        from llama.science.times import check_offset  # late: `llama --help` must not wait for it
+
+        check_offset(text)
         return utc(datetime.fromisoformat(text))
     if "int" in kind:
         if not text.isdecimal() or int(text) == 0:

@@ -7,11 +7,13 @@ is the same with fewer words.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from llama.formats.errors import NoticeError
+from llama.formats.notice_json import plain_name
 from llama.formats.values import number, shown, text, truth
 from llama.science.sky import right_ascension_deg
 
@@ -19,6 +21,15 @@ SCHEMA_CONTAINMENT = 0.9
 """What the schema says an error holds when the notice does not."""
 
 _MOST_VALUES = 3
+_MEANT = {
+    "ra": re.compile(r"ra(_?j2000|_(deg|rad|hours?|h|degrees|radians))?"),
+    "dec": re.compile(r"de(c|_?j2000)(_?j2000|_(deg|rad|degrees|radians))?"),
+    "ra_dec_error": re.compile(
+        r".*radius.*|(error|err)(_.*)?|(ra|dec|pos|position|loc|localization)(_.*)?_?(err|error|unc.*|sigma)(_.*)?"
+    ),
+}
+"""Names that mean a field of the schema and are not its name, in plain letters."""
+_OF_ERRORS = re.compile(r"ra_dec_error_.+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,7 @@ class Localization:
 
 def read_localization(notice: Mapping[str, Any]) -> Localization:
     """The position of a notice in the GCN schema; NoticeError names the field that is wrong."""
+    _refuse_other_names(notice)
     stated = notice.get("containment_probability")
     ra, dec = _direction(notice.get("ra"), notice.get("dec"), "ra", "dec")
     angles = ("instrument_phi", "instrument_theta", "instrument_semimajor_angle")
@@ -87,6 +99,16 @@ def read_localization(notice: Mapping[str, Any]) -> Localization:
         healpix_file=healpix_file or "",
         **{name: number(notice.get(name), name) for name in angles},
     )
+
+
+def _refuse_other_names(notice: Mapping[str, Any]) -> None:
+    """NoticeError for a name that means part of a position and is not the schema's: it would count as not given."""
+    for field, meant in _MEANT.items():
+        for name in notice if notice.get(field) is None else ():
+            if name != field and meant.fullmatch(plain_name(name)):
+                raise NoticeError(f"{shown(name)} is no field of the schema; it may mean {field}, in degrees")
+    if odd := next((name for name in notice if _OF_ERRORS.fullmatch(plain_name(name))), None):
+        raise NoticeError(f"{shown(odd)} is no field of the schema, whose ra_dec_error is in degrees")
 
 
 def circle(ra: object, dec: object, radius: object, containment: float, where: str) -> Localization:

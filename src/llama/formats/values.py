@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from llama.formats.errors import NoticeError
-from llama.science.times import check_leap_second
+from llama.science.times import check_leap_second, offset_minutes
 
 _TIME = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[T ](?P<minute>[0-9]{2}:[0-9]{2}):(?P<second>[0-9]{2})"
@@ -33,25 +33,18 @@ def utc(value: object, where: str) -> str:
     leap = second == "60"
     try:
         moment = datetime.fromisoformat(f"{date}T{minute}:{'59' if leap else second}").replace(tzinfo=UTC)
+        east = timedelta(minutes=offset_minutes(offset) if offset and offset[0] in "+-" else 0)
     except ValueError as error:
         raise NoticeError(f"{where} is {shown(value)}: {error}") from error
     if not 1990 <= moment.year <= 2100:
         raise NoticeError(f"{where} is {shown(value)}, a year in which no detector runs")
-    moment -= _offset(offset or "Z")
+    moment -= east
     found_utc = f"{moment:%Y-%m-%dT%H:%M}:{'60' if leap else f'{moment:%S}'}{fraction or ''}Z"
     try:
         check_leap_second(found_utc)
     except ValueError as error:
         raise NoticeError(f"{where} is {shown(value)}: {error}; get the notice corrected") from error
     return found_utc
-
-
-def _offset(text: str) -> timedelta:
-    """Of a zone written `Z`, `UTC`, `+02:00` or `-0330`."""
-    if text[0] not in "+-":
-        return timedelta()
-    minutes = int(text[1:3]) * 60 + int(text[-2:])
-    return timedelta(minutes=minutes if text[0] == "+" else -minutes)
 
 
 def text(value: object, where: str) -> str:

@@ -35,6 +35,7 @@ class VOEvent:
         params: top-level parameters by name.
         groups: parameter groups in order.
         iso_time: when it happened (WhereWhen), as given; UTC by the standard.
+        takes_back: identifiers of packets that it cites as retracted.
         position: right ascension, declination and radius of the error circle (WhereWhen), as given; None without.
     """
 
@@ -46,6 +47,7 @@ class VOEvent:
     groups: tuple[Group, ...] = field(default=())
     iso_time: str | None = None
     position: tuple[str, str, str] | None = None
+    takes_back: tuple[str, ...] = ()
 
     def group(self, kind: str) -> Mapping[str, str] | None:
         """The parameters of the first group whose type or name is `kind`."""
@@ -70,6 +72,12 @@ def parse_voevent(data: bytes) -> VOEvent:
         groups=() if what is None else tuple(_group(element) for element in children(what, "Group")),
         iso_time=text_at(root, *_COORDINATES, "Time", "TimeInstant", "ISOTime"),
         position=_position(root),
+        takes_back=tuple(
+            (cited.text or "").strip()
+            for citations in children(root, "Citations")
+            for cited in children(citations, "EventIVORN")
+            if cited.get("cite", "").strip().lower() == "retraction"
+        ),
     )
 
 

@@ -10,8 +10,8 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from llama.engine.folder import fsync_folder, storage_errors, utc
@@ -22,8 +22,10 @@ from llama.formats.xmlsafe import is_xml
 from llama.messengers import Message
 
 DEAD_LETTERS = "dead_letters"
-SUFFIXES = (".avro", ".json", ".xml")
+READ_SUFFIXES = (".avro", ".json", ".xml", ".voevent")
+"""Ours, and another that people give to what they keep; in whatever letters."""
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
+_DAY = re.compile(r"[0-9]{2}")
 _AVRO = b"Obj\x01"
 _LONGEST_NAME = 120
 
@@ -35,19 +37,37 @@ def day_folder(root: Path, when: datetime) -> Path:
 
 
 def files_between(root: Path, first: datetime, last: datetime) -> list[Path]:
-    """Messages that arrived on the days from `first` to `last`, by name; of a folder without days, all that is there.
+    """Messages that arrived on the days from `first` to `last`, and all those of which the day is not known, by name.
 
-    Dead letters are copies of messages that are in the archive too, so those are not given a second time.
+    That of messages in no day's folder is not known: those are given for whatever days. Dead letters are copies of
+    messages that are in the archive too, so those are not given a second time.
     """
     if not root.is_dir():
         return []
-    roots = [root]
-    if any(_MONTH.fullmatch(path.name) for path in root.iterdir()):
-        days = (utc(last).date() - utc(first).date()).days + 1
-        roots = [day_folder(root, first + timedelta(days=day)) for day in range(days)]
-    found = (path for folder in roots for path in folder.rglob("*") if path.suffix in SUFFIXES)
-    buried = root / DEAD_LETTERS
-    return sorted(path for path in found if buried not in path.parents and not path.is_dir())
+    days = tuple(f"{day:%Y-%m}/{day:%d}" for day in (utc(first), utc(last)))
+    wanted = (place for place in _places(root) if not (day := _day_of(place)) or days[0] <= day <= days[1])
+    found = (path for place in wanted for path in (_inside(place) if place.is_dir() else (place,)))
+    return sorted(path for path in found if path.suffix.lower() in READ_SUFFIXES and not path.is_dir())
+
+
+def _places(root: Path) -> Iterator[Path]:
+    """What is in the archive, months as what is in them: day folders, other folders, files."""
+    for path in root.iterdir():
+        if _MONTH.fullmatch(path.name) and path.is_dir():
+            yield from path.iterdir()
+        elif path.name != DEAD_LETTERS:
+            yield path
+
+
+def _inside(folder: Path) -> Iterable[Path]:
+    """All that is in a folder. A link to one is followed where it stands for a day; others may lead in circles."""
+    return folder.rglob("*") if _day_of(folder) or not folder.is_symlink() else ()
+
+
+def _day_of(place: Path) -> str:
+    """`2018-01/16` of a day's folder; empty for whatever else is there."""
+    is_day = _MONTH.fullmatch(place.parent.name) and _DAY.fullmatch(place.name) and place.is_dir()
+    return f"{place.parent.name}/{place.name}" if is_day else ""
 
 
 class Archive:

@@ -6,7 +6,7 @@ answers them.
 
 from __future__ import annotations
 
-from llama.ports.bursts import GRB_SOURCE, RETRACTION, Burst, BurstMap, BurstWindow, GRBSource
+from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
 from llama.ports.gracedb import GRACEDB, GraceDB
 from llama.ports.neutrinos import NEUTRINO_SOURCE, SIMULATED_SOURCE, Neutrino, NeutrinoSource, NeutrinoWindow
 from llama.ports.service import Opener, Places, Provider, Service
@@ -15,7 +15,6 @@ __all__ = [
     "GRACEDB",
     "GRB_SOURCE",
     "NEUTRINO_SOURCE",
-    "RETRACTION",
     "SIMULATED_SOURCE",
     "Burst",
     "BurstMap",
@@ -28,5 +27,6 @@ __all__ = [
     "Opener",
     "Places",
     "Provider",
+    "Retraction",
     "Service",
 ]

@@ -8,9 +8,6 @@ from typing import Literal, Protocol
 
 from llama.ports.service import Service
 
-RETRACTION = "retraction"
-"""The type of a notice that takes a burst back; it stands whatever the burst's other notices say."""
-
 
 @dataclass(frozen=True, slots=True)
 class BurstMap:
@@ -46,7 +43,7 @@ class Burst:
         error_radius, containment: the number that `sigma` was made of, deg, and the probability inside the region.
         systematic_included: whether that number holds the systematic error too.
         error_source: how containment and systematic error are known, in words.
-        notice_type: alert, flight, ground, final, subthreshold, catalogue or retraction.
+        notice_type: alert, flight, ground, final, subthreshold or catalogue.
         notice_utc: when it was written.
         significance: of the trigger, sigma. timescale_s: over which that was found.
         t90_s: duration. duration_class: short or long, given before T90 is known.
@@ -89,6 +86,23 @@ class Burst:
     skymap: BurstMap | None = None
     role: Literal["observation", "test"] = "observation"
     remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """What takes a trigger back, whatever its other notices say. It need say no more than which.
+
+    Attributes:
+        names: what it calls the trigger, at least one: a number, `bn180116026`, `GRB 180116A`.
+        why: what is said of the burst from then on.
+        gps: the trigger's time, GPS seconds; None when it does not say.
+        role: observation or test; one takes nothing back of the other.
+    """
+
+    names: tuple[str, ...]
+    why: str
+    gps: float | None = None
+    role: Literal["observation", "test"] = "observation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ MJD_RANGE = (44244.0, 88069.0)
 """Modified Julian Dates that are read: from 1980-01-06, when GPS time begins, to the end of 2099."""
 
 _SIXTIETH = re.compile(r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[T ](?P<minute>[0-9]{2}:[0-9]{2}):60(\D|$)")
+_OFFSET = re.compile(r"[T ][0-9:.,]+\s*(?P<offset>[+-].*)")
+_HOURS_MINUTES = re.compile(r"(?P<sign>[+-])(?P<hours>[0-9]{2})(:?(?P<minutes>[0-9]{2}))?")
+_FARTHEST_MIN = 14 * 60  # Kiribati; to the west it is 12 h
 _JD_MINUS_MJD = 2400000.5
 
 
@@ -58,6 +61,21 @@ def check_leap_second(text: str) -> None:
         raise ValueError(f"no leap second is known at {found['day']}T{found['minute']}:60, so there is no second 60")
 
 
+def offset_minutes(offset: str) -> int:
+    """Of a time zone written `+02:00`, `-0330` or `+02`, eastwards; ValueError for one that no clock has."""
+    found = _HOURS_MINUTES.fullmatch(offset.strip())
+    hours, minutes = (int(found["hours"]), int(found["minutes"] or 0)) if found else (99, 0)
+    if found is None or minutes > 59 or hours * 60 + minutes > _FARTHEST_MIN:
+        raise ValueError(f"{offset.strip()} is no time zone; they lie within 14:00 of UTC, like +02:00")
+    return (hours * 60 + minutes) * (1 if found["sign"] == "+" else -1)
+
+
+def check_offset(text: str) -> None:
+    """ValueError for a time with an offset that is no time zone's: a slip would quietly move it by hours."""
+    if found := _OFFSET.search(text):
+        offset_minutes(found["offset"])
+
+
 def is_mjd(mjd: float | NDArray[Any]) -> Any:
     """Whether it is a Modified Julian Date of our time, scalar or array."""
     return (mjd > MJD_RANGE[0]) & (mjd < MJD_RANGE[1])
@@ -80,6 +98,7 @@ def gps_from_utc(text: str) -> float:
     """GPS seconds of an ISO 8601 time; one without an offset is UTC. Raises ValueError when it is no time."""
     text = text.strip()
     check_leap_second(text)
+    check_offset(text)
     if len(text) > 6 and text[-6] in "+-" and ":" in text[-6:]:
         moment = datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
         text = moment.isoformat()

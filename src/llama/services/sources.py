@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-from llama.ports import NEUTRINO_SOURCE, Burst, GRBSource, NeutrinoSource, Opener, Provider
+from llama.ports import NEUTRINO_SOURCE, Burst, GRBSource, NeutrinoSource, Opener, Provider, Retraction
 from llama.sections import About, Section
 
 EXCERPT = "demo/icecube_excerpt.csv"
@@ -93,7 +93,9 @@ def neutrinos_lack(host: Opener) -> str | None:
 
 
 def open_bursts(
-    host: Opener, parse: Callable[[bytes], Burst], files_between: Callable[[Path, datetime, datetime], list[Path]]
+    host: Opener,
+    parse: Callable[[bytes], Burst | Retraction],
+    files_between: Callable[[Path, datetime, datetime], list[Path]],
 ) -> GRBSource:
     """The catalogue when one is named, else the archived notices of some days, each read by `parse`."""
     asked = host.section(GRB)

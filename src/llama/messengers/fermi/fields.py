@@ -20,12 +20,13 @@ CLASSES = (
 )  # fmt: skip
 """By the numbers of the flight software's `Most_Likely_Index` (as in the public GBM data tools, gdt-fermi)."""
 
-GRB = "GRB"
 RETRACTED = "retracted"
 """Why a burst that was taken back is none."""
 DEFAULT_CONTAINMENT = 0.68
 
+_BURSTS = re.compile(r"(short|long|s|l)?(hard|soft)?(grb|gammarayburst)s?(short|long)?")
 _BURST_NAME = re.compile(r"bn[0-9]{9}")
+_TRIGGER = re.compile(r"[0-9]{9}|bn[0-9]{9}|grb[0-9]{6}([0-9]{1,3}|[a-z]+)?")
 
 
 def position(found: Localization) -> dict[str, Any]:
@@ -58,15 +59,28 @@ def _sigma_deg(radius_deg: float, containment: float) -> float:
 
 
 def why_not_a_burst(classification: Mapping[str, float]) -> str:
-    """Why the likeliest class is none of a gamma-ray burst; empty when it is, or when nothing is said."""
-    if not classification:
+    """Why the likeliest class is none of a gamma-ray burst; empty when it is, or when nothing is said.
+
+    In doubt for the burst: bursts' classes are added up, and the largest single number stands for another class,
+    whether that is there once or in several spellings. A tie with bursts, and zeros alone, leave nothing out.
+    """
+    burst = math.fsum(share for name, share in classification.items() if _of_bursts(name))
+    others = {name: share for name, share in classification.items() if not _of_bursts(name)}
+    most = max(others.values(), default=0.0)
+    if burst >= most:
         return ""
-    name = max(classification, key=lambda key: classification[key])
-    shares = {key.upper(): value for key, value in classification.items()}
-    likeliest = (
-        shares.get(GRB.upper(), 0.0) == classification[name]
-    )  # also where nothing is said, or two are as likely
-    return "" if likeliest else f"most likely {name} ({classification[name]:.0%})"
+    likeliest = sorted(name.strip() for name, share in others.items() if share == most)
+    return f"most likely {' or '.join(likeliest)} ({most:.0%}{' each' if len(likeliest) > 1 else ''})"
+
+
+def _of_bursts(name: str) -> bool:
+    """Whether a class is one of gamma-ray bursts, however it is written: `GRB`, `Short_GRB`, `long GRB`."""
+    return _BURSTS.fullmatch(_letters(name)) is not None
+
+
+def _letters(name: str) -> str:
+    """Letters and digits alone, small, which is what remains the same however a name is written."""
+    return "".join(character for character in name.lower() if character.isalnum())
 
 
 def duration_class(text: object) -> Literal["short", "long"] | None:
@@ -83,7 +97,12 @@ def hardness_class(text: object) -> Literal["hard", "soft"] | None:
 
 def burst_name(*texts: object) -> str:
     """`bn180116026`, wherever it is found; empty without."""
-    return next((found[0] for text in texts if (found := _BURST_NAME.search(str(text or "")))), "")
+    return next((found[0] for text in texts if (found := _BURST_NAME.search(str(text or "").lower()))), "")
+
+
+def names_a_trigger(text: str) -> bool:
+    """Whether a name can be one of GBM's triggers, `745121685` or `bn240812094`, or of a burst, `GRB 240812A`."""
+    return _TRIGGER.fullmatch(_letters(text)) is not None
 
 
 def positive(value: object, where: str) -> float | None:

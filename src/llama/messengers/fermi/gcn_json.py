@@ -6,15 +6,15 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from llama.formats.errors import NotForUs, NoticeError, SkyMapError
 from llama.formats.localization import Localization, read_localization
-from llama.formats.notice_json import notice_object
+from llama.formats.notice_json import notice_object, plain_names
 from llama.formats.skymap import read_skymap
 from llama.formats.values import mapping, probability, shown, text, utc
 from llama.messengers.fermi import fields
-from llama.ports import RETRACTION, Burst, BurstMap
+from llama.ports import Burst, BurstMap, Retraction
 from llama.science.times import gps_from_utc
 
 SUBTYPES = {
@@ -22,9 +22,11 @@ SUBTYPES = {
 }  # fmt: skip
 
 
-def from_json(data: bytes) -> Burst:
-    """The burst in a notice. NotForUs names whose it is; NoticeError says what is wrong."""
+def from_json(data: bytes) -> Burst | Retraction:
+    """The burst in a notice, or what takes one back. NotForUs names whose it is; NoticeError says what is wrong."""
     notice = _object(data)
+    if _is_retraction(notice):
+        return Retraction(_names(notice), fields.RETRACTED, _time_if_any(notice), _role(notice))
     kind = _kind(notice)
     time = utc(notice.get("trigger_time"), "trigger_time")
     written = notice.get("alert_datetime")
@@ -32,9 +34,10 @@ def from_json(data: bytes) -> Burst:
         text(name, "classification"): probability(value, f"classification.{name}") or 0.0
         for name, value in mapping(notice.get("classification"), "classification").items()
     }
+    names = _names(notice)
     return Burst(
-        trigger_id=_trigger_id(notice),
-        name=fields.burst_name(notice.get("id")),
+        trigger_id=next((one for one in names if one.isdigit()), names[0]),
+        name=fields.burst_name(*names),
         gps=gps_from_utc(time),
         utc=time,
         notice_type=kind,
@@ -46,27 +49,31 @@ def from_json(data: bytes) -> Burst:
         hardness_ratio=fields.positive(notice.get("hardness_ratio"), "hardness_ratio"),
         hardness_class=fields.hardness_class(notice.get("hardness_class")),
         classification=shares,
-        not_a_burst=_denied(notice) or fields.why_not_a_burst(shares),
+        not_a_burst=fields.why_not_a_burst(shares),
         reliability=text(notice.get("reliability"), "reliability") or None,
-        role="observation" if (notice.get("alert_tense") or "current") in ("current", "archival") else "test",
+        role=_role(notice),
     )
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    notice = notice_object(data)
+    notice = plain_names(notice_object(data))
     whose = notice.get("mission"), notice.get("instrument")
-    if whose != ("Fermi", "GBM"):
+    said = [one.strip().lower() if isinstance(one, str) else one for one in whose]
+    if said == list(_OURS):
+        return notice
+    unsaid = all(one in (None, "", ours) for one, ours in zip(said, _OURS, strict=True))
+    if not (unsaid and any(map(fields.names_a_trigger, _names_in(notice.get("id"))))):
         raise NotForUs(f"a notice of {shown(whose)}, not of Fermi's GBM")
+    if not _is_retraction(notice):
+        raise NoticeError("it names a trigger as GBM does, and not whose it is: mission and instrument are missing")
     return notice
 
 
-def _kind(notice: Mapping[str, Any]) -> str:
-    """The kind of notice; one with a reliability and no subtype is a sub-threshold candidate.
+_OURS = ("fermi", "gbm")
 
-    A retraction need say no more than which trigger it takes back.
-    """
-    if _is_retraction(notice):
-        return RETRACTION
+
+def _kind(notice: Mapping[str, Any]) -> str:
+    """The kind of notice; one with a reliability and no subtype is a sub-threshold candidate."""
     subtype = notice.get("subtype")
     if subtype is None and "reliability" in notice:
         return "subthreshold"
@@ -75,20 +82,34 @@ def _kind(notice: Mapping[str, Any]) -> str:
     return SUBTYPES[subtype]
 
 
-def _denied(notice: Mapping[str, Any]) -> str:
-    return fields.RETRACTED if _is_retraction(notice) else ""
-
-
 def _is_retraction(notice: Mapping[str, Any]) -> bool:
-    return str(notice.get("alert_type")).lower() == RETRACTION
+    return str(notice.get("alert_type")).strip().lower() == "retraction"
 
 
-def _trigger_id(notice: Mapping[str, Any]) -> str:
-    given = notice.get("id")
-    ids = [given] if isinstance(given, str) else given
-    if not (isinstance(ids, list) and ids and all(isinstance(one, str) and one for one in ids)):
-        raise NoticeError(f"id is {shown(given)}, which is not a list of a trigger's names")
-    return next((one for one in ids if one.isdigit()), str(ids[0]))
+def _role(notice: Mapping[str, Any]) -> Literal["observation", "test"]:
+    return "observation" if (notice.get("alert_tense") or "current") in ("current", "archival") else "test"
+
+
+def _time_if_any(notice: Mapping[str, Any]) -> float | None:
+    """GPS seconds; None where none can be read: which trigger is taken back, its names tell."""
+    try:
+        return gps_from_utc(utc(notice.get("trigger_time"), "trigger_time"))
+    except NoticeError:
+        return None
+
+
+def _names(notice: Mapping[str, Any]) -> tuple[str, ...]:
+    found = _names_in(notice.get("id"))
+    if not found:
+        raise NoticeError(f"id is {shown(notice.get('id'))}, which is not a list of a trigger's names")
+    return found
+
+
+def _names_in(given: object) -> tuple[str, ...]:
+    """Every name among what is given, one or a list; numbers are names too."""
+    ids = given if isinstance(given, list) else [given]
+    names = [str(one).strip() for one in ids if isinstance(one, (str, int)) and not isinstance(one, bool)]
+    return tuple(filter(None, names))
 
 
 def _place(found: Localization) -> dict[str, Any]:

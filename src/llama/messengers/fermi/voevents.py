@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from llama.formats.errors import NotForUs, NoticeError
 from llama.formats.localization import circle
 from llama.formats.values import number, shown, truth, utc
 from llama.formats.voevent import VOEvent, parse_voevent
 from llama.messengers.fermi import fields
-from llama.ports import Burst
+from llama.ports import Burst, Retraction
 from llama.science.times import gps_from_utc, utc_from_gps
 
 PACKETS = {"110": "alert", "111": "flight", "112": "ground", "115": "final", "131": "subthreshold"}
@@ -27,16 +27,16 @@ _ERRORS = {
 _LOCATION_PLOT, _LOCATION_MAP = ("glg_locplot_all_", ".png"), ("glg_healpix_all_", ".fit")
 
 
-def from_voevent(data: bytes) -> Burst:
-    """The burst in a packet. NotForUs names whose it is; NoticeError says what is wrong."""
+def from_voevent(data: bytes) -> Burst | Retraction:
+    """The burst in a packet, or what takes one back. NotForUs names whose it is; NoticeError says what is wrong."""
     packet = parse_voevent(data)
     params = packet.params
     kind = PACKETS.get(params.get("Packet_Type", ""))
+    if packet.takes_back and "/Fermi#GBM" in packet.ivorn:
+        return _retraction(packet)
     if kind is None or "/Fermi#GBM" not in packet.ivorn:
         raise NotForUs(f"a notice of {shown(packet.ivorn)} ({packet.author[:80]}), not a GBM trigger")
-    trigger = params.get("TrigID") or params.get("Trans_Num")
-    if not trigger or not trigger.isdigit():
-        raise NoticeError(f"TrigID is {shown(trigger)}, which is not a trigger's number")
+    trigger = _trigger(params)
     gps = _trigger_time(packet)
     classification = _classification(params)
     flags = packet.group("Trigger_ID") or {}
@@ -59,6 +59,19 @@ def from_voevent(data: bytes) -> Burst:
         skymap_url=_skymap_url(params, kind),
         role="observation" if _is_observation(packet) else "test",
     )
+
+
+def _trigger(params: Mapping[str, str]) -> str:
+    trigger = params.get("TrigID") or params.get("Trans_Num")
+    if not trigger or not trigger.isdigit():
+        raise NoticeError(f"TrigID is {shown(trigger)}, which is not a trigger's number")
+    return trigger
+
+
+def _retraction(packet: VOEvent) -> Retraction:
+    """Its trigger's number is all that it needs; whatever else it says counts no more."""
+    role: Literal["observation", "test"] = "observation" if packet.role == "observation" else "test"
+    return Retraction((_trigger(packet.params),), fields.RETRACTED, None, role)
 
 
 def _is_observation(packet: VOEvent) -> bool:

@@ -14,13 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from llama.science.arrays import Float
 from llama.science.detector import AntennaPattern
 from llama.science.distance.radial import Likely, Marginal, OfCountAndDistance, Points
 from llama.science.search import Search
-from llama.science.sky import SkyTree, directions_of
+from llama.science.sky import SkyTree, pieces
 
 _NULL = 1e-3  # nothing is heard below: 1e-9 of the volume
 _FINE = 5  # order of the pieces on which f_A counts as constant
@@ -49,7 +48,8 @@ class Directional:
 
         Raises ValueError when the network is deaf to every direction of the map.
         """
-        cell, direction, share = _pieces(tree)
+        leaf = np.flatnonzero(tree.cell >= 0)
+        cell, direction, share = pieces(tree.order()[leaf], tree.ipix[leaf], _FINE)
         amplitude = pattern.amplitude(direction)
         heard = amplitude > _NULL
         cell, amplitude = cell[heard], amplitude[heard]
@@ -57,8 +57,8 @@ class Directional:
         if not cube.sum() > 0:
             raise ValueError("these instruments are deaf to every direction of the sky map")
         mean = cube.sum() / likely.probability.sum()
-        pieces = Likely(likely.alpha[cell] / amplitude**2, cube)
-        return cls(Marginal(search, snr, pieces), pattern, float(np.log(mean)))
+        cut = Likely(likely.alpha[cell] / amplitude**2, cube)
+        return cls(Marginal(search, snr, cut), pattern, float(np.log(mean)))
 
     def log_volume(self) -> float:
         """ln of the map's mean of K_gw (or of its integral over SNR), as `Marginal.log_volume`."""
@@ -101,17 +101,6 @@ class Directional:
         result = np.full((values.shape[0], alpha.size), -np.inf)
         result[:, heard] = values
         return result
-
-
-def _pieces(tree: SkyTree) -> tuple[NDArray[np.int64], Float, Float]:
-    """Likely cells cut into pieces of 1.8° or less: the cell of each, its direction, its share of the cell."""
-    leaf = np.flatnonzero(tree.cell >= 0)
-    order = tree.order()[leaf]
-    parts = 4 ** np.maximum(_FINE - order, 0)
-    cell = np.repeat(np.arange(leaf.size), parts)
-    within = np.arange(cell.size) - np.repeat(np.cumsum(parts) - parts, parts)
-    direction = directions_of(np.maximum(order, _FINE)[cell], tree.ipix[leaf][cell] * parts[cell] + within)
-    return cell, direction, 1 / parts[cell]
 
 
 def heard_anywhere(

@@ -44,6 +44,19 @@ def directions_of(order: ArrayLike, ipix: ArrayLike) -> Float:
     return np.stack(healpix_to_xyz(np.asarray(ipix, dtype=np.int64), nside, order="nested"), axis=-1)
 
 
+def pieces(order: Index, ipix: Index, finest: int) -> tuple[Index, Float, Float]:
+    """Pixels cut into pieces of one order; finer ones stay whole.
+
+    Returns:
+        of, direction, share: (m,) the pixel of each piece, (m, 3) its unit vector, (m,) its share of the pixel.
+    """
+    parts = 4 ** np.maximum(finest - order, 0)
+    of = np.repeat(np.arange(order.size), parts)
+    within = np.arange(of.size) - np.repeat(np.cumsum(parts) - parts, parts)
+    direction = directions_of(np.maximum(order, finest)[of], ipix[of] * parts[of] + within)
+    return of, direction, 1 / parts[of]
+
+
 def order_of_pixel_count(count: int) -> int | None:
     """Order of a full-sky map with this many pixels, None when there is no such order."""
     nside_squared, rest = divmod(count, 12)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from llama.science.statistic import o2
 from llama.science.statistic.against import AgainstBackground, Host
-from llama.science.statistic.ensemble import joint_terms, single_log_b, single_terms
+from llama.science.statistic.ensemble import joint_terms, largest_pairs, single_log_b, single_terms
 from llama.science.statistic.events import EventStatistic
 from llama.science.statistic.hypotheses import LogWeights
 from llama.science.statistic.kernel import (
@@ -17,6 +17,7 @@ from llama.science.statistic.kernel import (
 )
 from llama.science.statistic.lists import (
     ListStatistics,
+    ListTerms,
     NeutrinoLists,
     list_statistics,
     log_stranger_rate,
@@ -26,8 +27,9 @@ from llama.science.statistic.lists import (
 from llama.science.statistic.many import CompanyResult, SetResult, company
 from llama.science.statistic.o2 import O2Neutrino, o2_search
 from llama.science.statistic.observed import LEAST_SIGMA_RAD, GWTrigger, Neutrinos
+from llama.science.statistic.pairs import PairBounds, within_lists
 from llama.science.statistic.prepared import Prepared, mean_distance_mpc, prepare
-from llama.science.statistic.timing import gw_window_s, neutrino_window_s, search_window_s
+from llama.science.statistic.timing import gw_window_s, log_time_density, neutrino_window_s, search_window_s
 
 __all__ = [
     "LEAST_SIGMA_RAD",
@@ -38,18 +40,22 @@ __all__ = [
     "GWTrigger",
     "Host",
     "ListStatistics",
+    "ListTerms",
     "LogWeights",
     "NeutrinoLists",
     "Neutrinos",
     "O2Neutrino",
+    "PairBounds",
     "Prepared",
     "SetResult",
     "coincidence",
     "company",
     "gw_window_s",
     "joint_terms",
+    "largest_pairs",
     "list_statistics",
     "log_stranger_rate",
+    "log_time_density",
     "mean_distance_mpc",
     "merger_host",
     "most_probable_direction",
@@ -61,4 +67,5 @@ __all__ = [
     "search_window_s",
     "single_log_b",
     "single_terms",
+    "within_lists",
 ]

@@ -39,6 +39,7 @@ from llama.science.statistic.symmetric import symmetric_polynomials
 _MARGIN = 3.0
 _FLAT = 1.0  # e-folds over which u/PSF may change with declination before the walk must know
 _REACH = 5.0  # sigma
+_PATCHES, _ROUGH = 4, 0.1  # order of patches in which α varies so little
 _LARGEST_LOG = 700.0
 _TOGETHER = 100  # neutrinos
 _BLOCK = 8192  # nodes whose polynomials stay in the cache
@@ -178,6 +179,22 @@ def joint_terms(
         log_pairs[np.ix_(at, at)] = pairs
         log_b = float(np.logaddexp(log_b, total))
     return Joint(log_pairs, log_b, clusters, sum(map(len, every)) - sum(map(len, clusters)))
+
+
+def largest_pairs(host: Host, season: SeasonTable) -> tuple[float, float]:
+    """ln of ⟨2 Q_2⟩ and of ⟨2 Q_2⟩/⟨Q_1⟩ where they are largest on the map, to 0.1: what pair bounds leave out."""
+    tree = host.tree
+    one, two = (host.radial.weighted_tree(tree, k) for k in (1, 2))
+    if two is not tree:
+        leaf = tree.cell >= 0
+        pair, single = two.log_probability[leaf], one.log_probability[leaf]
+        counts = (pair - tree.log_probability[leaf], pair - single)
+    else:
+        patches = tree.covering(_PATCHES)
+        found = host.radial.log_counts(At.of(tree, patches), alpha(season, tree.direction[patches, 2]), 2)
+        counts = (found[1], found[1] - found[0])
+    most, ratio = (float(values[np.isfinite(values)].max(initial=-np.inf)) + _ROUGH for values in counts)
+    return min(most, 0.0), ratio
 
 
 def _likeliest(cluster: tuple[int, ...], log_each: Float) -> tuple[int, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,11 +23,11 @@ def near(host: Host, neutrinos: AgainstBackground, strength: Float, log_single: 
         strength: (n,) `AgainstBackground.log_most_strength`.
         log_single: ln of all that stands beside a pair.
     """
-    every = np.arange(neutrinos.delay_s.size)
+    every, bounds = np.arange(neutrinos.delay_s.size), PairBounds.of(host, neutrinos, strength)
     found = np.zeros((every.size, every.size), np.bool_)
     for k in range(0, every.size, _ROWS):
         rows = every[k : k + _ROWS]
-        bound = pair_bounds(host, neutrinos, strength, np.repeat(rows, every.size), np.tile(every, rows.size))
+        bound = bounds.log_of(np.repeat(rows, every.size), np.tile(every, rows.size))
         found[rows] = (bound > least_that_matters(log_single)).reshape(rows.size, -1)
     return found
 
@@ -38,13 +41,20 @@ def lists_with_pairs(
         log_single: (lists,) ln of all that stands beside a pair of each.
         start: (lists + 1,) neutrinos of list i are start[i] … start[i + 1].
     """
-    of = np.repeat(np.arange(start.size - 1), np.diff(start))
-    matter = np.zeros(start.size - 1, np.bool_)
-    for apart in range(1, int(np.diff(start).max(initial=0))):
-        first = np.flatnonzero(of[apart:] == of[:-apart])
-        bound = pair_bounds(host, neutrinos, strength, first, first + apart)
-        matter[of[first[bound > least_that_matters(log_single[of[first]])]]] = True
+    matter, bounds = np.zeros(start.size - 1, np.bool_), PairBounds.of(host, neutrinos, strength)
+    for of, first, second in within_lists(start):
+        bound = bounds.log_of(first, second)
+        matter[of[bound > least_that_matters(log_single[of])]] = True
     return np.flatnonzero(matter)
+
+
+def within_lists(start: Index) -> Iterator[tuple[Index, Index, Index]]:
+    """Every pair of neutrinos of one list, in turns: which lists, each once, and which two of all neutrinos."""
+    count = np.diff(start)
+    for second in range(1, int(count.max(initial=0))):
+        of = np.flatnonzero(count > second)
+        for first in range(second):
+            yield of, start[of] + first, start[of] + second
 
 
 def least_that_matters(log_single: Float | float) -> Float:
@@ -52,16 +62,46 @@ def least_that_matters(log_single: Float | float) -> Float:
     return np.asarray(np.where(np.isfinite(log_single), np.asarray(log_single) - _NEGLIGIBLE, -np.inf))
 
 
-def pair_bounds(host: Host, neutrinos: AgainstBackground, strength: Float, first: Index, second: Index) -> Float:
-    """(m,) ln of an upper bound of the terms of pairs (m,), (m,) within 5σ; 2 Q_2 ≤ 1."""
-    kappa, peak = 1 / np.square(neutrinos.sigma_rad), log_peak(neutrinos.sigma_rad)
-    along, each = kappa[:, None] * neutrinos.direction, host.log_rate / 2 + strength + peak - kappa
-    # |κ_i μ_i + κ_j μ_j|
-    both = along.take(first, axis=0) + along.take(second, axis=0)
-    length = np.sqrt(np.einsum("ij,ij->i", both, both))
-    # the largest value of the product of two von Mises–Fisher densities; an integral against the map cannot exceed it
-    bound = length + each[first] + each[second] + np.log(host.stop_s - host.start_s)
-    return np.where(shared_s(host, neutrinos, first, second) > 0, bound, -np.inf)
+@dataclass(frozen=True, eq=False)
+class PairBounds:
+    """Upper bounds of the terms of pairs of neutrinos, within 5σ; 2 Q_2 ≤ 1.
+
+    Attributes:
+        along: (n, 3) κ_i μ_i. each: (n,) what each neutrino adds to ln of the bound.
+        opens, closes: (n,) source times that each allows, seconds after the trigger.
+        log_length_s: ln of the length of those that the host allows.
+    """
+
+    along: Float
+    each: Float
+    opens: Float
+    closes: Float
+    log_length_s: float
+
+    @classmethod
+    def of(cls, host: Host, neutrinos: AgainstBackground, strength: Float) -> PairBounds:
+        """Of neutrinos whose `AgainstBackground.log_most_strength` is `strength`."""
+        kappa = 1 / np.square(neutrinos.sigma_rad)
+        opens = np.maximum(neutrinos.delay_s - neutrinos.plus_s, host.start_s)
+        return cls(
+            along=kappa[:, None] * neutrinos.direction,
+            each=host.log_rate / 2 + strength + log_peak(neutrinos.sigma_rad) - kappa,
+            opens=opens,
+            closes=np.minimum(neutrinos.delay_s - neutrinos.minus_s, host.stop_s),
+            log_length_s=float(np.log(host.stop_s - host.start_s)),
+        )
+
+    def log_of(self, first: Index, second: Index) -> Float:
+        """(m,) ln of the bound of pairs (m,), (m,)."""
+        # |κ_i μ_i + κ_j μ_j|
+        both = self.along.take(first, axis=0) + self.along.take(second, axis=0)
+        length = np.sqrt(np.einsum("ij,ij->i", both, both))
+        # the largest value of the product of two von Mises–Fisher densities: an integral against the map is no larger
+        bound = length + self.each[first] + self.each[second] + self.log_length_s
+        together = np.minimum(self.closes[first], self.closes[second]) > np.maximum(
+            self.opens[first], self.opens[second]
+        )
+        return np.where(together, bound, -np.inf)
 
 
 def shared_s(host: Host, neutrinos: AgainstBackground, first: Index, second: Index) -> Float:

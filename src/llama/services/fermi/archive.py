@@ -1,39 +1,32 @@
 """Gamma-ray bursts from a folder of archived notices.
 
 The folder is the archive that a listener fills with every notice heard, ours or not; or any other folder of notices.
-Which files of it may matter, whoever opens it says, since a source does not know how an archive is laid out. A map
-lies beside the notices under the name that its address ends in.
+Which files of it may matter, whoever opens it says, since a source does not know how an archive is laid out.
 
 Silence is only evidence while somebody listened. The archive says so itself: between two notices of any kind that
 were written less than `GAP_S` apart the listener is taken to have been on. A window that reaches outside of such
 stretches is incomplete.
+
+What is looked at: all notices that arrived from a day before the window until a day after its late ones (`LATE_S`).
+Where they tell of a burst in the window, also all that arrived since, for retractions and better positions come days
+later: those files are searched for the burst's names and its day, and only what names it is parsed. That takes
+some 50 µs a file, so at most `MOST_LATER` are searched, and a list that leaves later ones out says so and is not
+complete. What is not looked for is a burst whose first notice came later than a day after `LATE_S`.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import msgspec
-
-from llama.formats.bom import without_bom
-from llama.formats.errors import FormatError, NotForUs
-from llama.formats.limits import MAX_SKYMAP_BYTES, read_limited
-from llama.formats.notice_json import MAX_JSON_BYTES
-from llama.formats.skymap import read_skymap
-from llama.formats.skymap_multiorder import to_bytes
-from llama.formats.voevent import parse_voevent
-from llama.formats.xmlsafe import is_xml
-from llama.ports import Burst, BurstMap, BurstWindow
-from llama.science.sky import thinned
-from llama.science.times import datetime_from_gps, gps_from_utc, utc_from_gps
-from llama.services.fermi.latest import latest
+from llama.ports import Burst, BurstWindow, Retraction
+from llama.science.times import datetime_from_gps, utc_from_gps
+from llama.services.fermi.latest import Told, days, latest, told
+from llama.services.fermi.maps import with_map
+from llama.services.fermi.reading import Parse, Reading, read, read_about
 from llama.services.window import require_window
 
 GAP_S = 6 * 3600.0
@@ -42,20 +35,16 @@ GAP_S = 6 * 3600.0
 LATE_S = 6 * 3600.0
 """Positions by people and sub-threshold candidates are written within 0.5 to 6 h (GCN's page on them)."""
 
+MOST_LATER = 100_000
+"""Files that are searched for a burst's names: years of what LLAMA listens to, in some seconds."""
+
 _ADVICE = (
     "set LLAMA_GRB_NOTICES (a folder of notices) or LLAMA_GRB_CATALOGUE (a burst catalogue), then ask again with "
     "`llama event EVENT remake FERMI_GRBS`"
 )
 _NAMED = 3  # files, in a message
-_SUFFIXES = {".json", ".xml"}
-_WRITTEN = ("alert_datetime", "time_created")
-_HEADER_BYTES = 2880 * 8
-_SYSTEMATIC = {
-    b"GBM_healpix.py": "made by the GBM team's GBM_healpix.py, whose maps hold it (measured on bn180116026)",
-    b"'gwcelery": "made by gwcelery, which folds in core and tail of Connaughton et al. 2015",
-}
+_EVER = datetime.max.replace(tzinfo=UTC)
 
-Parse = Callable[[bytes], Burst]
 FilesBetween = Callable[[Path, datetime, datetime], list[Path]]
 """Messages in an archive that were heard on the days from one to another."""
 
@@ -82,27 +71,28 @@ class NoticeFolder:
     def window(self, start_gps: float, stop_gps: float) -> BurstWindow:
         """The triggers of the window, each as its latest notice describes it."""
         require_window(start_gps, stop_gps)
-        heard, found, unreadable = self._read(start_gps, stop_gps)
-        notes = [_unreadable(unreadable)] if unreadable else []
-        inside = [burst for burst in latest(found) if start_gps <= burst.gps < stop_gps]
-        bursts = tuple(self._with_map(burst) for burst in inside if burst.role == "observation")
-        if tests := len(inside) - len(bursts):
-            notes.append(f"{tests} test trigger(s) left out")
+        near, later, unseen = self._look(start_gps, stop_gps)
+        heard, unreadable = sorted(near.heard), near.unreadable + later.unreadable
+        bursts, notes = self._bursts(told(near.notices + later.notices), start_gps, stop_gps)
         covered = [(max(a, start_gps), min(b, stop_gps)) for a, b in stretches(heard)]
         listened_s = math.fsum(b - a for a, b in covered if b > a)
         listened = listened_s >= stop_gps - start_gps
         settled = bool(heard) and heard[-1] >= stop_gps + LATE_S
-        why = [] if listened else [self._why(heard, start_gps, stop_gps, listened_s)]
+        why = [
+            *([] if listened else [self._why(heard, start_gps, stop_gps, listened_s)]),
+            *([_unreadable(unreadable)] if unreadable else []),
+            *([_unseen(unseen)] if unseen else []),
+            *notes,
+        ]
         # what cannot be read may be about any moment of the window, so silence is no evidence for any of it
         covered_s = 0.0 if unreadable else listened_s
-        complete = listened and not unreadable
         return BurstWindow(
             start_gps=start_gps,
             stop_gps=stop_gps,
             bursts=bursts,
             covered_s=min(covered_s, stop_gps - start_gps),
-            complete=complete,
-            why="; ".join(why + notes),
+            complete=listened and not unreadable and not unseen,
+            why="; ".join(why),
             subthreshold=settled,
             again_gps=None if settled or not self.folder.is_dir() else stop_gps,
         )
@@ -110,45 +100,37 @@ class NoticeFolder:
     def close(self) -> None:
         """Nothing is held open: each notice is read and closed at once."""
 
-    def _read(self, start_gps: float, stop_gps: float) -> tuple[list[float], list[Burst], list[str]]:
-        """When notices were written, what bursts they describe, and which may be about the window but cannot be read.
-
-        One that was written before the window cannot be about a burst in it.
-        """
-        heard: list[float] = []
-        found: list[Burst] = []
-        unreadable: list[str] = []
-        for path in self._files(start_gps, stop_gps):
-            try:
-                data = read_limited(path, MAX_JSON_BYTES, "a notice")
-            except FormatError as error:
-                unreadable.append(f"{path.name} ({error})")
-                continue
-            if (moment := written_gps(data)) is not None:
-                heard.append(moment)
-            try:
-                found.append(self.parse(data))
-            except NotForUs:
-                continue
-            except FormatError as error:
-                if moment is None or moment >= start_gps:
-                    unreadable.append(f"{path.name} ({error})")
-        return sorted(heard), found, unreadable
-
-    def _files(self, start_gps: float, stop_gps: float) -> list[Path]:
-        """Notices that may matter, by name: of the days around the window, and one on which what was late came."""
+    def _look(self, start_gps: float, stop_gps: float) -> tuple[Reading, Reading, Sequence[Path]]:
+        """What the files around the window tell, what later ones tell of its bursts, and which were not looked at."""
         day = timedelta(days=1)
         first, last = datetime_from_gps(start_gps) - day, datetime_from_gps(stop_gps + LATE_S) + day
-        return [path for path in self.files_between(self.folder, first, last) if path.suffix in _SUFFIXES]
+        around = self._files(first, last)
+        near = read(around, self.parse, start_gps)
+        inside = [burst for burst in latest(near.notices) if start_gps <= burst.gps < stop_gps]
+        if not inside:
+            return near, Reading(), ()
+        seen = set(around)
+        since = [path for path in self._files(last, _EVER) if path not in seen]
+        later = read_about(inside, since[:MOST_LATER], self.parse, start_gps)
+        return near, later, since[MOST_LATER:]
 
-    def _with_map(self, burst: Burst) -> Burst:
-        if burst.skymap is not None:
-            return replace(burst, skymap=_thinned(burst.skymap))
-        if not burst.skymap_url:
-            return burst
-        name = burst.skymap_url.rsplit("/", 1)[-1]
-        path = next(iter(sorted(self.folder.rglob(name))), None) if re.fullmatch(r"[\w.+-]+", name) else None
-        return burst if path is None else replace(burst, skymap=burst_map(path))
+    def _files(self, first: datetime, last: datetime) -> list[Path]:
+        """Those that can be GBM's, whose notices are never Avro."""
+        return [path for path in self.files_between(self.folder, first, last) if path.suffix.lower() != ".avro"]
+
+    def _bursts(self, found: Told, start_gps: float, stop_gps: float) -> tuple[tuple[Burst, ...], list[str]]:
+        """The bursts of the window with their maps, and what its reader must know of them."""
+        inside = [burst for burst in found.bursts if start_gps <= burst.gps < stop_gps]
+        notes, bursts = [], []
+        for burst in (burst for burst in inside if burst.role == "observation"):
+            mapped, note = with_map(burst, self.folder)
+            bursts.append(mapped)
+            if note and not burst.not_a_burst:
+                notes.append(f"{burst.name or burst.trigger_id}: {note}")
+        if tests := len(inside) - len(bursts):
+            notes.append(f"{tests} test trigger(s) left out")
+        notes += [_nobodys(one) for one in found.nobodys if _may_be_of(one, start_gps, stop_gps)]
+        return tuple(bursts), notes
 
     def _why(self, heard: Sequence[float], start_gps: float, stop_gps: float, covered_s: float) -> str:
         if not self.folder.is_dir():
@@ -170,6 +152,29 @@ def _unreadable(files: Sequence[str]) -> str:
     )
 
 
+def _unseen(files: Sequence[Path]) -> str:
+    return (
+        f"{len(files)} later files, from {files[0]} on, were not searched for retractions and better positions: "
+        f"{MOST_LATER} are; move what is of other years elsewhere to have them searched"
+    )
+
+
+def _nobodys(retraction: Retraction) -> str:
+    return (
+        f"a retraction of {', '.join(retraction.names)} fits no burst here, or not one alone: it takes nothing back"
+    )
+
+
+def _may_be_of(retraction: Retraction, start_gps: float, stop_gps: float) -> bool:
+    """Whether a retraction can be about a burst of the window, as far as it says of when that was."""
+    if retraction.role != "observation":
+        return False
+    if retraction.gps is not None:
+        return start_gps <= retraction.gps < stop_gps
+    named = days(retraction.names)
+    return not named or bool(named & {f"{datetime_from_gps(at):%y%m%d}" for at in (start_gps, stop_gps)})
+
+
 def stretches(heard: Sequence[float]) -> list[tuple[float, float]]:
     """When the listener was on: ascending times of notices, joined where they are less than `GAP_S` apart."""
     found: list[tuple[float, float]] = []
@@ -179,39 +184,3 @@ def stretches(heard: Sequence[float]) -> list[tuple[float, float]]:
         else:
             found.append((moment, moment))
     return found
-
-
-def written_gps(data: bytes) -> float | None:
-    """When a notice of whatever kind was written, GPS seconds; None when it does not say."""
-    try:
-        if is_xml(data):
-            text: object = parse_voevent(data).date
-        else:
-            notice = msgspec.json.decode(without_bom(data), type=dict[str, object])
-            text = next((notice[key] for key in _WRITTEN if key in notice), None)
-        return None if text is None else gps_from_utc(str(text))
-    except (ValueError, msgspec.DecodeError):
-        return None
-
-
-def burst_map(path: Path) -> BurstMap | None:
-    """A map file as it goes into a record; None for a file that is no sky map."""
-    try:
-        data = read_limited(path, MAX_SKYMAP_BYTES, "a sky map")
-        fits = to_bytes(thinned(read_skymap(path)))
-    except (FormatError, OSError):
-        return None
-    maker = next((maker for maker in _SYSTEMATIC if maker in data[:_HEADER_BYTES]), None)
-    return BurstMap(
-        name=path.name,
-        sha256=hashlib.sha256(data).hexdigest(),
-        fits_base64=base64.b64encode(fits).decode(),
-        systematic_included=None if maker is None else True,
-        note="its header does not say; used as it is" if maker is None else _SYSTEMATIC[maker],
-    )
-
-
-def _thinned(carried: BurstMap) -> BurstMap:
-    """A map that came inside a notice, in the cells that matter."""
-    fits = to_bytes(thinned(read_skymap(base64.b64decode(carried.fits_base64))))
-    return replace(carried, fits_base64=base64.b64encode(fits).decode())

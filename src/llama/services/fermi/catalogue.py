@@ -19,15 +19,22 @@ from numpy.typing import NDArray
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.ports import Burst, BurstWindow
 from llama.science.sky import declination_deg, right_ascension_deg, sigma_of_radius
+from llama.science.statistic import LEAST_SIGMA_RAD
 from llama.science.times import gps_from_mjd, is_mjd, not_an_mjd, utc_from_gps
 from llama.services.errors import ArchiveError
+from llama.services.fermi.columns import ColumnError, in_unit, meanings
 from llama.services.window import require_window
 
 ASSUMED_RADIUS_DEG = 10.0
 """Where the export has no `error_radius`: the middle of the 5° to 15° (1σ) of GCN's page on Fermi. An assumption."""
 
 CONTAINMENT = 0.68
+MOST_RADIUS_DEG = 180.0
+LEAST_RADIUS_DEG = math.degrees(LEAST_SIGMA_RAD / sigma_of_radius(1.0, CONTAINMENT))
+"""Of the smallest σ that the statistic resolves."""
+
 COLUMNS = ("name", "ra", "dec", "trigger_time", "t90", "fluence")
+_HEADER_AND_ROW = 2  # lines, at the least
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,19 +79,10 @@ class BurstCatalogue:
 
 def read_catalogue(path: Path) -> BurstCatalogue:
     """The catalogue in a CSV file. Raises ArchiveError that says what is wrong with it, and in which line."""
-    try:
-        text = read_text(path, MAX_RECORD_BYTES, "a burst catalogue")
-        reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-        rows = [(reader.line_num, _stripped(row)) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ArchiveError(f"the burst catalogue {path} cannot be read ({error})") from error
-    if not rows or (missing := [column for column in COLUMNS if column not in rows[0][1]]):
-        lacks = _lacks(missing, rows[0][1]) if rows else "it is empty"
-        raise ArchiveError(f"{path} is not HEASARC's table fermigbrst as CSV: {lacks}")
     different: dict[str, Mapping[str, str]] = {}
     repeated: list[str] = []
     times: list[float] = []
-    for line, row in rows:
+    for line, row in _rows(path):
         mjd, trigger = _checked(row, f"{path}, line {line}"), _trigger_id(row)
         if trigger not in different:
             different[trigger] = row
@@ -103,16 +101,38 @@ def read_catalogue(path: Path) -> BurstCatalogue:
     )
 
 
-def _stripped(row: Mapping[str | None, str | list[str] | None]) -> dict[str, str]:
-    """A row without blanks around names and values; what stands beyond the last column is nobody's."""
-    return {key.strip(): value.strip() for key, value in row.items() if key and isinstance(value, str)}
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """The rows by the number of their line, each with the columns that are read, in the table's own units."""
+    try:
+        text = read_text(path, MAX_RECORD_BYTES, "a burst catalogue")
+        reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+        lines = [(reader.line_num, [value.strip() for value in line]) for line in reader if line]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ArchiveError(f"the burst catalogue {path} cannot be read ({error})") from error
+    names = lines[0][1] if lines else []
+    try:
+        known = _known(names, empty=len(lines) < _HEADER_AND_ROW)
+    except ColumnError as error:
+        raise ArchiveError(f"{path} is not HEASARC's table fermigbrst as CSV: {error}") from error
+    # what stands beyond the last column is nobody's
+    return [(number, _read(dict(zip(names, line, strict=False)), known)) for number, line in lines[1:]]
 
 
-def _lacks(missing: list[str], row: Mapping[str, str]) -> str:
-    other = next((mark for mark in (";", "\t", "|") if any(mark in name for name in row)), "")
-    if other:
-        return f"its columns are separated by {other!r}; write commas"
-    return f"it lacks {', '.join(missing)}"
+def _read(line: Mapping[str, str], known: Mapping[str, tuple[str, float]]) -> dict[str, str]:
+    return {column: in_unit(line[name], factor) for name, (column, factor) in known.items() if name in line}
+
+
+def _known(names: list[str], *, empty: bool) -> Mapping[str, tuple[str, float]]:
+    """What the columns mean; ColumnError when they are not this table's."""
+    if empty:
+        raise ColumnError("it is empty")
+    if other := next((mark for mark in (";", "\t", "|") if any(mark in name for name in names)), ""):
+        raise ColumnError(f"its columns are separated by {other!r}; write commas")
+    known = meanings(names)
+    there = [column for column, _ in known.values()]
+    if missing := [column for column in COLUMNS if column not in there]:
+        raise ColumnError(f"it lacks {', '.join(missing)}")
+    return known
 
 
 def _checked(row: Mapping[str, str], where: str) -> float:
@@ -122,7 +142,7 @@ def _checked(row: Mapping[str, str], where: str) -> float:
         if not is_mjd(mjd):
             raise ValueError(f"trigger_time {not_an_mjd(mjd)}")
         right_ascension_deg(ra), declination_deg(dec)
-        _number(row["t90"]), _number(row["fluence"]), _number(row.get("error_radius"))
+        _number(row, "t90"), _number(row, "fluence"), _radius(row)
     except (ValueError, KeyError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise ArchiveError(f"{where}: {row.get('name') or 'a row'} is no burst: {reason}; correct it") from error
@@ -134,7 +154,7 @@ def _trigger_id(row: Mapping[str, str]) -> str:
 
 
 def _burst(row: Mapping[str, str], gps: float) -> Burst:
-    given = _number(row.get("error_radius"))
+    given = _radius(row)
     radius = given or ASSUMED_RADIUS_DEG
     return Burst(
         trigger_id=_trigger_id(row),
@@ -150,12 +170,26 @@ def _burst(row: Mapping[str, str], gps: float) -> Burst:
         error_source="68 %, statistical"
         if given
         else f"assumed to be {radius:g}° (68 %): the catalogue gives none above zero",
-        t90_s=_number(row["t90"]),
-        fluence=_number(row["fluence"]),
+        t90_s=_number(row, "t90"),
+        fluence=_number(row, "fluence"),
     )
 
 
-def _number(text: str | None) -> float | None:
-    """A number above zero; None when there is none."""
+def _number(row: Mapping[str, str], column: str) -> float | None:
+    """A number above zero; None when there is none, or 0. ValueError names the column of what is no such number."""
+    text = row.get(column)
     value = float(text) if text else 0.0
-    return value if value > 0 and math.isfinite(value) else None
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{column} is {text}, which is no number from 0 up; leave it empty where it is not known")
+    return value or None
+
+
+def _radius(row: Mapping[str, str]) -> float | None:
+    """The radius of the error of a position, deg; None when there is none, or 0."""
+    found = _number(row, "error_radius")
+    if found is not None and not LEAST_RADIUS_DEG <= found <= MOST_RADIUS_DEG:
+        raise ValueError(
+            f"error_radius is {found:g} deg; it must be from {LEAST_RADIUS_DEG:.1g} to {MOST_RADIUS_DEG:g} deg, or "
+            "empty where it is not known"
+        )
+    return found
