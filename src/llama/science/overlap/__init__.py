@@ -7,16 +7,16 @@ from __future__ import annotations
 from llama.science.overlap.cluster import MOST, Members, cluster_nodes
 from llama.science.overlap.declination import Steepness
 from llama.science.overlap.nodes import Nodes, overlap_nodes
-from llama.science.overlap.signal import SignalNodes, quickest_signal_nodes, signal_nodes
+from llama.science.overlap.signal import log_integrals, quickest_log_integrals, signal_nodes
 
 __all__ = [
     "MOST",
     "Members",
     "Nodes",
-    "SignalNodes",
     "Steepness",
     "cluster_nodes",
+    "log_integrals",
     "overlap_nodes",
-    "quickest_signal_nodes",
+    "quickest_log_integrals",
     "signal_nodes",
 ]

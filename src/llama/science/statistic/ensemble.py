@@ -11,8 +11,7 @@ neutrinos that overlap in the sky and in time have any, so they are gathered int
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +23,10 @@ from llama.science.overlap import (
     MOST,
     Members,
     Nodes,
-    SignalNodes,
     Steepness,
     cluster_nodes,
-    quickest_signal_nodes,
+    log_integrals,
+    quickest_log_integrals,
     signal_nodes,
 )
 from llama.science.search import Search
@@ -82,11 +81,13 @@ def single_log_b(host: Host, neutrinos: AgainstBackground, season: SeasonTable, 
     Args:
         quick: by machine code where it can be had, which agrees to some 1e-12.
     """
-    find = quickest_signal_nodes() if quick else signal_nodes
-    log_integral = np.full(neutrinos.delay_s.size, -np.inf)
+    integrals, log_integral = (
+        quickest_log_integrals() if quick else log_integrals,
+        np.full(neutrinos.delay_s.size, -np.inf),
+    )
     for at in _some_heard(neutrinos):
-        nodes, integrand = _some_overlaps(host, neutrinos.only(at), season, find)
-        log_integral[at] = nodes.log_integral(integrand)
+        some = neutrinos.only(at)
+        log_integral[at] = integrals(host.tree, host.radial, some.direction, some.sigma_rad, some.rows, season)
     return _log_b(host, neutrinos, log_integral)
 
 
@@ -110,23 +111,13 @@ def _some_heard(neutrinos: AgainstBackground) -> list[Index]:
 
 def _overlaps(host: Host, neutrinos: AgainstBackground, season: SeasonTable) -> tuple[Nodes, Float]:
     """Nodes of the overlap integrals and ln of the integrand there."""
-    heard = _some_heard(neutrinos)
-    found, integrands = zip(
-        *(_some_overlaps(host, neutrinos.only(at), season, signal_nodes) for at in heard), strict=True
-    )
+    heard, found, integrands = _some_heard(neutrinos), [], []
+    for at in heard:
+        some = neutrinos.only(at)
+        nodes, integrand = signal_nodes(host.tree, host.radial, some.direction, some.sigma_rad, some.rows, season)
+        found.append(nodes)
+        integrands.append(integrand)
     return Nodes.joined(found).among(np.concatenate(heard), neutrinos.delay_s.size), np.concatenate(integrands)
-
-
-def _some_overlaps(
-    host: Host, some: AgainstBackground, season: SeasonTable, find: Callable[..., SignalNodes]
-) -> tuple[Nodes, Float]:
-    """Those of some neutrinos; the integrand is (a/α)(ε, Ω) ⟨Q_1(αn)⟩, GeV⁻¹."""
-    tree = host.radial.weighted_tree(host.tree, 1)
-    signal = find(tree, some.direction, some.sigma_rad, some.rows, season)
-    nodes = signal.nodes
-    weight = tree.log_probability[nodes.node] - host.tree.log_probability[nodes.node]  # is in the integrand
-    nodes = replace(nodes, log_weight=nodes.log_weight - weight)
-    return nodes, signal.log_per_source + host.radial.log_q1(nodes, signal.count_scale)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""`signal_nodes` by machine code."""
+"""`overlap.signal` by machine code."""
 
 from __future__ import annotations
 
@@ -9,32 +9,50 @@ from numba.core.errors import NumbaError
 
 from llama.science.arrays import Float
 from llama.science.detector import SeasonTable
+from llama.science.distance import At, CellColumns, Distances, PerCell
 from llama.science.overlap import declination, descent, nodes
 from llama.science.overlap.machine.compiling import first_call
 from llama.science.overlap.machine.declination import means_all, steepness_all
+from llama.science.overlap.machine.distances import log_q1_all, sums
 from llama.science.overlap.machine.records import Pieces, Scales, Signal, Sky
 from llama.science.overlap.machine.walk import walk_all
 from llama.science.overlap.nodes import Nodes
-from llama.science.overlap.signal import SignalNodes
 from llama.science.sky import MAX_ORDER, SkyMap, SkyTree, log_peak, max_radius
 
 
-def signal_nodes(tree: SkyTree, direction: Float, sigma_rad: Float, rows: Float, season: SeasonTable) -> SignalNodes:
+def log_integrals(
+    tree: SkyTree, radial: Distances, direction: Float, sigma_rad: Float, rows: Float, season: SeasonTable
+) -> Float:
     """The same as that of `overlap.signal`, but for the last digits."""
-    sky, rows = _sky(tree), np.ascontiguousarray(rows)
-    signal = _signal(season, rows)
+    weighted = radial.weighted_tree(tree, 1)
+    nodes = walked(weighted, direction, sigma_rad, rows, season)
+    log_mean, alpha = means_all(_pieces(season), np.ascontiguousarray(rows), nodes.start, nodes.middle, nodes.reach)
+    log_ratio = weighted.log_probability - tree.log_probability  # is in ⟨Q_1⟩
+    return sums(nodes.start, nodes.node, nodes.log_weight, log_mean + _log_q1(radial, nodes, alpha), log_ratio)
+
+
+def walked(tree: SkyTree, direction: Float, sigma_rad: Float, rows: Float, season: SeasonTable) -> Nodes:
+    """`overlap_nodes` with the steepness of a/α."""
+    signal = _signal(season, np.ascontiguousarray(rows))
     steepness_all(signal, declination.STEEPEST, direction[:, 2].copy())
-    found, start = walk_all(sky, signal, _scales(), _spreads(direction, sigma_rad))
+    found, start = walk_all(_sky(tree), signal, _scales(), _spreads(direction, sigma_rad))
     some = slice(0, int(start[-1]))
     log_weight, middle, reach = found.floats[:, some]
-    log_per_source, count_scale = means_all(_parts(season), rows, start, middle, reach)
     neutrino = np.repeat(np.arange(sigma_rad.size), np.diff(start))
-    part = found.part[some]
-    return SignalNodes(
-        Nodes(neutrino, found.direction[some], log_weight, found.node[some], part, middle, reach, start),
-        log_per_source,
-        count_scale,
+    return Nodes(
+        neutrino, found.direction[some], log_weight, found.node[some], found.part[some], middle, reach, start
     )
+
+
+def _log_q1(radial: Distances, nodes: Nodes, alpha: Float) -> Float:
+    """`radial.log_q1`, for most points of a map with distances by machine code."""
+    if not isinstance(radial, PerCell):
+        return radial.log_q1(nodes, alpha)
+    found = log_q1_all(radial.columns, nodes.node, nodes.part, alpha)
+    rest = np.flatnonzero(np.isnan(found))
+    if rest.size:
+        found[rest] = radial.log_q1(At(nodes.direction[rest], nodes.node[rest], nodes.part[rest]), alpha[rest])
+    return found
 
 
 @cache
@@ -49,10 +67,15 @@ def runs() -> bool:
         first_call(steepness_all, signal, declination.STEEPEST, np.zeros(1))
         found, start = first_call(walk_all, _sky(tree), signal, _scales(), _spreads(np.eye(3)[:1], np.ones(1)))
         middle, reach = found.floats[1:, : start[-1]]
-        log_mean, _ = first_call(means_all, pieces, one, start, middle, reach)
+        log_mean, scale = first_call(means_all, pieces, one, start, middle, reach)
+        each, box = np.ones(tree.cell.size), ((-9.0, -9.0), (9.0, 9.0))
+        cells = CellColumns(each, each, each, each, each, *box, np.ones((2, 2)), 0.0)
+        node, part = found.node[: start[-1]], found.part[: start[-1]]
+        log_q1 = first_call(log_q1_all, cells, node, part, scale)
+        total = first_call(sums, start, node, log_mean, log_q1, cells.slope)
     except (NumbaError, OSError):
         return False
-    return bool(np.isfinite(log_mean).all())
+    return bool(np.isfinite(total).all())
 
 
 def _sky(tree: SkyTree) -> Sky:
@@ -102,6 +125,6 @@ def _spreads(direction: Float, sigma_rad: Float) -> Float:
     return np.column_stack([direction, kappa, np.sqrt(kappa), log_peak(sigma_rad)])
 
 
-def _parts(season: SeasonTable) -> Pieces:
+def _pieces(season: SeasonTable) -> Pieces:
     knot, place, rest, scale = declination.parts(season)
     return Pieces(season.sin_dec, season.alpha, knot, place, rest, scale, declination.PARTS)
