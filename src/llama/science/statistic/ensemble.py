@@ -40,7 +40,7 @@ _FLAT = 1.0  # e-folds over which u/PSF may change with declination before the w
 _REACH = 5.0  # sigma
 _PATCHES, _ROUGH = 4, 0.1  # order of patches in which α varies so little
 _LARGEST_LOG = 700.0
-_TOGETHER = 100  # neutrinos
+_TOGETHER, _QUICKLY_TOGETHER = 100, 250  # neutrinos
 _BLOCK = 8192  # nodes whose polynomials stay in the cache
 
 
@@ -81,11 +81,9 @@ def single_log_b(host: Host, neutrinos: AgainstBackground, season: SeasonTable, 
     Args:
         quick: by machine code where it can be had, which agrees to some 1e-12.
     """
-    integrals, log_integral = (
-        quickest_log_integrals() if quick else log_integrals,
-        np.full(neutrinos.delay_s.size, -np.inf),
-    )
-    for at in _some_heard(neutrinos):
+    log_integral = np.full(neutrinos.delay_s.size, -np.inf)
+    integrals, together = (quickest_log_integrals(), _QUICKLY_TOGETHER) if quick else (log_integrals, _TOGETHER)
+    for at in _some_heard(neutrinos, together):
         some = neutrinos.only(at)
         log_integral[at] = integrals(host.tree, host.radial, some.direction, some.sigma_rad, some.rows, season)
     return _log_b(host, neutrinos, log_integral)
@@ -100,18 +98,18 @@ def _log_b(host: Host, neutrinos: AgainstBackground, log_integral: Float) -> Flo
     return np.asarray(host.log_rate + time + log_integral - neutrinos.log_background)
 
 
-def _some_heard(neutrinos: AgainstBackground) -> list[Index]:
+def _some_heard(neutrinos: AgainstBackground, together: int) -> list[Index]:
     """Some of them at a time, which is faster.
 
     Those that stand against an infinite background have no nodes, so they change no digit of the others'.
     """
     heard = np.flatnonzero(np.isfinite(neutrinos.log_background))
-    return [heard[k : k + _TOGETHER] for k in range(0, max(heard.size, 1), _TOGETHER)]
+    return [heard[k : k + together] for k in range(0, max(heard.size, 1), together)]
 
 
 def _overlaps(host: Host, neutrinos: AgainstBackground, season: SeasonTable) -> tuple[Nodes, Float]:
     """Nodes of the overlap integrals and ln of the integrand there."""
-    heard, found, integrands = _some_heard(neutrinos), [], []
+    heard, found, integrands = _some_heard(neutrinos, _TOGETHER), [], []
     for at in heard:
         some = neutrinos.only(at)
         nodes, integrand = signal_nodes(host.tree, host.radial, some.direction, some.sigma_rad, some.rows, season)

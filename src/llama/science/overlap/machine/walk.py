@@ -17,8 +17,8 @@ from llama.science.overlap.machine.records import Found, Open, PointSpread, Scal
 _NOTHING = -1e300
 _LOG_4 = float(np.log(4))
 _TWO_PI = 2 * math.pi
-_SINE = tuple((-1.0) ** k / math.factorial(2 * k + 1) for k in range(8, -1, -1))
-_COSINE = tuple((-1.0) ** k / math.factorial(2 * k) for k in range(8, -1, -1))
+_S0, _S1, _S2, _S3, _S4, _S5, _S6, _S7 = ((-1.0) ** k / math.factorial(2 * k + 1) for k in range(8))
+_C1, _C2, _C3, _C4, _C5, _C6, _C7, _C8 = ((-1.0) ** k / math.factorial(2 * k) for k in range(1, 9))
 _SPARE = 40.0  # e-folds below the largest that change no digit of a sum
 
 
@@ -65,7 +65,7 @@ def _walk(
             largest = _largest(table, half)
         highest, top = _judge(order, sky, signal, scales, spread, largest, one, size, known, peak)
         if max(known, highest) < top:
-            top = min(_log_add(known, _log_sum(one.floats, size, 1, highest)), top)
+            top = _whole_below(top, known, one.floats, size, highest)
         against = max(top, _NOTHING)
         found = _enough_found(found, count, size)
         size, count, known, peak = _sort_out(order, sky.cell, scales, one, size, against, found, count, known, peak)
@@ -260,10 +260,10 @@ def _turned(turn: int, away: float) -> tuple[float, float]:
     """Cosine and sine of so many eighths of a turn, a whole number and a rest of at most one, by their series."""
     a = (math.pi / 4) * away
     b = a * a
-    s, c = _SINE[0], _COSINE[0]
-    for k in range(1, len(_SINE)):
-        s, c = s * b + _SINE[k], c * b + _COSINE[k]
-    s *= a
+    bb = b * b  # even and odd terms apart, so that they need not wait for each other
+    s = _S0 + bb * (_S2 + bb * (_S4 + bb * _S6)) + b * (_S1 + bb * (_S3 + bb * (_S5 + bb * _S7)))
+    c = bb * (_C2 + bb * (_C4 + bb * (_C6 + bb * _C8))) + b * (_C1 + bb * (_C3 + bb * (_C5 + bb * _C7)))
+    s, c = s * a, c + 1
     if turn & 1:
         s, c = (s + c) * math.sqrt(0.5), (c - s) * math.sqrt(0.5)
     quarter = turn >> 1
@@ -330,13 +330,16 @@ def _height_per_sine(z: float) -> float:
 
 
 @compiled
-def _log_sum(floats: Float, size: int, column: int, top: float) -> float:
-    """ln of a sum of exponentials, the largest of which is known."""
-    top, total = max(top, _NOTHING), 0.0
+def _whole_below(top: float, known: float, floats: Float, size: int, highest: float) -> float:
+    """ln of what is known and the sum of all lower bounds, the highest of which is given; no more than `top`."""
+    highest = max(highest, _NOTHING)
+    total, enough = math.exp(known - highest), math.exp(top - highest)
     for e in range(size):
-        if floats[e, column] > top - _SPARE:
-            total += math.exp(floats[e, column] - top)
-    return math.log(total) + top
+        if floats[e, 1] > highest - _SPARE:
+            total += math.exp(floats[e, 1] - highest)
+            if total >= enough:
+                return top
+    return math.log(total) + highest
 
 
 @compiled
