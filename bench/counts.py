@@ -36,9 +36,9 @@ def figures() -> list[Figure]:
 def _counted(folder: Path, gps_s: float) -> tuple[Counter[str], int]:
     """The counts, and how many products are made from the significance files."""
     from llama import app
-    from llama.engine.flags import Flags
     from llama.engine.folder import Delivery, Run, SharedDigests
     from llama.engine.running import Here, Maker, Runner
+    from llama.flags import Flags
     from llama.formats.records import JsonObject, Record
     from llama.messengers.gw.alert import Notice
     from llama.messengers.gw.notice import parse

@@ -18,10 +18,10 @@ from typing import Any
 import psutil
 
 from bench.figure import Figure
-from llama.engine.flags import Flags
 from llama.engine.folder import Event, Run, SharedDigests
 from llama.engine.graph import Pipeline, Product, Shared, Step
 from llama.engine.running import FolderChanges, Here, Maker, Processes, Recipe, Runner, statuses, utc_now
+from llama.flags import RULES, Flags
 
 _FINISHED = 5000
 _IDLE_S = 10.0
@@ -50,6 +50,8 @@ def _chain(name: str, length: int) -> Pipeline:
 
 class World:
     """The environment of the benchmark's steps."""
+
+    flags = RULES
 
     def pipeline(self, name: str) -> Pipeline:
         return _chain(name, int(name))

@@ -12,6 +12,7 @@ import healpy
 import numpy as np
 from hypothesis import strategies as st
 from ligo.skymap.io import write_sky_map
+from scipy.special import ndtr
 
 from llama.science.sky import SkyMap, from_cells, max_order, nested_from_ring, positions
 
@@ -68,7 +69,10 @@ def skymaps(draw: st.DrawFn, distances: bool | None = None, whole: bool = False)
     distance = None
     if distances if distances is not None else draw(st.booleans()):
         mu, sigma = rng.choice([-50.0, 20.0, 100.0, np.inf], len(order)), rng.choice([5.0, 30.0], len(order))
-        distance = (mu, sigma, np.where(np.isfinite(mu), 1e-3, 0.0))
+        known = np.isfinite(mu)
+        x = np.where(known, mu, 0.0) / sigma
+        norm = 1 / (sigma**2 * ((x**2 + 1) * ndtr(x) + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)))
+        distance = (mu, sigma, np.where(known, norm, 0.0))
     return from_cells(order, ipix, density, distance)
 
 

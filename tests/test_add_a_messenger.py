@@ -18,10 +18,10 @@ import pytest
 
 from llama.app import messengers
 from llama.engine.errors import PipelineError
-from llama.engine.flags import Flags
 from llama.engine.folder.run import Delivery, Run
 from llama.engine.graph.pipeline import Pipeline
 from llama.engine.graph.product import Product, Step
+from llama.flags import Flags
 from llama.formats.records import JsonObject
 from llama.intake import Archive, Intake
 from llama.messengers import Message, Messenger

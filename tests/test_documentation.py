@@ -10,7 +10,7 @@ import pytest
 from llama.analyses.gw_neutrino import GW_NEUTRINO
 from llama.analyses.pipelines import PIPELINES
 from llama.cli.main import COMMANDS
-from llama.engine.flags import PRESETS, Flags, meanings
+from llama.flags import PRESETS, Flags, meanings
 from llama.installed import Providers
 from llama.sections_read import fields_of
 from llama.settings import OWN

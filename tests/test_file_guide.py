@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,23 @@ from llama.analyses.result.pvalues import conditions
 from llama.analyses.telling.gcn_notice import notice
 from llama.analyses.telling.reading import read_report
 from llama.app import DEMO_ALERT, App, packaged
-from llama.engine.flags import Flags
 from llama.engine.folder.run import Delivery, Run
+from llama.flags import Flags
 from llama.formats.populations import PopulationsFile
 from llama.formats.records import to_json
+from llama.messengers.fermi.record import BurstList
 from llama.messengers.gw.start import Given, start
 from llama.operate.update import bring_up_to_date
+from llama.ports import Burst, BurstMap
 from llama.science.significance import BackgroundTable, Populations
+from llama.science.times import utc_from_gps
 from tests.analyses.significance_examples import found, neutrino_list, row, statistic
 
 GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "guides" / "files.md").read_text(encoding="utf-8")
 SIGNIFICANCE, NOTICE = "significance_opa_lvc-i3.json", "lvk_nu_track_search.json"
 SUBTHRESHOLD = "significance_subthreshold_lvc-i3.json"
 COPIES = {"inputs.gw_skymap_info", "inputs.neutrino_info", "skymap.header"}
-NAMED_BY_OTHERS = {"reference", "made_from"}
+NAMED_BY_OTHERS = {"reference", "made_from", "bursts[].classification"}
 """Their keys hold dots, which are no levels."""
 
 
@@ -120,6 +123,17 @@ def test_the_subthreshold_file_is_as_described(event: Path) -> None:
 @pytest.mark.parametrize("filename", ["icecube_neutrino_list.json", "skymap_info.json", "lvc_skymap_distances.json"])
 def test_the_other_records_are_as_described(event: Path, filename: str) -> None:
     check(filename, set(keys(read(event / filename))))
+
+
+def test_the_burst_list_is_as_described() -> None:
+    """With all that a burst can have, an ellipse, a map, and without it."""
+    gps = 1_187_008_884.0
+    plain = Burst(trigger_id="1", name="", gps=gps, utc=utc_from_gps(gps), notice_type="alert")
+    chart = BurstMap("a.fit", "0" * 64, "", None, "")
+    ellipse = {"ra": 10.0, "dec": 5.0, "sigma": 3.0, "sigma_minor": 2.0, "position_angle": 20.0}
+    other = replace(plain, trigger_id="2", skymap=chart, classification={"GRB": 0.9}, **ellipse)
+    listed = BurstList(True, 1000.0, gps - 500, gps + 500, "a test", "", (plain, other))
+    check("fermi_grbs.json", set(keys(json.loads(to_json(listed)))) - {"bursts[].skymap"})
 
 
 def test_the_classification_is_as_described(event: Path) -> None:

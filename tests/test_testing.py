@@ -186,4 +186,4 @@ def test_an_event_of_a_test_is_one_like_any_other(tmp_path: Path) -> None:
     with world(tmp_path) as app:
         made = event(app.settings.current_run, {"igwn_alert.json": demo_alert().data})
         assert made.path == tmp_path / "data" / "llama" / "current_run" / "MS120130a"
-        assert made.created() == NOW and not made.refresh().flags.upload
+        assert made.created() == NOW and not made.refresh().flags["upload"]

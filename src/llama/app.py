@@ -24,7 +24,7 @@ from llama.settings import RUN, Settings, SettingsError, SettingsText, read_sett
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from llama.engine.graph import Pipeline, ServiceKey, Shared
+    from llama.engine.graph import FlagRules, Pipeline, ServiceKey, Shared
     from llama.engine.running import Processes
     from llama.messengers import Messenger
     from llama.ports import GraceDB, GRBSource, NeutrinoSource
@@ -119,6 +119,13 @@ class App:
         from llama.engine.running import default_workers
 
         return self.settings[RUN].workers or default_workers()
+
+    @property
+    def flags(self) -> FlagRules:
+        """How flags of events are read, and which veto an event."""
+        from llama.flags import RULES
+
+        return RULES
 
     def hide(self, text: str) -> str:
         """The text with every secret hidden."""

@@ -53,7 +53,7 @@ def neutrino_list(*rows: NeutrinoRow, **change: Any) -> NeutrinoList:
         complete=True, covered_s=1000.0, start_gps=GPS - 500, stop_gps=GPS + 500, season=SEASON.name,
         source="test", why="", neutrinos=rows,
     )  # fmt: skip
-    return replace(found, **change)
+    return replace(found, **{"covered": None, **change})  # which a list without it fills in where it can
 
 
 LIST = neutrino_list(row(1, 30.0), row(2, 100.0, 250.0))

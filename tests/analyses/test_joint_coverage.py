@@ -55,7 +55,7 @@ def test_a_messenger_without_data_is_not_said_to_have_taken_part() -> None:
 
 
 def test_windows_without_common_time_are_refused() -> None:
-    elsewhere = replace(neutrino_list(), start_gps=GPS + 5000, stop_gps=GPS + 6000)
+    elsewhere = neutrino_list(start_gps=GPS + 5000, stop_gps=GPS + 6000)
     with pytest.raises(ValueError, match="no time in common"):
         joint(elsewhere)
 

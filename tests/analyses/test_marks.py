@@ -17,7 +17,6 @@ from llama.analyses.gw_neutrino import NEUTRINOS, PLOT_PDF, SIGNIFICANCE
 from llama.analyses.result.marks import BLINDED, MARKS, RETRACTED, SIMULATED, TEST
 from llama.analyses.telling.terminal import result_lines, unblinded_lines
 from llama.app import DEMO_ALERT, environment, packaged, pipelines
-from llama.engine.flags import Flags
 from llama.engine.folder.event import Event
 from llama.engine.folder.run import Delivery, Run
 from llama.engine.folder.store import SharedDigests
@@ -27,6 +26,7 @@ from llama.engine.running.making import Maker
 from llama.engine.running.processes import Here
 from llama.engine.running.runner import Runner
 from llama.engine.running.status import Kind, statuses
+from llama.flags import Flags
 from llama.formats.records import Text
 from llama.messengers.gw.start import Given, start
 from llama.ports import Burst

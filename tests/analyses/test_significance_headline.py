@@ -16,8 +16,8 @@ from llama.analyses.result.pvalues import conditions
 from llama.analyses.telling.reading import read_report
 from llama.analyses.telling.summary_page import page
 from llama.app import DEMO_ALERT, App, packaged
-from llama.engine.flags import Flags
 from llama.engine.folder.run import Delivery, Run
+from llama.flags import Flags
 from llama.formats.populations import PopulationsFile
 from llama.messengers.gw.start import Given, start
 from llama.operate.update import bring_up_to_date

@@ -18,8 +18,8 @@ from llama.analyses.gw_neutrino import SIGNIFICANCE, STATISTIC
 from llama.analyses.result.event_analysis import Analysis, EventInputs
 from llama.analyses.result.statistic import measure
 from llama.app import DEMO_ALERT, App, packaged
-from llama.engine.flags import Flags
 from llama.engine.folder import Delivery, Run
+from llama.flags import Flags
 from llama.formats.records import to_json
 from llama.formats.skymap import MultiOrderFits
 from llama.messengers.gw.start import Given, start

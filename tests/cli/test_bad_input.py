@@ -209,6 +209,11 @@ LISTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "mjd": (lambda found: found["neutrinos"][0].update(mjd=found["neutrinos"][0]["mjd"] + 1e-3), "but gps"),
     "window": (lambda found: found.update(start_gps=0.0), "says it is complete, but covers 1000.0 of 101"),
     "type": (lambda found: found["neutrinos"][0].update(type="blinded "), "has type 'blinded '; there are"),
+    "season": (
+        lambda found: found.update(season="IC99"),
+        "its season is IC99, but covered has only IC86-2011: correct",
+    ),
+    "covered": (lambda found: found.update(complete=False, covered_s=9.0), "1000.0 s, but covered_s is 9.0: correct"),
     "nan": (lambda found: found["neutrinos"][0].update(dec=float("nan")), "JSON is malformed"),
 }
 
@@ -220,7 +225,10 @@ def test_what_the_search_cannot_use_is_named(home: Path, made: Path, tmp_path: P
             lambda found: found["neutrinos"][1].update(energy=1e12),
             "neutrino {} has energy 1e+12 GeV, outside the search's band of ",
         ),
-        "season": (lambda found: found.update(season="IC99"), "no response table for season 'IC99'; there are "),
+        "season": (
+            lambda found: found.update(season="IC99", covered=None),
+            "no response table for season 'IC99'; there are ",
+        ),
     }
     for name, (change, _) in lists.items():
         edit(copied(made, tmp_path, name), change, home)
@@ -248,7 +256,7 @@ def test_a_list_that_cannot_be_is_not_adopted(home: Path, made: Path, tmp_path: 
 
 def test_a_search_that_fails_on_its_list_is_told_as_cooling(home: Path, made: Path, tmp_path: Path) -> None:
     event = copied(made, tmp_path)
-    edit(event, lambda found: found.update(season="IC99"), home)
+    edit(event, lambda found: found.update(season="IC99", covered=None), home)
     said = typed("run", "-o", event, "-f", "SIGNIFICANCE", home=home, status=1)
     assert f"was made from another {LIST}" in said
     typed("run", "-o", event, "+f", "SIGNIFICANCE", home=home, status=1)
@@ -341,7 +349,8 @@ def test_a_journal_with_garbage_and_a_torn_line_reads(home: Path, made: Path, tm
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:3], b"garbage \xff\xfe\n", *lines[3:], b'{"kind":"Made","v":1,"at":"20']))
     assert "journal line 4 is not JSON" in typed("event", event, "check", home=home, status=1)
-    typed("run", "-o", event, home=home)
+    said = typed("run", "-o", event, home=home, status=1)
+    assert "DAMAGED JOURNAL: journal line 4 is not JSON; what it said is lost" in said
     assert contents(event) == contents(made)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from llama.cli.main import main
-from llama.engine.flags import PRESETS
 from llama.engine.folder.event import Event
+from llama.flags import PRESETS
 
 BNS = "notices/igwn_json/igwn_gwalert_preliminary.json"
 O3 = "notices/lvk_voevent/S190425z_initial.xml"
@@ -47,7 +47,7 @@ def test_voevent_and_map_into_the_current_run(data: Path, tmp_path: Path) -> Non
     assert info(event)["event_time"] == "2019-04-25T08:18:05.017147Z"
     assert (event / "lvc_skymap.fits.gz").read_bytes() == (data / FLAT).read_bytes()
     flags = Event.open(event).refresh().flags
-    assert (flags.role, flags.manual, flags.upload) == ("observation", True, False)
+    assert (flags["role"], flags["manual"], flags["upload"]) == ("observation", True, False)
 
 
 def test_a_map_of_another_event_is_warned_of(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,8 +120,8 @@ def test_clobber_keeps_history_and_vetoes(data: Path, tmp_path: Path, capsys: py
     assert "the notice calls itself a test" in capsys.readouterr().err
     event = Event.open(tmp_path / "MS260605l")
     assert (event.path / "lvc_skymap.multiorder.fits").read_bytes() == (data / MULTI).read_bytes()
-    assert event.refresh().flags.role == "observation"
-    assert event.refresh().flags.vetoed, "no preset lifts a veto"
+    assert event.refresh().flags["role"] == "observation"
+    assert event.refresh().flags["vetoed"], "no preset lifts a veto"
     assert main([*words, "-c", "--flags", "TRIGGERED_TEST"]) == 0
     assert "as before lvc_skymap.multiorder.fits" in capsys.readouterr().out
 

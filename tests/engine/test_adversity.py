@@ -21,7 +21,6 @@ from toys import BOTH, CHAIN, COUNT, SOURCE, TABLE, TEXT, UPPER
 
 from llama.cli.selection import Downselection, select
 from llama.engine.errors import JournalLost, NotYet, StorageError
-from llama.engine.flags import Flags
 from llama.engine.folder import care
 from llama.engine.folder.claim import Owner
 from llama.engine.folder.event import Event
@@ -35,6 +34,7 @@ from llama.engine.running.processes import Ended, Here
 from llama.engine.running.runner import Runner
 from llama.engine.running.status import Kind
 from llama.engine.running.watching import FolderChanges
+from llama.flags import Flags
 
 
 def rot(bench: Bench, product: Product, text: str = "rot") -> Path:
@@ -192,8 +192,9 @@ def test_a_flag_value_nobody_here_knows_does_not_close_the_event(bench: Bench, f
         file.write(json.dumps(line) + "\n")
     bench.make(UPPER)
     (name,) = flags
-    found = Event(bench.event.path).refresh().flags.as_dict()
-    assert found[name] == Flags().as_dict()[name]  # the cautious value
+    found = Flags.of(Event(bench.event.path).refresh().flags)
+    assert found[name] == Flags()[name] and not found.upload  # the cautious values
+    assert bench.event.look(bench.maker.pipeline, bench.maker.shared).read_flags == found
 
 
 @pytest.mark.parametrize("zone", [None, timezone(timedelta(hours=5))])

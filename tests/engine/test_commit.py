@@ -146,7 +146,7 @@ def test_a_claim_taken_over_cannot_commit(bench: Bench, tmp_path: Path) -> None:
         (result := scratch / "upper.txt").write_text("LATE")
         made = Made(at=bench.now, claim=first.claim, filename="upper.txt", digest=digest_of(result), inputs={})
         with pytest.raises(ClaimLost):
-            commit(bench.event, made, result, scratch)
+            commit(bench.event, made, result, scratch, bench.world.flags)
     assert bench.read(UPPER) == "HELLO"
 
 

@@ -70,7 +70,7 @@ def test_it_opens_runs_and_checks_clean_and_nothing_is_made(early: Event) -> Non
 
 def test_its_state_is_what_it_was(early: Event) -> None:
     state = early.refresh()
-    assert state.flags.manual and not state.vetoes and not state.locks
+    assert state.flags["manual"] and not state.vetoes and not state.locks
     assert state.file("count.txt").outside and not state.file("both.txt").outside
     assert [version.kind for version in state.file("count.txt").versions] == ["Made", "Adopted"]
     assert [origin.declared for origin in state.file("tabled.txt").alike] == [None]
@@ -91,7 +91,7 @@ def test_a_guard_that_was_not_there_then_and_is_to_withhold_now_makes_anew(early
     )
     upper = dataclasses.replace(UPPER, inputs=(guarded,), make=lambda step: step[guarded].upper())
     run(early, Pipeline("GUARDED", (guarded, upper)))
-    assert early.refresh().flags.manual
+    assert early.refresh().flags["manual"]
     assert (early.path / "upper.txt").read_text() == "?"
 
 

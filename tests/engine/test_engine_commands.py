@@ -17,6 +17,7 @@ from llama import app
 from llama.cli.main import main
 from llama.engine.folder.event import Event
 from llama.engine.folder.run import Delivery, Run
+from llama.flags import Flags
 
 Capture = pytest.CaptureFixture[str]
 
@@ -26,7 +27,7 @@ def event(monkeypatch: pytest.MonkeyPatch) -> Event:
     """The demo alert as an event of the default run; we stand in its folder."""
     alert = (files("llama.data") / "demo" / "igwn_alert.json").read_bytes()
     found = Run(app.environment().settings.current_run).accept(
-        Delivery("MS1", {"igwn_alert.json": alert}, why="test")
+        Delivery("MS1", {"igwn_alert.json": alert}, Flags(), "test")
     )
     monkeypatch.chdir(found.path)
     return found
@@ -71,6 +72,12 @@ def test_operators_veto_lock_and_lift(event: Event, capsys: Capture) -> None:
     assert "Locked    the event" in out
 
 
+def test_unveto_of_the_event_lifts_the_flag_too(event: Event) -> None:
+    assert main(["flags", "--flags", "vetoed=true"]) == 0 and event.refresh().flags["vetoed"]
+    assert main(["event", "unveto", "NEUTRINOS"]) == 0 and event.refresh().flags["vetoed"]
+    assert main(["event", "unveto"]) == 0 and not event.refresh().flags["vetoed"]
+
+
 def test_adopt_remake_versions_get_check_and_repair(event: Event, capsys: Capture, tmp_path: Path) -> None:
     (event.path / "p_astro.json").write_text("{}")
     (event.path / "notes.txt").write_text("mine")
@@ -93,6 +100,23 @@ def test_adopt_remake_versions_get_check_and_repair(event: Event, capsys: Captur
     assert main(["event", "prune"]) == 0
     assert main(["event", "adopt"]) == 1
     assert "say which file" in capsys.readouterr().err
+
+
+def test_a_line_of_the_journal_that_was_torn_is_told_with_status_1(event: Event, capsys: Capture) -> None:
+    assert main(["event", "--ascii", "status"]) == 0
+    journal = event.folder / "journal.jsonl"
+    first, second, *rest = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([first, second[: len(second) // 2] + b"\n", second, *rest]))
+    for action in ("status", "graph", "history", "check", "repair"):
+        capsys.readouterr()
+        assert main(["event", action]) == 1, action
+        assert "journal line 2 is not JSON" in "".join(capsys.readouterr())
+    assert main(["run", "-o", "-f", "SKYMAP_INFO"]) == 1
+    assert "DAMAGED JOURNAL: journal line 2 is not JSON; what it said is lost" in capsys.readouterr().out
+    torn = journal.read_bytes().splitlines(keepends=True)[1]
+    later = b'{"kind":"FromLater","v":9,"what":"%s"}\n' % (b"x" * len(torn))
+    journal.write_bytes(journal.read_bytes().replace(torn, later, 1))
+    assert main(["event", "check"]) == 0, "a kind of line that only later versions know is no damage"
 
 
 def test_products_of_every_pipeline_can_be_named(event: Event, capsys: Capture) -> None:
@@ -186,9 +210,9 @@ def test_flags_are_shown_and_set(event: Event, capsys: Capture) -> None:
     assert main(["flags", "MS2"]) == 1
     assert main(["flags", "MS1", "--flags", "TRIGGERED_PUBLIC", "upload=false", "--dry-run-flags"]) == 0
     assert main(["flags", "/MS1", "--flags", "TRIGGERED_PUBLIC", "upload=false", "--dry-run-flags"]) == 0
-    assert event.refresh().flags.role == "test"
+    assert event.refresh().flags["role"] == "test"
     assert main(["flags", ".", "--flags", "TRIGGERED_PUBLIC", "upload=false"]) == 0
-    assert event.refresh().flags.as_dict() == {
+    assert dict(event.refresh().flags) == {
         "role": "observation",
         "online": True,
         "upload": False,

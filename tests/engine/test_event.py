@@ -12,7 +12,6 @@ from toybench import Bench
 from toys import BOTH, CHAIN, COUNT, POST, SOURCE, TEXT, UPPER
 
 from llama.engine.errors import DamagedObject, EventError, EventExists, NotAnEvent
-from llama.engine.flags import Flags
 from llama.engine.folder import care
 from llama.engine.folder.event import Event
 from llama.engine.folder.journal import Requested, Seen
@@ -21,6 +20,7 @@ from llama.engine.graph.product import Product, Step
 from llama.engine.running.processes import Here
 from llama.engine.running.runner import Runner
 from llama.engine.running.status import Kind
+from llama.flags import Flags
 
 
 def test_a_new_event_is_whole(bench: Bench) -> None:
@@ -82,11 +82,6 @@ def test_adopting_what_is_not_there_or_unchanged(bench: Bench) -> None:
 def test_what_comes_from_outside_cannot_be_remade(bench: Bench) -> None:
     with pytest.raises(EventError, match="comes from outside"):
         bench.event.remake(SOURCE, why="", now=bench.now)
-
-
-def test_flags_must_exist(bench: Bench) -> None:
-    with pytest.raises(ValueError, match="no flag called colour"):
-        bench.event.flag({"colour": True}, why="", now=bench.now)
 
 
 def test_objects_are_read_only_and_views_are_copies(bench: Bench) -> None:

@@ -17,7 +17,6 @@ from toys import BOTH, CHAIN, NOW, SOURCE, TEXT, UPPER
 
 from llama.cli.selection import Downselection, select
 from llama.engine.errors import EventError, NotAFile
-from llama.engine.flags import Flags
 from llama.engine.folder import care
 from llama.engine.folder.event import Event
 from llama.engine.folder.filesystem import MOST_BYTES
@@ -28,6 +27,7 @@ from llama.engine.graph.pipeline import Pipeline
 from llama.engine.running.processes import Here
 from llama.engine.running.runner import Runner
 from llama.engine.running.status import Kind
+from llama.flags import Flags
 
 NOT_TEXT = os.fsdecode(b"S9\xff")
 

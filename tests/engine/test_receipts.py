@@ -14,7 +14,9 @@ import toys
 from toybench import Bench
 from toys import ASK, POST, SOURCE, TABLE, TEXT, UPPER, post
 
+from llama.advice import Reason
 from llama.cli.run import _standing
+from llama.engine.folder.care import prune
 from llama.engine.folder.claim import Owner
 from llama.engine.folder.event import Event
 from llama.engine.folder.journal import Made
@@ -296,7 +298,7 @@ def test_a_veto_holds_a_receipt_that_has_published_nothing(bench: Bench, board: 
     bench.make(UPPER)
     bench.event.veto(None, why="glitch", now=bench.now)
     bench.receive(recall="we were wrong")
-    assert bench.status(RECEIPT) == Status(Kind.HELD, "event vetoed: glitch")
+    assert bench.status(RECEIPT) == Status(Kind.HELD, Reason("event vetoed: glitch"))
     assert open_of(bench) == []
 
 
@@ -310,7 +312,124 @@ def test_a_veto_or_lock_of_the_receipt_itself_holds_it(told: Bench, order: str) 
 def test_a_lock_of_the_event_holds_every_receipt(told: Bench) -> None:
     told.receive(recall="we were wrong")
     told.event.lock(None, why="review", now=told.now)
-    assert told.status(RECEIPT) == Status(Kind.HELD, "event locked: review")
+    assert told.status(RECEIPT) == Status(Kind.HELD, Reason("event locked: review"))
+
+
+# ---------------------------------------------------------------------- an order during the first post
+
+ORDER = """
+import os, signal, subprocess, sys
+from pathlib import Path
+import toys
+from test_receipts import RECEIPT, TOLD
+from llama.engine.folder.claim import Owner
+from llama.engine.folder.event import Event
+from llama.engine.folder.store import SharedDigests
+from llama.engine.running.making import Maker
+path, when, action, end = sys.argv[1:]
+world = toys.World({"TOLD": TOLD})
+maker = Maker(TOLD, world, SharedDigests(world), lambda: toys.NOW)
+event = Event(Path(path))
+def watch(point):
+    if point == when:
+        order = [sys.executable, "-m", "llama", "event", path, action, "--why", "glitch"]
+        subprocess.run(order, check=True, stdout=subprocess.DEVNULL)
+        if end == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+claim = maker.claim(event, RECEIPT, now=toys.NOW, owner=Owner.myself())
+print(maker.make(event, RECEIPT, claim, now=toys.NOW, witness=watch))
+"""
+
+
+@pytest.fixture
+def ordered(
+    bench: Bench, board: Path, python: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> Callable[[str, str, str], str]:
+    """A process makes the receipt for the first time, and at one point somebody types an order for the event."""
+
+    def make(point: str, action: str, end: str) -> str:
+        bench.event.flag({"upload": True}, why="", now=bench.now)
+        bench.use(TOLD)
+        bench.make(UPPER)
+        home = {"HOME": str(tmp_path), "LLAMA_SETTINGS": str(tmp_path / "none.toml")}
+        done = python(ORDER, bench.event.path, point, action, end, **home)
+        assert done.returncode == (-9 if end == "killed" else 0), done.stderr
+        return done.stdout.strip()
+
+    return make
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("action", ["veto", "lock"])
+def test_an_order_that_comes_after_the_post_does_not_lose_the_receipt(
+    ordered: Callable[[str, str, str], str], bench: Bench, board: Path, action: str
+) -> None:
+    assert ordered("made", action, "") == "True"
+    assert posts(board) == ["HELLO"] and bench.read(RECEIPT) == "HELLO"
+    if action == "lock":
+        bench.event.unlock(None, why="", now=bench.now)
+    bench.receive(recall="we were wrong")
+    bench.make(RECEIPT)
+    assert posts(board)[1:] == ["HELLO taken back: we were wrong, after HELLO"]
+
+
+@pytest.mark.slow
+def test_a_veto_before_the_service_is_reached_stops_the_post(
+    ordered: Callable[[str, str, str], str], bench: Bench, board: Path
+) -> None:
+    assert ordered("given", "veto", "") == "False"
+    assert posts(board) == [] and bench.status(RECEIPT).why == "event vetoed: glitch"
+    bench.receive(recall="we were wrong")
+    assert bench.status(RECEIPT).kind is Kind.HELD, "what was never said need not be taken back"
+
+
+@pytest.mark.slow
+def test_vetoed_and_killed_after_the_post_it_can_be_taken_back(
+    ordered: Callable[[str, str, str], str], bench: Bench, board: Path
+) -> None:
+    ordered("made", "veto", "killed")
+    assert posts(board) == ["HELLO"]
+    assert bench.status(RECEIPT) == Status(Kind.HELD, Reason("event vetoed: glitch")), "nobody knows that it is out"
+    bench.wait(30)
+    bench.event.flag({"role": "observation"}, why="", now=bench.now)
+    assert bench.status(RECEIPT).kind is Kind.HELD
+    bench.receive(recall="we were wrong")
+    bench.make(RECEIPT)
+    assert posts(board)[1:] == ["HELLO taken back: we were wrong"]
+
+
+def test_a_failure_after_the_post_can_be_taken_back_under_a_veto(bench: Bench, board: Path) -> None:
+    class Broken(toys.Text):
+        def write(self, value: str, path: Path) -> None:
+            raise ValueError("no ink")
+
+    receipt = Product("RECEIPT", "receipt.txt", Broken(), post, inputs=(UPPER,), optional=(RECALL,), services=(POST,))
+    bench.event.flag({"upload": True}, why="", now=bench.now)
+    bench.use(Pipeline("TOLD", (SOURCE, RECALL, UPPER, receipt)))
+    bench.make(UPPER, receipt)
+    bench.event.veto(None, why="glitch", now=bench.now)
+    assert bench.status(receipt).kind is Kind.HELD
+    bench.receive(recall="we were wrong")
+    assert bench.status(receipt).kind is Kind.READY
+
+
+def test_what_may_be_out_keeps_what_it_was_made_from(bench: Bench, board: Path) -> None:
+    bench.event.flag({"upload": True}, why="", now=bench.now)
+    bench.use(TOLD)
+    bench.make(UPPER)
+    claim = bench.maker.claim(bench.event, RECEIPT, now=bench.now, owner=Owner.myself())
+    assert claim is not None
+
+    def stop(point: str) -> None:
+        if point == "made":
+            raise ValueError("stopped")
+
+    assert not bench.maker.make(bench.event, RECEIPT, claim, now=bench.now, witness=stop)
+    upper = bench.event.refresh().file("upper.txt").digest
+    bench.receive(source="bye")
+    bench.make(UPPER)
+    prune(bench.event, TOLD)
+    assert upper in bench.event.store
 
 
 # ---------------------------------------------------------------------- services
@@ -321,7 +440,7 @@ def test_a_service_that_is_not_set_up_holds_and_is_no_failure(bench: Bench, boar
     bench.use(TOLD)
     bench.world.absent["post"] = "post is not set up: set token of [post] in settings.toml, or LLAMA_POST_TOKEN"
     bench.make(UPPER)
-    assert bench.status(RECEIPT) == Status(Kind.HELD, bench.world.absent["post"])
+    assert bench.status(RECEIPT) == Status(Kind.HELD, Reason(bench.world.absent["post"]))
     assert bench.maker.claim(bench.event, RECEIPT, now=bench.now, owner=Owner.myself()) is None
     assert open_of(bench) == []
     bench.world.absent.clear()

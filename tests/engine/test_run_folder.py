@@ -15,8 +15,8 @@ from toys import CHAIN, NOW
 
 from llama.cli.selection import Downselection, parse_downselection, select, target
 from llama.engine.errors import EventError, EventExists
-from llama.engine.flags import PRESETS
 from llama.engine.folder.run import Delivery, Run
+from llama.flags import PRESETS
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ import pytest
 from toybench import HERE, Bench
 from toys import BOTH, CHAIN, COUNT, SOURCE, UPPER
 
-from llama.engine.flags import Flags
 from llama.engine.folder.claim import process_start
 from llama.engine.folder.event import Event
 from llama.engine.folder.journal import Claimed, Deferred, Made
@@ -27,6 +26,7 @@ from llama.engine.running.making import utc_now
 from llama.engine.running.processes import Here
 from llama.engine.running.runner import Runner
 from llama.engine.running.watching import FolderChanges
+from llama.flags import Flags
 
 RUN = """
 import logging, sys

@@ -12,12 +12,14 @@ from toybench import Bench
 from toys import ASK, BOTH, CHAIN, COUNT, JSON, POST, SOURCE, TABLE, TEXT, UPPER
 
 from llama.engine.errors import NotYet
-from llama.engine.flags import Flags
 from llama.engine.folder.claim import Owner
 from llama.engine.folder.event import Event
+from llama.engine.graph import FlagRules
 from llama.engine.graph.pipeline import Pipeline
 from llama.engine.graph.product import Guard, Product, Step
 from llama.engine.running.status import Kind
+from llama.flags import Flags
+from llama.operate import orders
 
 
 def one(make=lambda step: "x", **more) -> Product:  # type: ignore[no-untyped-def]
@@ -103,8 +105,30 @@ def test_veto_and_lock_hold(bench: Bench, filename: str | None) -> None:
 def test_the_vetoed_flag_holds_and_unveto_lifts_it(bench: Bench) -> None:
     bench.event.flag({"vetoed": True}, why="", now=bench.now)
     assert bench.status(UPPER).kind is Kind.HELD
-    bench.event.unveto(None, why="", now=bench.now)
+    orders.unveto(bench.event, None, why="", now=bench.now)
     assert bench.status(UPPER).kind is Kind.READY
+
+
+def test_the_engine_knows_no_flag_by_name(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which there are and which one vetoes is told to it; without rules they are what was recorded."""
+    monkeypatch.setattr(toys, "RULES", FlagRules(vetoing=lambda flags: "closed" if flags.get("closed") else None))
+    product = one(lambda step: str(step.flag("colour")), flags=("colour",), requires={"colour": ("red", "blue")})
+    bench.use(Pipeline("P", (SOURCE, product)))
+    assert bench.status(product).why == "flag colour is not set, not red or blue"
+    bench.event.flag({"colour": "red", "vetoed": True}, why="", now=bench.now)
+    bench.make(product)
+    assert bench.read(product) == "red"
+    bench.event.flag({"colour": "blue"}, why="", now=bench.now)
+    assert bench.status(product).why == 'flag colour changed from "red" to "blue"'
+    claim = bench.maker.claim(bench.event, product, now=bench.now, owner=Owner.myself())
+    assert claim is not None
+    bench.event.flag({"closed": True}, why="", now=bench.now)
+    assert bench.status(product).why == "event vetoed (flag closed)"
+    assert not bench.maker.make(bench.event, product, claim, now=bench.now) and bench.read(product) == "red"
+    bench.event.flag({"closed": False}, why="", now=bench.now)
+    assert bench.status(product).kind is Kind.READY
+    bench.make(product)
+    assert bench.read(product) == "blue"
 
 
 def test_a_held_upstream_with_a_file_is_used_as_it_is(bench: Bench) -> None:
@@ -298,6 +322,12 @@ def test_an_edit_by_hand_is_held_until_adopted(bench: Bench) -> None:
     assert bench.status(UPPER).kind is Kind.HELD
     assert "llama event adopt" in bench.status(UPPER).why
     assert bench.status(BOTH).why == "for upper.txt, which was changed by hand"
+    (bench.event.path / "upper.txt").unlink()
+    (bench.event.path / "upper.txt").symlink_to("/dev/zero")
+    assert bench.status(UPPER).why.startswith("what has its name is not a file")
+    assert bench.status(BOTH).why == "for upper.txt, which is no file that can be read"
+    (bench.event.path / "upper.txt").unlink()
+    bench.edit(UPPER, "EDITED")
     assert bench.event.adopt("upper.txt", TEXT, why="better", now=bench.now)
     bench.make(COUNT, BOTH)
     assert bench.read(BOTH) == "EDITED: 6 letters"

@@ -16,6 +16,8 @@ from typing import Any
 from llama.engine.errors import NotYet, PipelineError
 from llama.engine.graph.pipeline import Pipeline
 from llama.engine.graph.product import Product, ServiceKey, Shared, Step
+from llama.engine.graph.rules import FlagRules
+from llama.flags import RULES
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -75,6 +77,10 @@ class World:
         except KeyError:
             raise PipelineError(f"no pipeline {name}") from None
 
+    @property
+    def flags(self) -> FlagRules:
+        return RULES
+
     def service(self, key: ServiceKey[Any]) -> Any:
         return f"{key.name} {self.settings}".strip()
 
@@ -112,6 +118,7 @@ def _both(step: Step) -> str:
 
 def post(step: Step) -> str:
     """Writes on a board outside, once for each key, what there is to say and what it said before."""
+    step.service(POST)
     board = Path(os.environ["LLAMA_TOY_BOARD"])
     sent = {line["key"]: line["text"] for line in map(json.loads, board.read_text().splitlines())}
     if step.key in sent:

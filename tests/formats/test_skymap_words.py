@@ -16,7 +16,7 @@ from astropy.io import fits
 
 from llama.formats.errors import SkyMapError
 from llama.formats.skymap import MultiOrderFits, read_skymap
-from llama.formats.skymap_header import NO_FRAME
+from llama.formats.skymap_frames import NO_FRAME
 from llama.formats.skymap_maker import READ_NOTE
 from llama.science.sky import SkyMap, centres, credible_area_deg2, has_distance, marginal_distance, probability
 
@@ -24,7 +24,7 @@ NSIDE = 8
 PIXELS = np.random.default_rng(3).permutation(12 * NSIDE**2)
 PROB = np.random.default_rng(4).random(12 * NSIDE**2)
 PROB /= PROB.sum()
-DISTANCE = {"DISTMU": (200.0, "Mpc"), "DISTSIGMA": (30.0, "Mpc"), "DISTNORM": (2.4e-5, "Mpc-2")}
+DISTANCE = {"DISTMU": (200.0, "Mpc"), "DISTSIGMA": (30.0, "Mpc"), "DISTNORM": (1 / (200.0**2 + 30.0**2), "Mpc-2")}
 
 
 def peak(m: SkyMap) -> tuple[float, float, float]:
@@ -199,7 +199,13 @@ OTHERS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("key", ["COORDSYS", "COORD", "SKYCOORD", "RADECSYS"])
+FRAME_KEYS = (
+    "COORDSYS", "COORD", "COORDS", "SKYCOORD", "RADESYS", "RADECSYS", "FRAME", "CSYS", "REFSYS", "SKYFRAME", "SKYSYS",
+    "COORDTYP", "COOSYS", "REFFRAME",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", FRAME_KEYS)
 @pytest.mark.parametrize("first", [False, True])
 def test_spellings_of_coordinates(key: str, first: bool) -> None:
     """In either header. No writer but of equatorial maps is read, since nothing here rotates one."""
@@ -219,6 +225,37 @@ def test_headers_that_name_two_frames_or_another_equinox() -> None:
     with pytest.raises(SkyMapError, match=r"EQUINOX = 1950"):
         read_skymap(flat({"EQUINOX": 1950.0}, COORDSYS="C"))
     assert NO_FRAME in read_skymap(flat()).origin[READ_NOTE]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ({"CTYPE1": "GLON-HPX", "CTYPE2": "GLAT-HPX"}, "CTYPE1 = 'GLON-HPX'.*it is galactic"),
+        ({"CTYPE1": "ELON-CAR"}, "CTYPE1 = 'ELON-CAR'.*it is ecliptic"),
+        ({"EQUINOX": "B1950"}, "EQUINOX = B1950"),
+        ({"EPOCH": 1950.0}, "EPOCH = 1950"),
+        ({"EPOCH": "B1950.0"}, "EPOCH = B1950"),
+        ({"RADESYS": "FK4", "EQUINOX": 2000.0}, "RADESYS = 'FK4'.*another equinox"),
+        ({"MAPKIND": "Galactic coordinates"}, "MAPKIND = 'Galactic coordinates'.*galactic"),
+        ({"SYSTEM": "FK4/B1950"}, "SYSTEM = 'FK4/B1950'"),
+    ],
+)
+@pytest.mark.parametrize("first", [False, True])
+def test_other_frames_under_whatever_keyword_are_refused(words: dict[str, Any], named: str, first: bool) -> None:
+    with pytest.raises(SkyMapError, match=named):
+        read_skymap(flat(words, COORDSYS="C") if first else flat(COORDSYS="C", **words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"EQUINOX": "J2000"}, {"EQUINOX": 2000}, {"EPOCH": "J2000.0"}, {"EPOCH": 58709.88}, {"TIMESYS": "UTC"},
+        {"CTYPE1": "RA---HPX", "CTYPE2": "DEC--HPX"}, {"CTYPE1": "PIXEL"}, {"OBJECT": "S190814bv"},
+        {"TITLE": "Galactic"}, {"COMMENT": "Ecliptic, Galactic or Celestial"},
+    ],
+)  # fmt: skip
+def test_words_of_equatorial_maps_and_of_other_things_are_no_other_frame(words: dict[str, Any]) -> None:
+    assert np.allclose(by_pixel(read_skymap(flat(COORDSYS="C", **words))), PROB)
 
 
 def changed(**values: float) -> np.ndarray:
@@ -354,31 +391,3 @@ def test_who_made_a_map_may_stand_in_the_first_header(data: Path) -> None:
 
 def test_a_time_only_as_modified_julian_date() -> None:
     assert read_skymap(flat(**{"MJD-OBS": 58709.88240756174})).origin["DATE-OBS"].startswith("2019-08-14T21:10:40.0")
-
-
-@pytest.mark.parametrize("first", [0, 1])
-@pytest.mark.parametrize("name", ["IPNEST", "ID", "NPIX", "HEALPIXNO"])
-def test_pixel_numbers_under_any_name_are_not_passed_over(tmp_path: Path, name: str, first: int) -> None:
-    prob = np.random.default_rng(1).dirichlet(np.ones(192))
-    order = np.argsort(-prob)
-    columns = [
-        fits.Column("ROWS", "J", array=np.arange(192)),
-        fits.Column("PROB", "D", array=prob[order]),
-        fits.Column(name, "K", array=order + first),
-    ]
-    table = fits.BinTableHDU.from_columns(columns)
-    table.header.update(PIXTYPE="HEALPIX", ORDERING="NESTED", NSIDE=4, COORDSYS="C")
-    table.writeto(tmp_path / "m.fits")
-    with pytest.raises(SkyMapError, match=f"column.* {name}"):
-        read_skymap(tmp_path / "m.fits")
-
-
-@pytest.mark.parametrize("ordering", ["NESTED", "RING"])
-def test_whole_numbers_that_number_nothing_change_nothing(tmp_path: Path, ordering: str) -> None:
-    prob = np.random.default_rng(1).dirichlet(np.ones(192))
-    for name, more in (("plain", []), ("hits", [fits.Column("HITS", "K", array=np.arange(192) // 7)])):
-        table = fits.BinTableHDU.from_columns([fits.Column("PROB", "D", array=prob), *more])
-        table.header.update(PIXTYPE="HEALPIX", ORDERING=ordering, NSIDE=4, COORDSYS="C")
-        table.writeto(tmp_path / f"{name}.fits")
-    plain, hits = (read_skymap(tmp_path / f"{name}.fits") for name in ("plain", "hits"))
-    assert np.array_equal(plain.density, hits.density) and np.array_equal(plain.ipix, hits.ipix)

@@ -20,13 +20,13 @@ import numpy as np
 
 from llama.analyses.pipelines import PIPELINES
 from llama.app import DEMO_ALERT, environment, packaged
-from llama.engine.flags import Flags
 from llama.engine.folder.event import Event
 from llama.engine.folder.run import Delivery, Run
 from llama.engine.folder.store import SharedDigests
 from llama.engine.running.making import Maker
 from llama.engine.running.processes import Here
 from llama.engine.running.runner import Runner
+from llama.flags import Flags
 from llama.formats.records import to_json
 from llama.formats.skymap import read_skymap
 from llama.messengers.fermi.record import BurstList

@@ -13,9 +13,9 @@ import pytest
 
 from llama.cli.main import main
 from llama.engine.errors import EventError, EventExists
-from llama.engine.flags import PRESETS
 from llama.engine.folder.event import Event
 from llama.engine.folder.run import Delivery, Run
+from llama.flags import PRESETS
 from llama.intake import Archive, Intake, deliver, flags_of_role
 from llama.messengers import Message, Messenger
 from llama.messengers.gw import MESSENGER

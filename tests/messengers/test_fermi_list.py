@@ -15,8 +15,8 @@ from astropy.coordinates import SkyCoord
 
 from llama.app import packaged
 from llama.cli.files_fermi import HALF_WIDTH_S
-from llama.engine.flags import Flags
 from llama.engine.graph.product import Product, Step, read
+from llama.flags import Flags
 from llama.formats.records import JsonObject, Record, to_json
 from llama.formats.skymap_multiorder import to_bytes
 from llama.messengers.fermi import MESSENGER, candidates
@@ -108,7 +108,7 @@ def test_an_uncovered_window_says_nothing(catalogue, tmp_path: Path):
 
 def test_silence_counts_by_the_time_that_was_covered(catalogue, tmp_path: Path):
     whole = make(catalogue, tmp_path)
-    half = dataclasses.replace(whole, complete=False, covered_s=500.0, why="half of it")
+    half = dataclasses.replace(whole, complete=False, covered_s=500.0, why="half of it", covered=None)
     heard = [1 - np.exp(listening(one, MODEL).log_silence(np.array([40.0])))[0] for one in (whole, half)]
     assert heard[1] == pytest.approx(heard[0] / 2)
 

@@ -17,6 +17,7 @@ from llama.formats.records import to_json
 from llama.messengers.gw.alert import Alert, event_data, p_astro, skymap_bytes, skymap_info
 from llama.messengers.gw.names import check_graceid, gracedb_host, service_url
 from llama.messengers.gw.notice import parse, read_alert
+from llama.science.significance import most_likely_population
 
 ALERT: dict[str, Any] = {
     "alert_type": "PRELIMINARY",
@@ -112,6 +113,9 @@ def test_the_alert_itself_is_good() -> None:
         ("event.classification.BNS", "NaN", "event.classification.BNS is 'NaN'"),
         ("event.classification.Terrestrial", ..., "no Terrestrial"),
         ("event.classification.BBH", 0.9, "sums to 1.9, not to 1"),
+        ("event.classification.bns", 0.0, "has BNS twice, in other letters .bns."),
+        ("event.classification.BBh", None, "has BBH twice"),
+        ("event.classification.TERRESTRIAL", 0.0, "has Terrestrial twice"),
         ("event.skymap", "%%% not base64 %%%", "not base64"),
         ("event.skymap", "U0lNUExFICA", "not base64"),
         ("event.skymap", "ſ", "not base64"),
@@ -136,6 +140,12 @@ def test_alert_without_a_map(value: Any) -> None:
 def test_alert_without_classification(value: Any) -> None:
     """A burst alert: no classification is no error, it is an empty one."""
     assert p_astro(use(changed("event.classification", value))) == {}
+
+
+def test_classes_count_in_any_capitals() -> None:
+    given = {"bns": 0.6, "nsbh": 0.1, "bbh": 0.1, "Mass_Gap": 0.1, "terrestrial": 0.1, "Other": 0.0}
+    found = p_astro(use(changed("event.classification", given)))
+    assert found == {"BNS": 0.6, "NSBH": 0.1, "BBH": 0.1, "MassGap": 0.1, "Terrestrial": 0.1, "Other": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -297,3 +307,8 @@ def test_a_leap_second_that_never_was_is_refused(data: Path) -> None:
 def test_a_byte_order_mark_is_no_part_of_a_notice() -> None:
     marked = b"\xef\xbb\xbf" + changed("event.far", 1e-9)
     assert read_alert(marked).graceid == "S260605l"
+
+
+def test_a_table_of_classes_by_hand_has_them_in_their_own_letters() -> None:
+    with pytest.raises(ValueError, match=r"p_astro.json: bns is written BNS; correct it"):
+        most_likely_population({"bns": 0.9, "BBH": 0.05, "Terrestrial": 0.05})

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from llama.engine.errors import DecodeError
-from llama.engine.flags import Flags
 from llama.engine.graph.pipeline import Pipeline
 from llama.engine.graph.product import Product, Step
+from llama.flags import Flags
 from llama.formats.errors import NoSkyMap, NoticeError
 from llama.formats.skymap import read_skymap
 from llama.messengers.gw import MESSENGER

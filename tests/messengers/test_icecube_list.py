@@ -16,18 +16,19 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from llama.engine.errors import DecodeError
-from llama.engine.flags import Flags
 from llama.engine.graph.product import Product, Step, read
+from llama.flags import Flags
 from llama.formats.records import JsonObject, Record, to_json
 from llama.messengers.icecube import MESSENGER, neutrino_list
 from llama.messengers.icecube.blinding import blind, scrambled_ra_deg
-from llama.messengers.icecube.likelihood import list_notes, neutrinos
+from llama.messengers.icecube.likelihood import SEASONS, list_notes, neutrinos
 from llama.messengers.icecube.products import due
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow, from_window
 from llama.messengers.icecube.text import as_text
 from llama.ports import NeutrinoWindow
 from llama.science.times import gps_from_mjd
 from llama.services.icecube.archive import IceCubeArchive, open_archive
+from llama.services.icecube.sample import packaged_uptime
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GPS = 1007104335.0
@@ -128,6 +129,37 @@ def test_nothing_in_a_blinded_row_depends_on_the_true_right_ascension(archive, t
 def test_blinding_twice_is_blinding_once(archive, tmp_path):
     once = make(archive, tmp_path, blinded_neutrinos=True)
     assert to_json(blind(once, "S190728q")) == to_json(once)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("RA 123.4567, Dec 20", "RA [withheld], Dec [withheld]"),
+        ("ra=123.46deg", "ra=[withheld]deg"),
+        ("ra123", "ra[withheld]"),
+        ("at 123 deg", "at [withheld] deg"),
+        ("at 123°", "at [withheld]°"),
+        ("at -236.54", "at -[withheld]"),
+        ("at 08:13:49.6", "at [withheld]"),
+        ("at 8h13m49.6s", "at [withheld]s"),
+        ("at 8h 13m", "at [withheld]m"),
+        ("2.1547 rad", "[withheld] rad"),
+        ("123,4567", "[withheld]"),
+        ("good runs cover 612.3 of 1000.0 s, not 2011-12-06T04:00:00.000Z to 2011-12-06T05:00:00.000Z", None),
+        ("2 event(s) outside good runs are left out", None),
+        ("neutrino IC86-2011_1 listed more than once, counted once", None),
+        ("no good run of icecube-3yr at 2017-08-17", None),
+    ],
+)
+@pytest.mark.parametrize("field", ["why", "source", "season"])
+def test_texts_of_a_blinded_list_tell_no_right_ascension(field: str, said: str, shown: str | None) -> None:
+    found = dataclasses.replace(LIST, **{field: said})
+    blinded = blind(found, "S1")
+    assert getattr(blinded, field) == (said if shown is None else shown)
+    assert blind(blinded, "S1") == blinded
+    row = dataclasses.replace(ROW, season=said)
+    (after,) = blind(dataclasses.replace(LIST, neutrinos=(row,)), "S1").neutrinos
+    assert after.season == (said if shown is None else shown)
 
 
 @pytest.mark.parametrize(("kind", "made_up"), [("archival", False), ("injected", True), ("simulated", True)])
@@ -232,7 +264,7 @@ def test_a_right_ascension_below_zero_is_read_as_the_same_above(data: Path):
 
 
 def test_neutrinos_of_a_window_that_nothing_covers_are_told():
-    bare = dataclasses.replace(LIST, complete=False, covered_s=0.0, why="")
+    bare = dataclasses.replace(LIST, complete=False, covered_s=0.0, why="", covered=())
     assert any("covered_s is 0" in note and "correct one of the two" in note for note in list_notes(bare))
     assert "the neutrino list is not complete: good data cover 0.0 of 1000.0 s" in list_notes(bare)
 
@@ -271,3 +303,36 @@ def test_text_tells_what_is_covered(archive):
     assert "complete: no, 0.0 of 1000.0 s covered" in text and "no good run" in text
     text = as_text(from_window(archive.window(GPS - 500, GPS + 500, seed=""), archive.name))
     assert "complete: yes" in text and text.count("archival") == 5 and "IC86-2011_78447" in text
+
+
+@pytest.mark.parametrize(
+    ("season", "row", "mjd", "told"),
+    [
+        ("IC86-2011", "IC86-2011", 55900.3, []),
+        ("IC86_I", "IC86-2011", 55900.3, []),  # two names of one season
+        ("IC86-2012", "IC86-2012", 55900.3, ["IC86-2012, but its window, 2011-12-05T07:07:00Z on, lies in IC86_I"]),
+        ("IC79", "IC86-2011", 55900.3, ["is of season IC79, neutrinos in it of IC86-2011", "lies in IC86_I"]),
+        ("IC86-2011", "IC40", 55900.3, ["neutrinos in it of IC40"]),
+        ("IC86-2012", "IC86-2012", 56050.0, []),  # the seasons overlap there
+        ("IC86-2012", "IC86-2012", 58598.3, []),  # 2019 has no released season of its own
+        ("GFU", "GFU", 55900.3, []),
+    ],
+)  # fmt: skip
+def test_seasons_that_contradict_the_dates_of_a_list_are_told(
+    season: str, row: str, mjd: float, told: list[str]
+) -> None:
+    gps = float(gps_from_mjd(mjd))
+    one = dataclasses.replace(ROW, mjd=mjd, gps=gps, season=row)
+    found = NeutrinoList(True, 1000.0, gps - 300, gps + 700, season, "a list of mine", "", (one,))
+    notes = list_notes(found)
+    assert len(notes) == len(told)
+    assert all(words in note for words, note in zip(told, notes, strict=True))
+    drawn = dataclasses.replace(found, neutrinos=(dataclasses.replace(one, type="simulated"),))
+    assert list_notes(drawn) == []
+
+
+def test_seasons_are_those_of_the_released_good_runs() -> None:
+    for season, intervals in packaged_uptime().items():
+        first, last = SEASONS[season]
+        assert 0 <= intervals.min() - first < 1
+        assert 0 < last - intervals.max() <= 1

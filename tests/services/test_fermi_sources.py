@@ -12,6 +12,7 @@ import pytest
 from llama.formats.skymap import read_skymap
 from llama.intake import files_between
 from llama.messengers.fermi.notices import parse
+from llama.ports import Stretch
 from llama.science.sky import credible_area_deg2
 from llama.science.times import gps_from_utc
 from llama.services.errors import ArchiveError
@@ -66,6 +67,7 @@ def test_its_map_comes_along(archive: Path, data: Path):
 def test_a_window_between_notices_is_complete(archive: Path):
     found = window(archive)
     assert found.complete and found.covered_s == 1000 and found.why == ""
+    assert found.covered == (Stretch(GRB180116A - 500, GRB180116A + 500),)
     assert found.again_gps == found.stop_gps, "people's positions may still come"
     assert not found.subthreshold
 
@@ -82,12 +84,14 @@ def test_a_gap_is_not_silence(archive: Path):
     found = window(archive)
     assert not found.complete and found.covered_s == pytest.approx(499.8, abs=0.1)
     assert "lie between notices" in found.why
+    (heard,) = found.covered
+    assert heard.stop_gps == found.stop_gps and heard.stop_gps - heard.start_gps == pytest.approx(found.covered_s)
     assert len(found.bursts) == 1
 
 
 def test_no_folder_and_no_notices_are_incomplete_with_advice(archive: Path, tmp_path: Path):
     nothing = window(tmp_path / "nowhere")
-    assert not nothing.complete and nothing.covered_s == 0 and nothing.again_gps is None
+    assert not nothing.complete and nothing.covered_s == 0 and nothing.again_gps is None and nothing.covered == ()
     assert "LLAMA_GRB_CATALOGUE" in nothing.why and "remake FERMI_GRBS" in nothing.why
     elsewhen = window(archive, GW170817)
     assert not elsewhen.complete and "no notice was archived" in elsewhen.why
@@ -106,6 +110,7 @@ def test_unreadable_files_and_tests_are_counted(archive: Path, data: Path):
     assert "1 test trigger(s) left out" in found.why and "1 file(s) are no readable notice" in found.why
     assert "torn.xml (malformed XML" in found.why
     assert not found.complete and found.covered_s == 0, "silence is no evidence while a notice cannot be read"
+    assert found.covered == ()
 
 
 def case(data: Path, name: str) -> bytes:
@@ -209,6 +214,7 @@ def catalogue(data: Path):
 def test_grb170817a_is_in_the_catalogue(catalogue):
     found = catalogue.window(GW170817 - 500, GW170817 + 500)
     assert found.complete and found.covered_s == 1000 and found.again_gps is None and not found.subthreshold
+    assert found.covered == (Stretch(GW170817 - 500, GW170817 + 500),)
     (burst,) = found.bursts
     assert burst.name == "GRB170817529" and burst.gps - GW170817 == pytest.approx(2.07, abs=0.01)
     assert (burst.ra, burst.dec, burst.t90_s, burst.fluence) == (197.45, -23.3815, 2.048, 2.7914e-07)
@@ -217,9 +223,15 @@ def test_grb170817a_is_in_the_catalogue(catalogue):
 
 def test_the_catalogue_does_not_speak_for_other_times(catalogue):
     early = catalogue.window(gps_from_utc("2000-01-01T00:00:00"), gps_from_utc("2000-01-01T00:10:00"))
-    assert not early.complete and early.covered_s == 0 and "2008-07-14 to 2025-07-11" in early.why
+    assert (
+        not early.complete
+        and early.covered_s == 0
+        and early.covered == ()
+        and "2008-07-14 to 2025-07-11" in early.why
+    )
     edge = catalogue.window(float(catalogue.gps[0]) - 500, float(catalogue.gps[0]) + 500)
     assert not edge.complete and edge.covered_s == pytest.approx(500) and len(edge.bursts) == 1
+    assert edge.covered == (Stretch(float(catalogue.gps[0]), edge.stop_gps),)
 
 
 @pytest.mark.slow
@@ -296,3 +308,15 @@ def test_right_ascensions_of_the_catalogue_are_from_0_to_360(data: Path, tmp_pat
     path.write_text((data / "cases/catalogue/bom.csv").read_text(encoding="utf-8-sig").replace("176.8000", "-183.2"))
     (burst,) = read_catalogue(path).window(GW170817 - 500, GW170817 + 500).bursts
     assert burst.ra == pytest.approx(176.8)
+
+
+def test_a_pause_inside_the_window_parts_what_was_listened_to(tmp_path: Path, archive: Path):
+    """Notices far apart, and a window that is longer than the longest pause in which somebody listened."""
+    heard = archive / "2018-01/16/after.xml"
+    for name, date in (("evening", "2018-01-16T23:00:00"), ("night", "2018-01-16T23:30:00")):
+        (archive / f"2018-01/16/{name}.xml").write_text(heard.read_text().replace("2018-01-16T05:00:00", date))
+    start, stop = (gps_from_utc(f"2018-01-16T{hour}:00:00") for hour in ("04", "23"))
+    found = NoticeFolder(archive, parse, files_between).window(start, stop + 600)
+    five = gps_from_utc("2018-01-16T05:00:00")
+    assert found.covered == (Stretch(start, five), Stretch(stop, stop + 600))
+    assert found.covered_s == 4200 and not found.complete

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llama.ports import SeasonStretch
 from llama.science.times import gps_from_mjd, gps_from_utc, mjd_from_gps
 from llama.services.errors import ArchiveError, BadEvent
 from llama.services.icecube.archive import IceCubeArchive, installed_archive, open_archive
 from llama.services.icecube.cache import load_release
-from llama.services.icecube.sample import COLUMNS, archive_digest, in_intervals, join, packaged_uptime, read_release
+from llama.services.icecube.sample import (
+    COLUMNS,
+    Sample,
+    Season,
+    archive_digest,
+    in_intervals,
+    join,
+    packaged_uptime,
+    read_release,
+)
 
 HEADER = b"# MJD[days] log10(E/GeV) AngErr[deg] RA[deg] Dec[deg] Azimuth[deg] Zenith[deg]\n"
 SEASONS = [("IC79-2010", 93133, 3.41, 1.0), ("IC86-2011", 136244, 4.74, 1.0), ("IC86-2012", 105300, 3.67, 0.9988)]
@@ -102,6 +113,7 @@ def test_a_window_gives_what_a_plain_scan_gives(archive):
 def test_a_covered_window_is_complete_and_final(archive):
     window = around(archive, MIDDAY_2011)
     assert window.complete is True and window.covered_s == 1000.0 and window.why == ""
+    assert window.covered == (SeasonStretch(window.start_gps, window.stop_gps, "IC86-2011"),)
     assert window.again_gps is None
     assert window.season == "IC86-2011"
     assert window.neutrinos[0].i3event == "IC86-2011_78447"
@@ -118,6 +130,7 @@ def test_run_boundary_inside_the_window(archive):
     window = archive.window(start - 500, start + 500, seed="")
     assert not window.complete and window.covered_s == pytest.approx(500.0)
     assert "good runs cover 500.0 of 1000.0 s" in window.why
+    assert window.covered == (SeasonStretch(start, start + 500, "IC79-2010"),)
     assert window.again_gps is None
 
 
@@ -128,6 +141,10 @@ def test_gap_between_two_runs(archive):
     window = archive.window(middle - 500, middle + 500, seed="")
     assert window.covered_s == pytest.approx(1000 - gap, abs=1e-3)
     assert not window.complete and window.season == "IC79-2010"
+    assert window.covered == (
+        SeasonStretch(middle - 500, float(runs[0, 1]), "IC79-2010"),
+        SeasonStretch(float(runs[1, 0]), middle + 500, "IC79-2010"),
+    )
 
 
 def test_the_19_days_of_two_seasons_are_interleaved_runs_not_duplicates(archive):
@@ -144,7 +161,73 @@ def test_the_19_days_of_two_seasons_are_interleaved_runs_not_duplicates(archive)
     assert window.covered_s == pytest.approx(5000, abs=1)
     assert {n.season for n in window.neutrinos} == {"IC86-2011", "IC86-2012"}
     assert window.season == "IC86-2011"
+    assert [piece.season for piece in window.covered] == ["IC86-2012", "IC86-2011"], "each has its own"
+    assert [piece.start_gps for piece in window.covered] == pytest.approx([last - 2000, following], abs=1)
+    assert [piece.stop_gps for piece in window.covered] == pytest.approx([last, following + 3000], abs=1)
+    assert sum(piece.stop_gps - piece.start_gps for piece in window.covered) == pytest.approx(window.covered_s)
+    for neutrino in window.neutrinos:
+        (own,) = (piece for piece in window.covered if piece.season == neutrino.season)
+        assert own.start_gps - 1 <= gps_from_mjd(neutrino.mjd) <= own.stop_gps + 1
     assert len({n.i3event for n in window.neutrinos}) == len(window.neutrinos)
+
+
+@pytest.mark.slow
+def test_covered_time_is_that_of_the_released_runs(archive, ten_years):
+    """Asked second by second of the lists themselves, around edges of runs where seasons alternate and elsewhere."""
+    names = {"IC79-2010": "IC79", "IC86-2011": "IC86_I", "IC86-2012": "IC86_II"}
+    released = {
+        name: np.asarray(gps_from_mjd(np.loadtxt(ten_years / "uptime" / f"{file}_exp.csv", skiprows=1)))
+        for name, file in names.items()
+    }
+    rng = np.random.default_rng(5)
+    edges = np.concatenate([runs.ravel() for runs in released.values()])
+    mixed = edges[(edges > gps_from_mjd(56043.4)) & (edges < gps_from_mjd(56063))]
+    for middle in (*rng.choice(edges, 60), *rng.choice(mixed, 60)):
+        window = archive.window(middle - 500, middle + 500, seed="")
+        assert [a.stop_gps <= b.start_gps for a, b in pairwise(window.covered)] == [True] * (len(window.covered) - 1)
+        total = sum(piece.stop_gps - piece.start_gps for piece in window.covered)
+        assert total == pytest.approx(window.covered_s, abs=1e-3)
+        seconds = window.start_gps + np.arange(0.5, 1000.0)
+        for name, runs in released.items():
+            inside = ((seconds[:, None] >= runs[:, 0]) & (seconds[:, None] < runs[:, 1])).any(axis=1)
+            near = (np.abs(seconds[:, None] - runs.ravel()) <= 1.5).any(axis=1)  # gaps of a second are closed
+            ours = np.zeros(seconds.shape, dtype=bool)
+            for piece in window.covered:
+                if piece.season == name:
+                    ours |= (seconds >= piece.start_gps) & (seconds < piece.stop_gps)
+            assert np.array_equal(ours[~near], inside[~near])
+
+
+def two_seasons(first: list[list[float]], second: list[list[float]]) -> IceCubeArchive:
+    """An archive of two seasons without events, with these good runs."""
+    none = np.empty((len(COLUMNS), 0))
+    return IceCubeArchive(Sample("x", (Season("A", np.array(first), none), Season("B", np.array(second), none))))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([[0.0, 300.0]], [[300.0, 900.0]], [(0, 300, "A"), (300, 900, "B")]),
+        ([[0.0, 300.0]], [[300.6, 900.0]], [(0, 300, "A"), (300, 900, "B")]),  # as near as edges are known
+        ([[0.0, 300.0]], [[299.5, 900.0]], [(0, 300, "A"), (300, 900, "B")]),  # no second is counted twice
+        ([[0.0, 300.0]], [[302.0, 900.0]], [(0, 300, "A"), (302, 900, "B")]),
+        ([[0.0, 300.0], [400.0, 900.0]], [[300.0, 400.0]], [(0, 300, "A"), (300, 400, "B"), (400, 900, "A")]),
+        ([[0.0, 1000.0]], [[200.0, 300.0]], [(0, 1000, "A")]),
+        ([[500.0, 700.0]], [[2000.0, 3000.0]], [(500, 700, "A")]),
+        ([[-50.0, -5.0]], [[2000.0, 3000.0]], []),
+        ([[0.004, 300.0]], [[300.0, 999.998]], [(0, 300, "A"), (300, 1000, "B")]),  # lacks no more than rounding
+    ],
+)
+def test_pieces_where_seasons_meet(first, second, expected):
+    window = two_seasons(first, second).window(0.0, 1000.0)
+    assert [(one.start_gps, one.stop_gps, one.season) for one in window.covered] == expected
+    assert sum(stop - start for start, stop, _ in expected) == pytest.approx(window.covered_s)
+    assert window.complete == (window.covered_s == 1000.0) and bool(window.season) == bool(expected)
+
+
+def test_a_moment_that_nothing_covers_is_not_complete():
+    window = two_seasons([[0.0, 1.0]], [[2.0, 3.0]]).window(5.0, 5.001)
+    assert not window.complete and window.covered == () and window.covered_s == 0
 
 
 def test_events_outside_good_runs_are_left_out_aloud(archive):
@@ -153,6 +236,7 @@ def test_events_outside_good_runs_are_left_out_aloud(archive):
     assert len(lost) == 119
     window = archive.window(float(lost[0]) - 500, float(lost[0]) + 500, seed="")
     assert window.neutrinos == () and window.season is None and window.covered_s == 0.0
+    assert window.covered == (), "no livetime, which is known: nothing is known of neutrinos"
     assert not window.complete and "outside good runs are left out" in window.why
 
 

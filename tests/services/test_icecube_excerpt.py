@@ -46,10 +46,12 @@ def test_outside_it_says_what_it_is(excerpt):
     source = read_excerpt(excerpt)
     assert source.name == "icecube-3yr (excerpt)"
     late = source.window(GPS + 1000, GPS + 2000, seed="")
-    assert not late.complete and late.covered_s == 0 and late.season is None
+    assert not late.complete and late.covered_s == 0 and late.season is None and late.covered == ()
     assert "it holds only 2011-12-05T07:03:40Z" in late.why and "llama install icecube-3yr" in late.why
     wider = source.window(GPS - 600, GPS + 500, seed="")
     assert not wider.complete and wider.covered_s == pytest.approx(1000) and "llama install" in wider.why
+    (piece,) = wider.covered
+    assert (piece.start_gps, piece.stop_gps) == pytest.approx((GPS - 500, GPS + 500)) and piece.season == "IC86-2011"
 
 
 def test_an_empty_excerpt_still_knows_its_livetime(archive, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from llama.ports import SeasonStretch
 from llama.science.detector import azimuth_deg
 from llama.science.times import gps_from_mjd
 from llama.services.errors import ArchiveError
@@ -29,6 +30,7 @@ def test_the_same_seed_gives_the_same_neutrinos(source):
     assert source.window(START, START + 1000, seed="S1") == first
     assert any(source.window(START, START + 1000, seed=f"S{n}").neutrinos != first.neutrinos for n in (2, 3))
     assert first.complete and first.covered_s == 1000.0 and first.season == "IC86-2011"
+    assert first.covered == (SeasonStretch(START, START + 1000, "IC86-2011"),)
 
 
 @pytest.mark.slow

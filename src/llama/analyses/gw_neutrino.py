@@ -9,10 +9,13 @@ from typing import Any
 import llama
 from llama.analyses.joint import MapInputs, averaged_skymap, most_significant_skymap
 from llama.analyses.result import (
+    BACKGROUND_FILENAME,
     STATISTIC_FILENAME,
     STATISTIC_GUARD,
+    BackgroundInputs,
     EventInputs,
     Statistic,
+    background,
     blinds,
     is_test,
     marked,
@@ -38,6 +41,7 @@ from llama.analyses.telling import (
 )
 from llama.engine.graph import Pipeline, Product, Shared, Step
 from llama.formats.figures import PdfFigure, PngFigure
+from llama.formats.own_background import OwnBackgroundFile
 from llama.formats.pdf import Pdf
 from llama.formats.populations import PopulationsFile
 from llama.formats.records import JsonObject, Record, Text
@@ -49,7 +53,7 @@ from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.products import neutrino_list
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.detector import IceCubeEvents, IceCubeTables
-from llama.science.significance import Populations, Searches
+from llama.science.significance import OwnBackground, Populations, Searches
 from llama.science.sky import SkyMap
 
 ICECUBE_TABLES: Shared[IceCubeTables] = Shared("icecube_tables.h5", IceCubeTablesFile())
@@ -103,6 +107,32 @@ STATISTIC: Product[Statistic] = Product(
 )
 
 
+def _background(step: Step) -> OwnBackground:
+    return background(
+        BackgroundInputs(
+            info=step[SKYMAP_INFO],
+            skymap=step[GW_SKYMAP],
+            neutrinos=step[NEUTRINOS],
+            p_astro=step[P_ASTRO],
+            statistic=_measured(step, *_MEASURED),
+            tables=step[ICECUBE_TABLES],
+            events=step[ICECUBE_EVENTS],
+            searches=step[SEARCHES],
+        )
+    )
+
+
+BACKGROUND: Product[OwnBackground] = Product(
+    name="BACKGROUND",
+    filename=BACKGROUND_FILENAME,
+    codec=OwnBackgroundFile(),
+    make=_background,
+    inputs=(STATISTIC, *_MEASURED),
+    shared=(ICECUBE_TABLES, ICECUBE_EVENTS, SEARCHES),
+    help="what unrelated neutrinos would look like beside this alert's own map, for the p-values",
+)
+
+
 def _event_inputs(step: Step) -> EventInputs:
     info = step[SKYMAP_INFO]
     return EventInputs(
@@ -112,11 +142,12 @@ def _event_inputs(step: Step) -> EventInputs:
         tables=step[ICECUBE_TABLES],
         searches=step[SEARCHES],
         populations=step[POPULATIONS],
+        background=step[BACKGROUND],
         retracted=retracted(step, info.graceid, info.role),
     )
 
 
-_MADE_FROM = (STATISTIC, *_MEASURED)
+_MADE_FROM = (BACKGROUND, STATISTIC, *_MEASURED)
 """Of both significance files: also what the statistic is made from, which is all that files of earlier versions know
 of, so that they too are made again when it changes."""
 
@@ -332,6 +363,7 @@ GW_NEUTRINO = Pipeline(
         NEUTRINOS,  # before the rest of the alert: its source takes longer
         *ALERT,
         STATISTIC,
+        BACKGROUND,
         SIGNIFICANCE,
         SIGNIFICANCE_SUBTHRESHOLD,
         *DETAILS,

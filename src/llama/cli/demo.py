@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from llama.advice import SHOW_EVENT
+
 if TYPE_CHECKING:
     from llama.app import App
 
@@ -29,7 +31,8 @@ def main(args: argparse.Namespace, app: App) -> int:
     bring_up_to_date([event], app.pipeline(), app, app.processes())
     path = event.path / SIGNIFICANCE.filename
     if not path.exists():
-        print(f"the demo event is in {event.path}, but has no {path.name}: `llama event {event.path}` says why")
+        why = SHOW_EVENT.of(EVENT=event.path)
+        print(f"the demo event is in {event.path}, but has no {path.name}: {why} says why")
         return 1
     report = read_report(SIGNIFICANCE.codec.read(path))
     print(f"event     {event.path}")
@@ -38,7 +41,7 @@ def main(args: argparse.Namespace, app: App) -> int:
     print(f"p-value   {report.p_text}   ({report.p_basis})")
     print(f"odds      {format_odds(report.log_odds)}, from {found(len(report.rows), report.covered_s)}")
     print("\nTo look at it:")
-    print(f"  llama event {event.path}")
+    print(f"  {SHOW_EVENT.of(EVENT=event.path).typed}")
     print(f"  {event.path}/summary_lvc-I3.pdf          one page")
     print(f"  {event.path}/scatterplot_lvc-i3.png      the joint sky map")
     print(f"  {event.path}/{path.name}   every number")

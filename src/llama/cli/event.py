@@ -29,8 +29,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llama.advice import RUN, SHOW, SHOW_EVENT, Advice
 from llama.cli.arguments import count
-from llama.cli.event_text import graph_lines, header_lines, history_line, status_lines, telling
+from llama.cli.event_text import graph_lines, header_lines, history_line, journal_lines, status_lines, telling
 from llama.cli.flags import shown
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from llama.engine.graph import Pipeline, Product
     from llama.engine.running import Status
 
+_IN_ORDER = Advice(("event", "EVENT", "ACTION"))
+_HERE = Advice(("event", "ACTION"))
+_HISTORY = Advice(("event", "EVENT", "history"))
+_RUN_OTHER = Advice(("run", "-p", "PIPELINE"))
 _RECENT = 12
 
 
@@ -68,7 +73,7 @@ def main(args: argparse.Namespace, app: App) -> int:
         print("\n".join(event.unknown_files(pipeline)))
         return 0
     if action in _SHOWING:
-        return _SHOWING[action](event, pipeline, args, app)
+        return _SHOWING[action](event, pipeline, args, app) or _damage(event)
     files = [_filename(name, pipeline) for name in names]
     if action in _ON_FILES:
         if not files:
@@ -80,6 +85,13 @@ def main(args: argparse.Namespace, app: App) -> int:
     for filename in targets:
         print(_note(event, action, filename, args.why))
     return 0
+
+
+def _damage(event: Event) -> int:
+    """Tell of lines that the journal has lost; exit status 1 if there are any, since what is shown may lack them."""
+    if lines := journal_lines(event.refresh()):
+        print("\n".join(lines), file=sys.stderr)
+    return 1 if lines else 0
 
 
 def _shows_unicode() -> bool:
@@ -104,8 +116,9 @@ def _refuse_swapped(word: str, action: str, names: list[str], default: Path) -> 
     from llama.engine.errors import EventError
 
     if word == "." and names and any((at / names[0] / ".llama").is_dir() for at in (Path(), default)):
-        files = "".join(f" {name}" for name in names[1:])
-        raise EventError(f"the event comes first: llama event {names[0]} {action}{files}")
+        raise EventError(
+            f"the event comes first: {_IN_ORDER.of(EVENT=names[0], ACTION=action).then(*names[1:]).typed}"
+        )
 
 
 def _event(word: str, default: Path) -> Event:
@@ -118,14 +131,14 @@ def _event(word: str, default: Path) -> Event:
         try:
             return Event.open(Path.cwd())
         except NotAnEvent as error:
-            raise NotAnEvent(f"{error}; go to one, or name it: llama event EVENT") from None
+            raise NotAnEvent(f"{error}; go to one, or name it: {SHOW_EVENT.typed}") from None
     try:
         found = target(word.rstrip("/") or word, default).events()
     except EventError as error:
         close = difflib.get_close_matches(word, _ACTIONS, n=1)
         if not close:
             raise
-        raise EventError(f"{error} (if you meant the action: llama event {close[0]})") from None
+        raise EventError(f"{error} (if you meant the action: {_HERE.of(ACTION=close[0]).typed})") from None
     if len(found) != 1:
         raise EventError(f"{word} means {len(found)} events: {', '.join(event.id for event in found) or 'none'}")
     return Event.open(found[0].path)
@@ -161,7 +174,7 @@ def _refuse_unknown(event: Event, pipeline: Pipeline, files: list[str]) -> None:
 
     known = {name for one in _pipelines(pipeline) for name in one.by_filename} | event.refresh().files.keys()
     if unknown := [name for name in files if name not in known]:
-        raise EventError(f"{event.id} has no file or product {unknown[0]!r}; `llama event` lists them")
+        raise EventError(f"{event.id} has no file or product {unknown[0]!r}; {SHOW} lists them")
 
 
 # ---------------------------------------------------------------------- showing
@@ -169,18 +182,24 @@ def _refuse_unknown(event: Event, pipeline: Pipeline, files: list[str]) -> None:
 
 def _status(event: Event, pipeline: Pipeline, args: argparse.Namespace, app: App) -> int:
     from llama.analyses.telling import result_lines, unblinded_lines
+    from llama.flags import Flags
 
     found = _judged(event, pipeline, app)
     state = event.refresh()
     results = result_lines(event.path, found, state.flags)
     results += unblinded_lines(event.path, [one for pipe in _pipelines(pipeline) for one in pipe], state)
-    head = [f"{event.id}  {event.path}", f"flags: {shown(state.flags)}", *header_lines(event, state), *results]
+    head = [
+        f"{event.id}  {event.path}",
+        f"flags: {shown(Flags.of(state.flags))}",
+        *header_lines(event, state),
+        *results,
+    ]
     print("\n".join(head), end="\n\n")
     print("\n".join(status_lines(found, args.ascii)), end="\n\n")
     print("\n".join(graph_lines(pipeline, found, args.ascii)), end="\n\n")
     lines = [line for entry in telling(event.entries()) if (line := history_line(entry))]
     if len(lines) > _RECENT:
-        print(f"({len(lines) - _RECENT} earlier entries: llama event {event.id} history)")
+        print(f"({len(lines) - _RECENT} earlier entries: {_HISTORY.of(EVENT=event.id).typed})")
     print("\n".join(lines[-_RECENT:]))
     return 0
 
@@ -237,7 +256,12 @@ def _judged(event: Event, pipeline: Pipeline, app: App) -> dict[str, Status]:
 
 
 def _note(event: Event, action: str, filename: str | None, why: str) -> str:
-    getattr(event, action)(filename, why=why, now=datetime.now(UTC))
+    from llama.operate import orders
+
+    if action == "unveto":
+        orders.unveto(event, filename, why=why, now=datetime.now(UTC))
+    else:
+        getattr(event, action)(filename, why=why, now=datetime.now(UTC))
     return f"{event.id}: {action} {filename or 'the whole event'}"
 
 
@@ -255,8 +279,8 @@ def _remake(event: Event, pipeline: Pipeline, filename: str, args: argparse.Name
     status = _judged(event, home, app)[filename]
     if status.kind != "ready":
         return f"{filename}: asked for, but {status.kind}: {status.why}"
-    by = "llama run" if home.name == DEFAULT_PIPELINE_NAME else f"llama run -p {home.name}"
-    return f"{filename}: will be made again by the next `{by}`"
+    by = RUN if home.name == DEFAULT_PIPELINE_NAME else _RUN_OTHER.of(PIPELINE=home.name)
+    return f"{filename}: will be made again by the next {by}"
 
 
 def _versions(event: Event, pipeline: Pipeline, filename: str, args: argparse.Namespace, app: App) -> str:

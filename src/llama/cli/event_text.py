@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from llama.advice import VETO_RETRACTED, Advice
+
 if TYPE_CHECKING:
     from llama.engine.folder import Event, Item, State
     from llama.engine.graph import Pipeline
     from llama.engine.running import Status
 
+_UNVETO = Advice(("event", "EVENT", "unveto"))
+_UNLOCK = Advice(("event", "EVENT", "unlock"))
 _MARKS = {"done": "✓", "ready": "▶", "waiting": "…", "running": "⟳", "cooling": "✗", "held": "■"}
 _UNTIL = {
     "done": "due again",
@@ -21,20 +25,29 @@ _UNTIL = {
 _PLAIN = {"done": "+", "ready": ">", "waiting": ".", "running": "*", "cooling": "x", "held": "#"}
 
 
+def journal_lines(state: State) -> list[str]:
+    """What the journal lost; empty where all of it can be read."""
+    if not state.damaged:
+        return []
+    told = "; ".join(state.damaged)
+    return [f"DAMAGED JOURNAL: {told}; what it said is lost: put .llama/journal.jsonl back from a backup"]
+
+
 def header_lines(event: Event, state: State) -> list[str]:
     """What holds for the event as a whole: taken back, vetoed, locked."""
+    from llama.flags import Flags
     from llama.messengers.gw.retraction import retractions
 
     lines = retractions(event.path)
-    vetoed = state.flags.vetoed or None in state.vetoes
+    vetoed = Flags.of(state.flags).vetoed or None in state.vetoes
     if any(line.startswith("RETRACTED") for line in lines) and not vetoed:
-        lines.append(f"work on it goes on; to stop it: llama event {event.path} veto --why retracted")
+        lines.append(f"work on it goes on; to stop it: {VETO_RETRACTED.of(EVENT=event.path).typed}")
     if vetoed:
         why = state.vetoes.get(None) or "no reason given"
-        lines.append(f"VETOED: {why}; nothing more is made until `llama event {event.path} unveto`")
+        lines.append(f"VETOED: {why}; nothing more is made until {_UNVETO.of(EVENT=event.path)}")
     if None in state.locks:
         why = state.locks[None] or "no reason given"
-        lines.append(f"LOCKED: {why}; all stays as it is until `llama event {event.path} unlock`")
+        lines.append(f"LOCKED: {why}; all stays as it is until {_UNLOCK.of(EVENT=event.path)}")
     return lines
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import llama
+from llama.advice import Advice
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -35,6 +36,9 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "validate"): ("validate", "check by simulation that the statistic is right; writes a report"),
 }
 """Words typed -> (module in llama.cli, one line of help). `skymap_info` is also a program of its own."""
+
+_COMMANDS = {" ".join(name): Advice(name) for name in COMMANDS}
+_HELP, _SETTINGS = Advice(("--help",)), Advice(("--help-env",))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -117,7 +121,7 @@ def _application() -> App:
     providers = Providers()
     # A misspelt variable would be ignored in silence, and the default used
     for name, near in unknown_variables(os.environ, providers.sections).items():
-        meant = f"did you mean {near}?" if near else "`llama --help-env` lists them"
+        meant = f"did you mean {near}?" if near else f"{_SETTINGS} lists them"
         print(f"llama: warning: there is no setting {name}; {meant}", file=sys.stderr)
     app = App.read(providers=providers)
     for note in app.settings.notes:
@@ -146,7 +150,7 @@ def _usage(words: list[str]) -> int:
     group = tuple(word for word in words if not word.startswith("-"))
     listed = {name: text for name, (_, text) in COMMANDS.items() if name[: len(group)] == group}
     if not listed:
-        print(f"llama: no command {' '.join(group)!r}{_near(group)}; `llama --help` lists them", file=sys.stderr)
+        print(f"llama: no command {' '.join(group)!r}{_near(group)}; {_HELP} lists them", file=sys.stderr)
         return 2
     stream = sys.stdout if asked else sys.stderr
     head = " ".join(("llama", *group))
@@ -160,9 +164,9 @@ def _usage(words: list[str]) -> int:
 
 def _near(group: tuple[str, ...]) -> str:
     """The command that is spelt most like it, as a question."""
-    names = [" ".join(name) for name in COMMANDS]
-    close = difflib.get_close_matches(" ".join(group), names, n=1) or difflib.get_close_matches(group[0], names, n=1)
-    return f" (did you mean `llama {close[0]}`?)" if close else ""
+    typed = " ".join(group)
+    close = difflib.get_close_matches(typed, _COMMANDS, n=1) or difflib.get_close_matches(group[0], _COMMANDS, n=1)
+    return f" (did you mean {_COMMANDS[close[0]]}?)" if close else ""
 
 
 def _run(call: Callable[[], int]) -> int:

@@ -18,7 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.advice import START
 from llama.cli.arguments import count
+from llama.cli.event_text import journal_lines
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -153,7 +155,7 @@ def _nothing_in(where: Target, default: Path) -> str:
         return f"there is no folder {where.run}; write /PATTERN for events of the default run, {default}"
     names = [event.id for event in Run(where.run).events()]
     if not names:
-        return f"no event to run in {where.run}; `llama skymap_info` starts one"
+        return f"no event to run in {where.run}; {START} starts one"
     if not any(fnmatch.fnmatchcase(name, where.pattern) for name in names):
         return f"none of the {len(names)} events in {where.run} is called {where.pattern}"
     return f"no event in {where.run} is chosen by --downselect (manual ones are left out unless they are named)"
@@ -185,17 +187,19 @@ def _told(event: Event, pipeline: Pipeline, shared: SharedDigests) -> bool:
     known = statuses(pipeline.whole, state, now)  # results that were not asked for may be out of date
     lines = result_lines(event.path, known, state.flags)
     lines += unblinded_lines(event.path, [one for each in app.pipelines().values() for one in each], state)
-    print("".join(f"  {line}\n" for line in lines), end="")
-    return bool(unfinished(pipeline, state, found))
+    damage = journal_lines(state)
+    print("".join(f"  {line}\n" for line in [*damage, *lines]), end="")
+    return bool(damage or unfinished(pipeline, state, found))
 
 
 def _standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str:
     """How much is up to date, and the first reason why not all; for an event at rest, that it is."""
     from llama.engine.running import Kind, may_speak
+    from llama.flags import Flags
 
     made = [product.filename for product in pipeline if pipeline.makes(product)]
     for holder, word in ((state.vetoes, "vetoed"), (state.locks, "locked")):
-        if None in holder or (word == "vetoed" and state.flags.vetoed):
+        if None in holder or (word == "vetoed" and Flags.of(state.flags).vetoed):
             there = sum(state.file(name).digest is not None for name in made)
             why = f" ({holder[None]})" if holder.get(None) else ""
             free = word == "vetoed" and any(may_speak(product, state) for product in pipeline)

@@ -13,13 +13,17 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+from llama.advice import Advice
+
 if TYPE_CHECKING:
     from llama.app import App
+
+_LIST = Advice(("search", "list"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
-    parser.add_argument("name", metavar="NAME", help="which search; `llama search list` lists them")
+    parser.add_argument("name", metavar="NAME", help=f"which search; {_LIST} lists them")
     parser.add_argument("--json", action="store_true", help="as a file that LLAMA_SEARCH can name")
 
 

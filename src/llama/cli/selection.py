@@ -14,6 +14,7 @@ from pathlib import Path
 from llama.engine.errors import EventError, NotAnEvent
 from llama.engine.folder import Event, Run, utc
 from llama.engine.graph import Pipeline
+from llama.flags import Flags
 
 _NAMED = 5  # a message names so many events
 _TRUE, _FALSE, _ANY = {"true", "yes", "1"}, {"false", "no", "0"}, {"any", "none", ""}
@@ -172,9 +173,9 @@ def _tests(event: Event, wanted: Downselection, pipeline: Pipeline, now: datetim
         yield fnmatch.fnmatchcase(event.id, wanted.eventid_filter)
     state = event.refresh()
     if wanted.manual is not None:
-        yield state.flags.manual is wanted.manual
+        yield Flags.of(state.flags).manual is wanted.manual
     if wanted.vetoed is not None:
-        yield (state.flags.vetoed or None in state.vetoes) is wanted.vetoed
+        yield (Flags.of(state.flags).vetoed or None in state.vetoes) is wanted.vetoed
     for name in (wanted.fileexists or "").split("+"):
         yield not name or (event.path / name).is_file()
     for name in (wanted.fhnameexists or "").split("+"):

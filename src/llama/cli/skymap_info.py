@@ -13,20 +13,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.advice import RUN_ONCE, SHOW_EVENT, VETO_RETRACTED, Advice
 from llama.cli.flags import print_presets, shown
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.engine.flags import Flags
     from llama.engine.folder import Delivery, Event
+    from llama.flags import Flags
     from llama.intake import Delivered
 
+_FLAGS = Advice(("flags",))
 ANSWERS = {"real": "observation", "test": "test"}
-QUESTION = """\
+QUESTION = f"""\
 Is this event real or a test? The answer decides what goes out to collaborators:
   real   results may be uploaded, sent to IceCube and told to collaborators (flags TRIGGERED_PUBLIC)
   test   nothing may be uploaded or sent, and neutrino directions are scrambled (flags TRIGGERED_TEST)
-This version sends nothing in either case; later ones do as the event's flags say (`llama flags` changes them).
+This version sends nothing in either case; later ones do as the event's flags say ({_FLAGS} changes them).
 real or test? """
 
 
@@ -118,12 +120,12 @@ def _take_back(delivery: Delivery, run: Path) -> int:
         print(
             f"this is a retraction of {delivery.event_id}, from which no event is made, and {run} holds no event "
             "that it takes back (-d says where to look); it is kept there, and one that comes later gets it; "
-            f"to stop work on one elsewhere: llama event {delivery.event_id} veto --why retracted"
+            f"to stop work on one elsewhere: {VETO_RETRACTED.of(EVENT=delivery.event_id).typed}"
         )
     for event in delivered.events:
         print("\n".join(f"{event.id}: {line}" for line in retractions(event.path)))
-        print(f"next: llama run -o {event.path}    make its results say so")
-        print(f"      llama event {event.path} veto --why retracted    make nothing more of it")
+        print(f"next: {RUN_ONCE.of(EVENT=event.path).typed}    make its results say so")
+        print(f"      {VETO_RETRACTED.of(EVENT=event.path).typed}    make nothing more of it")
     return _tell_refused(delivered)
 
 
@@ -165,7 +167,7 @@ def _meant() -> bool:
 
 def _flags(words: list[str] | None, role: str) -> Flags | None:
     """The flags by preset or by question; None, with a message, when they are not understood."""
-    from llama.engine.flags import Flags, parse_flags
+    from llama.flags import Flags, parse_flags
     from llama.intake import flags_of_role
 
     if words is None:
@@ -232,18 +234,20 @@ def _make_info(event: Event, app: App) -> None:
     for product in pipeline.products:
         claim = None if product.make is None else maker.claim(event, product, now=now, owner=Owner.myself())
         if claim is not None and not maker.make(event, product, claim, now=now):
-            raise EventError(f"{product.filename} could not be made; `llama event {event.path}` says why")
+            raise EventError(f"{product.filename} could not be made; {SHOW_EVENT.of(EVENT=event.path)} says why")
 
 
 def _tell(event: Event, delivery: Delivery) -> None:
+    from llama.flags import Flags
+
     print(f"{event.id} is in {event.path}")
     print(f"  received  {', '.join(delivery.files)}")
     if kept := _kept(event, delivery):
         print(f"  as before {', '.join(kept)}")
     print(f"  sky map   {delivery.about}")
-    print(f"  flags     {shown(event.refresh().flags)}")
-    print(f"next: llama run -o {event.path}    make everything there is to make")
-    print(f"      llama event {event.path}     what there is, and why")
+    print(f"  flags     {shown(Flags.of(event.refresh().flags))}")
+    print(f"next: {RUN_ONCE.of(EVENT=event.path).typed}    make everything there is to make")
+    print(f"      {SHOW_EVENT.of(EVENT=event.path).typed}     what there is, and why")
 
 
 def _kept(event: Event, delivery: Delivery) -> list[str]:

@@ -13,6 +13,7 @@ EngineError
 │   ├── NotAFile           a pipe, device, folder, or something endless, under the name of a file
 │   └── StorageError       the disk is full, read-only or failing; nothing was lost
 ├── ClaimLost              somebody else makes this product now
+│   └── Overruled          flags vetoed the event meanwhile
 └── NotYet                 the data are not there yet; not a failure
 """
 
@@ -20,6 +21,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+
+from llama.advice import START
 
 
 class EngineError(Exception):
@@ -53,7 +56,7 @@ class JournalLost(EventError):
         super().__init__(
             f"the journal of {event} {what}: its history, flags, vetoes and locks are lost, the files in view are "
             "untouched. Put .llama/journal.jsonl back from a backup, or move the folder away and start the event "
-            "again from the alert file in it (`llama skymap_info`)"
+            f"again from the alert file in it ({START})"
         )
 
 
@@ -79,6 +82,10 @@ class StorageError(EventError):
 
 class ClaimLost(EngineError):
     """The claim expired or was taken over while the step ran; its result is thrown away."""
+
+
+class Overruled(ClaimLost):
+    """Flags vetoed the event while the step ran; its result is thrown away."""
 
 
 class NotYet(EngineError):

@@ -15,9 +15,11 @@ import msgspec
 from llama.formats.errors import RecordError
 from llama.formats.limits import MAX_RECORD_BYTES, read_limited
 from llama.formats.records import to_json
-from llama.science.search import DistanceMode, Search
+from llama.science.search import DistanceMode, PValueFrom, Search
 from llama.science.significance import PARAMETERS, Searches, SearchRecord, parameters
 
+_SINCE = {"p_value_from": "map"}
+"""What searches of earlier versions do not have."""
 _SHAPE = 'a search is {"parameters": {…}, "sources": {…}} under its name; `llama search show cbc --json` prints one'
 
 
@@ -55,12 +57,14 @@ def _record(name: str, found: object) -> SearchRecord:
     given, sources = found["parameters"], found["sources"]
     if not isinstance(given, dict) or not isinstance(sources, dict):
         raise RecordError(f"{name}: {_SHAPE}")
+    given, sources = {**_SINCE, **given}, {**dict.fromkeys(_SINCE, "default of this version"), **sources}
     if unknown := [key for key in given if key not in PARAMETERS]:
         raise RecordError(f"{name}: no parameter {', '.join(unknown)}; there are {', '.join(PARAMETERS)}")
     if missing := [key for key in PARAMETERS if key not in given]:
         raise RecordError(f"{name}: parameters lacks {', '.join(missing)}")
-    if given["distance_mode"] not in (modes := get_args(DistanceMode)):
-        raise RecordError(f"{name}: distance_mode is {given['distance_mode']!r}; there are {', '.join(modes)}")
+    for key, choices in (("distance_mode", get_args(DistanceMode)), ("p_value_from", get_args(PValueFrom))):
+        if given[key] not in choices:
+            raise RecordError(f"{name}: {key} is {given[key]!r}; there are {', '.join(choices)}")
     try:
         search = msgspec.convert({"name": name, **given}, Search)
         return SearchRecord(search, msgspec.convert(sources, dict[str, str]))

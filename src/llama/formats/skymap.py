@@ -9,11 +9,14 @@ from astropy.io import fits
 
 from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import Table, open_table
-from llama.formats.skymap_columns import Columns, distance_note, probability_column
+from llama.formats.skymap_columns import Columns, probability_column
+from llama.formats.skymap_distances import distance_note
 from llama.formats.skymap_flat import read_flat
-from llama.formats.skymap_header import ordering, origin, read_note, refuse_other_frames
+from llama.formats.skymap_frames import refuse_other_frames
+from llama.formats.skymap_header import ordering, origin, read_note
 from llama.formats.skymap_maker import READ_NOTE
 from llama.formats.skymap_multiorder import read_cells, to_bytes
+from llama.formats.skymap_times import header_times
 from llama.science.sky import SkyMap, from_cells
 
 
@@ -59,7 +62,9 @@ def _skymap(table: Table) -> SkyMap:
         diststd_mpc=_number(table.header, "DISTSTD"),
         origin=origin(table),
     )
-    note = "; ".join(filter(None, [read_note(table), frame_note, *columns.notes(), distance_note(found, columns)]))
+    earlier, (_, times) = read_note(table), header_times(found.origin)
+    notes = [frame_note, *columns.notes(), distance_note(found, columns.impossible), *times]
+    note = "; ".join(filter(None, [earlier, *(note for note in notes if note not in earlier)]))
     return replace(found, origin=found.origin | {READ_NOTE: note}) if note else found
 
 

@@ -15,6 +15,7 @@ from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import Table
 from llama.formats.skymap_columns import Cells, Columns
 from llama.formats.skymap_header import first_and_last, is_partial, nside
+from llama.formats.skymap_numbers import watched
 from llama.science.arrays import Float, Index
 from llama.science.sky import (
     from_flat_blocks,
@@ -39,41 +40,11 @@ def read_flat(table: Table, columns: Columns, ordering: str) -> Cells:
         index = _first_column(table)  # whose name does not matter to healpy
     if partial or index is not None:
         return _read_listed(table, columns, ordering, index, partial)
-    if names := _whole_numbers(table, columns):
-        return _read_beside(table, columns, ordering, names)
     return _read_nested(table, columns) if ordering == "NESTED" else _read_ring(table, columns)
 
 
 def _index_column(table: Table) -> str | None:
     return next((name for name in table.names if _NUMBERS.fullmatch(re.sub(r"[^A-Z]", "", name))), None)
-
-
-def _whole_numbers(table: Table, columns: Columns) -> list[str]:
-    """Columns of whole numbers that are none of the map's own."""
-    return [
-        name
-        for name in table.names
-        if (field := table.field(name)) not in columns.fields
-        and table.dtype[field].base.kind in "iu"
-        and table.per_row(name) == columns.per_row
-    ]
-
-
-def _read_beside(table: Table, columns: Columns, ordering: str, names: list[str]) -> Cells:
-    """A whole sky beside whole numbers: if some are every pixel's number once, in another order, it is refused."""
-    order = _full_sky_order(table, columns)
-    refuse_too_many(table.rows * columns.per_row)
-    listed, stored = _rows(table, columns, *names)
-    ipix = np.arange(len(listed[0]))
-    for name, numbers in zip(names, listed, strict=True):
-        places = numbers - numbers.min()  # some count from 1
-        if not np.array_equal(places, ipix) and np.array_equal(np.sort(places), ipix):
-            raise SkyMapError(
-                f"its column {name} holds every pixel number once, and the header does not say what for (INDXSCHM or "
-                "OBJECT); set INDXSCHM to EXPLICIT if they number its pixels"
-            )
-    ipix = nested_from_ring(order, ipix) if ordering == "RING" else ipix
-    return np.full(len(ipix), order, dtype=np.uint8), ipix, columns.of(stored, order)
 
 
 def _first_column(table: Table) -> str | None:
@@ -84,7 +55,7 @@ def _first_column(table: Table) -> str | None:
 def _read_nested(table: Table, columns: Columns) -> Cells:
     """Equal siblings are merged while the file is read."""
     order, fields = _full_sky_order(table, columns), columns.fields
-    chunks = table.chunks(max(1, _PIXELS // columns.per_row))
+    chunks = watched(table, columns, order, max(1, _PIXELS // columns.per_row))
     return from_flat_blocks(order, (columns.of([chunk[f].reshape(-1) for f in fields], order) for chunk in chunks))
 
 
@@ -95,7 +66,7 @@ def _read_ring(table: Table, columns: Columns) -> Cells:
     """
     order = _full_sky_order(table, columns)
     with tempfile.TemporaryFile() as spool:
-        for chunk in table.chunks(max(1, _PIXELS // columns.per_row)):
+        for chunk in watched(table, columns, order, max(1, _PIXELS // columns.per_row)):
             spool.write(chunk.tobytes())
         spool.flush()
         pages = mmap.mmap(spool.fileno(), 0, prot=mmap.PROT_READ)
@@ -123,7 +94,7 @@ def _read_listed(table: Table, columns: Columns, ordering: str, index: str | Non
     if table.per_row(index) != columns.per_row or table.dtype[table.field(index)].base.kind not in "iu":
         raise SkyMapError("it does not number its pixels one by one; get the file again from where it came")
     refuse_too_many(table.rows * columns.per_row)
-    (numbers,), stored = _rows(table, columns, index)
+    numbers, stored = _rows(table, columns, index)
     if numbers.dtype.kind != "i":
         raise SkyMapError(f"its column {index} holds no whole numbers; get the file again from where it came")
     ipix = numbers.astype(np.int64)
@@ -139,15 +110,14 @@ def _read_listed(table: Table, columns: Columns, ordering: str, index: str | Non
     return np.full(len(ipix), order, dtype=np.uint8), ipix, columns.of(stored, order)
 
 
-def _rows(table: Table, columns: Columns, *indices: str) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-    """All numbers of these columns, scaled, and the stored values of the map's; nothing else stays in memory."""
-    names = [*(table.field(index) for index in indices), *columns.fields]
+def _rows(table: Table, columns: Columns, index: str) -> tuple[NDArray[Any], list[NDArray[Any]]]:
+    """All numbers of this column, scaled, and the stored values of the map's; nothing else stays in memory."""
+    names = [table.field(index), *columns.fields]
     parts = [[chunk[name].reshape(-1).copy() for name in names] for chunk in table.chunks(_PIXELS)]
     if not parts:
         raise SkyMapError("the table has no rows; get the file again from where it came")
-    whole = [np.concatenate([part[k] for part in parts]) for k in range(len(names))]
-    numbers = [table.native(column, index) for column, index in zip(whole, indices, strict=False)]
-    return numbers, whole[len(indices) :]
+    numbers, *stored = (np.concatenate([part[k] for part in parts]) for k in range(len(names)))
+    return table.native(numbers, index), stored
 
 
 def _listed_order(table: Table) -> int:

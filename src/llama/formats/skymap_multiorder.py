@@ -10,6 +10,7 @@ from astropy.io import fits
 from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import BLOCK, Table
 from llama.formats.skymap_columns import Cells, Columns
+from llama.formats.skymap_header import ORIGIN_KEYS
 from llama.formats.skymap_maker import READ_NOTE
 from llama.science.sky import SkyMap, from_uniq, max_order, refuse_too_many, uniq_of
 
@@ -75,9 +76,9 @@ def _header(m: SkyMap, dtype: np.dtype[Any], rows: int) -> fits.Header:
     header["COORDSYS"] = ("C", "Ecliptic, Galactic or Celestial (equatorial)")
     header["MOCORDER"] = (max_order(m), "MOC resolution (best order)")
     header["INDXSCHM"] = ("EXPLICIT", "Indexing: IMPLICIT or EXPLICIT")
-    for key, comment in _ORIGIN_COMMENTS.items():
+    for key in (*_ORIGIN_COMMENTS, *(key for key in ORIGIN_KEYS if key not in _ORIGIN_COMMENTS)):
         if key in m.origin:
-            header[key] = (_ascii(m.origin[key]), comment)
+            header[key] = (_ascii(m.origin[key]), _ORIGIN_COMMENTS.get(key, "As the file had it"))
     if m.distmean_mpc is not None:
         header["DISTMEAN"] = (m.distmean_mpc, "Posterior mean distance (Mpc)")
     if m.diststd_mpc is not None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from llama.engine.errors import EventError, EventExists
-from llama.engine.flags import PRESETS, Flags
 from llama.engine.folder import Delivery, Event, Run, name_fault
+from llama.flags import PRESETS, Flags
 from llama.intake.numbering import Numbers
 from llama.intake.retraction import hand_over, take_back, waiting
 
@@ -54,6 +54,7 @@ def deliver(
     A retraction makes no event: it goes to those it takes back, and to those of that name that come later.
     """
     _check_names(delivery)
+    delivery = replace(delivery, flags=Flags.of(delivery.flags))
     if delivery.takes_back:
         events, refused = take_back(delivery, run, now=now)
         return Delivered(tuple(events), tuple(refused))
@@ -92,8 +93,9 @@ def _reflagged(delivery: Delivery, run: Run, now: datetime) -> Event:
     event.
     """
     # No preset means to lift a veto: that is what `llama event unveto` is for
-    wanted = {name: value for name, value in delivery.flags.as_dict().items() if name != "vetoed" or value}
-    if delivery.flags.role == "test":
+    flags = Flags.of(delivery.flags)
+    wanted = {name: value for name, value in flags.items() if name != "vetoed" or value}
+    if flags.role == "test":
         Event.open(run.path / delivery.event_id).flag(wanted, why=delivery.why, now=now)
     event = run.accept(delivery, now=now, update=True)
     event.flag(wanted, why=delivery.why, now=now)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from llama.ports import Stretch
 from llama.science.sky import declination_deg, right_ascension_deg, unit_vectors
 
 T = TypeVar("T")
@@ -26,6 +27,26 @@ def check_coverage(
         raise ValueError(f"covered_s is {covered_s}; it must be from 0 to the window's {length} s")
     if complete and covered_s < length - slack_s:
         raise ValueError(f"it says it is complete, but covers {covered_s} of {length} s{of}")
+
+
+def check_covered(
+    covered: Sequence[Stretch], start_gps: float, stop_gps: float, covered_s: float, *, slack_s: float
+) -> None:
+    """ValueError for good times that are out of order, overlap, leave the window or do not add up to `covered_s`."""
+    end = start_gps
+    for number, piece in enumerate(covered):
+        what = f"covered[{number}] is GPS {piece.start_gps} to {piece.stop_gps}"
+        if not piece.start_gps < piece.stop_gps:
+            raise ValueError(f"{what}; it must start before it stops")
+        if not (start_gps - slack_s <= piece.start_gps and piece.stop_gps <= stop_gps + slack_s):
+            raise ValueError(f"{what}, which is not inside the window, {start_gps} to {stop_gps}")
+        if number and piece.start_gps < end:
+            raise ValueError(f"{what}, which begins before the piece ahead of it ends ({end})")
+        end = piece.stop_gps
+    if abs((total := math.fsum(piece.stop_gps - piece.start_gps for piece in covered)) - covered_s) > slack_s:
+        raise ValueError(
+            f"covered adds up to {total} s, but covered_s is {covered_s}: correct one of the two, or take covered out"
+        )
 
 
 def check_once(names: Iterable[str], what: str, rule: str = "") -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from llama.engine.flags import Flags
 from llama.engine.folder import Event, Run
 from llama.engine.running import utc_now
+from llama.flags import Flags
 from llama.intake import deliver
 from llama.messengers.gw.start import Given, start
 from llama.ports import GraceDB

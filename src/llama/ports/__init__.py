@@ -7,6 +7,7 @@ answers them.
 from __future__ import annotations
 
 from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
+from llama.ports.covered import SeasonStretch, Stretch
 from llama.ports.gracedb import GRACEDB, GraceDB
 from llama.ports.neutrinos import NEUTRINO_SOURCE, SIMULATED_SOURCE, Neutrino, NeutrinoSource, NeutrinoWindow
 from llama.ports.service import Opener, Places, Provider, Service
@@ -28,5 +29,7 @@ __all__ = [
     "Places",
     "Provider",
     "Retraction",
+    "SeasonStretch",
     "Service",
+    "Stretch",
 ]

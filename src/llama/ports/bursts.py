@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from llama.ports.covered import Stretch
 from llama.ports.service import Service
 
 
@@ -116,6 +117,8 @@ class BurstWindow:
         why: when not complete, the reason in words; also what was left out.
         subthreshold: whether sub-threshold candidates would be here too.
         again_gps: when the source will know more about this window; None when it never will.
+        covered: when the seconds of `covered_s` are, in order, without overlap, inside the window; None when the
+            source does not know it. Empty is none of them: then silence means nothing.
     """
 
     start_gps: float
@@ -126,6 +129,7 @@ class BurstWindow:
     why: str = ""
     subthreshold: bool = False
     again_gps: float | None = None
+    covered: tuple[Stretch, ...] | None = None
 
 
 class GRBSource(Protocol):

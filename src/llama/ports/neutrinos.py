@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from llama.ports.covered import SeasonStretch
 from llama.ports.service import Service
 
 
@@ -48,6 +49,9 @@ class NeutrinoWindow:
         why: when not complete, the reason in words.
         again_gps: when the source will know more about this window; None when it never will (an archive's answer
             is final, whether complete or not).
+        covered: when that good livetime is, each piece of one season, in order, without overlap, inside the window;
+            together they are `covered_s`. None when the source does not know it. Empty is no livetime: then nothing
+            is known of neutrinos, which is not that there were none.
     """
 
     start_gps: float
@@ -58,6 +62,7 @@ class NeutrinoWindow:
     complete: bool
     why: str = ""
     again_gps: float | None = None
+    covered: tuple[SeasonStretch, ...] | None = None
 
 
 SIMULATED_SOURCE = "simulated"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 DistanceMode = Literal["auto", "map", "pinned", "marginal"]
+PValueFrom = Literal["map", "population"]
 
 JOULE_PER_EU = 9.521406136918413e44  # (1 Mpc in m)² for 1 kg and 1 s
 ERG51_PER_EU = JOULE_PER_EU * 1e7 / 1e51
@@ -51,6 +52,8 @@ class Search:
         strangers: let an unrelated astrophysical neutrino stand beside a real merger too.
         alert_rate_hz: rate of significant alerts of this population; joint false alarm rates are p-values times it.
         low_significance_rate_hz: the same for alerts of low significance.
+        p_value_from: what `p_value` says: `map`, how often unrelated neutrinos look so related to this very alert's
+            map, or `population`, how often to any map of a background table.
     """
 
     name: str = "cbc"
@@ -82,6 +85,7 @@ class Search:
     strangers: bool = True
     alert_rate_hz: float = 249 / (753 * 86400)
     low_significance_rate_hz: float = 2 / 86400
+    p_value_from: PValueFrom = "map"
 
     def __post_init__(self) -> None:
         _check_ranges(self)
@@ -109,6 +113,8 @@ class Search:
             raise ValueError(
                 f"search {self.name}: distance_mode {self.distance_mode!r} is none of auto, map, pinned, marginal"
             )
+        if self.p_value_from not in ("map", "population"):
+            raise ValueError(f"search {self.name}: p_value_from {self.p_value_from!r} is neither map nor population")
 
     @property
     def log_gw_span(self) -> float:
@@ -236,4 +242,5 @@ def as_parameters(search: Search, season_rate_hz: float | None = None) -> dict[s
         "strangers": search.strangers,
         "ratealert": search.alert_rate_hz,
         "ratealertlow": search.low_significance_rate_hz,
+        "p_value_from": search.p_value_from,
     }

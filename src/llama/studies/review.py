@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from llama.advice import SHOW
 from llama.analyses.gw_neutrino import SIGNIFICANCE
 from llama.engine.errors import EngineError
 from llama.engine.folder import Delivery, Event, Run
@@ -138,5 +139,5 @@ def review(folder: Path | None, update: Callable[[Iterable[Event]], None]) -> Ra
         update(events.values())
         results = {name: event.path / SIGNIFICANCE.filename for name, event in events.items()}
         if missing := [name for name, path in results.items() if not path.exists()]:
-            raise EngineError(f"case {missing[0]} has no result: keep the events with -d and see `llama event`")
+            raise EngineError(f"case {missing[0]} has no result: keep the events with -d and see {SHOW}")
         return judge({name: SIGNIFICANCE.codec.read(path)["log_odds_ratio"] for name, path in results.items()})

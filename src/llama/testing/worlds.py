@@ -13,8 +13,9 @@ from typing import Any
 from llama.app import DEMO_ALERT, App, packaged
 from llama.engine.errors import PipelineError
 from llama.engine.folder import Delivery, Event, Owner, Run, SharedDigests
-from llama.engine.graph import Environment, Pipeline, Product, ServiceKey, Shared
+from llama.engine.graph import Environment, FlagRules, Pipeline, Product, ServiceKey, Shared
 from llama.engine.running import Maker, Status, statuses
+from llama.flags import RULES
 from llama.installed import ServiceUnavailable
 from llama.intake import deliver
 from llama.messengers import Message
@@ -95,6 +96,11 @@ class FakeEnvironment:
     def shared_path(self, shared: Shared[Any]) -> Path:
         """In the folder."""
         return self.folder / shared.name
+
+    @property
+    def flags(self) -> FlagRules:
+        """How flags are read: ours."""
+        return RULES
 
     def hide(self, text: str) -> str:
         """Nothing is secret here."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from llama.analyses.result.background import BACKGROUND_FILENAME, BackgroundInputs, background
 from llama.analyses.result.event_analysis import EventInputs
 from llama.analyses.result.inputs import (
     astrophysical,
@@ -38,6 +39,7 @@ from llama.analyses.result.record import (
     EnergyLimitRange,
     ListSaid,
     PAstroChange,
+    PValueBackground,
     PValueTable,
     Significance,
     SingleNeutrino,
@@ -48,6 +50,7 @@ from llama.analyses.result.subthreshold import significance_subthreshold
 from llama.analyses.result.weights import odds, odds_and_weights
 
 __all__ = [
+    "BACKGROUND_FILENAME",
     "BLINDED",
     "LISTED_BELOW_P",
     "LIST_STATISTICS",
@@ -56,16 +59,19 @@ __all__ = [
     "STATISTIC_FILENAME",
     "STATISTIC_GUARD",
     "TEST",
+    "BackgroundInputs",
     "EnergyLimitRange",
     "EventInputs",
     "FluxSensitivity",
     "ListSaid",
     "PAstroChange",
+    "PValueBackground",
     "PValueTable",
     "Significance",
     "SingleNeutrino",
     "Statistic",
     "astrophysical",
+    "background",
     "blinds",
     "finite",
     "finite_odds",

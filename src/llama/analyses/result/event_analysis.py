@@ -7,16 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from llama.analyses.result.background import p_values
 from llama.analyses.result.inputs import identity, neutrino_inputs, observed, trigger_inputs
 from llama.analyses.result.limits import coincident, upper_limits
-from llama.analyses.result.pvalues import AlertClass, conditions, event_p_value, finite_odds, table_kind
+from llama.analyses.result.pvalues import AlertSearch, conditions, event_p_values, finite_odds, table_kind
 from llama.analyses.result.statistic import KeptSums, Statistic, logarithm
 from llama.analyses.result.weights import odds, odds_and_weights
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.detector import IceCubeTables, SeasonTable
 from llama.science.search import as_parameters
-from llama.science.significance import Populations, SearchChoice, Searches, TableChoice, p_value
+from llama.science.significance import (
+    OwnBackground,
+    OwnMapP,
+    Populations,
+    SearchChoice,
+    Searches,
+    TableChoice,
+    p_value,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class EventInputs:
     tables: IceCubeTables
     searches: Searches
     populations: Populations
+    background: OwnBackground
     retracted: str | None = None
 
 
@@ -43,14 +53,16 @@ class Analysis:
         given: what it is made from.
         search_type: `opa` or `subthreshold`.
         season: the neutrinos' own. chosen: the search, and why that one.
-        background: the background table of this search type that fits the event, or why none does.
+        table: the background table of this search type that fits the event, or why none does.
+        own: p-values of the event's own map: the event's, every neutrino's, every pair's.
     """
 
     given: EventInputs
     search_type: str
     season: SeasonTable
     chosen: SearchChoice
-    background: TableChoice
+    table: TableChoice
+    own: tuple[OwnMapP, ...]
 
     @classmethod
     def of(cls, given: EventInputs, search_type: str) -> Analysis:
@@ -60,7 +72,8 @@ class Analysis:
         kept.check(given.neutrinos, chosen.search, season)
         kind = table_kind(search_type, kept.population, chosen.search.run, given.info.instruments, season.name)
         fitting = conditions(chosen.search, season, kept.distance_mode)
-        return cls(given, search_type, season, chosen, given.populations.choose(kind, fitting))
+        table, own = given.populations.choose(kind, fitting), p_values(given.background, kept, search_type)
+        return cls(given, search_type, season, chosen, table, own)
 
     @property
     def statistic(self) -> Statistic:
@@ -75,8 +88,9 @@ class Analysis:
 def event_result(analysis: Analysis) -> dict[str, Any]:
     """All keys of the file of one search type but those of single neutrinos and pairs."""
     info, kept, chosen = analysis.given.info, analysis.statistic, analysis.chosen
-    found, alerts = analysis.sums.as_numbers(), AlertClass.of(info, chosen.record)
-    p_values = event_p_value(analysis.background, found.log_b - kept.log_complement, alerts)
+    found, of = analysis.sums.as_numbers(), AlertSearch.of(info, chosen.record)
+    if_real = found.log_b - kept.log_complement
+    stated = event_p_values(analysis.own[0], analysis.given.background, analysis.table, if_real, of)
     direction = kept.most_probable_direction
     return {
         "search_type": analysis.search_type,
@@ -84,14 +98,14 @@ def event_result(analysis: Analysis) -> dict[str, Any]:
         "retracted": analysis.given.retracted,
         **identity(info),
         **odds_and_weights(found),
-        **p_values,
+        **stated,
         "p_astro": {"before": kept.p_astro_before, "after": kept.p_astro_after},
         "population": kept.population,
         "search": {"name": kept.search.name, "why": kept.search.why},
         "distance_mode": kept.distance_mode,
         "notes": list(kept.notes),
         "most_probable_direction": None if direction is None else {"ra": direction[0], "dec": direction[1]},
-        **_limits(analysis, p_values["p_value"]),
+        **_limits(analysis, stated["p_value"]),
         "inputs": _inputs(analysis),
     }
 
@@ -111,6 +125,7 @@ def single(analysis: Analysis, i: int) -> dict[str, Any]:
         **observed(row, analysis.given.info.gps_time),
         **odds(logarithm(one.log_odds)),
         "p_value": _own_p_value(analysis, i),
+        "p_value_population": _of_population(analysis, i),
         "log_b": one.log_b,
         "log_lambda": one.log_lambda,
         "log_weights": asdict(one.log_weights),
@@ -118,8 +133,13 @@ def single(analysis: Analysis, i: int) -> dict[str, Any]:
 
 
 def _own_p_value(analysis: Analysis, i: int) -> float | None:
+    """Of neutrino i by itself, by what the search asks for."""
+    return analysis.own[1 + i].p if analysis.chosen.search.p_value_from == "map" else _of_population(analysis, i)
+
+
+def _of_population(analysis: Analysis, i: int) -> float | None:
     """Of neutrino i by itself, at p_astro 1 as the background is; None without a table."""
-    table, kept = analysis.background.table, analysis.statistic
+    table, kept = analysis.table.table, analysis.statistic
     if table is None:
         return None
     if_real = logarithm(kept.neutrinos[i].log_b_apart) - kept.log_complement

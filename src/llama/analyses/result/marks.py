@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from llama.advice import REMAKE_FILE, Advice
 from llama.engine.errors import NotYet
-from llama.engine.flags import Flags
-from llama.engine.graph import Guard, Step
+from llama.engine.graph import FlagValues, Guard, Step
 from llama.messengers.icecube.blinding import FLAG
 from llama.messengers.icecube.record import never_detected
 
 RETRACTED, BLINDED, SIMULATED, TEST = "RETRACTED", "BLINDED", "SIMULATED NEUTRINOS", "TEST"
 MARKS = (RETRACTED, BLINDED, SIMULATED, TEST)
 """In this order in `marks` and in the terminal."""
+
+_UNBLIND = Advice(("flags", "EVENT", "--flags", f"{FLAG}=false"))
 
 
 def in_order(marks: Collection[str]) -> tuple[str, ...]:
@@ -86,8 +88,8 @@ def result_guard(filename: str) -> Guard[dict[str, Any]]:
     One made here is; one that was adopted, received or locked need not be, and what is computed cannot be blinded.
     """
 
-    def show(result: dict[str, Any], event_id: str, flags: Flags) -> dict[str, Any]:
-        if flags.blinded_neutrinos and shows_directions(result):
+    def show(result: dict[str, Any], event_id: str, flags: FlagValues) -> dict[str, Any]:
+        if flags[FLAG] and shows_directions(result):
             raise NotYet(not_blinded(filename, event_id))
         return result
 
@@ -97,8 +99,8 @@ def result_guard(filename: str) -> Guard[dict[str, Any]]:
 def picture_guard(filename: str) -> Guard[Any]:
     """The same for a picture, which says in its keywords whether it is blinded."""
 
-    def show(picture: bytes, event_id: str, flags: Flags) -> bytes:
-        if flags.blinded_neutrinos and BLINDED.encode() not in picture:
+    def show(picture: bytes, event_id: str, flags: FlagValues) -> bytes:
+        if flags[FLAG] and BLINDED.encode() not in picture:
             raise NotYet(not_blinded(filename, event_id))
         return picture
 
@@ -107,8 +109,9 @@ def picture_guard(filename: str) -> Guard[Any]:
 
 def not_blinded(filename: str, event_id: str) -> str:
     """Why nothing is made from a file, and how to go on."""
+    remake = REMAKE_FILE.of(EVENT=event_id, FILE=filename)
     return (
-        f"{filename} is not blinded, but flag {FLAG} is set: `llama event {event_id} remake {filename}` (after "
-        f"`unlock`, if it is locked) makes one that is, `llama flags {event_id} --flags {FLAG}=false` unblinds the "
+        f"{filename} is not blinded, but flag {FLAG} is set: {remake} (after "
+        f"`unlock`, if it is locked) makes one that is, {_UNBLIND.of(EVENT=event_id)} unblinds the "
         "event"
     )

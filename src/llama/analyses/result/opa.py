@@ -14,18 +14,20 @@ def significance(given: EventInputs) -> dict[str, Any]:
     return {
         **event_result(analysis),
         "single_neutrino": [single(analysis, i) for i in range(len(given.neutrinos.neutrinos))],
-        "neutrino_pair": _pairs(given),
+        "neutrino_pair": _pairs(analysis),
     }
 
 
-def _pairs(given: EventInputs) -> list[dict[str, Any]]:
+def _pairs(analysis: Analysis) -> list[dict[str, Any]]:
     """Pairs that may share a source, in the order of the list; those that cannot matter are left out."""
-    rows = given.neutrinos.neutrinos
+    given = analysis.given
+    rows, of_pairs = given.neutrinos.neutrinos, analysis.own[1 + len(given.neutrinos.neutrinos) :]
     return [
         {
             "i3event": [rows[k].i3event for k in (one.first, one.second)],
             "dt": [rows[k].gps - given.info.gps_time for k in (one.first, one.second)],
             **odds(one.log_odds),
+            "p_value_own_map": own.p,
         }
-        for one in given.statistic.pairs
+        for one, own in zip(given.statistic.pairs, of_pairs, strict=True)
     ]

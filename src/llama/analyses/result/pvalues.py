@@ -19,11 +19,14 @@ from llama.science.significance import (
     CONFIDENCE,
     BackgroundTable,
     Conditions,
+    OwnBackground,
+    OwnMapP,
     SearchRecord,
     TableChoice,
     TableKind,
     joint_far_hz,
     p_value,
+    p_value_text,
     sigma_one_sided,
 )
 from llama.science.statistic import ListStatistics
@@ -36,7 +39,7 @@ LIST_STATISTICS: Mapping[str, Callable[[ListStatistics], Float]] = {
 }
 """What the p-values of each search type are of: single neutrinos and pairs, or the whole list in the exact form."""
 
-_AFTER_THE_ODDS = ("alert_rate_hz", "low_significance_rate_hz")
+_AFTER_THE_ODDS = ("alert_rate_hz", "low_significance_rate_hz", "p_value_from")
 
 
 def search_digest(search: Search) -> str:
@@ -85,26 +88,94 @@ class AlertClass:
         return cls(f"significant alerts, {record.search.name}", rate, source)
 
 
-def event_p_value(choice: TableChoice, log_odds_if_real: float, alerts: AlertClass) -> dict[str, Any]:
-    """The event's p-value, significance and false alarm rate; null where there is no table.
+@dataclass(frozen=True)
+class Found:
+    """A p-value as results state it, with its text; `limit` where it is known from above only, then that."""
 
-    Background tables stand for real mergers, so the odds that are compared are those at p_astro 1: the p-value says
-    how often unrelated neutrinos look so related to a trigger, and not also how likely the trigger is real.
-    Where no background event is as extreme, p is 0: significance and rate are then those of the upper limit on p, a
-    lower and an upper limit, and `far_joint` says so and with what confidence.
+    p: float
+    text: str
+    reason: str
+    limit: float | None
+
+    @classmethod
+    def of_map(cls, own: OwnMapP, background: OwnBackground) -> Found:
+        """Of the alert's own map."""
+        limit = max(own.upper_limit(CONFIDENCE), own.p) if own.is_limit else None
+        text = p_value_text(own.p, background.lists) if limit is None else f"<{limit:.1e}"
+        precision = "" if limit is not None or own.p == 1 else f", known to {own.error / own.p:.1g} of itself"
+        lists = f"{background.lists} background lists of {', '.join(background.seasons)}"
+        return cls(own.p, text, f"of this alert's own sky map: {lists} beside it{precision}", limit)
+
+    @classmethod
+    def of_population(cls, choice: TableChoice, odds: float) -> Found | None:
+        """Of a table; None where none fits."""
+        if choice.table is None:
+            return None
+        found = p_value(choice.table.statistics, odds)
+        limit = found.upper_limit() if found.p == 0 else None
+        return cls(found.p, found.text, choice.reason, limit)
+
+
+def event_p_values(
+    own: OwnMapP, background: OwnBackground, choice: TableChoice, log_odds_if_real: float, record: AlertSearch
+) -> dict[str, Any]:
+    """The event's p-value, significance and false alarm rate: of its own map and of a population of maps.
+
+    Both compare at p_astro 1, so a p-value says how often unrelated neutrinos look so related to a trigger, and not
+    also how likely the trigger is real. The search's `p_value_from` chooses which of them `p_value` is. Where it is
+    known from above only, significance and rate are those of the limit, and `far_joint` says so.
     """
-    if choice.table is None:
-        return no_p_value(choice.reason)
     odds = finite_odds(log_odds_if_real)
-    found = p_value(choice.table.statistics, odds)
-    limit = found.p == 0
-    p = found.upper_limit() if limit else found.p
+    of_map, of_population = Found.of_map(own, background), Found.of_population(choice, odds)
+    from_map = record.search.p_value_from == "map"
+    chosen = of_map if from_map else of_population
+    return {
+        **(no_p_value(choice.reason) if chosen is None else _stated(chosen, record.alerts)),
+        "p_value_from": record.search.p_value_from,
+        "p_value_odds_ratio": odds,
+        "p_value_table": None if from_map or choice.table is None else _table(choice.table),
+        "p_value_background": {
+            "p_value": of_map.p,
+            "text": of_map.text,
+            "lists": background.lists,
+            "above": own.above,
+            "error": own.error,
+            "error_lists": own.error_lists,
+            "error_terms": own.error_bank,
+            "error_events": own.error_events,
+            "terms": background.terms,
+            "expected_neutrinos": background.expected,
+            "season": ", ".join(background.seasons),
+            "digest": background.digest,
+        },
+        "p_value_population": {
+            "p_value": None if of_population is None else of_population.p,
+            "text": "n/a" if of_population is None else of_population.text,
+            "reason": choice.reason,
+            "table": None if choice.table is None else _table(choice.table),
+        },
+    }
+
+
+@dataclass(frozen=True)
+class AlertSearch:
+    """The search of an event and the class of alerts that its false alarms are counted among."""
+
+    search: Search
+    alerts: AlertClass
+
+    @classmethod
+    def of(cls, info: SkymapInfo, record: SearchRecord) -> AlertSearch:
+        return cls(record.search, AlertClass.of(info, record))
+
+
+def _stated(found: Found, alerts: AlertClass) -> dict[str, Any]:
+    limit = found.limit is not None
+    p = found.p if found.limit is None else found.limit
     return {
         "p_value": found.p,
         "p_value_text": found.text,
-        "p_value_reason": choice.reason,
-        "p_value_odds_ratio": odds,
-        "p_value_table": _table(choice.table),
+        "p_value_reason": found.reason,
         "significance_sigma": sigma_one_sided(p) if p < 1 else None,
         "far_joint_hz": joint_far_hz(p, alerts.rate_hz),
         "far_joint": {

@@ -34,6 +34,7 @@ class SingleNeutrino:
     log_odds_ratio: float | None = None
     p_value: float | None = None
     p_value_own: float | msgspec.UnsetType | None = msgspec.UNSET
+    p_value_population: float | None = None
     log_b: float | None = None
     log_lambda: float | None = None
     log_weights: dict[str, float | None] | None = None
@@ -52,6 +53,7 @@ class SignificancePair:
     dt: tuple[float, float]
     odds_ratio: float | None = None
     log_odds_ratio: float | None = None
+    p_value_own_map: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,38 @@ class PValueTable:
     response_digest: str = ""
     distance_mode: str = ""
     provenance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PValueBackground:
+    """The p-value of the alert's own map, and what it rests on.
+
+    `error` is one sigma of all of: the number of lists, of neutrinos that were put through the kernel (`terms`), and
+    of real events to draw from.
+    """
+
+    p_value: float
+    text: str
+    lists: int
+    above: float
+    error: float
+    season: str
+    digest: str
+    error_lists: float | None = None
+    error_terms: float | None = None
+    error_events: float | None = None
+    terms: int | None = None
+    expected_neutrinos: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PValuePopulation:
+    """The p-value of a population of sky maps, and the table that it was read from, or why there is none."""
+
+    p_value: float | None
+    text: str
+    reason: str
+    table: PValueTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +207,9 @@ class Significance:
     p_value_reason: str | None = None
     p_value_odds_ratio: float | None = None
     p_value_table: PValueTable | None = None
+    p_value_from: str = "population"
+    p_value_background: PValueBackground | None = None
+    p_value_population: PValuePopulation | None = None
     significance_sigma: float | None = None
     far_joint_hz: float | None = None
     far_joint: FarJoint | None = None

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from llama.advice import REMAKE_FILE, RUN
 from llama.analyses.result.inputs import (
     astrophysical,
     finite,
@@ -26,8 +27,7 @@ from llama.analyses.result.limits import Reached, reached
 from llama.analyses.result.marks import not_blinded
 from llama.analyses.result.pvalues import response_digest, search_digest
 from llama.engine.errors import NotYet
-from llama.engine.flags import Flags
-from llama.engine.graph import Guard
+from llama.engine.graph import FlagValues, Guard
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.blinding import FLAG
 from llama.messengers.icecube.likelihood import list_notes
@@ -171,7 +171,7 @@ class Statistic:
         for name, digest in digests.items():
             if self.made_from.get(name, digest) != digest:
                 raise ValueError(
-                    f"{STATISTIC_FILENAME} was made from another {name}: `llama run` without -f makes it anew first"
+                    f"{STATISTIC_FILENAME} was made from another {name}: {RUN} without -f makes it anew first"
                 )
 
     def check(self, neutrinos: NeutrinoList, search: Search, season: SeasonTable) -> None:
@@ -188,7 +188,8 @@ class Statistic:
 
 STATISTIC_FILENAME = "statistic_lvc-i3.json"
 _LIST = "icecube_neutrino_list.json"
-_AGAIN = f"`llama event EVENT remake {STATISTIC_FILENAME}` makes it anew (after `unlock`, if it is locked)"
+_REMAKE = REMAKE_FILE.of(FILE=STATISTIC_FILENAME)
+_AGAIN = f"{_REMAKE} makes it anew (after `unlock`, if it is locked)"
 
 
 def measure(
@@ -273,8 +274,8 @@ def logarithm(kept: float | None) -> float:
     return -math.inf if kept is None else kept
 
 
-def _as_flagged(kept: Statistic, event_id: str, flags: Flags) -> Statistic:
-    if flags.blinded_neutrinos and any(one.type != "blinded" for one in kept.neutrinos):
+def _as_flagged(kept: Statistic, event_id: str, flags: FlagValues) -> Statistic:
+    if flags[FLAG] and any(one.type != "blinded" for one in kept.neutrinos):
         raise NotYet(not_blinded(STATISTIC_FILENAME, event_id))
     return kept
 

@@ -135,7 +135,7 @@ def _coincidence(report: Report) -> str:
     count, p_text = len(report.coincident), report.p_text
     number = f"below {p_text[1:]}" if p_text.startswith("<") else f"of {p_text}"
     verb = "event is" if count == 1 else "events are"
-    basis = f" ({report.p_basis})" if report.background else ""
+    basis = f" ({report.p_basis})" if report.background or report.own_map else ""
     text = (
         f"{_count(count).capitalize()} track-like {verb} found in coincidence with the candidate "
         f"(overall p-value and the event's own below {LISTED_BELOW_P:g}). This represents an overall pre-trial "
@@ -200,17 +200,24 @@ def _sensitivity(report: Report) -> list[str]:
 def _meaning(report: Report) -> str:
     if report.void or report.impossible or report.p_value is None:
         return "No false alarm rate follows from this search."
-    detectors = "" if report.background is not None and report.background.pooled else " and detectors"
     rate = f": {report.false_alarms}" if report.false_alarms is not None else ""
     counted = report.false_alarms.alerts_counted if report.false_alarms is not None else ""
     basis = f" Such alerts come {counted}." if counted else ""
     return (
-        "The p-values measure the consistency of the track events with background: simulated gravitational-wave sky "
-        f"maps of the same population{detectors} with scrambled neutrinos. The overall p-value accounts for "
-        "the number of neutrinos in the window. Neither it nor those of single events are corrected for the number "
-        "of alerts and sky maps searched, or for other searches. The false alarm rate of a coincidence is its "
-        f"p-value times the rate of gravitational-wave alerts of the same class{rate}.{basis}{_if_real(report)}"
+        f"The p-values measure the consistency of the track events with background: {_compared_with(report)}. The "
+        "overall p-value accounts for the number of neutrinos in the window. Neither it nor those of single events "
+        "are corrected for the number of alerts and sky maps searched, or for other searches. The false alarm rate "
+        f"of a coincidence is its p-value times the rate of gravitational-wave alerts of the same class{rate}.{basis}"
+        f"{_if_real(report)}"
     )
+
+
+def _compared_with(report: Report) -> str:
+    """What background is, to the p-values."""
+    if report.own_map is not None:
+        return "scrambled atmospheric neutrinos on this single sky map"
+    detectors = "" if report.background is not None and report.background.pooled else " and detectors"
+    return f"simulated gravitational-wave sky maps of the same population{detectors} with scrambled neutrinos"
 
 
 def _if_real(report: Report) -> str:

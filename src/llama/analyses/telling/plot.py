@@ -37,5 +37,6 @@ def scatterplot(report: Report, skymap: SkyMap, version: str) -> Any:
 
 def _result(report: Report) -> str:
     count = capitalised(found(len(report.rows), report.covered_s))
-    basis = f" ({report.background})" if report.background and not report.void else ""  # the line holds no more
+    shown = "this map" if report.own_map else report.background
+    basis = f" ({shown})" if shown and not report.void else ""  # the line holds no more
     return f"{count}; odds {format_odds(report.log_odds)}; p-value {report.p_text}{basis}{report.caveat}"

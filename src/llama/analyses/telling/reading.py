@@ -15,7 +15,7 @@ from llama.analyses.result import (
     marks_of,
     read_significance,
 )
-from llama.analyses.telling.report import Background, EnergyLimit, FalseAlarms, Report, Row
+from llama.analyses.telling.report import Background, EnergyLimit, FalseAlarms, OwnMap, Report, Row
 from llama.analyses.telling.skymap_used import SkymapUsed
 from llama.analyses.telling.wording import NOT_AVAILABLE, p_for_people
 
@@ -50,6 +50,7 @@ def read_report(
         p_text=p_for_people(said.p_value, p_text),
         p_reason=said.p_value_reason or "",
         background=_background(said.p_value_table),
+        own_map=_own_map(said),
         sigma=said.significance_sigma,
         false_alarms=_false_alarms(said),
         p_astro_before=p_astro.before,
@@ -77,6 +78,13 @@ def _coverage(data: ListSaid) -> dict[str, Any]:
 
 def _background(table: PValueTable | None) -> Background | None:
     return None if table is None else Background(table.name, table.events, table.sky_maps)
+
+
+def _own_map(said: Significance) -> OwnMap | None:
+    found = said.p_value_background
+    if found is None or said.p_value_from != "map":
+        return None
+    return OwnMap(found.lists, found.season, found.p_value, 0.0 if found.text.startswith("<") else found.error)
 
 
 def _false_alarms(said: Significance) -> FalseAlarms | None:

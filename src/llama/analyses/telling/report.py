@@ -77,6 +77,23 @@ class Background:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnMap:
+    """The background of the alert's own map, when the p-values are from that: how many lists, of which season.
+
+    `error`: one sigma of the p-value, 0 where it is exact or a limit.
+    """
+
+    lists: int
+    season: str
+    p_value: float
+    error: float
+
+    def __str__(self) -> str:
+        known = f", known to {100 * self.error / self.p_value:.0f} %" if self.error else ""
+        return f"for this alert's own map: {self.lists} background lists, {self.season}{known}"
+
+
+@dataclass(frozen=True, slots=True)
 class FalseAlarms:
     """How often a coincidence as significant comes about by chance, per second, among which alerts.
 
@@ -134,6 +151,7 @@ class Report:
         log_odds: natural logarithm of the event's odds; None when they are exactly zero.
         p_text: the p-value for people.
         p_reason: which background it rests on or why there is none, as the result says it.
+        own_map: the background of the alert's own map, when the p-values are from that.
         background: what all p-values were read from; None when there are none.
         sigma: the p-value as a one-sided Gaussian significance; None when there is none.
         false_alarms, energy_limit: None when the result has none.
@@ -162,6 +180,7 @@ class Report:
     p_text: str
     p_reason: str
     background: Background | None
+    own_map: OwnMap | None
     sigma: float | None
     false_alarms: FalseAlarms | None
     p_astro_before: float | None
@@ -241,9 +260,11 @@ class Report:
     @property
     def p_basis(self) -> str:
         """What the p-value rests on, or why there is none."""
+        if self.own_map is not None:
+            return str(self.own_map)
         if self.background is not None:
             pooled = " (all detectors together)" if self.background.pooled else ""
-            return f"from {self.background}, table {self.background.name}{pooled}"
+            return f"of the population: from {self.background}, table {self.background.name}{pooled}"
         # The list of the tables that there are is for the file
         return self.p_reason.partition("; there are:")[0] or "reason not recorded"
 

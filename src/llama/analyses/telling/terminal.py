@@ -10,28 +10,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from llama.advice import REMAKE_FILE, RUN, Advice
 from llama.analyses.result import BLINDED, RETRACTED, in_order, marks_of, shows_directions
 from llama.analyses.telling.reading import read_report
 from llama.analyses.telling.report import Report
 from llama.analyses.telling.skymap_used import SkymapUsed
 from llama.analyses.telling.wording import NOT_AVAILABLE, format_odds, format_probability
-from llama.engine.flags import Flags
 from llama.engine.folder import State
-from llama.engine.graph import Product
+from llama.engine.graph import FlagValues, Product
 from llama.engine.running import Kind, Status
+from llama.flags import Flags
 from llama.messengers.icecube.blinding import FLAG
 
 _PREFIX = "significance_"
 _OF_THE_ALERT = 1  # the place of the other search type's result of the same alert
+_DRAW = Advice(("dev", "background", "draw"))
 _NO_TABLE = (
-    "which background tables there are: src/llama/data/README.md; `llama dev background draw` makes others from sky "
-    "maps of yours"
+    f"which background tables there are: src/llama/data/README.md; {_DRAW} makes others from sky maps of yours"
 )
 
 
-def result_lines(event: Path, statuses: Mapping[str, Status], flags: Flags) -> list[str]:
-    """Lines for each significance file that is there, of all whose status is given; `flags` are the event's."""
-    found = []
+def result_lines(event: Path, statuses: Mapping[str, Status], recorded: FlagValues) -> list[str]:
+    """Lines for each significance file that is there, of all whose status is given; the flags are the event's."""
+    found, flags = [], Flags.of(recorded)
     taken_back = _is_taken_back(event)
     for name, status in statuses.items():
         if name.startswith(_PREFIX) and name.endswith(".json") and (event / name).is_file():
@@ -86,7 +87,7 @@ def unblinded_lines(event: Path, products: Iterable[Product[Any]], state: State)
 
     `products` are those of every pipeline: an event may hold files of several.
     """
-    if not state.flags.blinded_neutrinos:
+    if not Flags.of(state.flags).blinded_neutrinos:
         return []
     decided = {product.filename: product for product in products if FLAG in product.decided_by}
     found = [name for name, product in decided.items() if (event / name).is_file() and _shows(event, product, state)]
@@ -94,7 +95,7 @@ def unblinded_lines(event: Path, products: Iterable[Product[Any]], state: State)
         return []
     return [
         f"NOT BLINDED: true right ascensions may be in {', '.join(found)}, though flag {FLAG} is set. What is made "
-        "from them is blinded or waits. `llama run` makes anew what it made, `llama event EVENT remake FILE` what "
+        f"from them is blinded or waits. {RUN} makes anew what it made, {REMAKE_FILE} what "
         "was adopted or received; any other file can be moved out of the folder"
     ]
 

@@ -20,24 +20,15 @@ from llama.engine.folder.care import (
 from llama.engine.folder.claim import Owner, is_expired, is_mine, process_start
 from llama.engine.folder.event import Event, Surroundings
 from llama.engine.folder.filesystem import fsync_folder, full_disk, storage_errors
-from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Stat, name_fault, utc
+from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Sending, Stat, utc
+from llama.engine.folder.names import name_fault
 from llama.engine.folder.run import Delivery, Run
-from llama.engine.folder.state import (
-    NO_FILE,
-    NOT_A_FILE,
-    FileState,
-    Origin,
-    State,
-    flag_inputs,
-    tables_among,
-    ways_on_from_a_loss,
-    ways_on_from_an_edit,
-)
+from llama.engine.folder.state import NOT_A_FILE, FileState, Origin, State, flag_inputs, tables_among
 from llama.engine.folder.store import SharedDigests, canonical, digest_of, place, read_json, settle
+from llama.engine.folder.views import by_hand, oddity
 
 __all__ = [
     "NOT_A_FILE",
-    "NO_FILE",
     "Claimed",
     "Deferred",
     "Delivery",
@@ -50,10 +41,12 @@ __all__ = [
     "Origin",
     "Owner",
     "Run",
+    "Sending",
     "SharedDigests",
     "Stat",
     "State",
     "Surroundings",
+    "by_hand",
     "canonical",
     "check",
     "digest_of",
@@ -68,6 +61,7 @@ __all__ = [
     "mend_objects",
     "name_fault",
     "needs_repair",
+    "oddity",
     "place",
     "process_start",
     "prune",
@@ -79,6 +73,4 @@ __all__ = [
     "utc",
     "version_name",
     "versions",
-    "ways_on_from_a_loss",
-    "ways_on_from_an_edit",
 ]

@@ -7,23 +7,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from llama.advice import ADOPT, CHECK, REMAKE, REPAIR
 from llama.engine.errors import EventError, NotAFile
 from llama.engine.folder.event import Event
 from llama.engine.folder.journal import Entry, Made, Seen, Unknown
-from llama.engine.folder.state import (
-    NO_FILE,
-    NOT_A_FILE,
-    FileState,
-    State,
-    Version,
-    ways_on_from_a_loss,
-    ways_on_from_an_edit,
-)
+from llama.engine.folder.state import NOT_A_FILE, FileState, State, Version
 from llama.engine.folder.store import digest_of, place
-from llama.engine.folder.views import View
+from llama.engine.folder.views import NO_FILE, View, ways_on_from_a_loss, ways_on_from_an_edit
 from llama.engine.graph import Pipeline
 
-_AGAIN = "receive it again, or `llama event remake` it"
+_AGAIN = f"receive it again, or {REMAKE} it"
 
 _CUT = "the journal is shorter than it was: its last entries were cut off"
 
@@ -125,19 +118,15 @@ def _restored(event: Event, filename: str, digest: str, present: str | None, scr
     edited = present is not None and not event.refresh().file(filename).knows(present)
     kept = f"the kept copy {event.store.path(digest)} is damaged" if damaged else "no kept copy is left"
     left = "only an edit by hand is" if edited else "and no intact file in view is"
-    advice = f"`llama event adopt` the edit, or {_AGAIN}" if edited else _AGAIN
+    advice = f"{ADOPT} the edit, or {_AGAIN}" if edited else _AGAIN
     return f"{filename}: could not be restored: {kept}, {left}; {advice}"
 
 
 def check(event: Event) -> list[str]:
     """Hash everything again; one line for each thing that is wrong."""
-    found = [
-        f"journal line {number} {entry.why}"
-        for number, entry in enumerate(event.entries(), 1)
-        if isinstance(entry, Unknown) and entry.why
-    ]
+    found = list(State(event.entries()).damaged)
     if lost := event.journal.cut_off():
-        found.append(f"{_CUT} ({lost} bytes); put .llama/journal.jsonl back from a backup, or `llama event repair`")
+        found.append(f"{_CUT} ({lost} bytes); put .llama/journal.jsonl back from a backup, or {REPAIR}")
     found += [
         f"object {digest} is damaged: its bytes are no longer those it is named after"
         for digest in sorted(event.store)
@@ -147,7 +136,7 @@ def check(event: Event) -> list[str]:
     event.views.observe(state.files, state)
     found += [
         f"{filename}: shares its bytes with the kept copy {digest}, which an edit in place would destroy; "
-        "`llama event repair` gives each its own"
+        f"{REPAIR} gives each its own"
         for filename, digest in sorted(event.views.entangled.items())
     ]
     for filename, file in sorted(state.files.items()):
@@ -162,7 +151,7 @@ def _faults(event: Event, filename: str, file: FileState, digest: str) -> Iterat
     lost = _digest(event.store.path(digest)) != digest
     if digest not in event.store:
         yield "the kept copy is missing" + (
-            "; `llama event repair` restores it from the file in view" if present == digest else ""
+            f"; {REPAIR} restores it from the file in view" if present == digest else ""
         )
     if present == digest:
         return
@@ -172,11 +161,7 @@ def _faults(event: Event, filename: str, file: FileState, digest: str) -> Iterat
         yield f"was edited by hand: {ways_on_from_an_edit(file, lost=lost)}"
     else:
         what = "not in view" if present is None else "shows an older version"
-        back = (
-            "`llama event repair` puts it back"
-            if present is None
-            else "`llama event repair` puts the present one back"
-        )
+        back = f"{REPAIR} puts {'it' if present is None else 'the present one'} back"
         yield f"{what}; {ways_on_from_a_loss(file) if lost else back}"
 
 
@@ -243,7 +228,7 @@ def get_version(event: Event, filename: str, number: int | None, into: Path) -> 
     if chosen[0].digest not in event.store:
         raise EventError(f"version {chosen[0].number} of {filename} has no kept copy: pruned, or lost")
     if not event.store.intact(chosen[0].digest):
-        raise EventError(f"the kept copy of version {chosen[0].number} of {filename} is damaged: `llama event check`")
+        raise EventError(f"the kept copy of version {chosen[0].number} of {filename} is damaged: {CHECK}")
     place(event.store.path(chosen[0].digest), target)
     return target
 

@@ -10,11 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 from llama.engine.errors import EventExists
-from llama.engine.flags import Flags
 from llama.engine.folder.claim import Owner, process_start
 from llama.engine.folder.filesystem import fsync_folder
 from llama.engine.folder.journal import Entry, Flagged, Received, Stat, write_new
 from llama.engine.folder.store import Store, place, settle
+from llama.engine.graph import FlagValues
 
 _HALF_BUILT = re.compile(r"\.new-(?P<pid>\d+)-(?P<started>\d+\.\d+)-[0-9a-f]{8}-")
 
@@ -25,12 +25,12 @@ def new_folder_name(event_id: str) -> str:
     return f".new-{me.pid}-{me.started:.6f}-{secrets.token_hex(4)}-{event_id}"
 
 
-def build(hidden: Path, files: Mapping[str, bytes], flags: Flags, why: str, now: datetime) -> None:
+def build(hidden: Path, files: Mapping[str, bytes], flags: FlagValues, why: str, now: datetime) -> None:
     """Write a whole event into a hidden folder, and make sure of it on disk."""
     store = Store(hidden / ".llama" / "objects")
     store.folder.mkdir(parents=True)
     (hidden / ".llama" / "lock").touch()
-    entries: list[Entry] = [Flagged(at=now, flags=flags.as_dict(), why=why)]
+    entries: list[Entry] = [Flagged(at=now, flags=dict(flags), why=why)]
     for filename, data in files.items():
         incoming = store.folder / "incoming"
         incoming.write_bytes(data)

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from llama.advice import UNLOCK
 from llama.engine.errors import DecodeError, EventError, JournalLost, NotAnEvent
-from llama.engine.flags import Flags
 from llama.engine.folder.claim import Owner, is_dead, is_mine, lives, person
 from llama.engine.folder.creation import build, new_folder_name, rename_new
 from llama.engine.folder.filesystem import MOST_BYTES, copy_regular, require_local, storage_errors
@@ -33,13 +33,22 @@ from llama.engine.folder.journal import (
     Unlocked,
     Unvetoed,
     Vetoed,
-    name_fault,
-    readable,
 )
+from llama.engine.folder.names import name_fault, readable
 from llama.engine.folder.state import NOT_A_FILE, Observed, State
 from llama.engine.folder.store import Parts, Store, settle
 from llama.engine.folder.views import View, Views
-from llama.engine.graph import Codec, Pipeline, Product, Selection, ServiceKey, Shared, read
+from llama.engine.graph import (
+    Codec,
+    FlagRules,
+    FlagValues,
+    Pipeline,
+    Product,
+    Selection,
+    ServiceKey,
+    Shared,
+    read,
+)
 
 
 class Surroundings(Protocol):
@@ -47,6 +56,11 @@ class Surroundings(Protocol):
 
     def __call__(self, shared: Shared[Any]) -> str | None:
         """The digest of a shared file; None when it is not there."""
+
+    @property
+    def flags(self) -> FlagRules:
+        """How flags of events are read, and which veto an event."""
+        ...
 
     def lacks(self, key: ServiceKey[Any]) -> str | None:
         """Why a service cannot be used here, and what to set; None when it can."""
@@ -86,7 +100,7 @@ class Event:
         return event
 
     @classmethod
-    def create(cls, path: Path, files: Mapping[str, bytes], flags: Flags, *, why: str, now: datetime) -> Event:
+    def create(cls, path: Path, files: Mapping[str, bytes], flags: FlagValues, *, why: str, now: datetime) -> Event:
         """A new event, built out of sight and renamed in whole. Raises EventExists and leaves that one alone."""
         path = path.absolute()
         _check_name(path.name, "event id")
@@ -136,7 +150,8 @@ class Event:
             parts=self._selected(pipeline, state),
             shared={name: outside(item) for name, item in tables.items()},
             lacks={name: why for name, key in services.items() if (why := outside.lacks(key))},
-            dead=self._dead(state),
+            dead=self._dead(state) | state.overruled(outside.flags),
+            rules=outside.flags,
             rivals=self._rivals(pipeline, state) if tables else {},
         )
         return state
@@ -326,10 +341,8 @@ class Event:
         self._note(Vetoed(at=now, filename=filename, why=why, by=by or person()))
 
     def unveto(self, filename: str | None, *, why: str, now: datetime, by: str | None = None) -> None:
-        """Lift a veto; for the whole event also the flag."""
+        """Lift a veto; one by a flag stays."""
         self._note(Unvetoed(at=now, filename=filename, why=why, by=by or person()))
-        if filename is None and self._state.flags.vetoed:
-            self.flag({"vetoed": False}, why=why, now=now, by=by)
 
     def lock(self, filename: str | None, *, why: str, now: datetime, by: str | None = None) -> None:
         """Keep a file, or the whole event, as it is."""
@@ -339,15 +352,12 @@ class Event:
         """Lift a lock."""
         self._note(Unlocked(at=now, filename=filename, why=why, by=by or person()))
 
-    def flag(self, changes: Mapping[str, str | bool], *, why: str, now: datetime, by: str | None = None) -> Flags:
-        """Set flags; returns them all. Raises ValueError for a flag or value there is not."""
+    def flag(self, changes: FlagValues, *, why: str, now: datetime, by: str | None = None) -> None:
+        """Set flags. Which there are, and with which values, whoever calls this has to know."""
         with self.writing() as state:
-            wanted = state.flags.replace(changes)
-            present = state.flags.as_dict()
-            news = {name: value for name, value in wanted.as_dict().items() if present[name] != value}
+            news = {name: value for name, value in changes.items() if state.flags.get(name) != value}
             if news:
                 self.append([Flagged(at=now, flags=news, why=why, by=by or person())])
-            return wanted
 
     def _note(self, entry: Entry) -> None:
         with self.writing():
@@ -355,7 +365,7 @@ class Event:
 
     def _refuse_locked(self, state: State, filename: str) -> None:
         if filename in state.locks or None in state.locks:
-            raise EventError(f"{filename} in {self.path} is locked; `llama event unlock` first")
+            raise EventError(f"{filename} in {self.path} is locked; {UNLOCK} first")
 
 
 def _check_name(name: str, what: str) -> None:

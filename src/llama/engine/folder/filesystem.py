@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
+from llama.advice import CHECK
 from llama.engine.errors import NotAFile, StorageError, UnsupportedFileSystem
 
 _REMOTE = {"nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "webdav", "davfs", "9p", "ncpfs"}
@@ -23,7 +24,7 @@ _ADVICE = {
     errno.EROFS: "the file system is read-only; mount it for writing, or copy the event elsewhere",
     errno.EACCES: "no permission to write; check the owner and mode of the folder",
     errno.EPERM: "no permission to write; check the owner and mode of the folder",
-    errno.EIO: "the disk reports an error; check its health and run `llama event check`",
+    errno.EIO: f"the disk reports an error; check its health and run {CHECK}",
 }
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -22,6 +22,7 @@ import msgspec
 from llama.engine.errors import NotAFile, NotAnEvent
 from llama.engine.folder.aside import keep_bytes
 from llama.engine.folder.filesystem import open_regular, storage_errors
+from llama.engine.folder.names import name_fault
 
 _LOG = logging.getLogger("llama.engine")
 
@@ -29,27 +30,6 @@ _LOG = logging.getLogger("llama.engine")
 def utc(time: datetime) -> datetime:
     """The same time in UTC; one without a zone is UTC already."""
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def name_fault(name: str) -> str | None:
-    """Why this cannot be the name of a file in an event's folder, or of the folder; None when it can."""
-    if not name or name.startswith(".") or "/" in name:
-        return "must not be empty, start with a dot or hold a slash"
-    return None if readable(name) is not None else "must be readable text (UTF-8, without control characters)"
-
-
-def readable(name: str) -> str | None:
-    """The name of a file or folder as text, the same in every locale; None when it is none that fits on a line.
-
-    Where the locale is not UTF-8, Python hands us names with their bytes in disguise.
-    """
-    try:
-        text = os.fsencode(name).decode()
-    except UnicodeEncodeError:  # it came from a file, not from the file system
-        text = name
-    except UnicodeDecodeError:
-        return None
-    return text if text.isprintable() else None
 
 
 class Stat(msgspec.Struct, frozen=True, array_like=True):
@@ -134,6 +114,13 @@ class Made(Entry, frozen=True, kw_only=True, tag=True):
     declared: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
+class Sending(Entry, frozen=True, kw_only=True, tag=True):
+    """A making got hold of a service that writes: from now on something of it may be out, whatever becomes of it."""
+
+    claim: str
+    filename: str
+
+
 class Failed(Entry, frozen=True, kw_only=True, tag=True):
     """A making failed; `error` is one line for people."""
 
@@ -216,7 +203,7 @@ class Unknown(msgspec.Struct, frozen=True):
 
 Item = Entry | Unknown
 _KINDS = (
-    Received | Adopted | Claimed | Made | Failed | Deferred | Requested
+    Received | Adopted | Claimed | Sending | Made | Failed | Deferred | Requested
     | Seen | Vetoed | Unvetoed | Locked | Unlocked | Flagged
 )  # fmt: skip
 _NAMES = frozenset(kind.__name__ for kind in _KINDS.__args__)

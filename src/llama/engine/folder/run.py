@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from llama.engine.errors import EventExists
-from llama.engine.flags import Flags
 from llama.engine.folder.creation import clear_leftovers
 from llama.engine.folder.event import Event
 from llama.engine.folder.filesystem import require_local
+from llama.engine.graph import FlagValues
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Delivery:
     Attributes:
         event_id: the event's folder; with a `kind`, the name that the event's number and kind follow.
         files: content by file name.
-        flags: the flags of a new event; an existing one keeps its own.
+        flags: those of a new event that are not as nobody set them; an existing one keeps its own.
         why: where this comes from, for the history.
         kind: of alert, `Preliminary`: the event is called `EVENT_ID-SERIAL-KIND`. Empty: `event_id` is all.
         serial: its number among the alerts of that name, where it carries one.
@@ -39,7 +39,7 @@ class Delivery:
 
     event_id: str
     files: Mapping[str, bytes] = field(repr=False)
-    flags: Flags = field(default_factory=Flags)
+    flags: FlagValues = field(default_factory=dict)
     why: str = ""
     kind: str = ""
     serial: int | None = None

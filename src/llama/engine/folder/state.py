@@ -14,8 +14,6 @@ from typing import Any
 
 import msgspec
 
-from llama.engine.flags import Flags
-from llama.engine.folder.filesystem import MOST_BYTES
 from llama.engine.folder.journal import (
     Adopted,
     Claimed,
@@ -28,19 +26,17 @@ from llama.engine.folder.journal import (
     Received,
     Requested,
     Seen,
+    Sending,
     Stat,
     Unknown,
     Unlocked,
     Unvetoed,
     Vetoed,
 )
-from llama.engine.graph import FLAG, SHARED
+from llama.engine.graph import FLAG, SHARED, FlagRules, FlagValues
 
 NOT_A_FILE = "not a file"
 """Stands for the digest of a folder, a pipe, … in view under the name of a file."""
-
-
-NO_FILE = f"what has its name is not a file of at most {MOST_BYTES / 1e9:g} GB that can be read: move it away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +75,12 @@ class Origin:
     Attributes:
         inputs: digest by input key.
         declared: keys of all that its product declared then; None when that was not written down yet.
-        flags: every flag of the event at that time, by the key of an input.
+        flags: those of the event at that time.
     """
 
     inputs: Mapping[str, str] = field(default_factory=dict)
     declared: frozenset[str] | None = None
-    flags: Mapping[str, str] = field(default_factory=dict)
+    flags: FlagValues = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -104,6 +100,8 @@ class FileState:
         tables: every set of shared files with which any version was made, digest by input key.
         claimant: whoever took the present claim, which may have been handed on since.
         maker: whoever had claimed the making of the present content.
+        claimed_under: the flags when its claim was taken.
+        sending: the last claim that got hold of a service that writes, if nothing was made since: it may be out.
     """
 
     versions: list[Version] = field(default_factory=list)
@@ -125,6 +123,8 @@ class FileState:
     tables: list[Mapping[str, str]] = field(default_factory=list)
     claimant: Claimed | None = None
     maker: Claimed | None = None
+    sending: Claimed | None = None
+    claimed_under: FlagValues = field(default_factory=dict)
 
     def knows(self, digest: str) -> bool:
         """Whether this content is, or was, one the journal has a copy of."""
@@ -142,6 +142,7 @@ class Observed:
         lacks: per name of a service that cannot be used here, why, and what to set.
         dead: ids of claims whose claimant is gone.
         lost: files of which neither the one in view nor the kept copy is what the journal says.
+        rules: how flags are read here.
         rivals: files that another process had made that may still run, and whether it is known to.
     """
 
@@ -152,6 +153,7 @@ class Observed:
     dead: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
     rivals: Mapping[str, bool] = field(default_factory=dict)
+    rules: FlagRules = field(default_factory=FlagRules)
 
 
 class State:
@@ -159,7 +161,8 @@ class State:
 
     def __init__(self, entries: Iterable[Item] = (), observed: Observed | None = None) -> None:
         self.files: dict[str, FileState] = {}
-        self.flags = Flags()
+        self.flags: FlagValues = {}
+        """As they were recorded; `read_flags` says what they mean here."""
         self.vetoes: dict[str | None, str] = {}
         self.locks: dict[str | None, str] = {}
         self.claims: dict[str, Claimed] = {}
@@ -168,6 +171,8 @@ class State:
         self.heard: datetime | None = None
         """When anything was last received from outside."""
         self.length = 0
+        self.damaged: list[str] = []
+        """Lines of the journal that hold nothing that can be read, which were something once."""
         self.observed = observed or Observed()
         self.add(entries)
 
@@ -175,13 +180,36 @@ class State:
         """What is known of a file; an empty answer for one never heard of."""
         return self.files.get(filename) or FileState()
 
+    @property
+    def read_flags(self) -> FlagValues:
+        """Every flag there is, by the rules that were observed."""
+        return self.observed.rules.read(self.flags)
+
+    @property
+    def vetoing_flag(self) -> str | None:
+        """The name of a flag that vetoes the event, by the rules that were observed."""
+        return self.observed.rules.vetoing(self.read_flags)
+
+    def overruled(self, rules: FlagRules) -> frozenset[str]:
+        """Claims of before flags vetoed the event; not those of which something may be out."""
+        if not self.claims or not rules.vetoing(rules.read(self.flags)):
+            return frozenset()
+        files = {claim: self._of(entry.filename) for claim, entry in self.claims.items()}
+        return frozenset(
+            claim
+            for claim, file in files.items()
+            if not _sends(file) and not rules.vetoing(rules.read(file.claimed_under))
+        )
+
     def add(self, entries: Iterable[Item]) -> None:
         """Fold in what comes next in the journal."""
         for entry in entries:
-            if not isinstance(entry, Unknown):
+            self.length += 1
+            if isinstance(entry, Unknown):
+                self.damaged += [f"journal line {self.length} {entry.why}"] if entry.why else []
+            else:
                 _HANDLERS[type(entry)](self, entry)
                 self.modified = entry.at
-            self.length += 1
 
     def _of(self, filename: str) -> FileState:
         if filename not in self.files:
@@ -208,12 +236,18 @@ class State:
         file = self._of(entry.filename)
         if file.claim is None or file.claim.claim != entry.claim:  # else it is handed over
             self._release(file)
-            file.claimed_at, file.claimant = self.length, entry
+            file.claimed_at, file.claimant, file.claimed_under = self.length, entry, self.flags
         file.claim = self.claims[entry.claim] = entry
         for key, digest in entry.inputs.items():
             source = entry.sources.get(key.partition("#")[0])
             if "#" in key and source:
                 self.parts[source, key] = digest
+
+    def _sending(self, entry: Sending) -> None:
+        if (claim := self.claims.get(entry.claim)) is not None:
+            file = self._of(claim.filename)
+            file.sending = claim
+            file.given.update(claim.sources.values())
 
     def _made(self, entry: Made) -> None:
         file = self._of(entry.filename)
@@ -221,14 +255,14 @@ class State:
             file.requested = None  # asked for before this making began, so this is the answer
         claim = self._release(file)
         declared = None if isinstance(entry.declared, msgspec.UnsetType) else frozenset(entry.declared)
-        origin = Origin(entry.inputs, declared, flag_inputs(self.flags))
+        origin = Origin(entry.inputs, declared, self.flags)
         file.alike = [origin, *(known for known in file.alike if entry.digest == file.digest)]
         if (tables := tables_among(entry.inputs)) not in file.tables:
             file.tables.append(tables)
         file.maker = file.claimant if claim else None
         _put(file, entry.digest, entry.at, "Made", entry.seen)
         file.outside, file.inputs, file.due, file.made_at = False, entry.inputs, entry.due, entry.at
-        file.failure = file.deferral = None
+        file.failure = file.deferral = file.sending = None
         file.given.update(claim.sources.values() if claim else ())
 
     def _failed(self, entry: Failed) -> None:
@@ -277,46 +311,23 @@ class State:
         self.locks.pop(entry.filename, None)
 
     def _stop(self, filename: str | None) -> None:
-        """Whoever is at it must not commit."""
+        """Whoever is at it must not commit; but what may be out already is recorded."""
         for name, file in self.files.items():
-            if filename is None or name == filename:
+            if (filename is None or name == filename) and not _sends(file):
                 self._release(file)
 
     def _flagged(self, entry: Flagged) -> None:
-        cautious = Flags().as_dict()
-        known = {name: value for name, value in entry.flags.items() if name in cautious}
-        try:
-            self.flags = self.flags.replace(known)
-        except ValueError:  # values of a later version
-            self.flags = self.flags.replace({name: cautious[name] for name in known})
-        if entry.flags.get("vetoed") is True:
-            self._stop(None)
+        self.flags = {**self.flags, **entry.flags}
 
 
-def ways_on_from_an_edit(file: FileState, *, lost: bool) -> str:
-    """What can be done about a file that was edited by hand; what came from outside cannot be made again.
-
-    `lost`: there is no intact copy of what it was, so the edit is all there is.
-    """
-    if not file.outside:
-        return "`llama event adopt` to use it, `llama event remake` to replace it"
-    if lost:
-        return (
-            "no intact copy is kept of what it was, so keep it: `llama event adopt` to use it, or receive the file "
-            "again from where it came"
-        )
-    return "`llama event adopt` to use it; or move it away and `llama event repair` to have the kept version back"
-
-
-def ways_on_from_a_loss(file: FileState) -> str:
-    """What can be done when neither the file in view nor the kept copy is what the journal says."""
-    again = "receive it again from where it came" if file.outside else "`llama event remake` it"
-    return f"no intact copy is kept: put the file back from a backup and `llama event repair`, or {again}"
-
-
-def flag_inputs(flags: Flags) -> dict[str, str]:
+def flag_inputs(flags: FlagValues) -> dict[str, str]:
     """Every flag as an input: its value by its key."""
-    return {f"{FLAG}{name}": json.dumps(value) for name, value in flags.as_dict().items()}
+    return {f"{FLAG}{name}": json.dumps(value) for name, value in flags.items()}
+
+
+def _sends(file: FileState) -> bool:
+    """Whether somebody is at it, and something of it may be out."""
+    return file.claim is not None and file.sending is not None and file.claim.claim == file.sending.claim
 
 
 def tables_among(inputs: Mapping[str, str]) -> dict[str, str]:
@@ -336,6 +347,7 @@ _HANDLERS: Mapping[type, Callable[[State, Any], None]] = {
     Received: State._outside,
     Adopted: State._outside,
     Claimed: State._claimed,
+    Sending: State._sending,
     Made: State._made,
     Failed: State._failed,
     Deferred: State._deferred,

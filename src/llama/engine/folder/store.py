@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from llama.advice import REMAKE, REPAIR
 from llama.engine.errors import DamagedObject, NotAFile
 from llama.engine.folder.aside import keep_bytes
 from llama.engine.folder.filesystem import copy_regular, fsync_folder, open_regular
 from llama.engine.folder.journal import Stat
-from llama.engine.graph import Environment, Selection, ServiceKey, Shared
+from llama.engine.graph import Environment, FlagRules, Selection, ServiceKey, Shared
 
 _LOG = logging.getLogger("llama.engine")
 _FICLONE = 0x40049409  # Linux: share the blocks, copy on write (btrfs, xfs, …)
@@ -104,16 +105,14 @@ class Store:
 
         Raises DamagedObject, and leaves nothing there, when the object is missing or not what its name says.
         """
-        advice = (
-            "`llama event repair` restores it if the file in view is intact; else receive or adopt that file again"
-        )
+        advice = f"{REPAIR} restores it if the file in view is intact; else receive or adopt that file again"
         try:
             place(self.path(digest), target)
         except (FileNotFoundError, NotAFile):
-            raise DamagedObject(f"{self.path(digest)} is missing; {advice}, or `llama event remake` it") from None
+            raise DamagedObject(f"{self.path(digest)} is missing; {advice}, or {REMAKE} it") from None
         if digest_of(target) != digest:
             target.unlink()
-            raise DamagedObject(f"{self.path(digest)} is damaged; {advice}, or `llama event remake` it")
+            raise DamagedObject(f"{self.path(digest)} is damaged; {advice}, or {REMAKE} it")
         return target
 
     def set_aside(self, digest: str) -> str:
@@ -245,6 +244,11 @@ class SharedDigests:
         except FileNotFoundError:
             return None
         return known[1]
+
+    @property
+    def flags(self) -> FlagRules:
+        """How flags of events are read, and which veto an event."""
+        return self._environment.flags
 
     def lacks(self, key: ServiceKey[Any]) -> str | None:
         """Why the service cannot be used here, and what to set; None when it can."""

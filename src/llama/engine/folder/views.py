@@ -1,4 +1,7 @@
-"""The files of an event that people see: copies of kept contents, and whatever else somebody put in their place."""
+"""The files of an event that people see: copies of kept contents, and whatever else somebody put in their place.
+
+`Views` looks at them and puts them there; the functions below it say what is odd about one, and what can be done.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from llama.advice import ADOPT, REMAKE, REPAIR, RUN, Reason
 from llama.engine.errors import NotAFile
-from llama.engine.folder.filesystem import copy_regular, objection
+from llama.engine.folder.filesystem import MOST_BYTES, copy_regular, objection
 from llama.engine.folder.journal import Stat
 from llama.engine.folder.state import NOT_A_FILE, FileState, State
 from llama.engine.folder.store import Store, digest_of, settle
+
+NO_FILE = f"what has its name is not a file of at most {MOST_BYTES / 1e9:g} GB that can be read: move it away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +169,49 @@ class Views:
         for view in views:
             if view.temporary is not None and self.looks(view.filename) == view.replaces:
                 view.temporary.rename(self.path / view.filename)
+
+
+def by_hand(filename: str, state: State) -> Reason | None:
+    """Why the file in view, as it was observed, is none of ours; None when it is."""
+    digest, file = state.observed.views.get(filename), state.file(filename)
+    if digest is None or file.knows(digest):
+        return None
+    if digest == NOT_A_FILE:
+        return Reason(NO_FILE)
+    if not file.versions:
+        return Reason("put there by hand: ", ADOPT, " to use it")
+    return Reason("edited by hand: ", ways_on_from_an_edit(file, lost=filename in state.observed.lost))
+
+
+def oddity(filename: str, state: State) -> Reason | None:
+    """What is to be known of the file in view when it is not the present content; the runner mends that."""
+    file = state.file(filename)
+    present = state.observed.views.get(filename, file.digest)
+    if present == file.digest:
+        return None
+    if filename in state.observed.lost:
+        what = "its file is missing" if present is None else "an older version is in view"
+        return Reason(f"{what} and ", ways_on_from_a_loss(file))
+    if present is None:
+        return Reason("its file is missing: ", RUN, " or ", REPAIR, " puts it back")
+    puts = ("an older version is in view: ", RUN, " or ", REPAIR, " puts this one back, ")
+    return Reason(*puts, ADOPT, " makes the older one count")
+
+
+def ways_on_from_an_edit(file: FileState, *, lost: bool) -> Reason:
+    """What can be done about a file that was edited by hand; what came from outside cannot be made again.
+
+    `lost`: there is no intact copy of what it was, so the edit is all there is.
+    """
+    if not file.outside:
+        return Reason(ADOPT, " to use it, ", REMAKE, " to replace it")
+    if lost:
+        keep = "no intact copy is kept of what it was, so keep it: "
+        return Reason(keep, ADOPT, " to use it, or receive the file again from where it came")
+    return Reason(ADOPT, " to use it; or move it away and ", REPAIR, " to have the kept version back")
+
+
+def ways_on_from_a_loss(file: FileState) -> Reason:
+    """What can be done when neither the file in view nor the kept copy is what the journal says."""
+    kept = Reason("no intact copy is kept: put the file back from a backup and ", REPAIR, ", or ")
+    return Reason(kept, "receive it again from where it came") if file.outside else Reason(kept, REMAKE, " it")

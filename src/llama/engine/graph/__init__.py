@@ -21,12 +21,15 @@ from llama.engine.graph.product import (
     Step,
     read,
 )
+from llama.engine.graph.rules import FlagRules, FlagValues
 
 __all__ = [
     "FLAG",
     "SHARED",
     "Codec",
     "Environment",
+    "FlagRules",
+    "FlagValues",
     "Guard",
     "Input",
     "Pipeline",

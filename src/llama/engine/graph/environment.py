@@ -7,12 +7,18 @@ from typing import Any, Protocol, TypeVar
 
 from llama.engine.graph.pipeline import Pipeline
 from llama.engine.graph.product import ServiceKey, Shared
+from llama.engine.graph.rules import FlagRules
 
 S = TypeVar("S")
 
 
 class Environment(Protocol):
     """What a maker needs that is not in the event: pipelines, services, shared files. Built by the application."""
+
+    @property
+    def flags(self) -> FlagRules:
+        """How flags of events are read, and which veto an event."""
+        ...
 
     def pipeline(self, name: str) -> Pipeline:
         """The pipeline of that name; raises PipelineError naming those there are."""

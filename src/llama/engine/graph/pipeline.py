@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from llama.advice import SHOW
 from llama.engine.errors import PipelineError
 from llama.engine.graph.product import Product
 
@@ -75,7 +76,7 @@ def find_among(pipelines: Sequence[Pipeline], word: str) -> tuple[Pipeline, Prod
             return pipeline, product
     known = list(dict.fromkeys(name for pipeline in pipelines for name in pipeline.words))
     near = difflib.get_close_matches(word, known, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`llama event` lists the products of a pipeline (-p)"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"{SHOW} lists the products of a pipeline (-p)"
     raise PipelineError(f"no product of any pipeline is called {word!r}; {hint}")
 
 

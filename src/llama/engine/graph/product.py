@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 from llama.engine.errors import DecodeError, UndeclaredInput
-from llama.engine.flags import Flags
+from llama.engine.graph.rules import FlagValues
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class Guard(Generic[T]):
     """
 
     flags: tuple[str, ...]
-    show: Callable[[T, str, Flags], T]
+    show: Callable[[T, str, FlagValues], T]
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +228,7 @@ class Step:
 
     product: Product[Any]
     event_id: str
-    _flags: Flags
+    _flags: FlagValues
     now: datetime
     scratch: Path
     _connect: Callable[[ServiceKey[Any]], Any]
@@ -287,7 +287,7 @@ class Step:
     def flag(self, name: str) -> bool | str:
         """The value of a declared flag."""
         self._declared(name, self.product.decided_by)
-        return self._flags.as_dict()[name]
+        return self._flags[name]
 
     def _declared(self, item: object, declared: tuple[object, ...]) -> None:
         if item not in declared:

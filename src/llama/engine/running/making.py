@@ -20,8 +20,16 @@ from typing import Any
 
 import msgspec
 
-from llama.engine.errors import ClaimLost, DecodeError, NotAFile, NotYet, StorageError, UndeclaredInput
-from llama.engine.flags import Flags
+from llama.advice import RUN
+from llama.engine.errors import (
+    ClaimLost,
+    DecodeError,
+    NotAFile,
+    NotYet,
+    Overruled,
+    StorageError,
+    UndeclaredInput,
+)
 from llama.engine.folder import (
     Claimed,
     Deferred,
@@ -29,6 +37,7 @@ from llama.engine.folder import (
     Failed,
     Made,
     Owner,
+    Sending,
     State,
     Surroundings,
     canonical,
@@ -40,7 +49,18 @@ from llama.engine.folder import (
     storage_errors,
     utc,
 )
-from llama.engine.graph import FLAG, Environment, Pipeline, Product, Selection, ServiceKey, Step, read
+from llama.engine.graph import (
+    FLAG,
+    Environment,
+    FlagRules,
+    FlagValues,
+    Pipeline,
+    Product,
+    Selection,
+    ServiceKey,
+    Step,
+    read,
+)
 from llama.engine.running.status import Kind, current_inputs, statuses
 
 Witness = Callable[[str], None]
@@ -98,6 +118,8 @@ class Maker:
             with event.scratch(claim.claim) as scratch:
                 self._make(event, product, claim, scratch, now, witness)
             return True
+        except Overruled as error:
+            give_back(event, claim, str(error), until=self.clock(), now=self.clock())
         except ClaimLost as error:
             give_back(event, claim, str(error), until=self.clock() + _RETRY, now=self.clock())
         except NotYet as error:
@@ -140,7 +162,7 @@ class Maker:
             software=_software(self.environment),
             declared=product.declared,
         )
-        commit(event, made, result, scratch, witness)
+        commit(event, made, result, scratch, self.environment.flags, witness)
 
     def _step(self, event: Event, product: Product[Any], claim: Claimed, scratch: Path, now: datetime) -> Step:
         temporary = scratch / ".tmp"
@@ -152,7 +174,7 @@ class Maker:
                 for number, item in enumerate(product.tables)
             }
         state = event.refresh()
-        flags = state.flags.replace(_flags(claim.inputs))
+        flags = self.environment.flags.read({**state.flags, **_flags(claim.inputs)})
         seen = _keep_guard(product, files, event.id, flags)
         parts = {
             item.key: _picked(item, files[item.product.filename])
@@ -168,7 +190,7 @@ class Maker:
             _flags=flags,
             now=now,
             scratch=temporary,
-            _connect=self._connect(product),
+            _connect=self._connect(event, product, claim),
             inputs={**files, **shared},
             parts=parts,
             seen=seen,
@@ -176,13 +198,20 @@ class Maker:
             _before=_before(event, product, state.file(product.filename).digest, scratch),
         )
 
-    def _connect(self, product: Product[Any]) -> Callable[[ServiceKey[Any]], Any]:
-        """What opens the services that the product declares, and no other."""
+    def _connect(self, event: Event, product: Product[Any], claim: Claimed) -> Callable[[ServiceKey[Any]], Any]:
+        """What opens the services that the product declares, and no other.
+
+        One that writes is given out under the event's lock, and the journal says so first: an order that came before
+        stops the step here, one that comes later finds that something may be out.
+        """
 
         def connect(key: ServiceKey[Any]) -> Any:
             if key not in product.services:
                 raise UndeclaredInput(f"{product.name} uses {key.name} without declaring it")
-            return self.environment.service(key)
+            service = self.environment.service(key)
+            if key.writes:
+                _send(event, claim, self.environment.flags, now=self.clock())
+            return service
 
         return connect
 
@@ -193,7 +222,7 @@ class Maker:
         folder.mkdir()
         place(source, target)
         if digest_of(target) != claim.inputs[item.key]:
-            raise ClaimLost(f"{source} changed just now; if the settings did, start `llama run` again")
+            raise ClaimLost(f"{source} changed just now; if the settings did, start {RUN} again")
         return target
 
 
@@ -205,15 +234,17 @@ def _settled(result: Path) -> str:
         raise DecodeError(f"its result {result.name} is no file that can be kept: {error}") from error
 
 
-def commit(event: Event, made: Made, result: Path, scratch: Path, witness: Witness = _nobody) -> None:
+def commit(
+    event: Event, made: Made, result: Path, scratch: Path, rules: FlagRules, witness: Witness = _nobody
+) -> None:
     """Make a finished, fsynced result part of the event.
 
     Under the lock: is the claim still ours? -> object -> view beside its place -> `Made` -> view in place.
-    Raises ClaimLost when somebody else took over, or the product was received, vetoed or locked meanwhile.
+    Raises ClaimLost when somebody else took over, or the product was received, vetoed or locked meanwhile (which
+    comes too late for a receipt that may be out).
     """
     with event.writing() as state:
-        if made.claim not in state.claims:
-            raise ClaimLost(f"{made.filename} is no longer ours to make")
+        _check_ours(state, made.claim, made.filename, rules)
         witness("checked")
         event.store.take(result, made.digest)
         witness("stored")
@@ -223,6 +254,23 @@ def commit(event: Event, made: Made, result: Path, scratch: Path, witness: Witne
         witness("recorded")
         event.show([view])
         witness("shown")
+
+
+def _check_ours(state: State, claim: str, filename: str, rules: FlagRules) -> None:
+    """ClaimLost, or Overruled, when a making must go no further."""
+    if claim not in state.claims:
+        raise ClaimLost(f"{filename} is no longer ours to make")
+    if claim in state.overruled(rules):
+        raise Overruled(f"{filename} is not to be made: the event is vetoed by its flags")
+
+
+def _send(event: Event, claim: Claimed, rules: FlagRules, *, now: datetime) -> None:
+    """Record that a step may write to the outside from now on; ClaimLost when it must not any more."""
+    with event.writing() as state:
+        _check_ours(state, claim.claim, claim.filename, rules)
+        sending = state.file(claim.filename).sending
+        if sending is None or sending.claim != claim.claim:
+            event.append([Sending(at=now, claim=claim.claim, filename=claim.filename)])
 
 
 def take_over(event: Event, claim_id: str, owner: Owner) -> Claimed:
@@ -304,7 +352,7 @@ def _before(event: Event, product: Product[Any], digest: str | None, scratch: Pa
     return place_it
 
 
-def _keep_guard(product: Product[Any], files: Mapping[str, Path], event_id: str, flags: Flags) -> dict[str, Any]:
+def _keep_guard(product: Product[Any], files: Mapping[str, Path], event_id: str, flags: FlagValues) -> dict[str, Any]:
     """Put in place of each guarded input what its guard lets a step see; the scratch folder holds nothing else.
 
     Returns by input key what it let through unchanged, which is decoded by then.

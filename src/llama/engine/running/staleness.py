@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llama.engine.flags import Flags
 from llama.engine.folder import Origin, flag_inputs
-from llama.engine.graph import FLAG, Product
-
-_OFF = flag_inputs(Flags())
-"""Every flag by its key, at the value of an event for which nobody set any."""
+from llama.engine.graph import FLAG, FlagRules, Product
 
 
-def differ(product: Product[Any], origin: Origin, inputs: Mapping[str, str]) -> bool:
+def differ(product: Product[Any], origin: Origin, inputs: Mapping[str, str], rules: FlagRules) -> bool:
     """Whether what it would be made from now is something else than what it was made from."""
-    before, after = comparable(product, origin, inputs)
+    before, after = comparable(product, origin, inputs, rules)
     return before != after
 
 
 def comparable(
-    product: Product[Any], origin: Origin, inputs: Mapping[str, str]
+    product: Product[Any], origin: Origin, inputs: Mapping[str, str], rules: FlagRules
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Of the inputs then and now what was declared then and is declared now: an upgrade remakes nothing by itself.
 
@@ -32,10 +28,12 @@ def comparable(
     have appeared since: this counts, since a result that lacks an input is worse than one that is made once more.
     """
     then = declared_then(product, origin)
-    guards = (item.product.guard for item in product.all_inputs)
-    off = {key: _OFF[key] for guard in guards if guard for key in (f"{FLAG}{name}" for name in guard.flags)}
-    known = {**origin.flags, **off, **{key: told for key, told in origin.inputs.items() if key in then}}
-    keys = [key for key in product.declared if key in then or key in origin.flags]
+    guards = [item.product.guard for item in product.all_inputs if item.product.guard is not None]
+    nobody, flags = flag_inputs(rules.read({})), flag_inputs(rules.read(origin.flags))
+    guarding = {f"{FLAG}{name}" for guard in guards for name in guard.flags}
+    off = {key: nobody[key] for key in guarding & nobody.keys()}
+    known = {**flags, **off, **{key: told for key, told in origin.inputs.items() if key in then}}
+    keys = [key for key in product.declared if key in then or key in flags]
     return {key: known[key] for key in keys if key in known}, {key: inputs[key] for key in keys if key in inputs}
 
 

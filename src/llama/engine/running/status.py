@@ -13,17 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from llama.engine.folder import (
-    NO_FILE,
-    NOT_A_FILE,
-    FileState,
-    State,
-    is_expired,
-    tables_among,
-    ways_on_from_a_loss,
-    ways_on_from_an_edit,
-)
-from llama.engine.graph import SHARED, Input, Pipeline, Product, Requirements, Selection
+from llama.advice import REMAKE, Reason
+from llama.engine.folder import NOT_A_FILE, FileState, State, by_hand, is_expired, oddity, tables_among
+from llama.engine.graph import SHARED, FlagRules, FlagValues, Input, Pipeline, Product, Requirements, Selection
 from llama.engine.running.staleness import comparable, declared_then, differ, difference
 
 _RIVAL_AGAIN = timedelta(seconds=15)
@@ -43,15 +35,20 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A product's status: the kind, the reason in words, and when it may change by itself.
+    """A product's status: the kind, the reason and what it advises, and when it may change by itself.
 
-    `stuck`: it is held by no decision, and stays so until somebody does what `why` says.
+    `stuck`: it is held by no decision, and stays so until somebody does what the reason says.
     """
 
     kind: Kind
-    why: str
+    reason: Reason
     until: datetime | None = None
     stuck: bool = False
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return str(self.reason)
 
 
 def statuses(pipeline: Pipeline, state: State, now: datetime) -> dict[str, Status]:
@@ -65,8 +62,11 @@ def statuses(pipeline: Pipeline, state: State, now: datetime) -> dict[str, Statu
         awaited = [item for item in product.all_inputs if item.product.filename in unsettled]
         status = _status(product, pipeline, state, now, awaited, _names(awaited, unsettled))
         found[product.filename] = status
-        if _by_hand(product, state) is not None:
-            unsettled[product.filename] = "which was changed by hand"
+        if by_hand(product.filename, state) is not None:
+            is_file = state.observed.views.get(product.filename) != NOT_A_FILE
+            unsettled[product.filename] = (
+                "which was changed by hand" if is_file else "which is no file that can be read"
+            )
         elif status.kind in _UNSETTLED and (status.kind is not Kind.WAITING or awaited):
             unsettled[product.filename] = _UNSETTLED[status.kind]
     return found
@@ -88,7 +88,7 @@ def unfinished(pipeline: Pipeline, state: State, found: Mapping[str, Status]) ->
     orders = state.vetoes.keys() | state.locks.keys()
     if None in state.locks:
         return []
-    vetoed = None in orders or state.flags.vetoed
+    vetoed = None in orders or state.vetoing_flag is not None
     open_ = {Kind.COOLING, Kind.READY, Kind.RUNNING}
     return [
         name
@@ -124,17 +124,17 @@ def _status(
     if not pipeline.makes(product):
         return _from_elsewhere(product, file, state)
     inputs = current_inputs(product, state)
-    reason = _reason(product, file, inputs, now)
+    reason = _reason(product, file, inputs, now, state.observed.rules)
     if reason is None and (waits_for is None or file.outside or _is_news(awaited, product, file)):
-        return Status(Kind.DONE, _origin(file) + _oddity(product, state), file.due)
+        return Status(Kind.DONE, _standing(product, file, state), file.due)
     if reason is not None:
         if status := _barred(product, state) or _past(product, file, state, now):
             return status
         if status := _fought_over(product, file, inputs, state, now):
             return status
     if why := _waits(product, state, waits_for):
-        return Status(Kind.WAITING, why)
-    return _cooling(product, file, inputs, now) or Status(Kind.READY, reason or "")
+        return Status(Kind.WAITING, Reason(why))
+    return _cooling(product, file, inputs, now) or Status(Kind.READY, Reason(reason or ""))
 
 
 def current_inputs(product: Product[Any], state: State) -> dict[str, str]:
@@ -148,8 +148,8 @@ def current_inputs(product: Product[Any], state: State) -> dict[str, str]:
         if (digest := state.observed.shared.get(shared.key)) is not None:
             inputs[shared.key] = digest
     if product.decided_by:
-        flags = state.flags.as_dict()
-        inputs.update((f"flag:{name}", json.dumps(flags[name])) for name in product.decided_by)
+        flags = state.read_flags
+        inputs.update((f"flag:{name}", json.dumps(flags[name])) for name in product.decided_by if name in flags)
     return inputs
 
 
@@ -157,34 +157,21 @@ def _running(file: FileState, state: State, now: datetime) -> Status | None:
     claim = file.claim
     if claim is None or claim.claim in state.observed.dead or is_expired(claim, now):
         return None
-    return Status(
-        Kind.RUNNING, f"made by process {claim.pid} on {claim.host} since {_clock(claim.at)}", claim.expires
-    )
-
-
-def _by_hand(product: Product[Any], state: State) -> str | None:
-    """Why the file in view is not ours, if so."""
-    digest = state.observed.views.get(product.filename)
-    file = state.file(product.filename)
-    if digest is None or file.knows(digest):
-        return None
-    if digest == NOT_A_FILE:
-        return NO_FILE
-    if not file.versions:
-        return "put there by hand: `llama event adopt` to use it"
-    return f"edited by hand: {ways_on_from_an_edit(file, lost=product.filename in state.observed.lost)}"
+    why = Reason(f"made by process {claim.pid} on {claim.host} since {_clock(claim.at)}")
+    return Status(Kind.RUNNING, why, claim.expires)
 
 
 def _held(product: Product[Any], file: FileState, state: State) -> Status | None:
-    if (why := _by_hand(product, state)) is not None:
+    if (why := by_hand(product.filename, state)) is not None:
         return Status(Kind.HELD, why, stuck=True)
     speaks = may_speak(product, state)
     for holder, word in ((state.vetoes, "vetoed"), (state.locks, "locked")):
         for name, what in ((product.filename, ""), (None, "event ")):
             if name in holder and not (speaks and name is None and word == "vetoed"):
-                return Status(Kind.HELD, f"{what}{word}: {holder[name]}" if holder[name] else f"{what}{word}")
-    if state.flags.vetoed and not speaks:
-        return Status(Kind.HELD, "event vetoed (flag vetoed)")
+                order = f"{what}{word}: {holder[name]}" if holder[name] else f"{what}{word}"
+                return Status(Kind.HELD, Reason(order))
+    if state.vetoing_flag is not None and not speaks:
+        return Status(Kind.HELD, Reason(f"event vetoed (flag {state.vetoing_flag})"))
     return None
 
 
@@ -193,14 +180,26 @@ def may_speak(product: Product[Any], state: State) -> bool:
 
     Of that there may be something to take back, and a veto of the event stops all that it could tell anew: what it is
     made from stays as it is, but for what comes from outside. A veto of the receipt itself holds it.
+
+    Where a making got as far as the service and nobody knows whether it was published, it may take that back, but not
+    say it: with the inputs of that making it is held.
     """
-    return product.receipt and bool(state.file(product.filename).versions)
+    file = state.file(product.filename)
+    if not product.receipt or file.versions or file.sending is None:
+        return product.receipt and bool(file.versions)
+    then, today = file.sending.inputs, current_inputs(product, state)
+    return any(then.get(item.key) != today.get(item.key) for item in product.all_inputs)
 
 
 def _from_elsewhere(product: Product[Any], file: FileState, state: State) -> Status:
     if file.digest is not None:
-        return Status(Kind.DONE, _origin(file) + _oddity(product, state))
-    return Status(Kind.WAITING, "comes from outside" if product.make is None else "not asked for in this run")
+        return Status(Kind.DONE, _standing(product, file, state))
+    return Status(Kind.WAITING, Reason("comes from outside" if product.make is None else "not asked for in this run"))
+
+
+def _standing(product: Product[Any], file: FileState, state: State) -> Reason:
+    odd = oddity(product.filename, state)
+    return Reason(_origin(file)) if odd is None else Reason(_origin(file), "; ", odd)
 
 
 def _origin(file: FileState) -> str:
@@ -210,24 +209,9 @@ def _origin(file: FileState) -> str:
     return f"{'made' if not file.outside else latest.kind.lower()} {_clock(latest.at)}, version {latest.number}"
 
 
-def _oddity(product: Product[Any], state: State) -> str:
-    """What is to be known of the file in view when it is not the present content; the runner mends that."""
-    file = state.file(product.filename)
-    present = state.observed.views.get(product.filename, file.digest)
-    if present == file.digest:
-        return ""
-    if product.filename in state.observed.lost:
-        what = "its file is missing" if present is None else "an older version is in view"
-        return f"; {what} and {ways_on_from_a_loss(file)}"
-    if present is None:
-        return "; its file is missing: `llama run` or `llama event repair` puts it back"
-    return (
-        "; an older version is in view: `llama run` or `llama event repair` puts this one back, "
-        "`llama event adopt` makes the older one count"
-    )
-
-
-def _reason(product: Product[Any], file: FileState, inputs: Mapping[str, str], now: datetime) -> str | None:
+def _reason(
+    product: Product[Any], file: FileState, inputs: Mapping[str, str], now: datetime, rules: FlagRules
+) -> str | None:
     """Why it must be made; None when it is as it should be."""
     if file.requested is not None:
         return file.requested
@@ -235,8 +219,8 @@ def _reason(product: Product[Any], file: FileState, inputs: Mapping[str, str], n
         return "not made yet"
     if file.outside:
         return None
-    if file.alike and all(differ(product, origin, inputs) for origin in file.alike):
-        return difference(*comparable(product, file.alike[0], inputs))
+    if file.alike and all(differ(product, origin, inputs, rules) for origin in file.alike):
+        return difference(*comparable(product, file.alike[0], inputs, rules))
     if file.due is not None and now >= file.due:
         return f"due again since {_clock(file.due)}"
     return None
@@ -244,18 +228,18 @@ def _reason(product: Product[Any], file: FileState, inputs: Mapping[str, str], n
 
 def _barred(product: Product[Any], state: State) -> Status | None:
     """Held because the flags do not allow what it would do outside, or because a service is not set up here."""
-    flags = state.flags.as_dict()
+    flags = state.read_flags
     for service in product.services:
         does = "sends to" if service.writes else "uses"
         if why := _forbidden(service.requires, flags):
-            return Status(Kind.HELD, f"{does} {service.name}, and {why}")
+            return Status(Kind.HELD, Reason(f"{does} {service.name}, and {why}"))
     if why := _forbidden(product.requires, flags):
-        return Status(Kind.HELD, why)
+        return Status(Kind.HELD, Reason(why))
     lacks = [state.observed.lacks[key.name] for key in product.services if key.name in state.observed.lacks]
-    return Status(Kind.HELD, "; ".join(lacks)) if lacks else None
+    return Status(Kind.HELD, Reason("; ".join(lacks))) if lacks else None
 
 
-def _forbidden(requires: Requirements, flags: Mapping[str, bool | str]) -> str | None:
+def _forbidden(requires: Requirements, flags: FlagValues) -> str | None:
     """Which flag has not the value that it must have; None when all have."""
     for name, wanted in requires.items():
         values = wanted if isinstance(wanted, tuple) else (wanted,)
@@ -276,7 +260,7 @@ def _past(product: Product[Any], file: FileState, state: State, now: datetime) -
     if now - state.heard <= product.fresh_for:
         return None
     past = f"the last news of this event came at {_clock(state.heard)}, more than {_span(product.fresh_for)} ago"
-    return Status(Kind.HELD, f"{past}, so it is not published by itself: `llama event remake` to publish it")
+    return Status(Kind.HELD, Reason(f"{past}, so it is not published by itself: ", REMAKE, " to publish it"))
 
 
 def _span(time: timedelta) -> str:
@@ -315,7 +299,7 @@ def _fought_over(
     who = rival(product, file, inputs, state, now)
     if who is None or file.requested is not None or tables_among(inputs) not in file.tables:
         return None
-    why = f"{who}: two runs with different settings work on one event; stop one of them"
+    why = Reason(f"{who}: two runs with different settings work on one event; stop one of them")
     return Status(Kind.HELD, why, now + _RIVAL_AGAIN, stuck=True)
 
 
@@ -342,12 +326,12 @@ def _cooling(product: Product[Any], file: FileState, inputs: Mapping[str, str], 
         pause = timedelta(seconds=min(product.cooldown_s * failure.count, product.cooldown_max_s))
         if now < failure.at + pause:
             times = f"failed {failure.count} times: " if failure.count > 1 else "failed: "
-            return Status(Kind.COOLING, times + failure.error, failure.at + pause)
-        return Status(Kind.READY, f"trying again after: {failure.error}")
+            return Status(Kind.COOLING, Reason(times, failure.error), failure.at + pause)
+        return Status(Kind.READY, Reason(f"trying again after: {failure.error}"))
     if deferral is not None and deferral.inputs == inputs:
         if deferral.until is None or now < deferral.until:
-            return Status(Kind.WAITING, deferral.why, deferral.until)
-        return Status(Kind.READY, f"trying again after: {deferral.why}")
+            return Status(Kind.WAITING, Reason(deferral.why), deferral.until)
+        return Status(Kind.READY, Reason(f"trying again after: {deferral.why}"))
     return None
 
 

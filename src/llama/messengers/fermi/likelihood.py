@@ -41,6 +41,9 @@ def listening(found: BurstList, model: GRBModel) -> Listening:
     notes = [f"{_title(b)} is left out: {left_out[b.trigger_id]}" for b in found.bursts if b.trigger_id in left_out]
     if found.why:
         notes.append(f"the list of bursts{'' if found.complete else ' is incomplete'}: {found.why}")
+    if found.covered is None:
+        length = found.stop_gps - found.start_gps
+        notes.append(f"the list of bursts does not say which {found.covered_s:.1f} of its {length:.1f} s are covered")
     notes += [note for burst in bursts for note in _notes(burst, model)]
     subthreshold = found.subthreshold or any(_measured(burst).subthreshold for burst in bursts)
     return Listening(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from llama.messengers.lists import added, check_coverage, check_direction, check_once, once
-from llama.ports import Burst, BurstWindow
+from llama.messengers.lists import added, check_coverage, check_covered, check_direction, check_once, once
+from llama.ports import Burst, BurstWindow, Stretch
 from llama.science.sky import right_ascension_deg
 from llama.science.statistic import LEAST_SIGMA_RAD
 from llama.science.times import gps_from_utc, utc_from_gps
@@ -27,6 +27,8 @@ class BurstList:
         subthreshold: whether sub-threshold candidates would be here too.
         bursts: in order of time; also those that are most likely no gamma-ray bursts, which say so.
         ask_again: when the source will know more (UTC, `Z`); null when it never will.
+        covered: when these seconds are, in order and without overlap; null when the list does not say it. Where that
+            is all of the window, or none of it, it is filled in.
     """
 
     complete: bool
@@ -38,18 +40,30 @@ class BurstList:
     bursts: tuple[Burst, ...]
     subthreshold: bool = False
     ask_again: str | None = None
+    covered: tuple[Stretch, ...] | None = None
 
     def __post_init__(self) -> None:
         window = self.start_gps, self.stop_gps, self.covered_s
         check_coverage(*window, complete=self.complete, slack_s=_SAME_TIME_S)
         if not self.complete and not self.why:
             raise ValueError("it says it is incomplete, but not why")
+        if self.covered is None:
+            object.__setattr__(self, "covered", self._all_or_none())
+        else:
+            check_covered(self.covered, *window, slack_s=_SAME_TIME_S)
         for burst in self.bursts:
             _check(burst, self.start_gps, self.stop_gps)
         bursts, repeated = once(self.bursts, [burst.trigger_id for burst in self.bursts], "trigger")
         check_once((burst.trigger_id for burst in bursts), "trigger", ", each time different; keep the right one")
         object.__setattr__(self, "bursts", tuple(map(_in_range, bursts)))
         object.__setattr__(self, "why", added(self.why, repeated))
+
+    def _all_or_none(self) -> tuple[Stretch, ...] | None:
+        """When the source listened, of a list that only says for how long: None where that leaves it open."""
+        if not self.covered_s:
+            return ()
+        whole = self.covered_s >= self.stop_gps - self.start_gps - _SAME_TIME_S
+        return (Stretch(self.start_gps, self.stop_gps),) if whole else None
 
 
 def _check(burst: Burst, start_gps: float, stop_gps: float) -> None:
@@ -113,4 +127,5 @@ def from_window(window: BurstWindow, source: str) -> BurstList:
         bursts=window.bursts,
         subthreshold=window.subthreshold,
         ask_again=None if window.again_gps is None else utc_from_gps(window.again_gps),
+        covered=window.covered,
     )

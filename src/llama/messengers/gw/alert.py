@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from llama.advice import START
 from llama.formats.errors import NoSkyMap, NoticeError
 from llama.formats.limits import read_limited
 from llama.formats.notice_json import MAX_JSON_BYTES
@@ -25,6 +26,8 @@ from llama.messengers.gw.record import SkymapInfo
 from llama.science.significance import CLASSES_SUM
 from llama.science.times import gps_from_utc
 
+_CLASSES = {name.casefold(): name for name in ("BNS", "NSBH", "BBH", "MassGap", "Terrestrial")}
+"""Classes that numbers rest on, by their names in any capitals."""
 _SKYMAP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*(,[0-9]+)?")
 
 
@@ -138,19 +141,29 @@ def _decoded(text: object, alert: Alert) -> bytes:
         raise NoticeError(f"event.skymap is not base64: {error}; the alert was damaged on its way") from error
 
 
+_WITH_MAP = START.then("--skymap", "FILE")
+
+
 def _no_skymap(alert: Alert) -> str:
     url = alert.urls.get("skymap")
     named = f", only its address {url[:100]}" if url else ""
     return (
         f"the {alert.alert_type} alert of {alert.graceid} carries no sky map{named}; "
-        "give one by hand: llama skymap_info --skymap FILE with --alert or --voevent (-c if the event exists)"
+        f"give one by hand: {_WITH_MAP.typed} with --alert or --voevent (-c if the event exists)"
     )
 
 
 def p_astro(alert: Alert) -> dict[str, float]:
     """Probability of each source class; empty when the alert gives no classification (bursts, before O3)."""
     classes = values.mapping(alert.event_part().get("classification"), "event.classification")
-    found = {name: values.probability(value, f"event.classification.{name}") for name, value in classes.items()}
+    found: dict[str, float | None] = {}
+    for written, value in classes.items():
+        name = _CLASSES.get(written.casefold().replace("_", ""), written)
+        if name in found:
+            raise NoticeError(
+                f"event.classification has {name} twice, in other letters ({written}); correct a copy of it"
+            )
+        found[name] = values.probability(value, f"event.classification.{written}")
     given = {name: value for name, value in found.items() if value is not None}
     if given and "Terrestrial" not in given:
         raise NoticeError("event.classification has no Terrestrial, without which it is no classification")

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 
-from llama.engine.flags import Flags
-from llama.engine.graph import Guard
+from llama.engine.graph import FlagValues, Guard
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.ports import SIMULATED_SOURCE
 from llama.science.detector import azimuth_deg, zenith_deg
@@ -28,6 +28,19 @@ _MEANING = (
 )
 _DRAWN = "SIMULATED NEUTRINOS: they were drawn at random and never detected."
 _SOME = "SIMULATED NEUTRINOS: some of them never happened."
+
+
+WITHHELD = "[withheld]"
+_HARMLESS = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?Z?)?|[0-9]+(?:\.[0-9]+)? of "
+    r"[0-9]+(?:\.[0-9]+)? s\b|[0-9]+ event\(s\)"
+)
+"""Times, coverage and counts, as our own sources write them."""
+_MAY_BE_A_PLACE = (
+    r"[0-9]+(?:\.[0-9]*)?(?:\s*[hmsd°′″'\":]\s*[0-9]+(?:\.[0-9]*)?)+|[0-9]*[.,][0-9]+|[0-9]+(?=\s*(?:°|d|h|rad))"
+    r"|(?<=ra)[0-9]+|(?<![a-z0-9])(?<![a-z0-9]-)[0-9]+(?![a-z0-9]|-[a-z0-9])"
+)
+"""A number in a text, in degrees, hours or radians; not one that is part of a name (IC86-2012, icecube-3yr)."""
 
 
 def meanings(source: str, *, blinded: bool, made_up: bool = False) -> list[str]:
@@ -44,9 +57,34 @@ def meanings(source: str, *, blinded: bool, made_up: bool = False) -> list[str]:
 
 
 def blind(neutrinos: NeutrinoList, seed: str) -> NeutrinoList:
-    """The same list with every right ascension scrambled and type `blinded`."""
-    rows = tuple(_blind(row, seed) for row in neutrinos.neutrinos)
-    return dataclasses.replace(neutrinos, neutrinos=rows, made_up=neutrinos.invented)
+    """The same list, right ascensions scrambled, type `blinded`, and in its texts no number that may be one of them.
+
+    Somebody may have written where a neutrino came from, in words of their own; their numbers are withheld.
+    """
+    names = [row.i3event for row in neutrinos.neutrinos]
+    rows = tuple(
+        dataclasses.replace(_blind(row, seed), season=_without_places(row.season, names))
+        for row in neutrinos.neutrinos
+    )
+    return dataclasses.replace(
+        neutrinos,
+        neutrinos=rows,
+        made_up=neutrinos.invented,
+        season=None if neutrinos.season is None else _without_places(neutrinos.season, names),
+        source=_without_places(neutrinos.source, names),
+        why=_without_places(neutrinos.why, names),
+    )
+
+
+def _without_places(text: str, names: list[str]) -> str:
+    """The text with its numbers withheld, but for names of neutrinos, which stay, and what is harmless."""
+    known = [
+        rf"(?<![A-Za-z0-9.]){re.escape(name)}(?![A-Za-z0-9.])" for name in sorted(filter(None, names), key=len)[::-1]
+    ]
+    kept = "|".join([*known, _HARMLESS])
+    return re.sub(
+        rf"(?P<kept>{kept})|{_MAY_BE_A_PLACE}", lambda found: found["kept"] or WITHHELD, text, flags=re.IGNORECASE
+    )
 
 
 def _blind(row: NeutrinoRow, seed: str) -> NeutrinoRow:
@@ -63,8 +101,8 @@ def scrambled_ra_deg(seed: str, i3event: str) -> float:
     return 360.0 * (int.from_bytes(digest[:8], "big") >> 11) / 2.0**53
 
 
-def _as_flagged(neutrinos: NeutrinoList, event_id: str, flags: Flags) -> NeutrinoList:
-    return blind(neutrinos, event_id) if flags.blinded_neutrinos else neutrinos
+def _as_flagged(neutrinos: NeutrinoList, event_id: str, flags: FlagValues) -> NeutrinoList:
+    return blind(neutrinos, event_id) if flags[FLAG] else neutrinos
 
 
 GUARD: Guard[NeutrinoList] = Guard((FLAG,), _as_flagged)

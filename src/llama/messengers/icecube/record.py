@@ -8,8 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llama.messengers.lists import added, check_coverage, check_direction, check_once, once, same_place
-from llama.ports import SIMULATED_SOURCE, Neutrino, NeutrinoWindow
+from llama.messengers.lists import (
+    added,
+    check_coverage,
+    check_covered,
+    check_direction,
+    check_once,
+    once,
+    same_place,
+)
+from llama.ports import SIMULATED_SOURCE, Neutrino, NeutrinoWindow, SeasonStretch
 from llama.science.sky import right_ascension_deg
 from llama.science.statistic import LEAST_SIGMA_RAD
 from llama.science.times import gps_from_mjd, is_mjd, not_an_mjd, utc_from_gps
@@ -79,6 +87,8 @@ class NeutrinoList:
         neutrinos: in order of time.
         ask_again: when the source will know more (UTC, `Z`); null when it never will.
         made_up: whether some neutrinos never happened; kept here, since blinding takes their types.
+        covered: when the good livetime is, each piece of one season, in order and without overlap; null when the list
+            does not say it. Where that is all of the window, or none of it, it is filled in.
     """
 
     complete: bool
@@ -91,14 +101,37 @@ class NeutrinoList:
     neutrinos: tuple[NeutrinoRow, ...]
     ask_again: str | None = None
     made_up: bool = False
+    covered: tuple[SeasonStretch, ...] | None = None
 
     def __post_init__(self) -> None:
         window, of = (self.start_gps, self.stop_gps, self.covered_s), f" of {self.season}"
         check_coverage(*window, complete=self.complete, slack_s=_SAME_TIME_S, of=of)
         if self.complete and self.season is None:
             raise ValueError("it says it is complete, but not of which season")
+        self._check_covered()
         self._check_times()
         self._count_once()
+
+    def _check_covered(self) -> None:
+        if self.covered is None:
+            object.__setattr__(self, "covered", self._all_or_none())
+            return
+        window = self.start_gps, self.stop_gps, self.covered_s
+        check_covered(self.covered, *window, slack_s=_SAME_TIME_S)
+        seasons = sorted({piece.season for piece in self.covered})
+        if seasons and self.season not in seasons:
+            raise ValueError(
+                f"its season is {self.season}, but covered has only {', '.join(seasons)}: correct one of the two, or "
+                "take covered out"
+            )
+
+    def _all_or_none(self) -> tuple[SeasonStretch, ...] | None:
+        """When data are good, of a list that only says for how long: None where that leaves it open."""
+        if not self.covered_s:
+            return ()
+        if self.season is None or len(self.seasons) > 1 or not self.all_covered:
+            return None
+        return (SeasonStretch(self.start_gps, self.stop_gps, self.season),)
 
     def _count_once(self) -> None:
         """Keep one row of each event, and say so: a list may name one twice, or under two names."""
@@ -112,6 +145,17 @@ class NeutrinoList:
                 kept.append(row)
         object.__setattr__(self, "neutrinos", tuple(kept))
         object.__setattr__(self, "why", added(self.why, told))
+
+    @property
+    def all_covered(self) -> bool:
+        """Whether all of the window is good livetime; not, whether all of its neutrinos are here."""
+        return self.covered_s >= self.stop_gps - self.start_gps - _SAME_TIME_S
+
+    @property
+    def seasons(self) -> tuple[str, ...]:
+        """Of which it is, by its own word and that of its neutrinos, but for those that never happened."""
+        rows = (row.season for row in self.neutrinos if row.type not in NOT_DETECTED)
+        return tuple(sorted({self.season or "", *rows} - {""}))
 
     @property
     def blinded(self) -> bool:
@@ -157,6 +201,7 @@ def from_window(window: NeutrinoWindow, source: str) -> NeutrinoList:
         why=window.why,
         neutrinos=tuple(_row(n, float(gps)) for n, gps in zip(window.neutrinos, times, strict=True)),
         ask_again=None if window.again_gps is None else utc_from_gps(window.again_gps),
+        covered=window.covered,
     )
 
 

@@ -7,7 +7,7 @@ ascension and time, in which the background is uniform, are drawn anew. Made by 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,14 @@ class SeasonEvents:
             self._refuse("angular error (rad)", self.sigma_rad, (self.sigma_rad > 0) & (self.sigma_rad <= np.pi))
             energy = self.energy_gev
             self._refuse("energy (GeV)", energy, (energy > 0) & (energy <= MOST_ENERGY_GEV))
+
+    def within(self, low_gev: float, high_gev: float) -> SeasonEvents:
+        """Those with energies that a search takes. ValueError when there is none."""
+        keep = (self.energy_gev >= low_gev) & (self.energy_gev <= high_gev)
+        if keep.all():
+            return self
+        dec, sigma, energy = (column[keep] for column in (self.dec_rad, self.sigma_rad, self.energy_gev))
+        return replace(self, dec_rad=dec, sigma_rad=sigma, energy_gev=energy)
 
     def _refuse(self, what: str, values: Float, good: NDArray[np.bool_]) -> None:
         if not good.all():

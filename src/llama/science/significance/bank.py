@@ -34,7 +34,7 @@ _CLOSER = 12  # times as many are scored with care as the kernel sees
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class SeasonData:
     """Good data of one season in the search window.
 
     Attributes:
@@ -72,12 +72,12 @@ class Beside:
     trigger: GWTrigger
     season: SeasonTable
     search: Search
-    stretches: tuple[Stretch, ...]
+    supplies: tuple[SeasonData, ...]
 
     @property
     def expected(self) -> float:
         """Neutrinos of a list, on average."""
-        return float(sum(one.expected for one in self.stretches))
+        return float(sum(one.expected for one in self.supplies))
 
 
 @dataclass(frozen=True)
@@ -102,14 +102,14 @@ class Bank:
         terms: of each at the time at which it is most related.
         log_b: (n,) ln B/(1 + λ) of each then.
         expected: (n,) how many neutrinos of a list each stands for.
-        stretch, group: (n,) of which stretch it is, and in which group it was drawn.
+        supply, group: (n,) of which season's data it is, and in which group it was drawn.
     """
 
     beside: Beside
     terms: ListTerms
     log_b: Float
     expected: Float
-    stretch: Index
+    supply: Index
     group: Index
 
     def log_later(self, delay_s: Float) -> Float:
@@ -120,31 +120,31 @@ class Bank:
     def times(self, rng: np.random.Generator, pick: Index) -> Float:
         """Seconds after the trigger for each of some of them."""
         delay = np.empty(pick.size)
-        for k, stretch in enumerate(self.beside.stretches):
-            mine = np.flatnonzero(self.stretch[pick] == k)
-            delay[mine] = stretch.times(rng, mine.size)
+        for k, supply in enumerate(self.beside.supplies):
+            mine = np.flatnonzero(self.supply[pick] == k)
+            delay[mine] = supply.times(rng, mine.size)
         return delay
 
 
 def proposals(beside: Beside) -> tuple[Proposal, ...]:
-    """One for each stretch."""
+    """One for each season."""
     host = merger_host(beside.ready, beside.search)
-    return tuple(Proposal.of(host, one.events, beside.season, beside.search) for one in beside.stretches)
+    return tuple(Proposal.of(host, one.events, beside.season, beside.search) for one in beside.supplies)
 
 
 def draw_bank(rng: np.random.Generator, beside: Beside, made: Sequence[Proposal], plan: Plan) -> Bank:
     """A bank of about `plan.chosen` neutrinos."""
-    drawn, stretch, group = [], [], []
-    for k, (proposal, one) in enumerate(zip(made, beside.stretches, strict=True)):
+    drawn, supply, group = [], [], []
+    for k, (proposal, one) in enumerate(zip(made, beside.supplies, strict=True)):
         part = one.expected / beside.expected / GROUPS
         for number in range(GROUPS):
             scored = proposal.draw(rng, max(int(plan.scored * part), 50), one.expected / GROUPS)
             focus = plan.focus and plan.focus / GROUPS
             some = proposal.closer(_chosen(rng, scored, _CLOSER * plan.chosen * part, focus))
             drawn.append(_chosen(rng, some, plan.chosen * part, focus))
-            stretch.append(np.full(drawn[-1].event.size, k))
+            supply.append(np.full(drawn[-1].event.size, k))
             group.append(np.full(drawn[-1].event.size, number))
-    of = np.concatenate(stretch)
+    of = np.concatenate(supply)
     neutrinos = _neutrinos(beside, drawn, of)
     terms = ListTerms.of(beside.ready, beside.trigger, neutrinos, beside.season, beside.search)
     expected = np.concatenate([one.expected for one in drawn])
@@ -173,12 +173,12 @@ def _chosen(rng: np.random.Generator, scored: Draws, count: float, focus: float 
     return replace(found, expected=weight * (total / weight.sum()))
 
 
-def _neutrinos(beside: Beside, drawn: Sequence[Draws], stretch: Index) -> Neutrinos:
+def _neutrinos(beside: Beside, drawn: Sequence[Draws], supply: Index) -> Neutrinos:
     """The draws as neutrinos at the time at which they are most related."""
     event, ra = np.concatenate([one.event for one in drawn]), np.concatenate([one.ra_rad for one in drawn])
     columns = np.empty((3, event.size))
-    for k, one in enumerate(beside.stretches):
-        mine = stretch == k
+    for k, one in enumerate(beside.supplies):
+        mine = supply == k
         columns[:, mine] = [values[event[mine]] for values in _columns(one.events)]
     gps = np.full(event.size, beside.trigger.gps_s + _best_delay_s(beside.search))
     return Neutrinos(gps, ra, *columns)

@@ -10,11 +10,13 @@ estimate is unbiased, whatever the first one said, up to what a finite bank's cu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
+from scipy.special import gammaincinv
 
 from llama.science.arrays import Float, Index
 from llama.science.significance.bank import GROUPS, Bank, Beside, Plan, draw_bank, proposals
@@ -36,19 +38,18 @@ _TIMES = 8
 _FEW = 3.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OwnMapP:
     """A p-value and how well it is known.
 
     Attributes:
         p: fraction of background lists that reach the statistic; above 0.
-        lists, above: how many lists, and the effective number of those that reach it.
+        above: effective number of lists that reach it.
         error_lists, error_bank, error_events: one sigma for the finite numbers of lists, of exact terms, and of real
             events to draw from.
     """
 
     p: float
-    lists: int
     above: float
     error_lists: float
     error_bank: float
@@ -57,12 +58,44 @@ class OwnMapP:
     @property
     def error(self) -> float:
         """One sigma of all together."""
-        return float(np.sqrt(self.error_lists**2 + self.error_bank**2 + self.error_events**2))
+        return math.sqrt(self.error_lists**2 + self.error_bank**2 + self.error_events**2)
 
     @property
-    def upper_limit(self) -> bool:
-        """Whether so few lists reach the statistic that p is an upper limit."""
+    def is_limit(self) -> bool:
+        """Whether so few lists reach the statistic that p is known from above only."""
         return self.above < _FEW
+
+    def upper_limit(self, confidence: float) -> float:
+        """What p may be at most, for lists alone: Poisson counts of those that reach the statistic."""
+        most = float(gammaincinv(self.above + 1, confidence))
+        return min(self.p * most / self.above, 1.0) if self.above else min(self.p * most, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class OwnBackground:
+    """What unrelated neutrinos would look like beside one alert.
+
+    Attributes:
+        label: of the random stream. digest: of the events that lists are drawn from. seasons: theirs.
+        expected: neutrinos of a list, on average. terms: how many neutrinos went through the kernel.
+        thresholds, p_values: by `event` or `ensemble`, what was asked and its answer, in the order of the question.
+        statistics: by the same, (lists,) ln B̃ of every list; weight: (lists,) of each, 1 on average.
+    """
+
+    label: str
+    digest: str
+    seasons: tuple[str, ...]
+    expected: float
+    terms: int
+    thresholds: Mapping[str, Float]
+    p_values: Mapping[str, tuple[OwnMapP, ...]]
+    statistics: Mapping[str, Float]
+    weight: Float
+
+    @property
+    def lists(self) -> int:
+        """How many were drawn."""
+        return int(self.weight.size)
 
 
 def generator(label: str) -> np.random.Generator:
@@ -70,20 +103,22 @@ def generator(label: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(sha256(f"own map\0{label}".encode()).digest())))
 
 
-def own_map_p(beside: Beside, label: str, thresholds: Mapping[str, Float]) -> dict[str, tuple[OwnMapP, ...]]:
-    """The p-value of every threshold, ln B̃ at p_astro 1 without the complement, by search type.
+def own_background(beside: Beside, label: str, thresholds: Mapping[str, Float]) -> OwnBackground:
+    """The background of one event, and the p-value of every threshold: ln B̃, as in `EventStatistic`.
 
     Args:
         label: of the event, which decides the random numbers.
         thresholds: by `event` or `ensemble`, whose lists' statistic they are compared with; the first of each is the
             event's own, which decides how many lists and terms are needed.
+
+    Raises ValueError when no second of the search window has good data.
     """
-    if not beside.expected > 0:
+    if not beside.supplies or not beside.expected > 0:
         raise ValueError("no second of the search window has good data, so there is no background to compare with")
     rng, made = generator(label), proposals(beside)
     pilot = _round(rng, beside, made, _PILOT, _PILOT_LISTS, thresholds)
-    plan = _enough([values[0] for values in pilot.values() if len(values)], beside)
-    return _round(rng, beside, made, plan, _LISTS, thresholds)
+    plan = _enough([values[0] for values in pilot.p_values.values() if values], beside)
+    return replace(_round(rng, beside, made, plan, _LISTS, thresholds), label=label)
 
 
 def _enough(pilot: list[OwnMapP], beside: Beside) -> Plan:
@@ -105,17 +140,27 @@ def _round(
     plan: Plan,
     lists: int,
     thresholds: Mapping[str, Float],
-) -> dict[str, tuple[OwnMapP, ...]]:
-    """p-values from one bank."""
+) -> OwnBackground:
+    """From one bank."""
     bank = draw_bank(rng, beside, made, plan)
     finite = [float(values[0]) for values in thresholds.values() if len(values) and np.isfinite(values[0])]
     drawn = _draw(rng, bank, lists, min(finite, default=np.inf) - _REACH)
-    decided = _with_pairs(bank, drawn, np.concatenate([*thresholds.values()]))
-    times = bank.log_later(np.stack([bank.times(rng, np.arange(bank.log_b.size)) for _ in range(_TIMES)]))
-    return {
-        name: tuple(_p_value(bank, made, drawn, decided[name], float(one), times) for one in values)
-        for name, values in thresholds.items()
-    }
+    statistics = _with_pairs(bank, drawn, np.concatenate([*thresholds.values()]))
+    later = bank.log_later(np.stack([bank.times(rng, np.arange(bank.log_b.size)) for _ in range(_TIMES)]))
+    return OwnBackground(
+        label="",
+        digest=sha256("".join(one.events.digest for one in beside.supplies).encode()).hexdigest(),
+        seasons=tuple(one.events.name for one in beside.supplies),
+        expected=beside.expected,
+        terms=int(bank.log_b.size),
+        thresholds=thresholds,
+        p_values={
+            name: tuple(_p_value(bank, made, drawn, statistics[name], float(one), later) for one in values)
+            for name, values in thresholds.items()
+        },
+        statistics=statistics,
+        weight=drawn.weight,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,9 +241,8 @@ def _p_value(
     bank: Bank, made: tuple[Proposal, ...], drawn: _Drawn, statistic: Float, threshold: float, later: Float
 ) -> OwnMapP:
     """Of one threshold. `later` (t, n) is ln of how much less related the bank's neutrinos are at some times."""
-    lists = statistic.size
     if threshold == -np.inf:  # odds of zero: every list has as much
-        return OwnMapP(1.0, lists, float(lists), 0.0, 0.0, 0.0)
+        return OwnMapP(1.0, float(statistic.size), 0.0, 0.0, 0.0)
     total = float(drawn.weight.sum())
     weight = np.where(statistic >= threshold, drawn.weight, 0.0)
     seen = float(weight.sum())
@@ -211,7 +255,7 @@ def _p_value(
     error_events = (1 - p) * _of_events(bank, made, -float(np.log1p(-min(p, 1 - 1e-12))))
     if not seen:  # not one: what the lightest list would weigh is an upper limit
         p = float(drawn.weight.min()) / total
-    return OwnMapP(p, lists, above, np.sqrt(spread) / total, error_bank, error_events)
+    return OwnMapP(p, above, math.sqrt(spread) / total, error_bank, error_events)
 
 
 def _changes(drawn: _Drawn, statistic: Float, threshold: float, log_b: Float) -> Float:
@@ -234,7 +278,7 @@ def _of_events(bank: Bank, made: tuple[Proposal, ...], often: float) -> float:
     ascension at random, is so related. By their scores, which rank them well enough.
     """
     variance = 0.0
-    for proposal, stretch in zip(made, bank.beside.stretches, strict=True):
+    for proposal, supply in zip(made, bank.beside.supplies, strict=True):
         chance = proposal.chance_above(often / bank.beside.expected)
-        variance += stretch.expected**2 * float(chance.var()) / proposal.strength.size
+        variance += supply.expected**2 * float(chance.var()) / proposal.strength.size
     return float(np.sqrt(variance))

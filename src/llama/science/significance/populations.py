@@ -15,6 +15,8 @@ CLASSES_SUM = 0.02
 ROUNDING = 1e-9
 """How far rounding may carry a probability past 0 or 1."""
 
+_MERGERS = ("BNS", "NSBH", "BBH", "MassGap")
+
 
 @dataclass(frozen=True)
 class TableKind:
@@ -174,10 +176,13 @@ def most_likely_population(p_astro: Mapping[str, float | None], group: str = "")
 
 def is_classified(p_astro: Mapping[str, float | None]) -> bool:
     """Whether it says how likely any kind of merger is."""
-    return any(p_astro.get(name) is not None for name in ("BNS", "NSBH", "BBH", "MassGap"))
+    return any(p_astro.get(name) is not None for name in _MERGERS)
 
 
 def _check_classes(p_astro: Mapping[str, float | None]) -> None:
+    spelt = {name.casefold(): name for name in (*_MERGERS, "Terrestrial")}
+    if wrong := [name for name in p_astro if spelt.get(name.casefold(), name) != name]:
+        raise ValueError(f"p_astro.json: {wrong[0]} is written {spelt[wrong[0].casefold()]}; correct it")
     for name, value in p_astro.items():
         if value is not None and (isinstance(value, bool | str) or not 0 <= value + ROUNDING <= 1 + 2 * ROUNDING):
             raise ValueError(f"p_astro.json: {name} is {value!r}; each class has a number from 0 to 1")

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from llama.ports import Burst, BurstWindow, Retraction
+from llama.ports import Burst, BurstWindow, Retraction, Stretch
 from llama.science.times import datetime_from_gps, utc_from_gps
 from llama.services.fermi.latest import Told, days, latest, told
 from llama.services.fermi.maps import with_map
@@ -74,8 +74,9 @@ class NoticeFolder:
         near, later, unseen = self._look(start_gps, stop_gps)
         heard, unreadable = sorted(near.heard), near.unreadable + later.unreadable
         bursts, notes = self._bursts(told(near.notices + later.notices), start_gps, stop_gps)
-        covered = [(max(a, start_gps), min(b, stop_gps)) for a, b in stretches(heard)]
-        listened_s = math.fsum(b - a for a, b in covered if b > a)
+        heard_then = [(max(a, start_gps), min(b, stop_gps)) for a, b in stretches(heard)]
+        covered = tuple(Stretch(a, b) for a, b in heard_then if b > a)
+        listened_s = math.fsum(one.stop_gps - one.start_gps for one in covered)
         listened = listened_s >= stop_gps - start_gps
         settled = bool(heard) and heard[-1] >= stop_gps + LATE_S
         why = [
@@ -95,6 +96,7 @@ class NoticeFolder:
             why="; ".join(why),
             subthreshold=settled,
             again_gps=None if settled or not self.folder.is_dir() else stop_gps,
+            covered=() if unreadable else covered,
         )
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
-from llama.ports import Burst, BurstWindow
+from llama.ports import Burst, BurstWindow, Stretch
 from llama.science.sky import declination_deg, right_ascension_deg, sigma_of_radius
 from llama.science.statistic import LEAST_SIGMA_RAD
 from llama.science.times import gps_from_mjd, is_mjd, not_an_mjd, utc_from_gps
@@ -58,7 +58,8 @@ class BurstCatalogue:
         require_window(start_gps, stop_gps)
         first, last = float(self.gps[0]), float(self.gps[-1])
         inside = slice(*np.searchsorted(self.gps, [start_gps, stop_gps]))
-        covered_s = max(0.0, min(stop_gps, last) - max(start_gps, first))
+        known = Stretch(max(start_gps, first), min(stop_gps, last))
+        covered_s = max(0.0, known.stop_gps - known.start_gps)
         complete = first <= start_gps and stop_gps <= last
         why = f"{self.name} has only {utc_from_gps(first, 0)[:10]} to {utc_from_gps(last, 0)[:10]}"
         bursts = tuple(map(_burst, self.rows[inside], self.gps[inside].tolist()))
@@ -71,6 +72,7 @@ class BurstCatalogue:
             covered_s=stop_gps - start_gps if complete else covered_s,
             complete=complete,
             why="; ".join([*([] if complete else [why]), *told]),
+            covered=(known,) if covered_s else (),
         )
 
     def close(self) -> None:

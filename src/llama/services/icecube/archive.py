@@ -4,7 +4,7 @@ Seasons overlap with interleaved runs: IC86-2012 starts with a day of runs at it
 IC86-2011 goes on after it for 18 days. No instant is in good runs of both. An event belongs to the season whose table
 has it and whose good run contains it; nothing is there twice. A window that reaches into both seasons holds events
 of both, and is itself given to the season with the most livetime in it, because that one supplies most of the
-background that rate and densities describe.
+background that rate and densities describe; the pieces of its good time have each their own season.
 
 Events outside all good runs (119 of IC86-2012, in a gap of 20 h on 2012-11-15) are left out, and the answer says
 so: without livetime nothing can be said about how unusual they are.
@@ -12,17 +12,20 @@ so: without livetime nothing can be said about how unusual they are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.ports import Neutrino, NeutrinoWindow
+from llama.advice import INSTALL_ICECUBE, REMAKE_FILE
+from llama.ports import Neutrino, NeutrinoWindow, SeasonStretch
 from llama.science.times import utc_from_gps
 from llama.services.errors import ArchiveError
 from llama.services.icecube.cache import load_release
-from llama.services.icecube.sample import COLUMNS, RUN_EDGE_S, Sample, Season, in_intervals, join
+from llama.services.icecube.sample import COLUMNS, RUN_EDGE_S, Sample, Season, in_intervals
 from llama.services.window import require_window
 
 ROUNDING_S = 0.01
@@ -51,15 +54,16 @@ class IceCubeArchive:
         require_window(start_gps, stop_gps)
         start_gps, stop_gps = float(start_gps), float(stop_gps)
         covered = self._covered(start_gps, stop_gps)
-        covered_s = float(np.sum(covered[:, 1] - covered[:, 0]))
-        complete = stop_gps - start_gps - covered_s < ROUNDING_S
+        covered_s = _seconds(covered)
+        complete = bool(covered) and stop_gps - start_gps - covered_s < ROUNDING_S
         neutrinos, left_out = self._events(start_gps, stop_gps)
         why = "" if complete else self._why(start_gps, stop_gps, covered)
         if left_out:
             why = "; ".join(filter(None, [why, f"{left_out} event(s) outside good runs are left out"]))
         season = self._season(start_gps, stop_gps)
-        covered_s = stop_gps - start_gps if complete else covered_s
-        return NeutrinoWindow(start_gps, stop_gps, neutrinos, season, covered_s, complete, why)
+        if complete:
+            covered, covered_s = _reaching(covered, start_gps, stop_gps), stop_gps - start_gps
+        return NeutrinoWindow(start_gps, stop_gps, neutrinos, season, covered_s, complete, why, covered=covered)
 
     def close(self) -> None:
         """Nothing is held open: what it knows was read into memory."""
@@ -72,10 +76,10 @@ class IceCubeArchive:
         names = ", ".join(season.name for season in self.sample.seasons)
         raise ArchiveError(f"{self.name} has no season {name!r}; it has {names}")
 
-    def _covered(self, start_gps: float, stop_gps: float) -> NDArray[np.float64]:
-        """(k, 2) the good livetime of all seasons inside the window, as disjoint ascending intervals."""
-        pieces = np.concatenate([clipped(s.runs_gps, start_gps, stop_gps) for s in self.sample.seasons])
-        return join(pieces[np.argsort(pieces[:, 0], kind="stable")], RUN_EDGE_S)
+    def _covered(self, start_gps: float, stop_gps: float) -> tuple[SeasonStretch, ...]:
+        """The good livetime of all seasons inside the window, in order; each piece is of one season."""
+        runs = [(s.name, clipped(s.runs_gps, start_gps, stop_gps).tolist()) for s in self.sample.seasons]
+        return _joined(SeasonStretch(a, b, name) for name, pieces in runs for a, b in pieces if a < b)
 
     def _season(self, start_gps: float, stop_gps: float) -> str | None:
         livetimes = {}
@@ -97,13 +101,12 @@ class IceCubeArchive:
             found += [(event[0], neutrino_of(event, season.name)) for event in events[:, good].T.tolist()]
         return tuple(neutrino for _, neutrino in sorted(found, key=lambda item: item[0])), left_out
 
-    def _why(self, start_gps: float, stop_gps: float, covered: NDArray[np.float64]) -> str:
-        if len(covered):
+    def _why(self, start_gps: float, stop_gps: float, covered: tuple[SeasonStretch, ...]) -> str:
+        if covered:
             gaps = "; ".join(
                 f"{utc_from_gps(a, 3)} to {utc_from_gps(b, 3)}" for a, b in _gaps(start_gps, stop_gps, covered)
             )
-            total = float(np.sum(covered[:, 1] - covered[:, 0]))
-            reason = f"good runs cover {total:.1f} of {stop_gps - start_gps:.1f} s, not {gaps}"
+            reason = f"good runs cover {_seconds(covered):.1f} of {stop_gps - start_gps:.1f} s, not {gaps}"
             return f"{reason}; {self._scope()}" if self._within else reason
         where = f"no good run of {self.name} between {utc_from_gps(start_gps, 0)} and {utc_from_gps(stop_gps, 0)}"
         return f"{where}; {self._scope()}"
@@ -121,9 +124,9 @@ class IceCubeArchive:
         return f"it has {', '.join(spans)}{self._advice}"
 
 
+ASK_AGAIN = REMAKE_FILE.of(FILE="NEUTRINOS")
 _ADVICE = (
-    "; to try the event with simulated neutrinos, set LLAMA_NEUTRINOS=simulated, then ask again with "
-    "`llama event EVENT remake NEUTRINOS`"
+    f"; to try the event with simulated neutrinos, set LLAMA_NEUTRINOS=simulated, then ask again with {ASK_AGAIN}"
 )
 
 
@@ -157,8 +160,33 @@ def clipped(intervals: NDArray[np.float64], start: float, stop: float) -> NDArra
     return np.clip(intervals[first:last], start, stop)
 
 
-def _gaps(start: float, stop: float, covered: NDArray[np.float64]) -> list[tuple[float, float]]:
-    edges = [start, *covered.ravel().tolist(), stop]
+def _joined(pieces: Iterable[SeasonStretch]) -> tuple[SeasonStretch, ...]:
+    """Pieces in order and without overlap. What is no farther apart than edges of runs are known to touches: of one
+    season it becomes one piece, of two it meets where the earlier one ends."""
+    found: list[SeasonStretch] = []
+    for piece in sorted(pieces, key=lambda one: one.start_gps):
+        if not found or piece.start_gps - found[-1].stop_gps > RUN_EDGE_S:
+            found.append(piece)
+        elif piece.stop_gps > found[-1].stop_gps:
+            if piece.season == found[-1].season:
+                found[-1] = replace(found[-1], stop_gps=piece.stop_gps)
+            else:
+                found.append(replace(piece, start_gps=found[-1].stop_gps))
+    return tuple(found)
+
+
+def _reaching(covered: tuple[SeasonStretch, ...], start: float, stop: float) -> tuple[SeasonStretch, ...]:
+    """The pieces of a window that lacks no more than rounding, from its very start to its very end."""
+    first = (replace(covered[0], start_gps=start), *covered[1:])
+    return (*first[:-1], replace(first[-1], stop_gps=stop))
+
+
+def _seconds(covered: tuple[SeasonStretch, ...]) -> float:
+    return math.fsum(piece.stop_gps - piece.start_gps for piece in covered)
+
+
+def _gaps(start: float, stop: float, covered: tuple[SeasonStretch, ...]) -> list[tuple[float, float]]:
+    edges = [start, *(edge for piece in covered for edge in (piece.start_gps, piece.stop_gps)), stop]
     return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > ROUNDING_S]
 
 
@@ -170,4 +198,4 @@ def installed_archive(folder: Path) -> Path:
     for name in ("3year-data-release.zip", "20210126_PS-IC40-IC86_VII.zip", "icecube_10year_ps"):
         if (folder / name).exists():
             return folder / name
-    raise ArchiveError(f"there is no neutrino archive in {folder}; run `llama install icecube-3yr`")
+    raise ArchiveError(f"there is no neutrino archive in {folder}; run {INSTALL_ICECUBE}")

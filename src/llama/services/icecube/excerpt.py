@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.advice import INSTALL_ICECUBE
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.services.errors import ArchiveError
-from llama.services.icecube.archive import IceCubeArchive, clipped
+from llama.services.icecube.archive import ASK_AGAIN, IceCubeArchive, clipped
 from llama.services.icecube.sample import (
     COLUMNS,
     UPTIME_NAMES,
@@ -33,7 +34,7 @@ from llama.services.icecube.sample import (
 FIELDS = (
     "season", "row", "mjd", "log10_energy_gev", "ang_err_deg", "ra_deg", "dec_deg", "azimuth_deg", "zenith_deg",
 )  # fmt: skip
-ADVICE = "; for the rest run `llama install icecube-3yr`, then `llama event EVENT remake NEUTRINOS`"
+ADVICE = f"; for the rest run {INSTALL_ICECUBE}, then {ASK_AGAIN}"
 
 
 def read_excerpt(path: Path) -> IceCubeArchive:

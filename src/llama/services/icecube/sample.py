@@ -28,6 +28,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from llama.advice import INSTALL_ICECUBE
 from llama.formats.limits import MAX_TABLES_BYTES, read_limited, read_member, require_regular
 from llama.science.times import gps_from_mjd, is_mjd, not_an_mjd
 from llama.services.errors import ArchiveError, BadEvent
@@ -42,7 +43,8 @@ UPTIME_NAMES = {"IC79-2010": "IC79", "IC86-2011": "IC86_I", "IC86-2012": "IC86_I
 
 THREE_YEARS, TEN_YEARS = "icecube-3yr", "icecube-10yr"
 _RELEASED = 7  # columns of a released table
-_ADVICE = "fetch it again with `llama install icecube-3yr --force`"
+_FETCH_AGAIN = INSTALL_ICECUBE.then("--force")
+_ADVICE = f"fetch it again with {_FETCH_AGAIN}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +157,7 @@ def _tables(path: Path) -> Iterator[tuple[str, bytes]]:
             for name in sorted(filter(_is_table, archive.namelist())):
                 yield name, read_member(archive, name, MAX_TABLES_BYTES, "a table of events")
     except FileNotFoundError as error:
-        raise ArchiveError(f"there is no neutrino archive at {path}; run `llama install icecube-3yr`") from error
+        raise ArchiveError(f"there is no neutrino archive at {path}; run {INSTALL_ICECUBE}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ArchiveError(f"{path} is damaged ({error}); {_ADVICE}") from error
     except OSError as error:

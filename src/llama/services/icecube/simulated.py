@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.ports import SIMULATED_SOURCE, Neutrino, NeutrinoWindow
+from llama.ports import SIMULATED_SOURCE, Neutrino, NeutrinoWindow, SeasonStretch
 from llama.science.detector import azimuth_deg
 from llama.science.times import mjd_from_gps
 from llama.services.errors import ArchiveError
@@ -53,7 +53,9 @@ class IceCubeSimulated:
         drawn = self._good[:, rng.integers(self._good.shape[1], size=number)].copy()
         drawn[COLUMNS.index("ra_deg")] = np.round(360.0 * rng.random(number), 4) % 360.0
         neutrinos = self._neutrinos(times, drawn)
-        return NeutrinoWindow(start_gps, stop_gps, neutrinos, self._season.name, duration, True)
+        season = self._season.name
+        covered = (SeasonStretch(start_gps, stop_gps, season),)
+        return NeutrinoWindow(start_gps, stop_gps, neutrinos, season, duration, True, covered=covered)
 
     def close(self) -> None:
         """Nothing is held open: what it knows was read into memory."""

@@ -1,17 +1,22 @@
-"""Typed flags of an event, and the presets operators know."""
+"""The flags of an event, what each allows, and the presets operators know. The engine is given them as a value."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
+
+from llama.advice import RUN, Advice
+from llama.engine.graph import FlagRules
+
+_VETO = Advice(("event", "EVENT", "veto"))
 
 Role = Literal["test", "observation"]
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+@dataclass(frozen=True, slots=True, eq=False)
+class Flags(Mapping[str, str | bool]):
     """What may be done with an event. The default is the cautious one: a test that uploads nothing."""
 
     role: Role = field(
@@ -25,13 +30,13 @@ class Flags:
         default=False, metadata={"help": "may send to IceCube; kept for later, this version sends nothing"}
     )
     manual: bool = field(
-        default=False, metadata={"help": "left alone by `llama run` unless it is named (or downselected by manual)"}
+        default=False, metadata={"help": f"left alone by {RUN} unless it is named (or downselected by manual)"}
     )
     blinded_neutrinos: bool = field(
         default=False, metadata={"help": "right ascensions of the neutrinos are scrambled; a change makes all anew"}
     )
     vetoed: bool = field(
-        default=False, metadata={"help": "nothing more is made; apart from `llama event EVENT veto`, either suffices"}
+        default=False, metadata={"help": f"nothing more is made; apart from {_VETO}, either suffices"}
     )
 
     def __post_init__(self) -> None:
@@ -40,6 +45,32 @@ class Flags:
         for item in dataclasses.fields(self):
             if item.name != "role" and not isinstance(getattr(self, item.name), bool):
                 raise ValueError(f"flag {item.name} must be true or false, not {getattr(self, item.name)!r}")
+
+    @classmethod
+    def of(cls, recorded: Mapping[str, object]) -> Flags:
+        """What an event's journal holds, as it is read here.
+
+        What it does not name is as nobody set it, and names that are not known here are left out. Where a value is
+        not (a later version wrote it), nothing is allowed but what is allowed to all.
+        """
+        known = {item.name: recorded[item.name] for item in dataclasses.fields(cls) if item.name in recorded}
+        try:
+            return cls().replace(known)
+        except ValueError:
+            kept = {name: value for name, value in known.items() if name not in _ALLOWING and isinstance(value, bool)}
+            return cls().replace(kept)
+
+    def __getitem__(self, name: str) -> str | bool:
+        if name not in self.as_dict():
+            raise KeyError(name)
+        value: str | bool = getattr(self, name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return (item.name for item in dataclasses.fields(self))
+
+    def __len__(self) -> int:
+        return len(dataclasses.fields(self))
 
     def replace(self, changes: Mapping[str, object]) -> Flags:
         """A copy with `changes` applied; unknown names raise ValueError."""
@@ -53,6 +84,9 @@ class Flags:
         return dataclasses.asdict(self)
 
 
+_ALLOWING = ("role", "upload", "icecube_upload")
+"""What lets something out."""
+
 _INTERNAL = Flags(role="observation", online=True, upload=True)
 _PUBLIC = dataclasses.replace(_INTERNAL, icecube_upload=True)
 
@@ -64,6 +98,14 @@ PRESETS: Mapping[str, Flags] = {
     "RERUN": Flags(role="observation", online=True),
     "MANUAL": dataclasses.replace(_PUBLIC, manual=True),
 }
+
+
+def _vetoing(flags: Mapping[str, str | bool]) -> str | None:
+    return "vetoed" if flags["vetoed"] else None
+
+
+RULES = FlagRules(read=Flags.of, vetoing=_vetoing)
+"""What the engine has to know of them."""
 
 
 def meanings() -> dict[str, str]:

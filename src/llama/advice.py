@@ -1,0 +1,82 @@
+"""What somebody may type, and why something stands as it does, as values; the only words every room shares.
+
+An `Advice` is a command, named once where it is a constant, so that a test can try every one the program can give. A
+`Reason` is a sentence that carries its advice: a terminal prints it, a page may make buttons of what it carries.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A command that somebody may type, by its words after `llama`.
+
+    Words in capitals stand for what only whoever reads it knows; `of` fills in those that are known.
+    """
+
+    words: tuple[str, ...]
+
+    def of(self, **known: object) -> Advice:
+        """With these words filled in, by the word that stands for each; ValueError for one that it has not."""
+        if unknown := known.keys() - set(self.words):
+            raise ValueError(f"{self} has no {', '.join(sorted(unknown))}")
+        return Advice(tuple(str(known.get(word, word)) for word in self.words))
+
+    def then(self, *words: str) -> Advice:
+        """With more words at its end."""
+        return Advice((*self.words, *words))
+
+    @property
+    def typed(self) -> str:
+        """As it is typed in a shell."""
+        return shlex.join(("llama", *self.words))
+
+    def __str__(self) -> str:
+        """As it stands in a sentence."""
+        return f"`{self.typed}`"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Reason:
+    """Why something stands as it does: a sentence, in pieces of text and commands that may change it.
+
+    Two are equal when they say and advise the same, however they were put together.
+    """
+
+    parts: tuple[str | Advice, ...]
+
+    def __init__(self, *parts: str | Advice | Reason) -> None:
+        found: list[str | Advice] = []
+        for part in parts:
+            for piece in part.parts if isinstance(part, Reason) else (part,):
+                if isinstance(piece, str) and found and isinstance(found[-1], str):
+                    found[-1] += piece
+                elif piece:
+                    found.append(piece)
+        object.__setattr__(self, "parts", tuple(found))
+
+    @property
+    def advice(self) -> tuple[Advice, ...]:
+        """What may be done about it, in the order in which it is said."""
+        return tuple(part for part in self.parts if isinstance(part, Advice))
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.parts))
+
+
+ADOPT = Advice(("event", "adopt"))
+CHECK = Advice(("event", "check"))
+REMAKE = Advice(("event", "remake"))
+REMAKE_FILE = Advice(("event", "EVENT", "remake", "FILE"))
+REPAIR = Advice(("event", "repair"))
+SHOW = Advice(("event",))
+SHOW_EVENT = Advice(("event", "EVENT"))
+UNLOCK = Advice(("event", "unlock"))
+RUN = Advice(("run",))
+RUN_ONCE = Advice(("run", "-o", "EVENT"))
+START = Advice(("skymap_info",))
+INSTALL_ICECUBE = Advice(("install", "icecube-3yr"))
+VETO_RETRACTED = Advice(("event", "EVENT", "veto", "--why", "retracted"))

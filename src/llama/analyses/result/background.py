@@ -1,0 +1,106 @@
+"""The background of an event's own map as a product: what it is drawn beside, what it is asked, how it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from llama.analyses.result.inputs import astrophysical
+from llama.analyses.result.limits import livetime_fraction
+from llama.analyses.result.statistic import STATISTIC_FILENAME, Statistic, logarithm
+from llama.engine.errors import NotYet
+from llama.messengers.gw.record import SkymapInfo
+from llama.messengers.icecube.likelihood import covered_pieces
+from llama.messengers.icecube.record import NeutrinoList
+from llama.science.arrays import Float
+from llama.science.detector import IceCubeEvents, IceCubeTables
+from llama.science.search import Search
+from llama.science.significance import Beside, OwnBackground, OwnMapP, Searches, SeasonData, own_background
+from llama.science.sky import SkyMap
+from llama.science.statistic import GWTrigger, prepare, rate_hz, search_window_s
+
+BACKGROUND_FILENAME = "background_lvc-i3.h5"
+STATISTIC_OF = {"opa": "event", "subthreshold": "ensemble"}
+"""Which of the two statistics of a list a search type compares."""
+
+
+@dataclass(frozen=True, eq=False)
+class BackgroundInputs:
+    """What the background of an event is drawn from."""
+
+    info: SkymapInfo
+    skymap: SkyMap
+    neutrinos: NeutrinoList
+    p_astro: dict[str, float | None]
+    statistic: Statistic
+    tables: IceCubeTables
+    events: IceCubeEvents
+    searches: Searches
+
+
+def background(given: BackgroundInputs) -> OwnBackground:
+    """Drawn with the event's own trigger, map, detectors, season and search.
+
+    Raises NotYet for a list without a second of good data in the search window: a new list ends the wait.
+    """
+    kept, info = given.statistic, given.info
+    search, season = given.searches.choose(kept.population).search, given.tables.season(kept.season)
+    kept.check(given.neutrinos, search, season)
+    trigger = GWTrigger(info.gps_time, None, astrophysical(given.p_astro), info.instruments)
+    supplies = _supplies(given, search)
+    if not supplies:
+        raise NotYet(f"no second of the search window has good neutrino data: {given.neutrinos.why}")
+    beside = Beside(
+        ready=prepare(given.skymap, trigger, season, search),
+        trigger=trigger,
+        season=season,
+        search=search,
+        supplies=supplies,
+    )
+    return own_background(beside, info.graceid, thresholds(kept))
+
+
+def thresholds(kept: Statistic) -> dict[str, Float]:
+    """ln B̃ of the event in each search, of every neutrino, and of every pair: in this order."""
+    alone = [logarithm(one.log_b_apart) for one in kept.neutrinos]
+    event, ensemble = kept.event.as_numbers(), kept.ensemble.as_numbers()
+    # odds of sets differ from the event's by their Bayes factors only
+    pairs = [one.log_odds - float(event.weights.log_odds()) + event.log_b for one in kept.pairs]
+    return {"event": np.array([event.log_b, *alone, *pairs]), "ensemble": np.array([ensemble.log_b, *alone])}
+
+
+def p_values(found: OwnBackground, kept: Statistic, search_type: str) -> tuple[OwnMapP, ...]:
+    """The event's, each neutrino's and each pair's; ValueError when the background was asked about another event."""
+    search = STATISTIC_OF[search_type]
+    if not np.array_equal(found.thresholds[search], thresholds(kept)[search]):
+        raise ValueError(
+            f"{BACKGROUND_FILENAME} was drawn for another {STATISTIC_FILENAME}: `llama run` without -f makes it anew "
+            "first"
+        )
+    return found.p_values[search]
+
+
+def _supplies(given: BackgroundInputs, search: Search) -> tuple[SeasonData, ...]:
+    """Good data in the search window: each season at its own rate, of its own events.
+
+    A list that does not tell when its good data are counts as even over its window, which its notes say.
+    """
+    gps, neutrinos = given.info.gps_time, given.neutrinos
+    first, last = (gps + reach for reach in search_window_s(search))
+    if neutrinos.covered is None:
+        start, stop = max(first, neutrinos.start_gps), min(last, neutrinos.stop_gps)
+        part = livetime_fraction(neutrinos, first, last) * (last - first) / (stop - start)
+        return (_supply(given, search, str(neutrinos.season), [(start - gps, stop - gps)], part),)
+    pieces = covered_pieces(neutrinos, first, last)
+    return tuple(
+        _supply(given, search, season, [(start - gps, stop - gps) for start, stop, of in pieces if of == season])
+        for season in dict.fromkeys(of for _, _, of in pieces)
+    )
+
+
+def _supply(
+    given: BackgroundInputs, search: Search, season: str, intervals: list[tuple[float, float]], part: float = 1.0
+) -> SeasonData:
+    events = given.events.season(season).within(search.energy_min_gev, search.energy_max_gev)
+    return SeasonData(events, part * rate_hz(given.tables.season(season), search), np.array(intervals))
