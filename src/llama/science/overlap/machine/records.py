@@ -59,7 +59,7 @@ class Scales(NamedTuple):
     orders: tuple[int, int, int]
 
 
-class Found(NamedTuple):
+class NodeColumns(NamedTuple):
     """Columns of `Nodes`, with room for more; floats: (3, m) ln weight, middle, reach."""
 
     direction: Float

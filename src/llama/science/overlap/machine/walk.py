@@ -12,7 +12,7 @@ import numpy as np
 
 from llama.science.arrays import Float, Index
 from llama.science.overlap.machine.compiling import compiled, kept
-from llama.science.overlap.machine.records import Found, Open, PointSpread, Scales, Signal, Sky
+from llama.science.overlap.machine.records import NodeColumns, Open, PointSpread, Scales, Signal, Sky
 
 _NOTHING = -1e300
 _LOG_4 = float(np.log(4))
@@ -23,7 +23,7 @@ _SPARE = 40.0  # e-folds below the largest that change no digit of a sum
 
 
 @kept
-def walk_all(sky: Sky, signal: Signal, scales: Scales, spreads: Float) -> tuple[Found, Index]:
+def walk_all(sky: Sky, signal: Signal, scales: Scales, spreads: Float) -> tuple[NodeColumns, Index]:
     """Nodes of all neutrinos, and where those of each start.
 
     Args:
@@ -46,11 +46,11 @@ def _walk(
     scales: Scales,
     spread: PointSpread,
     table: Float,
-    found: Found,
+    found: NodeColumns,
     one: Open,
     two: Open,
     count: int,
-) -> tuple[Found, Open, Open, int]:
+) -> tuple[NodeColumns, Open, Open, int]:
     """Nodes of one neutrino after `count` others."""
     order, emits, last = scales.orders
     size, begin = sky.start_node.size, count
@@ -138,7 +138,7 @@ def _sort_out(
     one: Open,
     size: int,
     against: float,
-    found: Found,
+    found: NodeColumns,
     count: int,
     known: float,
     peak: float,
@@ -174,7 +174,7 @@ def _fine(size: float, share: float, constant: bool, limits: tuple[float, ...]) 
 
 
 @compiled
-def _finish(sky: Sky, spread: PointSpread, found: Found, first: int, last: int) -> None:
+def _finish(sky: Sky, spread: PointSpread, found: NodeColumns, first: int, last: int) -> None:
     """What `_Walk.nodes` makes of the nodes of a neutrino, whose centres and probabilities are there."""
     kappa, direction, floats = spread.kappa, found.direction, found.floats
     for at in range(first, last):
@@ -359,8 +359,8 @@ def _log_add(one: float, other: float) -> float:
 
 
 @compiled
-def _room(size: int) -> Found:
-    return Found(
+def _room(size: int) -> NodeColumns:
+    return NodeColumns(
         np.empty((size, 3)),
         np.empty((3, size)),
         np.empty(size, np.int64),
@@ -370,7 +370,7 @@ def _room(size: int) -> Found:
 
 
 @compiled
-def _enough_found(found: Found, count: int, more: int) -> Found:
+def _enough_found(found: NodeColumns, count: int, more: int) -> NodeColumns:
     """The same with room for some more."""
     if count + more <= found.node.size:
         return found
