@@ -74,7 +74,7 @@ class Open(NamedTuple):
 
     Attributes:
         node, ipix: (e,) as `Entries`.
-        floats: (e, 7) ln probability, ln of the lower bound, ln of the patch, size, centre.
+        floats: (8, e) ln probability, ln of the lower bound, ln of the patch, size, centre, place on the grid.
     """
 
     node: Index

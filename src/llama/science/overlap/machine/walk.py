@@ -33,37 +33,29 @@ def walk_all(sky: Sky, signal: Signal, scales: Scales, spreads: Float) -> tuple[
     start = np.zeros(n + 1, np.int64)
     found, one, two = _room(512 * n + 4096), _space(4096), _space(4096)
     for i in range(n):
-        row = spreads[i]
-        spread = PointSpread(row[0], row[1], row[2], row[3], row[4], row[5])
-        found, one, two, start[i + 1] = _walk(sky, signal, scales, spread, signal.table[i], found, one, two, start[i])
+        found, one, two, start[i + 1] = _walk(sky, signal, scales, spreads[i], i, found, one, two, start[i])
     return found, start
 
 
 @compiled
 def _walk(
-    sky: Sky,
-    signal: Signal,
-    scales: Scales,
-    spread: PointSpread,
-    table: Float,
-    found: NodeColumns,
-    one: Open,
-    two: Open,
-    count: int,
+    sky: Sky, signal: Signal, scales: Scales, row: Float, i: int, found: NodeColumns, one: Open, two: Open, count: int
 ) -> tuple[NodeColumns, Open, Open, int]:
     """Nodes of one neutrino after `count` others."""
+    spread = PointSpread(row[0], row[1], row[2], row[3], row[4], row[5])
     order, emits, last = scales.orders
     size, begin = sky.start_node.size, count
     one = _enough(one, size)
     one.node[:size], one.ipix[:size] = sky.start_node, sky.start_ipix
-    one.floats[:size, 0] = sky.start_log_probability
-    known, peak, half = -np.inf, -np.inf, -1
-    largest = table
+    one.floats[0, :size] = sky.start_log_probability
+    known, peak, half, largest = -np.inf, -np.inf, -1, signal.table[i]
     while size:
         if signal.half[order] != half:
             half = signal.half[order]
-            largest = _largest(table, half)
-        highest, top = _judge(order, sky, signal, scales, spread, largest, one, size, known, peak)
+            largest = _largest(signal.table[i], half)
+        _centres(order, sky, one, size)
+        _bounds(scales.up[order], scales.across[order], spread, signal.sin_dec, one.floats, size)
+        highest, top = _judge(order, sky.cell, scales, spread.root, largest, one, size, known, peak)
         if max(known, highest) < top:
             top = _whole_below(top, known, one.floats, size, highest)
         against = max(top, _NOTHING)
@@ -83,12 +75,40 @@ def _walk(
 
 
 @compiled
+def _centres(order: int, sky: Sky, one: Open, size: int) -> None:
+    """Fills in the centres of the open nodes."""
+    first, side, centre = sky.level[min(order, sky.level.size - 1)], 1.0 / (1 << order), one.floats
+    for e in range(size):
+        node = one.node[e]
+        if node < first:
+            centre[4, e], centre[5, e], centre[6, e] = _centre(order, side, one.ipix[e])
+        else:
+            centre[4, e], centre[5, e], centre[6, e] = sky.centre[node, 0], sky.centre[node, 1], sky.centre[node, 2]
+
+
+@compiled
+def _bounds(up: float, across: float, spread: PointSpread, grid: Float, floats: Float, size: int) -> None:
+    """Fills in what `_Walk._bounds` gives, and the place on the grid. Without branches: several at a time."""
+    log_p, low, high, slope, x, y, z = floats[0], floats[1], floats[2], floats[3], floats[4], floats[5], floats[6]
+    place, kappa, log_peak, south, last = floats[7], spread.kappa, spread.log_peak, grid[0], grid.size - 1.0
+    step = (grid[-1] - south) / last
+    for e in range(size):
+        a, b, c = x[e] - spread.x, y[e] - spread.y, z[e] - spread.z
+        sine2 = min((a * a + b * b + c * c) / 4, 1.0)
+        sine, cosine = math.sqrt(sine2), math.sqrt(1 - sine2)
+        near = max(sine * across - cosine * up, 0.0)
+        far = sine * across + cosine * up if cosine * across > sine * up else 1.0
+        least = log_p[e] + (log_peak - 2 * kappa * (far * far))
+        low[e], high[e], slope[e] = least, least + 2 * kappa * (far * far - near * near), 2 * sine * cosine * kappa
+        place[e] = min(max(np.rint((z[e] - south) / step), 0.0), last)
+
+
+@compiled
 def _judge(
     order: int,
-    sky: Sky,
-    signal: Signal,
+    cell: Index,
     scales: Scales,
-    spread: PointSpread,
+    root: float,
     largest: Float,
     one: Open,
     size: int,
@@ -96,37 +116,23 @@ def _judge(
     peak: float,
 ) -> tuple[float, float]:
     """Bounds and sizes of the open nodes; the largest lower bound, and the largest patch so far."""
-    sin_dec, bins = signal.sin_dec, signal.sin_dec.size
-    step, first = (sin_dec[-1] - sin_dec[0]) / (bins - 1), sky.level[min(order, sky.level.size - 1)]
-    up, across, pixel, kappa = scales.up[order], scales.across[order], scales.pixel[order], spread.kappa
-    drop, of_steep, of_alpha, floats = scales.limits[0], scales.limits[3], scales.limits[4], one.floats
-    side_of_face, highest, whole, top = 1.0 / (1 << order), -np.inf, _TWO_PI / (pixel * spread.root) ** 2, peak
+    pixel, floats, drop, of_steep, of_alpha = scales.pixel[order], one.floats, *scales.limits[:1], *scales.limits[3:5]
+    highest, whole, top = -np.inf, _TWO_PI / (pixel * root) ** 2, peak
     most = max(math.log(whole), 0.0) + drop + 1e-9
     for e in range(size):
-        node = one.node[e]
-        if node < first:
-            x, y, z = _centre(order, side_of_face, one.ipix[e])
-        else:
-            x, y, z = sky.centre[node, 0], sky.centre[node, 1], sky.centre[node, 2]
-        sine2 = min(_quarter(spread, x, y, z), 1.0)
-        sine, cosine = math.sqrt(sine2), math.sqrt(1 - sine2)
-        near = max(sine * across - cosine * up, 0.0)
-        far = sine * across + cosine * up if cosine * across > sine * up else 1.0
-        at = min(max(int(np.rint((z - sin_dec[0]) / step)), 0), bins - 1)
-        low = floats[e, 0] + (spread.log_peak - 2 * kappa * (far * far))
-        high = low + 2 * kappa * (far * far - near * near) + largest[at, 1]
-        floats[e, 1] = low - largest[at, 0]
-        highest = max(highest, floats[e, 1])
+        at = int(floats[7, e])
+        floats[1, e] -= largest[at, 0]
+        high, highest = floats[2, e] + largest[at, 1], max(highest, floats[1, e])
         if high + most < min(max(known, highest), top):  # too little whatever its patch
-            floats[e, 2] = -np.inf
+            floats[2, e] = -np.inf
             continue
         steep = pixel * largest[at, 2]
-        side = pixel * max(spread.root, 2 * sine * cosine * kappa)
+        side = pixel * max(root, floats[3, e])
         area = side * max(side, steep)
-        floats[e, 2] = high + math.log(_TWO_PI / area) if area < _TWO_PI else high
-        factor = of_alpha * (pixel * largest[at, 3]) if sky.cell[node] >= 0 else of_steep * steep
-        floats[e, 3], floats[e, 4], floats[e, 5], floats[e, 6] = max(side, factor), x, y, z
-        top = max(top, floats[e, 2])
+        floats[2, e] = high + math.log(_TWO_PI / area) if area < _TWO_PI else high
+        constant = cell[one.node[e]] >= 0
+        floats[3, e] = max(side, of_alpha * (pixel * largest[at, 3]) if constant else of_steep * steep)
+        top = max(top, floats[2, e])
     return highest, top
 
 
@@ -147,19 +153,19 @@ def _sort_out(
     drop, _, emits, last = scales.limits[0], *scales.orders
     kept, highest, total, floats = 0, -np.inf, 0.0, one.floats
     for e in range(size):
-        share = min(floats[e, 2] - against, 0.0)
+        share = min(floats[2, e] - against, 0.0)
         if not share > -drop:
             continue
         node = one.node[e]
-        if order >= emits and (order == last or _fine(floats[e, 3], share, cell[node] >= 0, scales.limits)):
-            found.node[count], found.order[count], found.floats[0, count] = node, order, floats[e, 0]
+        if order >= emits and (order == last or _fine(floats[3, e], share, cell[node] >= 0, scales.limits)):
+            found.node[count], found.order[count], found.floats[0, count] = node, order, floats[0, e]
             for k in range(3):
-                found.direction[count, k] = floats[e, 4 + k]
+                found.direction[count, k] = floats[4 + k, e]
             count += 1
-            peak = max(peak, floats[e, 2])
-            total, highest = _add(total, highest, floats[e, 1])
+            peak = max(peak, floats[2, e])
+            total, highest = _add(total, highest, floats[1, e])
         else:
-            one.node[kept], one.ipix[kept], floats[kept, 0] = node, one.ipix[e], floats[e, 0]
+            one.node[kept], one.ipix[kept], floats[0, kept] = node, one.ipix[e], floats[0, e]
             kept += 1
     if total > 0:
         known = _log_add(known, math.log(total) + highest)
@@ -193,8 +199,9 @@ def _finish(sky: Sky, spread: PointSpread, found: NodeColumns, first: int, last:
         bend = (north * north - flat) * v_north + (east * east - flat) * v_east + 2 * north * east * both
         floats[0, at] += spread.log_peak - 2 * kappa * _quarter(spread, x, y, z)
         floats[0, at] += north * up + east * aside + bend / 2
-        per_rad = _height_per_sine(z) * math.sqrt(max(1 - z * z, 1e-300))
-        floats[1, at] = _height(z) + per_rad * (north * v_north + east * both)
+        height, per_sine = _height(z)
+        per_rad = per_sine * math.sqrt(max(1 - z * z, 1e-300))
+        floats[1, at] = height + per_rad * (north * v_north + east * both)
         floats[2, at] = per_rad * math.sqrt(6 * v_north)
         found.part[at] = node < sky.level[min(order, sky.level.size - 1)]
 
@@ -209,11 +216,11 @@ def _split(sky: Sky, one: Open, size: int, two: Open) -> int:
         for rank in range(4 if constant else sky.children[node]):
             if constant:
                 two.node[count], two.ipix[count] = node, 4 * one.ipix[e] + rank
-                two.floats[count, 0] = one.floats[e, 0] - _LOG_4
+                two.floats[0, count] = one.floats[0, e] - _LOG_4
             else:
                 below = sky.child[node] + rank
                 two.node[count], two.ipix[count] = below, sky.ipix[below]
-                two.floats[count, 0] = sky.log_probability[below]
+                two.floats[0, count] = sky.log_probability[below]
             count += 1
     return count
 
@@ -318,15 +325,12 @@ def _quarter(spread: PointSpread, x: float, y: float, z: float) -> float:
 
 
 @compiled
-def _height(z: float) -> float:
-    if abs(z) > 2 / 3:
-        return math.copysign(2 - math.sqrt(3 * max(1 - abs(z), 0.0)), z)
-    return 1.5 * z
-
-
-@compiled
-def _height_per_sine(z: float) -> float:
-    return 1.5 / math.sqrt(3 * max(1 - abs(z), 1e-300)) if abs(z) > 2 / 3 else 1.5
+def _height(z: float) -> tuple[float, float]:
+    """`sky.height` and `sky.height_per_sine`."""
+    if abs(z) <= 2 / 3:
+        return 1.5 * z, 1.5
+    ring = math.sqrt(3 * max(1 - abs(z), 1e-300))
+    return math.copysign(2 - ring, z), 1.5 / ring
 
 
 @compiled
@@ -335,8 +339,8 @@ def _whole_below(top: float, known: float, floats: Float, size: int, highest: fl
     highest = max(highest, _NOTHING)
     total, enough = math.exp(known - highest), math.exp(top - highest)
     for e in range(size):
-        if floats[e, 1] > highest - _SPARE:
-            total += math.exp(floats[e, 1] - highest)
+        if floats[1, e] > highest - _SPARE:
+            total += math.exp(floats[1, e] - highest)
             if total >= enough:
                 return top
     return math.log(total) + highest
@@ -383,7 +387,7 @@ def _enough_found(found: NodeColumns, count: int, more: int) -> NodeColumns:
 
 @compiled
 def _space(size: int) -> Open:
-    return Open(np.empty(size, np.int64), np.empty(size, np.int64), np.empty((size, 7)))
+    return Open(np.empty(size, np.int64), np.empty(size, np.int64), np.empty((8, size)))
 
 
 @compiled
