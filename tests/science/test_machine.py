@@ -6,13 +6,14 @@ import os
 import runpy
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from release_events import read_events
-from test_coincidence import CBC, SEASON, TRIGGER, isotropic, one, rough_map
+from test_coincidence import CBC, SEASON, TRIGGER, isotropic, one, rough_map, several
 from tests.needs import absent
 
 from llama.formats.skymap import read_skymap
@@ -107,6 +108,25 @@ def test_its_nodes_are_those_of_numpy(data: Path) -> None:
         np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name))
     for name in ("direction", "log_weight", "middle", "reach"):
         np.testing.assert_allclose(getattr(fast, name), getattr(slow, name), rtol=1e-12, atol=1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("machine")
+def test_no_more_code_is_made_than_when_it_was_tried() -> None:
+    from llama.science.overlap.machine.declination import means_all, steepness_all
+    from llama.science.overlap.machine.distances import log_q1_all, sums
+    from llama.science.overlap.machine.walk import walk_all
+
+    ready = prepare(rough_map(5), TRIGGER, SEASON, CBC)
+    known = ListTerms.of(ready, TRIGGER, several(), SEASON, CBC).candidates
+    locked = known.only(np.arange(3))
+    for each in (ready.tree.centre, ready.tree.cell, locked.rows, locked.direction, locked.sigma_rad):
+        each.setflags(write=False)
+    turned = replace(known, rows=np.asfortranarray(known.rows), direction=np.asfortranarray(known.direction))
+    for neutrinos in (locked, turned):
+        assert np.isfinite(single_log_b(merger_host(ready, CBC), neutrinos, SEASON)).all()
+    for code in (means_all, steepness_all, log_q1_all, sums, walk_all):
+        assert len(code.signatures) == 1  # type: ignore[attr-defined]
 
 
 def test_without_machine_code_it_is_numpy(monkeypatch: pytest.MonkeyPatch) -> None:

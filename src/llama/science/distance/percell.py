@@ -100,7 +100,7 @@ class PerCell:
             result[own] = self.fit.log_q1(self.m[cell[own]], self.log_a[cell[own]] + np.log(alpha[own]))
         missing = np.flatnonzero(np.isnan(result))
         if missing.size:
-            result[missing] = along_log_alpha(self._anywhere_log_q1, alpha[missing], order=12)
+            result[missing] = along_log_alpha(self._anywhere_again, alpha[missing], order=12)
         return result
 
     @cached_property
@@ -259,6 +259,18 @@ class PerCell:
         weight, cell = weight[heavy], self.tree.cell[leaf[heavy]]
         some = self.fit.q_some(self.m[cell], self.log_a[cell] + self.log_alpha[leaf[heavy]])
         return float((weight * some).sum() / weight.sum())
+
+    def _anywhere_again(self, alpha: Float) -> Float:
+        """The same as `_anywhere_log_q1`, for the few points of fits, which are asked for with every list."""
+        asked = alpha.tobytes()
+        if asked not in self._answers:
+            self._answers[asked] = self._anywhere_log_q1(alpha)
+        return self._answers[asked]
+
+    @cached_property
+    def _answers(self) -> dict[bytes, Float]:
+        """ln of the map's mean ⟨Q_1⟩, by the α for which it was asked."""
+        return {}
 
     def _anywhere_log_q1(self, alpha: Float) -> Float:
         """ln of the map's mean ⟨Q_1⟩ for each α."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numba.core.errors import NumbaError
+from numpy.typing import NDArray
 
 from llama.science.arrays import Float
 from llama.science.detector import SeasonTable
@@ -26,14 +28,14 @@ def log_integrals(
     """The same as that of `overlap.signal`, but for the last digits."""
     weighted = radial.weighted_tree(tree, 1)
     nodes = walked(weighted, direction, sigma_rad, rows, season)
-    log_mean, alpha = means_all(_pieces(season), np.ascontiguousarray(rows), nodes.start, nodes.middle, nodes.reach)
+    log_mean, alpha = means_all(_pieces(season), _plain(rows), nodes.start, nodes.middle, nodes.reach)
     log_ratio = weighted.log_probability - tree.log_probability  # is in ⟨Q_1⟩
     return sums(nodes.start, nodes.node, nodes.log_weight, log_mean + _log_q1(radial, nodes, alpha), log_ratio)
 
 
 def walked(tree: SkyTree, direction: Float, sigma_rad: Float, rows: Float, season: SeasonTable) -> Nodes:
     """`overlap_nodes` with the steepness of a/α."""
-    signal = _signal(season, np.ascontiguousarray(rows))
+    signal = _signal(season, _plain(rows))
     steepness_all(signal, declination.STEEPEST, direction[:, 2].copy())
     found, start = walk_all(_sky(tree), signal, _scales(), _spreads(direction, sigma_rad))
     some = slice(0, int(start[-1]))
@@ -81,25 +83,38 @@ def runs() -> bool:
 def _sky(tree: SkyTree) -> Sky:
     first = descent.start(tree, 1)
     return Sky(
-        level=tree.level,
-        ipix=tree.ipix,
-        log_probability=tree.log_probability,
-        cell=tree.cell,
-        child=tree.child,
-        children=tree.children,
-        direction=np.ascontiguousarray(tree.direction),
-        centre=np.ascontiguousarray(tree.centre),
-        variances=tree.variances,
+        level=_plain(tree.level),
+        ipix=_plain(tree.ipix),
+        log_probability=_plain(tree.log_probability),
+        cell=_plain(tree.cell),
+        child=_plain(tree.child),
+        children=_plain(tree.children),
+        direction=_plain(tree.direction),
+        centre=_plain(tree.centre),
+        variances=_plain(tree.variances),
         start_node=first.node,
         start_ipix=first.ipix,
         start_log_probability=first.log_probability,
     )
 
 
+def _plain(values: NDArray[Any]) -> NDArray[Any]:
+    """The same in one piece that can be written to: for every other kind of array there would be more code."""
+    return np.require(values, requirements=["C", "W"])
+
+
 def _signal(season: SeasonTable, rows: Float) -> Signal:
     per_rad, smooth = declination.per_rad(season), declination.slope_of_alpha(season)
     half = np.array([declination.half_width(season.sin_dec, order) for order in range(MAX_ORDER + 1)])
-    return Signal(rows, season.sin_dec, season.alpha, per_rad, smooth, half, np.empty((len(rows), 4, rows.shape[1])))
+    return Signal(
+        rows,
+        _plain(season.sin_dec),
+        _plain(season.alpha),
+        per_rad,
+        smooth,
+        half,
+        np.empty((len(rows), 4, rows.shape[1])),
+    )
 
 
 @cache
@@ -127,4 +142,5 @@ def _spreads(direction: Float, sigma_rad: Float) -> Float:
 
 def _pieces(season: SeasonTable) -> Pieces:
     knot, place, rest, scale = declination.parts(season)
-    return Pieces(season.sin_dec, season.alpha, knot, place, rest, scale, declination.PARTS)
+    grid, alpha = _plain(season.sin_dec), _plain(season.alpha)
+    return Pieces(grid, alpha, _plain(knot), _plain(place), _plain(rest), _plain(scale), declination.PARTS)
