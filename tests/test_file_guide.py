@@ -27,7 +27,7 @@ from llama.operate.update import bring_up_to_date
 from llama.ports import Burst, BurstMap
 from llama.science.significance import BackgroundTable, Populations
 from llama.science.times import utc_from_gps
-from tests.analyses.significance_examples import found, neutrino_list, row, statistic
+from tests.analyses.significance_examples import OF_MAP, found, neutrino_list, row, statistic
 
 GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "guides" / "files.md").read_text(encoding="utf-8")
 SIGNIFICANCE, NOTICE = "significance_opa_lvc-i3.json", "lvk_nu_track_search.json"
@@ -101,7 +101,8 @@ def check(filename: str, written: set[str], optional: Collection[str] = (), told
 
 def test_the_significance_file_is_as_described(event: Path) -> None:
     result = read(event / SIGNIFICANCE)
-    pair = found(neutrinos=neutrino_list(row(1, 30.0), row(2, 60.0)))  # which the demo has not
+    two = neutrino_list(row(1, 30.0), row(2, 60.0))
+    pair = found(neutrinos=two, searches=OF_MAP)  # which the demo has not
     check(SIGNIFICANCE, set(keys(result)) | set(keys(pair)))
     assert result["inputs"]["gw_skymap_info"] == read(event / "skymap_info.json")
     assert result["inputs"]["neutrino_info"] == read(event / "icecube_neutrino_list.json")["neutrinos"]

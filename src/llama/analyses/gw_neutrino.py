@@ -10,6 +10,7 @@ import llama
 from llama.analyses.joint import MapInputs, averaged_skymap, most_significant_skymap
 from llama.analyses.result import (
     BACKGROUND_FILENAME,
+    BACKGROUND_GUARD,
     STATISTIC_FILENAME,
     STATISTIC_GUARD,
     BackgroundInputs,
@@ -129,6 +130,7 @@ BACKGROUND: Product[OwnBackground] = Product(
     make=_background,
     inputs=(STATISTIC, *_MEASURED),
     shared=(ICECUBE_TABLES, ICECUBE_EVENTS, SEARCHES),
+    guard=BACKGROUND_GUARD,
     help="what unrelated neutrinos would look like beside this alert's own map, for the p-values",
 )
 

@@ -34,6 +34,7 @@ class OwnBackgroundFile:
             for name in _ATTRIBUTES:
                 file.attrs[name] = getattr(value, name)
             file.attrs["seasons"] = ",".join(value.seasons)
+            file.attrs["marks"] = np.bytes_("; ".join(value.marks))
             _write(file, "weight", value.weight.astype(np.float32))
             for search in _SEARCHES:
                 group, p_values = file.create_group(search), value.p_values[search]
@@ -77,4 +78,5 @@ def _read(file: Any) -> OwnBackground:
         p_values=p_values,
         statistics={search: np.asarray(file[search]["statistics"][()], dtype=np.float64) for search in _SEARCHES},
         weight=np.asarray(file["weight"][()], dtype=np.float64),
+        marks=tuple(filter(None, bytes(file.attrs["marks"]).decode().split("; "))),
     )

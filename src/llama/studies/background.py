@@ -95,7 +95,7 @@ def draw_block(study: Study, connect: Callable[[], NeutrinoSource], mode: str, b
     seeds = [f"{study.label}/{i}" for i in block]
     windows = [source.window(GPS_S - WINDOW_S, GPS_S + WINDOW_S, seed=seed) for seed in seeds]
     lists = NeutrinoLists.of([kernel_arrays(from_window(window, source.name)) for window in windows])
-    found = list_statistics(prepared, _TRIGGER, lists, study.season, study.search)
+    found = list_statistics(prepared, _TRIGGER, lists, study.season, study.search, quick=True)
     log_odds = {search_type: of(found) for search_type, of in LIST_STATISTICS.items()}
     return [
         Drawn({search_type: float(odds[k]) for search_type, odds in log_odds.items()}, count, seed, path.name)

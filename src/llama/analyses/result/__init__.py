@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from llama.analyses.result.background import BACKGROUND_FILENAME, BackgroundInputs, draw_background
+from llama.analyses.result.background import BACKGROUND_FILENAME, BACKGROUND_GUARD, BackgroundInputs, draw_background
 from llama.analyses.result.event_analysis import EventInputs
 from llama.analyses.result.inputs import (
     astrophysical,
@@ -50,6 +50,7 @@ from llama.analyses.result.weights import odds, odds_and_weights
 
 __all__ = [
     "BACKGROUND_FILENAME",
+    "BACKGROUND_GUARD",
     "BLINDED",
     "LISTED_BELOW_P",
     "LIST_STATISTICS",

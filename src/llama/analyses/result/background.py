@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from llama.analyses.result.inputs import astrophysical
 from llama.analyses.result.limits import livetime_fraction
+from llama.analyses.result.marks import BLINDED, not_blinded
 from llama.analyses.result.statistic import STATISTIC_FILENAME, Statistic, logarithm
 from llama.engine.errors import NotYet
+from llama.engine.graph import FlagValues, Guard
 from llama.messengers.gw.record import SkymapInfo
+from llama.messengers.icecube.blinding import FLAG
 from llama.messengers.icecube.likelihood import covered_pieces
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.arrays import Float
@@ -58,7 +61,17 @@ def draw_background(given: BackgroundInputs) -> OwnBackground:
         search=search,
         supplies=supplies,
     )
-    return own_background(beside, info.graceid, thresholds(kept))
+    return replace(own_background(beside, info.graceid, thresholds(kept)), marks=kept.marks)
+
+
+def _as_flagged(found: OwnBackground, event_id: str, flags: FlagValues) -> OwnBackground:
+    if flags[FLAG] and BLINDED not in found.marks:
+        raise NotYet(not_blinded(BACKGROUND_FILENAME, event_id))
+    return found
+
+
+BACKGROUND_GUARD: Guard[OwnBackground] = Guard((FLAG,), _as_flagged)
+"""While the flag blinds neutrinos, nothing is made from the p-values of some that are not blinded."""
 
 
 def thresholds(kept: Statistic) -> dict[str, Float]:

@@ -88,6 +88,7 @@ class OwnBackground:
         expected: neutrinos of a list, on average. terms: how many neutrinos went through the kernel.
         thresholds, p_values: by `event` or `ensemble`, what was asked and its answer, in the order of the question.
         statistics: by the same, (lists,) ln B̃ of every list; weight: (lists,) of each, 1 on average.
+        marks: words that nobody may overlook about the event, for the file.
     """
 
     label: str
@@ -99,6 +100,7 @@ class OwnBackground:
     p_values: Mapping[str, tuple[OwnMapP, ...]]
     statistics: Mapping[str, Float]
     weight: Float
+    marks: tuple[str, ...] = ()
 
     @property
     def lists(self) -> int:

@@ -104,7 +104,7 @@ def coincidence(
     """
     ready = prepared or prepare(skymap, trigger, season, search)
     check_neutrinos(neutrinos, search)
-    terms = ListTerms.of(ready, trigger, neutrinos, season, search)
+    terms, single = ListTerms.with_nodes(ready, trigger, neutrinos, season, search)
     prior = Prior.of(ready.log_gw_odds, ready.log_complement)
     groups = {frozenset({"gw", "icecube"}): terms.log_b, frozenset({"icecube"}): terms.log_lambda}
     weights = log_weights(groups, ("gw", "icecube"), prior, search.strangers)
@@ -129,8 +129,8 @@ def coincidence(
         log_gw_odds=ready.log_gw_odds,
         neutrino_rate_hz=rate_hz(season, search),
         energy_used_gev=terms.energy_used_gev,
-        nodes=terms.single.nodes,
-        log_integrand=terms.single.log_integrand,
+        nodes=single.nodes,
+        log_integrand=single.log_integrand,
         notes=(
             *ready.notes,
             *_notes(season, search, neutrinos, terms.energy_used_gev, trigger),

@@ -6,7 +6,8 @@ source, so thousands of lists take seconds. What a list gives does not depend on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +25,7 @@ from llama.science.distance import along_log_alpha, log_j1
 from llama.science.search import Search
 from llama.science.sky import declinations, log_sum_by, unit_vectors
 from llama.science.statistic.against import AgainstBackground, Host
-from llama.science.statistic.ensemble import Joint, Singles, joint_terms, single_terms
+from llama.science.statistic.ensemble import Joint, Singles, joint_terms, single_log_b, single_terms
 from llama.science.statistic.observed import GWTrigger, Neutrinos
 from llama.science.statistic.pairs import lists_with_pairs
 from llama.science.statistic.prepared import Prepared
@@ -69,13 +70,20 @@ class ListStatistics:
 
 
 def list_statistics(
-    ready: Prepared, trigger: GWTrigger, lists: NeutrinoLists, season: SeasonTable, search: Search
+    ready: Prepared,
+    trigger: GWTrigger,
+    lists: NeutrinoLists,
+    season: SeasonTable,
+    search: Search,
+    quick: bool = False,
 ) -> ListStatistics:
     """The statistic of every list with one merger, whose map is prepared.
 
+    `quick` goes by machine code where it can be had: it agrees to 1e-9, pays half a second once, and is for studies.
+
     Neutrinos must be such that `check_neutrinos` passes; those outside the search window count nowhere.
     """
-    terms = ListTerms.of(ready, trigger, lists.neutrinos, season, search)
+    terms = ListTerms.of(ready, trigger, lists.neutrinos, season, search, quick=quick)
     singles = log_sum_by(terms.log_b_apart, lists.start)
     event, ensemble = singles.copy(), singles.copy()
     for i in terms.lists_with_pairs(singles, lists.start).tolist():
@@ -94,7 +102,6 @@ class ListTerms:
         host: the merger. season: the table of the sample that supplied the neutrinos.
         candidates: the neutrinos against their background R_ν P_emp.
         against: against background and strangers, each (1 + λ) times as much.
-        single: the terms of single neutrinos.
         log_b, log_b_apart, log_lambda: (n,) see `CoincidenceResult`.
         energy_used_gev: (n,) reconstructed energies after the cap.
     """
@@ -103,29 +110,56 @@ class ListTerms:
     season: SeasonTable
     candidates: AgainstBackground
     against: AgainstBackground
-    single: Singles
+    log_b: Float
     log_b_apart: Float
     log_lambda: Float
     energy_used_gev: Float
 
     @classmethod
     def of(
-        cls, ready: Prepared, trigger: GWTrigger, neutrinos: Neutrinos, season: SeasonTable, search: Search
+        cls,
+        ready: Prepared,
+        trigger: GWTrigger,
+        neutrinos: Neutrinos,
+        season: SeasonTable,
+        search: Search,
+        *,
+        quick: bool = False,
     ) -> ListTerms:
         """Those of one list, or of several end to end."""
+        return cls._of(ready, trigger, neutrinos, season, search, functools.partial(single_log_b, quick=quick))
+
+    @classmethod
+    def with_nodes(
+        cls, ready: Prepared, trigger: GWTrigger, neutrinos: Neutrinos, season: SeasonTable, search: Search
+    ) -> tuple[ListTerms, Singles]:
+        """Those of one list, and where in the sky single neutrinos' come from."""
+        kept: list[Singles] = []
+
+        def log_b(host: Host, candidates: AgainstBackground, season: SeasonTable) -> Float:
+            kept.append(single_terms(host, candidates, season))
+            return kept[0].log_b
+
+        return cls._of(ready, trigger, neutrinos, season, search, log_b), kept[0]
+
+    @classmethod
+    def _of(
+        cls,
+        ready: Prepared,
+        trigger: GWTrigger,
+        neutrinos: Neutrinos,
+        season: SeasonTable,
+        search: Search,
+        log_b_of: Callable[[Host, AgainstBackground, SeasonTable], Float],
+    ) -> ListTerms:
         energy = np.minimum(neutrinos.energy_gev, energy_cap_gev(season, search, neutrinos.dec_rad))
         candidates = _candidates(neutrinos, trigger, energy, season, search)
         host = merger_host(ready, search)
-        single = single_terms(host, candidates, season)
+        log_b = log_b_of(host, candidates, season)
         log_lambda = log_stranger_rate(season, search, candidates, neutrinos) - candidates.log_background
         beside = np.logaddexp(0.0, log_lambda) if search.strangers else np.zeros_like(log_lambda)
         against = replace(candidates, log_background=candidates.log_background + beside)
-        return cls(host, season, candidates, against, single, single.log_b - beside, log_lambda, energy)
-
-    @property
-    def log_b(self) -> Float:
-        """(n,) ln B of each neutrino by itself."""
-        return self.single.log_b
+        return cls(host, season, candidates, against, log_b, log_b - beside, log_lambda, energy)
 
     def joint(self, some: slice) -> Joint:
         """Every term of two or more neutrinos of one list."""
