@@ -266,8 +266,8 @@ def _p_value(
     by_pairs = (statistic >= threshold) & (drawn.singles < threshold) & (pair[:, 0] >= 0)
     error_bank = _of_bank(bank, changes, pair[by_pairs], drawn.weight[by_pairs] / total)
     error_events = (1 - p) * _of_events(bank, made, -float(np.log1p(-min(p, 1 - 1e-12))))
-    if not seen:  # not one: what the lightest list would weigh is an upper limit
-        p = float(drawn.weight.min()) / total
+    if not seen:  # what one list weighs at most: a pair may reach it without any neutrino that is drawn more often
+        p = float(drawn.weight.max()) / total
     return OwnMapP(p, above, math.sqrt(spread) / total, error_bank, error_events)
 
 
