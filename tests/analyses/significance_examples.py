@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from llama.analyses.result.background import thresholds
 from llama.analyses.result.event_analysis import EventInputs
 from llama.analyses.result.opa import significance
 from llama.analyses.result.pvalues import conditions
@@ -21,7 +22,7 @@ from llama.formats.searches import SearchesFile
 from llama.formats.tables import IceCubeTablesFile
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
-from llama.science.significance import BackgroundTable, Populations, Searches
+from llama.science.significance import BackgroundTable, OwnBackground, OwnMapP, Populations, Searches
 from llama.science.sky import SkyMap
 from llama.science.times import mjd_from_gps
 from llama.studies.synthetic import gaussian_skymap
@@ -29,7 +30,16 @@ from llama.studies.synthetic import gaussian_skymap
 GPS = 1_011_973_667.0
 TABLES = IceCubeTablesFile().read(packaged("icecube_tables.h5"))
 SEASON = TABLES.season("IC86-2011")
-SEARCHES = SearchesFile().read(packaged("search.json"))
+_PACKAGED = SearchesFile().read(packaged("search.json"))
+OF_MAP = _PACKAGED
+"""Searches whose p-value is that of the alert's own map, as packaged."""
+SEARCHES = Searches(
+    {
+        name: replace(record, search=replace(record.search, p_value_from="population"))
+        for name, record in _PACKAGED.records.items()
+    }
+)
+"""The same with p-values of the tables below."""
 P_ASTRO = {"BNS": 0.9, "NSBH": 0.0, "BBH": 0.0, "Terrestrial": 0.1}
 SKYMAP = gaussian_skymap(2.0, 0.1, math.radians(4), 100.0, 20.0)
 INFO = SkymapInfo(
@@ -96,6 +106,20 @@ def statistic(
     return STATISTIC.decode(to_json(measure(info, skymap, neutrinos, p_astro, TABLES, searches)))
 
 
+def own_background(kept: Statistic, p: float = 0.25, above: float = 10_000.0) -> OwnBackground:
+    """As if it had been drawn: the event's p-value is given, and those of neutrinos and pairs are twice as large."""
+    asked = thresholds(kept)
+    said = {
+        name: tuple(
+            OwnMapP(1.0 if one == -np.inf else min(p * (1 if k == 0 else 2), 1.0), above, 0.002, 0.003, 0.004)
+            for k, one in enumerate(values)
+        )
+        for name, values in asked.items()
+    }
+    lists = {name: np.linspace(-20.0, 0.0, 40_000) for name in asked}
+    return OwnBackground("S120130a", "abc", (SEASON.name,), 3.4, 600, asked, said, lists, np.ones(40_000))
+
+
 def found(
     info: SkymapInfo = INFO,
     skymap: SkyMap = SKYMAP,
@@ -104,9 +128,11 @@ def found(
     tables: Populations | None = None,
     searches: Searches = SEARCHES,
     search_type: str = "opa",
+    background: OwnBackground | None = None,
 ) -> dict[str, Any]:
     """The result, which must always be a file that everybody can read."""
     kept = statistic(info, skymap, neutrinos, p_astro, searches)
-    inputs = EventInputs(info, neutrinos, kept, TABLES, searches, tables or populations(BNS, BNS_EXACT))
+    drawn = background or own_background(kept)
+    inputs = EventInputs(info, neutrinos, kept, TABLES, searches, tables or populations(BNS, BNS_EXACT), drawn)
     result = PRODUCTS[search_type](inputs)
     return dict(json.loads(to_json(result)))  # refuses NaN and infinity

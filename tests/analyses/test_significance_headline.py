@@ -19,6 +19,7 @@ from llama.app import DEMO_ALERT, App, packaged
 from llama.engine.folder.run import Delivery, Run
 from llama.flags import Flags
 from llama.formats.populations import PopulationsFile
+from llama.formats.searches import SearchesFile
 from llama.messengers.gw.start import Given, start
 from llama.operate.update import bring_up_to_date
 from llama.science.significance import BackgroundTable, Populations
@@ -39,6 +40,8 @@ def made(folder: Path, monkeypatch: pytest.MonkeyPatch, significant: Any) -> Pat
     PopulationsFile().write(Populations(tables), folder / "populations.hdf5")
     monkeypatch.setenv("LLAMA_DATA_DIR", str(folder))
     monkeypatch.setenv("LLAMA_POPULATIONS", str(folder / "populations.hdf5"))
+    SearchesFile().write(SEARCHES, folder / "search.json")
+    monkeypatch.setenv("LLAMA_SEARCH", str(folder / "search.json"))
     alert = json.loads(packaged(DEMO_ALERT).read_bytes())
     alert["event"]["significant"] = significant
     app = App.read()

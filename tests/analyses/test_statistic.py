@@ -11,7 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from significance_examples import INFO, LIST, P_ASTRO, SEARCHES, SKYMAP, TABLES, neutrino_list, row, statistic
+from significance_examples import (
+    INFO,
+    LIST,
+    P_ASTRO,
+    SEARCHES,
+    SKYMAP,
+    TABLES,
+    neutrino_list,
+    own_background,
+    row,
+    statistic,
+)
 
 import llama.analyses.result.statistic as measuring
 from llama.analyses.gw_neutrino import SIGNIFICANCE, STATISTIC
@@ -60,14 +71,19 @@ def test_every_number_comes_back_from_the_file_to_the_last_digit(monkeypatch: py
 )
 def test_nothing_is_written_from_the_statistic_of_another_list(other: Any) -> None:
     with pytest.raises(ValueError, match=r"of other neutrinos than icecube_neutrino_list\.json.*remake"):
-        Analysis.of(EventInputs(INFO, other, statistic(), TABLES, SEARCHES, Populations({})), "opa")
+        Analysis.of(
+            EventInputs(INFO, other, statistic(), TABLES, SEARCHES, Populations({}), own_background(statistic())),
+            "opa",
+        )
 
 
 def test_nothing_is_written_from_the_statistic_of_another_search() -> None:
     kept = statistic()
     changed = replace(kept, search=replace(kept.search, search_digest="0123456789ab"))
     with pytest.raises(ValueError, match=r"other numbers of search .* remake"):
-        Analysis.of(EventInputs(INFO, LIST, changed, TABLES, SEARCHES, Populations({})), "opa")
+        Analysis.of(
+            EventInputs(INFO, LIST, changed, TABLES, SEARCHES, Populations({}), own_background(statistic())), "opa"
+        )
 
 
 @pytest.fixture(scope="module")

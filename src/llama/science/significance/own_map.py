@@ -22,7 +22,7 @@ from llama.science.arrays import Float, Index
 from llama.science.significance.bank import GROUPS, Bank, Beside, Plan, draw_bank, proposals
 from llama.science.significance.proposal import Proposal
 from llama.science.sky import log_peak, log_sum_by
-from llama.science.statistic import AgainstBackground, PairBounds, joint_terms, largest_pairs, within_lists
+from llama.science.statistic import PairBounds, joint_terms, largest_pairs, within_lists
 
 PRECISION = 0.1
 """Relative error, all terms together, that is good enough."""
@@ -212,30 +212,32 @@ def _with_pairs(bank: Bank, drawn: _Drawn, thresholds: Float) -> tuple[dict[str,
     beside, terms = bank.beside, bank.terms
     singles = drawn.singles
     event, ensemble, pair = singles.copy(), singles.copy(), np.full((singles.size, 2), -1)
-    against = replace(terms.against.only(drawn.pick), delay_s=drawn.delay_s)
-    most = _pairs_at_most(bank, drawn, against)
+    most = _pairs_at_most(bank, drawn)
     ascending = np.sort(thresholds)
     reached = np.searchsorted(ascending, np.stack([singles, np.logaddexp(singles, most)]), side="right")
     for i in np.flatnonzero(reached[0] != reached[1]).tolist():
         first, last = drawn.start[i : i + 2]
         some = first + np.unique(drawn.pick[first:last], return_index=True)[1]
-        joint = joint_terms(terms.host, against.only(some), beside.season, drawn.log_b[some])
+        mine = replace(terms.against.only(drawn.pick[some]), delay_s=drawn.delay_s[some])
+        joint = joint_terms(terms.host, mine, beside.season, drawn.log_b[some])
         event[i] = np.logaddexp(singles[i], joint.log_all_pairs)
         ensemble[i] = np.logaddexp(singles[i], joint.log_b)
         pair[i] = drawn.pick[some[[*divmod(int(joint.log_pairs.argmax()), some.size)]]]
     return {"event": event, "ensemble": ensemble}, pair
 
 
-def _pairs_at_most(bank: Bank, drawn: _Drawn, against: AgainstBackground) -> Float:
+def _pairs_at_most(bank: Bank, drawn: _Drawn) -> Float:
     """(lists,) ln of an upper bound of all pairs of each list.
 
     A pair is bounded by the largest product of its point spreads, and by the term of either neutrino alone times the
     most that the other can be: that is small for neutrinos near each other but far from the map.
     """
     host, season = bank.terms.host, bank.beside.season
-    strength = bank.terms.against.log_most_strength(season)
-    bounds, (largest, ratio) = PairBounds.of(host, against, strength[drawn.pick]), largest_pairs(host, season)
-    other = (strength + log_peak(bank.terms.against.sigma_rad))[drawn.pick] + ratio
+    against, pick = bank.terms.against, drawn.pick
+    strength, (largest, ratio) = against.log_most_strength(season), largest_pairs(host, season)
+    bare = replace(against, rows=against.rows[:, :0]).only(pick)  # of which bounds need no more
+    bounds = PairBounds.of(host, replace(bare, delay_s=drawn.delay_s), strength[pick])
+    other = (strength + log_peak(against.sigma_rad))[pick] + ratio
     most = np.full(drawn.start.size - 1, -np.inf)
     for of, first, second in within_lists(drawn.start):
         alone = np.minimum(drawn.log_b[first] + other[second], drawn.log_b[second] + other[first])
