@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 import llama
+from llama.formats.searches import SearchesFile
 from llama.formats.tables import IceCubeEventsFile, IceCubeTablesFile
 from llama.science.detector import SeasonEvents, SeasonTable
-from llama.science.search import Search
 from llama.science.significance import Beside, OwnMapP, SeasonData, own_background
 from llama.science.sky import SkyMap, from_cells
 from llama.science.statistic import (
@@ -25,7 +25,7 @@ from llama.science.statistic import (
 from llama.studies.synthetic import gaussian_skymap
 
 DATA = Path(llama.__file__).parent / "data"
-SEARCH = Search()
+SEARCH = SearchesFile().read(DATA / "search.json").choose("cbc").search
 TRIGGER = GWTrigger(1.2e9, None, 1.0)
 
 
