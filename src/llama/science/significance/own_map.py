@@ -11,7 +11,7 @@ estimate is unbiased, whatever the first one said, up to what a finite bank's cu
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -24,14 +24,22 @@ from llama.science.significance.proposal import Proposal
 from llama.science.sky import log_peak, log_sum_by
 from llama.science.statistic import PairBounds, joint_terms, largest_pairs, within_lists
 
-PRECISION = 0.1
-"""Relative error, all terms together, that is good enough."""
+
+@dataclass(frozen=True)
+class Lists:
+    """How many are drawn as they come, and how many with more of what comes near the event."""
+
+    plain: int
+    boosted: int
+
 
 _PILOT = Plan(scored=48_000, chosen=320)
 _AIM = 0.06  # of the bank alone; the lists and the finite sample of events come on top
-_MOST_SCORED, _MOST_CHOSEN = 1_600_000, 12_000
-_ABOVE = 400  # scored draws that are as related as the event
-_LISTS, _PILOT_LISTS = 40_000, 8_000
+_LEAST_CHOSEN, _MOST_CHOSEN = 480, 1_600
+_LISTS, _PILOT_LISTS = Lists(20_000, 20_000), Lists(4_000, 4_000)
+_RARE, _MANY_LISTS = 1e-3, Lists(400_000, 20_000)  # p below which pairs may decide, which only many lists show
+_UNDECIDED = 100  # lists that bounds leave open and that go through the exact terms
+_AT_ONCE = 50_000
 _REACH = 3.0  # e-folds below the event: what comes so near is drawn more often
 _BOOSTED = 0.7  # such neutrinos in a list of the other half
 _TIMES = 32
@@ -117,20 +125,20 @@ def own_background(beside: Beside, label: str, thresholds: Mapping[str, Float]) 
         raise ValueError("no second of the search window has good data, so there is no background to compare with")
     rng, made = generator(label), proposals(beside)
     pilot = _round(rng, beside, made, _PILOT, _PILOT_LISTS, thresholds)
-    plan = _enough([values[0] for values in pilot.p_values.values() if values], beside)
-    return replace(_round(rng, beside, made, plan, _LISTS, thresholds), label=label)
+    first = [values[0] for values in pilot.p_values.values() if values]
+    lists = _MANY_LISTS if min((one.p for one in first), default=1.0) < _RARE else _LISTS
+    return replace(_round(rng, beside, made, _enough(first, beside), lists, thresholds), label=label)
 
 
 def _enough(pilot: list[OwnMapP], beside: Beside) -> Plan:
-    """The bank that a first one says is needed: so many terms that those in reach of the event suffice."""
+    """The bank that a first one says is needed, most of it around the rarer of the event's two statistics."""
     least = min(pilot, key=lambda one: one.p, default=None)
     if least is None:
         return _PILOT
     focus = -np.log1p(-min(least.p, 0.9))
     error = max(one.error_bank / one.p for one in pilot)
-    chosen = int(np.clip(_PILOT.chosen * np.square(error / _AIM), _PILOT.chosen, _MOST_CHOSEN))
-    scored = int(np.clip(_ABOVE * beside.expected / focus, _PILOT.scored, _MOST_SCORED))
-    return Plan(scored, chosen, float(focus))
+    chosen = int(np.clip(_PILOT.chosen * np.square(error / _AIM), _LEAST_CHOSEN, _MOST_CHOSEN))
+    return Plan(_PILOT.scored, chosen, float(focus))
 
 
 def _round(
@@ -138,14 +146,14 @@ def _round(
     beside: Beside,
     made: tuple[Proposal, ...],
     plan: Plan,
-    lists: int,
+    lists: Lists,
     thresholds: Mapping[str, Float],
 ) -> OwnBackground:
     """From one bank."""
     bank = draw_bank(rng, beside, made, plan)
     finite = [float(values[0]) for values in thresholds.values() if len(values) and np.isfinite(values[0])]
     drawn = _draw(rng, bank, lists, min(finite, default=np.inf) - _REACH)
-    statistics, pair = _with_pairs(bank, drawn, np.concatenate([*thresholds.values()]))
+    drawn, statistics, pair = _with_pairs(rng, bank, drawn, np.concatenate([*thresholds.values()]))
     later = bank.log_later(np.stack([bank.times(rng, np.arange(bank.log_b.size)) for _ in range(_TIMES)]))
     return OwnBackground(
         label="",
@@ -178,19 +186,28 @@ class _Drawn:
         """(lists,) ln of the sum of each list's single neutrinos."""
         return log_sum_by(self.log_b, self.start)
 
+    def parts(self, lists: int) -> Iterator[_Drawn]:
+        """So many lists at a time."""
+        for k in range(0, self.weight.size, lists):
+            start = self.start[k : k + lists + 1]
+            some = slice(int(start[0]), int(start[-1]))
+            columns = self.pick[some], self.delay_s[some], start - start[0], self.log_b[some]
+            yield _Drawn(*columns, self.weight[k : k + lists])
 
-def _draw(rng: np.random.Generator, bank: Bank, lists: int, near: float) -> _Drawn:
-    """Half the lists as they come, half with more of the neutrinos above `near`; weights have a mean of one."""
+
+def _draw(rng: np.random.Generator, bank: Bank, lists: Lists, near: float) -> _Drawn:
+    """Lists as they come, and lists with more of the neutrinos above `near`; weights have a mean of one."""
     boosted = bank.log_b > near
     often = float(bank.expected[boosted].sum())
     factor = max(_BOOSTED / often, 1.0) if often > 0 else 1.0
     more = np.where(boosted, factor, 1.0) * bank.expected
-    halves = [_as_they_come(rng, each, lists // 2) for each in (bank.expected, more)]
-    pick = np.concatenate([half[0] for half in halves])
-    start = np.concatenate([[0], np.cumsum(np.concatenate([half[1] for half in halves]))])
+    kinds = [_as_they_come(rng, each, count) for each, count in ((bank.expected, lists.plain), (more, lists.boosted))]
+    pick = np.concatenate([kind[0] for kind in kinds])
+    start = np.concatenate([[0], np.cumsum(np.concatenate([kind[1] for kind in kinds]))])
     delay = bank.times(rng, pick)
     many = np.add.reduceat(np.append(boosted[pick], 0), np.minimum(start[:-1], pick.size)) * (np.diff(start) > 0)
-    weight = 2 / (1 + np.exp(many * np.log(factor) - (factor - 1) * often))
+    share = lists.plain / (lists.plain + lists.boosted)
+    weight = 1 / (share + (1 - share) * np.exp(np.minimum(many * np.log(factor) - (factor - 1) * often, 700)))
     return _Drawn(pick, delay, start, bank.log_b[pick] + bank.log_later(delay), weight)
 
 
@@ -202,20 +219,23 @@ def _as_they_come(rng: np.random.Generator, expected: Float, lists: int) -> tupl
     return np.minimum(at, expected.size - 1), counts
 
 
-def _with_pairs(bank: Bank, drawn: _Drawn, thresholds: Float) -> tuple[dict[str, Float], Index]:
-    """(lists,) ln of both statistics, with pairs and larger sets where a bound says that they can carry a list past a
-    threshold; (lists, 2) which of the bank are the largest pair there, else -1.
+def _with_pairs(
+    rng: np.random.Generator, bank: Bank, drawn: _Drawn, thresholds: Float
+) -> tuple[_Drawn, dict[str, Float], Index]:
+    """(lists,) ln of both statistics, with pairs and larger sets where they can carry a list past a threshold;
+    (lists, 2) which of the bank are the largest pair there, else -1.
 
-    One neutrino of the bank that a list holds twice is two that have nothing to do with each other, not a pair in one
-    place: that would happen in one list of thirty beside a map of the whole sky.
+    Of the lists that bounds leave open some go through the exact terms, the heavier the likelier, and stand for those
+    that do not, whose weight is then zero. One neutrino of the bank that a list holds twice is two that have nothing
+    to do with each other, not a pair in one place: that happens in one list of thirty beside a map of the whole sky.
     """
-    beside, terms = bank.beside, bank.terms
-    singles = drawn.singles
+    beside, terms, singles = bank.beside, bank.terms, drawn.singles
     event, ensemble, pair = singles.copy(), singles.copy(), np.full((singles.size, 2), -1)
-    most = _pairs_at_most(bank, drawn)
+    most = np.concatenate([_pairs_at_most(bank, part) for part in drawn.parts(_AT_ONCE)])
     ascending = np.sort(thresholds)
     reached = np.searchsorted(ascending, np.stack([singles, np.logaddexp(singles, most)]), side="right")
-    for i in np.flatnonzero(reached[0] != reached[1]).tolist():
+    drawn = _some_of(rng, drawn, np.flatnonzero(reached[0] != reached[1]))
+    for i in np.flatnonzero((reached[0] != reached[1]) & (drawn.weight > 0)).tolist():
         first, last = drawn.start[i : i + 2]
         some = first + np.unique(drawn.pick[first:last], return_index=True)[1]
         mine = replace(terms.against.only(drawn.pick[some]), delay_s=drawn.delay_s[some])
@@ -223,7 +243,19 @@ def _with_pairs(bank: Bank, drawn: _Drawn, thresholds: Float) -> tuple[dict[str,
         event[i] = np.logaddexp(singles[i], joint.log_all_pairs)
         ensemble[i] = np.logaddexp(singles[i], joint.log_b)
         pair[i] = drawn.pick[some[[*divmod(int(joint.log_pairs.argmax()), some.size)]]]
-    return {"event": event, "ensemble": ensemble}, pair
+    return drawn, {"event": event, "ensemble": ensemble}, pair
+
+
+def _some_of(rng: np.random.Generator, drawn: _Drawn, open_lists: Index) -> _Drawn:
+    """The same lists, of those left open about `_UNDECIDED` with the weight of all of them."""
+    weight = drawn.weight[open_lists]
+    if open_lists.size <= _UNDECIDED or not weight.sum() > 0:
+        return drawn
+    keep = np.minimum(weight * (_UNDECIDED / weight.sum()), 1.0)
+    kept = rng.random(keep.size) < keep
+    weights = drawn.weight.copy()
+    weights[open_lists] = np.where(kept, weight / keep, 0.0)
+    return replace(drawn, weight=weights)
 
 
 def _pairs_at_most(bank: Bank, drawn: _Drawn) -> Float:
@@ -268,7 +300,7 @@ def _p_value(
     by_pairs = (statistic >= threshold) & (drawn.singles < threshold) & (pair[:, 0] >= 0)
     error_bank = _of_bank(bank, changes, pair[by_pairs], drawn.weight[by_pairs] / total)
     error_events = (1 - p) * _of_events(bank, made, -float(np.log1p(-min(p, 1 - 1e-12))))
-    if not seen:  # what one list weighs at most: a pair may reach it without any neutrino that is drawn more often
+    if not seen:  # as if the heaviest had: a pair may reach it without any neutrino that is drawn more often
         p = float(drawn.weight.max()) / total
     return OwnMapP(p, above, math.sqrt(spread) / total, error_bank, error_events)
 

@@ -22,6 +22,7 @@ from llama.science.detector import (
     alpha,
     log_background_density,
 )
+from llama.science.distance import At
 from llama.science.quadrature import log_sum
 from llama.science.search import Search
 from llama.science.sky import MAX_ORDER, SkyTree, pieces, unit_vectors
@@ -33,6 +34,7 @@ _SPREADS_DEG = (0.7, 1.1, 1.7, 2.7, 4.2, 6.6, 10.0, 16.0, 25.0, 40.0)
 _FINE = 6  # order of the pieces that are counted in bins
 _LEAST = 1e-12  # of the map's largest density: further out all are alike
 _UNIFORM = 0.5
+_LEAST_LOG = -100.0
 _DECLINATIONS, _ENERGIES = 61, 49
 _EVENTS = 4000
 _HELD, _MOST_POINTS = 0.999, 500
@@ -104,6 +106,8 @@ class Proposal:
         events: to draw from.
         strength: (events,) rough ln of what each event's energy and declination say.
         row, spread: (events,) which band of declination and which point spread.
+        by: (events,) the events, those first that may have the best scores. reached_by: (events + 1,) how often one
+            of the first so many is drawn: half of the draws take all alike, half alike per e-fold of this rank.
         share: (spreads, rows, columns) the map's density of expected neutrinos, smoothed, relative to its largest.
         reached: (spreads, rows, columns + 1) running sums over right ascension, 0 to 1 in each band.
         points: the map as some hundred points.
@@ -113,6 +117,8 @@ class Proposal:
     strength: Float
     row: Index
     spread: Index
+    by: Index
+    reached_by: Float
     share: Float
     reached: Float
     points: Points
@@ -124,12 +130,22 @@ class Proposal:
         share = np.stack([_smoothed(mass, spread) for spread in _SPREADS_DEG])
         share = np.maximum(share / share.max(axis=(1, 2), keepdims=True), _LEAST)
         reached = np.concatenate([np.zeros((*share.shape[:2], 1)), share.cumsum(axis=2)], axis=2)
+        row = np.clip(((np.degrees(events.dec_rad) + 90) / _BIN_DEG).astype(np.int64), 0, _ROWS - 1)
+        # the next larger: what is scored too low, and left out, would stand for many when it is not
+        spread = np.minimum(np.searchsorted(_SPREADS_DEG, np.degrees(events.sigma_rad)), len(_SPREADS_DEG) - 1)
+        strength = _strength(events, season, search)
+        if tree is host.tree:  # what the distance says is not in it; of declination it depends through α alone
+            there = At.of(tree, np.full(strength.size, int(np.argmax(tree.log_probability))))
+            counts = host.radial.log_q1(there, alpha(season, np.sin(events.dec_rad)))
+            strength = strength + np.maximum(counts, _LEAST_LOG)
+        best = strength + np.log(share.max(axis=2))[spread, row]
         return cls(
             events=events,
-            strength=_strength(events, season, search),
-            row=np.clip(((np.degrees(events.dec_rad) + 90) / _BIN_DEG).astype(np.int64), 0, _ROWS - 1),
-            # the next larger: what is scored too low, and left out, would stand for many when it is not
-            spread=np.minimum(np.searchsorted(_SPREADS_DEG, np.degrees(events.sigma_rad)), len(_SPREADS_DEG) - 1),
+            strength=strength,
+            row=row,
+            spread=spread,
+            by=np.argsort(-best, kind="stable"),
+            reached_by=_reached_by(best.size),
             share=share,
             reached=reached / reached[:, :, -1:],
             points=Points.of(tree),
@@ -137,8 +153,9 @@ class Proposal:
 
     def draw(self, rng: np.random.Generator, count: int, expected: float) -> Draws:
         """So many draws, stratified over the season's events; lists have `expected` neutrinos of it on average."""
-        events = self.strength.size
-        event = np.minimum(((np.arange(count) + rng.random()) * (events / count)).astype(np.int64), events - 1)
+        at = (np.arange(count) + rng.random(count)) / count
+        rank = np.minimum(np.searchsorted(self.reached_by, at, side="right") - 1, self.by.size - 1)
+        event = self.by[rank]
         band = self.spread[event], self.row[event]
         column = self._columns(band, rng.random(count))
         anywhere = rng.random(count) < _UNIFORM
@@ -146,7 +163,8 @@ class Proposal:
         ra = (column + rng.random(count)) * (2 * np.pi / _COLUMNS)
         # density relative to uniform of the mixture that was drawn from
         local = _COLUMNS * (self.reached[(*band, column + 1)] - self.reached[(*band, column)])
-        weight = 1 / (_UNIFORM + (1 - _UNIFORM) * local)
+        often = self.by.size * (self.reached_by[rank + 1] - self.reached_by[rank])
+        weight = 1 / ((_UNIFORM + (1 - _UNIFORM) * local) * often)
         score = self.strength[event] + np.log(self.share[(*band, column)])
         return Draws(event, ra, weight * (expected / weight.sum()), score)
 
@@ -174,6 +192,14 @@ class Proposal:
         offsets = (rows + np.arange(rows.shape[0])[:, None]).ravel()  # ascending through all bands
         place = np.searchsorted(offsets, at + flat, side="right") - 1
         return np.clip(place - flat * (_COLUMNS + 1), 0, _COLUMNS - 1)
+
+
+def _reached_by(events: int) -> Float:
+    """(events + 1,) running sum, 0 to 1, of how often the event of each rank is drawn."""
+    rank = np.arange(1, events + 1)
+    often = _UNIFORM / events + (1 - _UNIFORM) / (rank * np.log(1 + rank[-1]))
+    reached = np.concatenate([[0.0], np.cumsum(often)])
+    return np.asarray(reached / reached[-1])
 
 
 def _nearly_all(tree: SkyTree, order: int) -> Index | None:
@@ -222,4 +248,4 @@ def _strength(events: SeasonEvents, season: SeasonTable, search: Search) -> Floa
     per_dex = signal(np.stack([log10_energy, np.clip(np.sin(events.dec_rad), south, north)], axis=-1))
     with np.errstate(divide="ignore"):
         found = np.log(per_dex / (events.energy_gev * LN10)) - np.log(alpha(season, np.sin(events.dec_rad)))
-    return np.asarray(np.maximum(found - background, -100.0))
+    return np.asarray(np.maximum(found - background, _LEAST_LOG))
