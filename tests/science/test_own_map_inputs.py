@@ -65,7 +65,7 @@ def test_a_flat_map_without_distances(packaged: tuple[SeasonTable, SeasonEvents]
 
 
 def test_a_region_without_response(packaged: tuple[SeasonTable, SeasonEvents]) -> None:
-    """No signal from the whole 90 % region: what is left of the map decides, and nothing is NaN."""
+    """Next to no signal from the whole 90 % region: what is left of the map decides, and nothing is NaN."""
     blind = without_response(packaged[0], 0.0)
     found = beside(around(100.0, 40.0, 8.0), blind, supply(blind, packaged[1]))
     reached = exact(found, 5, 300)
