@@ -36,6 +36,7 @@ from llama.science.statistic import (
     company,
     merger_host,
     prepare,
+    single_log_b,
     single_terms,
 )
 
@@ -99,6 +100,15 @@ def _by_neutrinos(skymap: SkyMap, season: SeasonTable) -> list[Figure]:
     times = medians_ms([_loaded(skymap, spread_out(n), season, ready) for n in counts])
     each = {n: time / n for n, time in zip(counts, times, strict=True)}
     rows = [Figure(f"{n} neutrinos far apart: time for each", each[n], "ms", None) for n in each]
+    host, known = (
+        merger_host(ready, SEARCH),
+        coincidence(skymap, TRIGGER, spread_out(1000), season, SEARCH, ready).candidates,
+    )
+    quick, slow = medians_ms([partial(single_log_b, host, known, season, quick=one) for one in (True, False)])
+    rows += [
+        Figure("1000 neutrinos: ln B of each by itself, by machine code where numba is", quick / 1000, "ms", 0.3),
+        Figure("1000 neutrinos: ln B of each by itself, by NumPy", slow / 1000, "ms", None),
+    ]
     name = "time for each of 1000 neutrinos far apart over each of 100 (linear: 1)"
     return [*rows, Figure(name, each[1000] / each[100], "", 1.2)]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llama.engine.flags import Flags
 from tests.analyses.significance_examples import neutrino_list, row
 
 from llama.analyses.gw_neutrino import GW_NEUTRINO, NEUTRINOS
@@ -21,6 +20,7 @@ from llama.engine.running.making import Maker
 from llama.engine.running.processes import Here
 from llama.engine.running.runner import Runner
 from llama.engine.running.status import Kind, statuses
+from llama.flags import Flags
 from llama.formats.records import to_json
 from llama.messengers.gw.start import Given, start
 

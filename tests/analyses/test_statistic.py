@@ -107,18 +107,18 @@ def counting(counts: Counter[str], name: str, real: Callable[..., Any]) -> Calla
 
 
 def test_the_statistic_of_an_event_is_measured_once(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By both significance files and both joint maps; neither file needs the sky map."""
+    """By both significance files and both joint maps; neither file needs the sky map, but their background does."""
     counts: Counter[str] = Counter()
     monkeypatch.setattr(measuring, "coincidence", counting(counts, "coincidence", coincidence))
     monkeypatch.setattr(MultiOrderFits, "read", counting(counts, "map", MultiOrderFits.read))
     event = begun(app, "once", Flags())
     results = ["SIGNIFICANCE", "SIGNIFICANCE_SUBTHRESHOLD"]
     bring_up_to_date([event], app.pipeline().only(results, ancestors=True), app)
-    assert counts == {"coincidence": 1, "map": 1}
+    assert counts == {"coincidence": 1, "map": 2}
     maps = ["JOINT_SKYMAP", "JOINT_SKYMAP_MOST_SIGNIFICANT"]
     bring_up_to_date([event], app.pipeline().only(maps, ancestors=True), app)
     assert (event.path / "skymap_lvc-i3.multiorder.fits").is_file()
-    assert counts == {"coincidence": 1, "map": 3}
+    assert counts == {"coincidence": 1, "map": 4}
 
 
 def test_nothing_is_made_from_a_statistic_that_is_not_blinded(app: App) -> None:

@@ -70,7 +70,9 @@ def test_it_says_what_a_person_on_shift_asks(data: Path) -> None:
     assert content["rows"][0][0] == "4" and len(content["rows"]) == MAX_ROWS
     assert content["table_title"].startswith("The 20 most significant of 30 neutrinos (10 left out;")
     result, given = dict(content["result"]), dict(content["input"])
-    assert result["p-value"].startswith("0.012, from 12,000 background events on 21 sky maps, table opa/bns/o4/H1L1/")
+    assert result["p-value"].startswith(
+        "0.012, of the population: from 12,000 background events on 21 sky maps, table opa/bns/o4/H1L1/"
+    )
     assert result["p_astro"].endswith("0.980 from the alert, 0.981 with the neutrinos")
     assert (result["coincident"], result["direction"]) == (
         "number 4 (p < 0.1)",
@@ -123,7 +125,7 @@ def test_sigma_and_false_alarm_rate_are_shown_when_given(data: Path) -> None:
         },
     }
     result = dict(page(read_report(significance(neutrinos, {2: 0.0123}, **given)), "1.2.3", None, None)["result"])
-    assert result["p-value"].startswith("0.012 (2.2 σ, one-sided), from")
+    assert result["p-value"].startswith("0.012 (2.2 σ, one-sided), of the population: from")
     assert result["false alarms"] == "1.2e-09 Hz, once in 26 years (significant alerts, bns)"
     given["far_joint"] |= {"upper_limit": True, "confidence": 0.9}
     limit = dict(page(read_report(significance(neutrinos, **given)), "1.2.3", None, None)["result"])["false alarms"]

@@ -132,7 +132,10 @@ def test_the_coincidence_list_adds_odds_and_p_values(data: Path) -> None:
 
 def test_the_coincidence_list_says_what_the_p_value_rests_on(data: Path) -> None:
     text = coincidence_list(read_report(significance(real_neutrinos(data, 2), {1: 0.0123})))
-    assert "p-value 0.012 (from 12,000 background events on 21 sky maps, table opa/bns/o4/H1L1/IC86-2012)" in text
+    assert (
+        "p-value 0.012 (of the population: from 12,000 background events on 21 sky maps, table opa/bns/o4/H1L1/IC86-2012)"
+        in text
+    )
 
 
 def test_without_a_p_value_the_reason_is_printed(data: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_list_of_two_seasons_that_does_not_say_when_is_of_which():
     )
     found = listed(neutrinos=(ROW, other))
     assert found.covered is None and found.complete
-    assert list_notes(found) == ["the neutrino list does not say when it is of IC86-2011 and when of IC86-2012"]
+    assert list_notes(found) == ["the neutrino list is of season IC86-2011, neutrinos in it of IC86-2012"]
     with pytest.raises(ValueError, match="when of IC86-2012"):
         covered_pieces(found, FIRST, LAST)
 

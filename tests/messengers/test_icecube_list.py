@@ -153,8 +153,9 @@ def test_blinding_twice_is_blinding_once(archive, tmp_path):
 )
 @pytest.mark.parametrize("field", ["why", "source", "season"])
 def test_texts_of_a_blinded_list_tell_no_right_ascension(field: str, said: str, shown: str | None) -> None:
-    found = dataclasses.replace(LIST, **{field: said})
+    found = dataclasses.replace(LIST, **{field: said, "covered": None})
     blinded = blind(found, "S1")
+    assert all(said not in piece.season for piece in blinded.covered or () if shown is not None)
     assert getattr(blinded, field) == (said if shown is None else shown)
     assert blind(blinded, "S1") == blinded
     row = dataclasses.replace(ROW, season=said)

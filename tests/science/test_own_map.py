@@ -12,11 +12,11 @@ from llama.science.arrays import Float
 from llama.science.detector import SeasonEvents, SeasonTable
 from llama.science.significance import Beside, own_background
 from llama.science.significance.bank import Plan, proposals
+from llama.science.significance.own_map import ListCounts, generator
 from llama.science.significance.own_map import _round as one_bank
-from llama.science.significance.own_map import generator
 from llama.science.sky import SkyMap
 
-LABELS, LISTS, BANK = 50, 4_000, Plan(12_000, 320)
+LABELS, LISTS, BANK = 50, ListCounts(2_000, 2_000), Plan(12_000, 320)
 pytestmark = pytest.mark.timeout(2400)
 
 MAPS = {"sharp": around(120.0, 20.0, 3.0), "wide": around(250.0, -10.0, 15.0, 800.0), "flat": flat()}

@@ -15,8 +15,8 @@ from llama.analyses.result import (
     BackgroundInputs,
     EventInputs,
     Statistic,
-    background,
     blinds,
+    draw_background,
     is_test,
     marked,
     marks_of,
@@ -108,7 +108,7 @@ STATISTIC: Product[Statistic] = Product(
 
 
 def _background(step: Step) -> OwnBackground:
-    return background(
+    return draw_background(
         BackgroundInputs(
             info=step[SKYMAP_INFO],
             skymap=step[GW_SKYMAP],

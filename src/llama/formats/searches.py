@@ -57,7 +57,8 @@ def _record(name: str, found: object) -> SearchRecord:
     given, sources = found["parameters"], found["sources"]
     if not isinstance(given, dict) or not isinstance(sources, dict):
         raise RecordError(f"{name}: {_SHAPE}")
-    given, sources = {**_SINCE, **given}, {**dict.fromkeys(_SINCE, "default of this version"), **sources}
+    new = {key: value for key, value in _SINCE.items() if key not in given}
+    given, sources = {**given, **new}, {**sources, **dict.fromkeys(new, "default of this version")}
     if unknown := [key for key in given if key not in PARAMETERS]:
         raise RecordError(f"{name}: no parameter {', '.join(unknown)}; there are {', '.join(PARAMETERS)}")
     if missing := [key for key in PARAMETERS if key not in given]:

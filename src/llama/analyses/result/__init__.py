@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from llama.analyses.result.background import BACKGROUND_FILENAME, BackgroundInputs, background
+from llama.analyses.result.background import BACKGROUND_FILENAME, BackgroundInputs, draw_background
 from llama.analyses.result.event_analysis import EventInputs
 from llama.analyses.result.inputs import (
     astrophysical,
@@ -39,7 +39,6 @@ from llama.analyses.result.record import (
     EnergyLimitRange,
     ListSaid,
     PAstroChange,
-    PValueBackground,
     PValueTable,
     Significance,
     SingleNeutrino,
@@ -65,14 +64,13 @@ __all__ = [
     "FluxSensitivity",
     "ListSaid",
     "PAstroChange",
-    "PValueBackground",
     "PValueTable",
     "Significance",
     "SingleNeutrino",
     "Statistic",
     "astrophysical",
-    "background",
     "blinds",
+    "draw_background",
     "finite",
     "finite_odds",
     "header_of",

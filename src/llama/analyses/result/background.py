@@ -39,7 +39,7 @@ class BackgroundInputs:
     searches: Searches
 
 
-def background(given: BackgroundInputs) -> OwnBackground:
+def draw_background(given: BackgroundInputs) -> OwnBackground:
     """Drawn with the event's own trigger, map, detectors, season and search.
 
     Raises NotYet for a list without a second of good data in the search window: a new list ends the wait.

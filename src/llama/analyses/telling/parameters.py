@@ -36,6 +36,8 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
+_BACKGROUNDS = {"map": "the alert's own map", "population": "a population of maps"}
+
 PHRASES = (
     Phrase("search", ("population",), str),
     Phrase("observing run of the background maps", ("sensitivity",), str),
@@ -60,6 +62,7 @@ PHRASES = (
     Phrase("distance mode asked for", ("distance_mode",), str),
     Phrase("mergers whose neutrinos were missed", ("complement",), lambda used: "counted" if used else "not counted"),
     Phrase("unrelated astrophysical neutrinos", ("strangers",), lambda used: "counted" if used else "not counted"),
+    Phrase("p-value of", ("p_value_from",), _BACKGROUNDS.__getitem__),
 )
 
 

@@ -66,8 +66,12 @@ def blind(neutrinos: NeutrinoList, seed: str) -> NeutrinoList:
         dataclasses.replace(_blind(row, seed), season=_without_places(row.season, names))
         for row in neutrinos.neutrinos
     )
+    pieces = neutrinos.covered and tuple(
+        dataclasses.replace(piece, season=_without_places(piece.season, names)) for piece in neutrinos.covered
+    )
     return dataclasses.replace(
         neutrinos,
+        covered=pieces,
         neutrinos=rows,
         made_up=neutrinos.invented,
         season=None if neutrinos.season is None else _without_places(neutrinos.season, names),

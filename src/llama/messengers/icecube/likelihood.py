@@ -90,21 +90,23 @@ def when_unknown(found: NeutrinoList) -> str:
     left_open = []
     if not found.all_covered:
         left_open.append(f"which {found.covered_s:.1f} of its {length:.1f} s good data cover")
-    if len(found.seasons) != 1:
+    named = list(dict.fromkeys(map(_known, found.seasons)))
+    if len(named) != 1:
         seasons = " and when of ".join(found.seasons)
         left_open.append(f"when it is of {seasons}" if seasons else "of which season it is")
-    return f"the neutrino list does not say {', nor '.join(left_open)}"
+    return f"the neutrino list does not say {', nor '.join(left_open)}" if left_open else ""
 
 
 def list_notes(found: NeutrinoList) -> list[str]:
     """What the reader of a result must know of the list that it rests on."""
     notes = _season_notes(found)
+    contradicts = bool(notes)
     if found.why:
         notes.append(f"the neutrino list{'' if found.complete else ' is not complete'}: {found.why}")
     elif not found.complete:
         covered = f"{found.covered_s:.1f} of {found.stop_gps - found.start_gps:.1f} s"
         notes.append(f"the neutrino list is not complete: good data cover {covered}")
-    if open_question := when_unknown(found):
+    if (open_question := when_unknown(found)) and not contradicts:
         notes.append(open_question)
     if found.neutrinos and not found.covered_s:
         notes.append(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from llama.science.distance.directional import heard_anywhere
 from llama.science.distance.fit import along_log_alpha
-from llama.science.distance.percell import PerCell
+from llama.science.distance.percell import CellColumns, PerCell
 from llama.science.distance.poisson import log_j1, q_exactly
 from llama.science.distance.radial import (
     At,
@@ -24,6 +24,7 @@ from llama.science.distance.weighted import Weighted
 
 __all__ = [
     "At",
+    "CellColumns",
     "Distances",
     "LargerSets",
     "Likely",

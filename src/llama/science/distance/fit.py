@@ -50,7 +50,7 @@ class DistanceFit:
     @classmethod
     def of(cls, m: Float, log_a: Float, span: float) -> DistanceFit:
         """Fit around these values of m and ln A."""
-        u, v = _sheared(m, log_a)
+        u, v = sheared(m, log_a)
         usual = (m > _FITTED_M[0]) & (m < _FITTED_M[1]) & (v > _FITTED_V[0]) & (v < _FITTED_V[1])
         u, v = (u[usual], v[usual]) if usual.any() else (np.zeros(1), np.zeros(1))
         low = float(u.min()) - 1e-9, float(v.min()) - _MARGIN
@@ -62,7 +62,7 @@ class DistanceFit:
         return cls(low, high, values.reshape(orders), span)
 
     @cached_property
-    def _log_q1_terms(self) -> Float:
+    def log_q1_terms(self) -> Float:
         """Chebyshev coefficients of ln ⟨Q_1⟩."""
         left, right = (chebyshev_transform(n) for n in self.values.shape)
         return np.asarray(left @ self.values @ right.T)
@@ -70,7 +70,7 @@ class DistanceFit:
     @cached_property
     def _slope_terms(self) -> Float:
         """Of its slope in ln A."""
-        slope = chebyshev.chebder(self._log_q1_terms, scl=2 / (self.high[1] - self.low[1]), axis=1)
+        slope = chebyshev.chebder(self.log_q1_terms, scl=2 / (self.high[1] - self.low[1]), axis=1)
         return _trimmed(slope, _SLOPE_ERROR)
 
     @cached_property
@@ -85,7 +85,7 @@ class DistanceFit:
 
     def log_q1(self, m: Float, log_a: Float) -> Float:
         """ln ⟨Q_1⟩ at each point."""
-        return self._evaluate(self._log_q1_terms, _mean_log_q1, m, log_a)
+        return self._evaluate(self.log_q1_terms, _mean_log_q1, m, log_a)
 
     def slope(self, m: Float, log_a: Float) -> Float:
         """d ln ⟨Q_1⟩/d ln A at each point, good to 2e-3."""
@@ -100,7 +100,7 @@ class DistanceFit:
     ) -> Float:
         """The fit inside its box, the integral beyond; NaN stays NaN."""
         x, y = (
-            (2 * value - a - b) / (b - a) for value, a, b in zip(_sheared(m, log_a), self.low, self.high, strict=True)
+            (2 * value - a - b) / (b - a) for value, a, b in zip(sheared(m, log_a), self.low, self.high, strict=True)
         )
         beyond = np.flatnonzero((np.abs(x) > 1) | (np.abs(y) > 1))
         x[beyond] = y[beyond] = 0.0
@@ -115,7 +115,7 @@ def _grids(low: tuple[float, float], high: tuple[float, float], orders: tuple[in
     return [(a + b) / 2 + (b - a) / 2 * chebyshev.chebpts1(n) for a, b, n in zip(low, high, orders, strict=True)]
 
 
-def _sheared(m: Float, log_a: Float) -> tuple[Float, Float]:
+def sheared(m: Float, log_a: Float) -> tuple[Float, Float]:
     """u and v of `DistanceFit`."""
     u = np.arcsinh(m / np.sqrt(8))
     return u, log_a - 2 * u
@@ -176,7 +176,7 @@ def over_their_box(log_means: Callable[[Float, Float], Float], m: Float, log_a: 
     Args:
         error: largest last term of the fit.
     """
-    u, v = _sheared(m, log_a)
+    u, v = sheared(m, log_a)
     low, high = (u.min() - 1e-9, v.min() - 1e-9), (u.max() + 1e-9, v.max() + 1e-9)
     orders = int(6 + 4.4 * (high[0] - low[0])), int(7 + 1.3 * (high[1] - low[1]))
     while m.size > orders[0] * orders[1]:

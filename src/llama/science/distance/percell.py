@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from llama.science.distance.fit import (
     along_log_alpha,
     integrate_from_the_observer,
     over_their_box,
+    sheared,
 )
 from llama.science.distance.radial import LargerSets, OfCountAndDistance, Points
 from llama.science.distance.sums import log_mean_counts
@@ -26,6 +28,27 @@ _STRAIGHT_COUNTS = 0.02  # for the chances of several, whose second derivative i
 _SIZES = (3, 4, 6, 10, 24)  # of sets that `larger_sets` knows
 _FINE, _COARSE = 1e-4, 0.03  # errors of what is integrated, and of what only tells how finely
 _SAMPLE = 1000
+
+
+class CellColumns(NamedTuple):
+    """What `PerCell.log_q1` looks up, by node of the tree.
+
+    Attributes:
+        log_ratio: ln ⟨Q_1⟩ at the α of its centre, or its mean. log_alpha: that α. slope: d ln ⟨Q_1⟩/d ln α of cells.
+        u, log_a: of cells, as `DistanceFit` and `PerCell` have them. All are NaN where nothing is known.
+        low, high, terms: of the fit.
+        straight: how far a straight line in ln α is good.
+    """
+
+    log_ratio: Float
+    log_alpha: Float
+    slope: Float
+    u: Float
+    log_a: Float
+    low: tuple[float, float]
+    high: tuple[float, float]
+    terms: Float
+    straight: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +100,24 @@ class PerCell:
             result[own] = self.fit.log_q1(self.m[cell[own]], self.log_a[cell[own]] + np.log(alpha[own]))
         missing = np.flatnonzero(np.isnan(result))
         if missing.size:
-            result[missing] = along_log_alpha(self._anywhere_log_q1, alpha[missing], order=12)
+            result[missing] = along_log_alpha(self._anywhere_again, alpha[missing], order=12)
         return result
+
+    @cached_property
+    def columns(self) -> CellColumns:
+        """What `log_q1` looks up, for loops that do the same point by point."""
+        m, log_a = self._known_at_cells()
+        return CellColumns(
+            log_ratio=self._signal.log_probability - self.tree.log_probability,
+            log_alpha=self.log_alpha,
+            slope=self._slope,
+            u=sheared(m, log_a)[0],
+            log_a=log_a,
+            low=self.fit.low,
+            high=self.fit.high,
+            terms=self.fit.log_q1_terms,
+            straight=_STRAIGHT,
+        )
 
     def weighted_tree(self, _: SkyTree, k: int) -> SkyTree:
         return self._signal if k == 1 else self._pairs
@@ -220,6 +259,18 @@ class PerCell:
         weight, cell = weight[heavy], self.tree.cell[leaf[heavy]]
         some = self.fit.q_some(self.m[cell], self.log_a[cell] + self.log_alpha[leaf[heavy]])
         return float((weight * some).sum() / weight.sum())
+
+    def _anywhere_again(self, alpha: Float) -> Float:
+        """The same as `_anywhere_log_q1`, for the few points of fits, which are asked for with every list."""
+        asked = alpha.tobytes()
+        if asked not in self._answers:
+            self._answers[asked] = self._anywhere_log_q1(alpha)
+        return self._answers[asked]
+
+    @cached_property
+    def _answers(self) -> dict[bytes, Float]:
+        """ln of the map's mean ⟨Q_1⟩, by the α for which it was asked."""
+        return {}
 
     def _anywhere_log_q1(self, alpha: Float) -> Float:
         """ln of the map's mean ⟨Q_1⟩ for each α."""

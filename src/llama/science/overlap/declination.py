@@ -17,8 +17,8 @@ from llama.science.arrays import Float, Index
 from llama.science.detector import SeasonTable, alpha, grid_place, interpolate_sin_dec
 from llama.science.sky import NOTHING, height, max_radius, sine_of_height
 
-_STEEPEST = 1.0  # e-folds per bin: a steeper rise is a straight line all the same, with its weight near the top
-_PARTS = 4  # pieces of a bin on which a/α, a ratio of two straight lines, counts as a parabola
+STEEPEST = 1.0  # e-folds per bin: a steeper rise is a straight line all the same, with its weight near the top
+PARTS = 4  # pieces of a bin on which a/α, a ratio of two straight lines, counts as a parabola
 _BEYOND = 3.0  # a height that no pixel reaches
 _DIGITS = 2.0**-13  # ranges smaller than this would lose the digits of second differences; a point will do
 
@@ -49,9 +49,9 @@ class Steepness:
         own = np.where(np.isfinite(own), own, np.maximum(both.max(axis=-1), NOTHING))
         of_signal, of_ratio = both - own[..., None]
         low, high = np.minimum(of_signal, of_ratio), np.maximum(of_signal, of_ratio)
-        per_rad, rise = np.sqrt(1 - grid**2) / _step(grid), _rise(np.maximum(both, NOTHING))
-        steep = np.minimum(rise.max(axis=0), _STEEPEST) * per_rad
-        smooth = np.broadcast_to(_rise(np.log(season.alpha)) * per_rad, low.shape)
+        rise = _rise(np.maximum(both, NOTHING))
+        steep = np.minimum(rise.max(axis=0), STEEPEST) * per_rad(season)
+        smooth = np.broadcast_to(slope_of_alpha(season), low.shape)
         return cls(np.stack([-low, high, steep, smooth]), grid)
 
     @cached_property
@@ -66,7 +66,7 @@ class Steepness:
 
     def within(self, order: int, neutrino: Index, sin_dec: Float) -> Float:
         """(4, m) the largest of each row of the table in pixels of this order around sin δ."""
-        half = int(np.ceil(max_radius(order) / _step(self.sin_dec))) + 1
+        half = half_width(self.sin_dec, order)
         if half not in self._widened:  # fine orders have the same
             self._widened[half] = _largest(self.table, half)
         largest = self._widened[half]
@@ -95,7 +95,7 @@ class Means:
     @classmethod
     def of(cls, season: SeasonTable, rows: Float) -> Means:
         """Of signal densities (n, d) on the season's grid."""
-        knot, place, rest, count_scale = _parts(season)
+        knot, place, rest, count_scale = parts(season)
         low = rows.take(place, axis=1)
         density = low + rest * (rows.take(place + 1, axis=1) - low)
         # the values at both ends and in the middle of each part, as a parabola in the height beyond its lower end
@@ -136,7 +136,7 @@ class Means:
     def _antiderivative(self, neutrino: Index, at: Float) -> Float:
         """(h, 2, m) second antiderivatives of a and of a/α at heights (h, m)."""
         grid, (parts, neutrinos) = self.season.sin_dec, self.quartic.shape[:2]
-        part = np.floor((sine_of_height(at) - grid[0]) * (_PARTS / _step(grid))).astype(np.int64) + 1
+        part = np.floor((sine_of_height(at) - grid[0]) * (PARTS / _step(grid))).astype(np.int64) + 1
         part = np.clip(part, 0, parts - 1)
         beyond = (at - self.knot[part])[:, None]
         terms = self.quartic.reshape(-1, 10).take(part * neutrinos + neutrino, axis=0)
@@ -148,16 +148,31 @@ class Means:
 
 
 @lru_cache(maxsize=8)
-def _parts(season: SeasonTable) -> tuple[Float, Index, Float, Float]:
+def parts(season: SeasonTable) -> tuple[Float, Index, Float, Float]:
     """Knots (k + 1,); for both ends and the middle of the parts between them (3, k): place on the grid, rest, α."""
     grid = season.sin_dec
-    edges = height(np.linspace(grid[0], grid[-1], (grid.size - 1) * _PARTS + 1))
+    edges = height(np.linspace(grid[0], grid[-1], (grid.size - 1) * PARTS + 1))
     knot = np.concatenate([[-_BEYOND], edges, [_BEYOND]])  # flat beyond the grid
     sine = sine_of_height(np.stack([knot[:-1], (knot[:-1] + knot[1:]) / 2, knot[1:]]))
     found = knot, *grid_place(season, sine), alpha(season, sine)
     for one in found:
         one.setflags(write=False)
     return found
+
+
+def per_rad(season: SeasonTable) -> Float:
+    """(d,) points of the grid per radian of declination."""
+    return np.asarray(np.sqrt(1 - season.sin_dec**2) / _step(season.sin_dec))
+
+
+def slope_of_alpha(season: SeasonTable) -> Float:
+    """(d,) |d ln α/dδ|, rad⁻¹."""
+    return _rise(np.log(season.alpha)) * per_rad(season)
+
+
+def half_width(grid: Float, order: int) -> int:
+    """Within how many points of the grid on both sides all of a pixel lies."""
+    return int(np.ceil(max_radius(order) / _step(grid))) + 1
 
 
 def _running(values: Float) -> Float:

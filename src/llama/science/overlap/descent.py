@@ -12,7 +12,7 @@ from llama.science.sky import MAX_ORDER, SkyTree, north_and_east, pixel_moments,
 
 COARSEST = 4
 """The first order of which anything may be emitted, 3.7°: larger nodes see too little of a factor of declination."""
-_FIRST = 2  # where walks start, and leave out what is far away: to judge what is larger costs more than it spares
+FIRST = 2  # where walks start, and leave out what is far away: to judge what is larger costs more than it spares
 DROP = 11.0  # parts below e^-11 of the whole may be left out; some ten patches of them add up to 2e-4
 _CORNERS = np.sqrt(2) * np.exp(2j * np.pi * np.arange(3) / 3)  # of a triangle with the variance 1 in x and in y
 _GAUSS = 0.5 + 12**-0.5 * np.array([[[-1], [1], [-1], [1]], [[-1], [-1], [1], [1]]])  # x and y
@@ -92,7 +92,7 @@ def walk(tree: SkyTree, owners: int, step: Callable[[int, Entries], Entries], fe
         few: fewer entries than these are split once more in less time than they are judged. Only for a single
             integral: none may depend on which others there are.
     """
-    entries, order = _start(tree, owners), _FIRST
+    entries, order = start(tree, owners), FIRST
     while entries.node.size:
         entries = step(order, entries)
         entries, order = split(tree, entries), order + 1
@@ -100,11 +100,11 @@ def walk(tree: SkyTree, owners: int, step: Callable[[int, Entries], Entries], fe
             entries, order = split(tree, entries), order + 1
 
 
-def _start(tree: SkyTree, owners: int) -> Entries:
+def start(tree: SkyTree, owners: int) -> Entries:
     """All of the map at the first order, once for each of several integrals."""
     node = np.arange(int(tree.level[1]))
     one = Entries(np.zeros_like(node), tree.ipix[node], tree.log_probability[node], node)
-    for _ in range(_FIRST):
+    for _ in range(FIRST):
         one = split(tree, one)
     every = one.take(np.tile(np.arange(one.node.size), owners))
     return replace(every, owner=np.repeat(np.arange(owners), one.node.size))

@@ -34,12 +34,12 @@ from llama.science.sky import (
 )
 
 # largest side of a node over the local scale, where its share is 1; first and second moments are corrected for
-_CELL = 0.5  # inside a cell: what is left is of the fourth order, ≤ 2e-4
-_MIXED = 0.4  # of several cells: it depends on how the probability lies in a node
+CELL = 0.5  # inside a cell: what is left is of the fourth order, ≤ 2e-4
+MIXED = 0.4  # of several cells: it depends on how the probability lies in a node
 # what slopes with declination count beside those of the point spread
-_STEEP = 1.0  # of f, in nodes of several cells
-_ALPHA = 2.5  # of α, inside a cell, where only what ⟨Q_1⟩ makes of its curve is not averaged
-_COARSER = 2.0  # e-folds by which it may be larger where the share is small
+STEEP = 1.0  # of f, in nodes of several cells
+ALPHA = 2.5  # of α, inside a cell, where only what ⟨Q_1⟩ makes of its curve is not averaged
+COARSER = 2.0  # e-folds by which it may be larger where the share is small
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,8 +148,8 @@ class _Walk:
             return entries.take(np.flatnonzero(keep))
         # of what lies inside a cell the mean of a factor of declination is known, however steep, but not that of α
         constant = self.tree.cell[entries.node] >= 0
-        factor = np.where(constant, _ALPHA * smooth, _STEEP * steep)
-        largest = np.where(constant, _CELL, _MIXED) * np.exp(np.minimum(-share / 4, _COARSER))
+        factor = np.where(constant, ALPHA * smooth, STEEP * steep)
+        largest = np.where(constant, CELL, MIXED) * np.exp(np.minimum(-share / 4, COARSER))
         done = keep & ((np.maximum(side, factor) < largest) | (order == MAX_ORDER))
         if not done.any():
             return entries.take(np.flatnonzero(keep))

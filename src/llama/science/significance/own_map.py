@@ -26,7 +26,7 @@ from llama.science.statistic import PairBounds, joint_terms, largest_pairs, with
 
 
 @dataclass(frozen=True)
-class Lists:
+class ListCounts:
     """How many are drawn as they come, and how many with more of what comes near the event."""
 
     plain: int
@@ -36,8 +36,8 @@ class Lists:
 _PILOT = Plan(scored=48_000, chosen=320)
 _AIM = 0.06  # of the bank alone; the lists and the finite sample of events come on top
 _LEAST_CHOSEN, _MOST_CHOSEN = 480, 1_600
-_LISTS, _PILOT_LISTS = Lists(20_000, 20_000), Lists(4_000, 4_000)
-_RARE, _MANY_LISTS = 1e-3, Lists(400_000, 20_000)  # p below which pairs may decide, which only many lists show
+_LISTS, _PILOT_LISTS = ListCounts(20_000, 20_000), ListCounts(4_000, 4_000)
+_RARE, _MANY_LISTS = 1e-3, ListCounts(400_000, 20_000)  # p below which pairs may decide, which only many lists show
 _UNDECIDED = 100  # lists that bounds leave open and that go through the exact terms
 _AT_ONCE = 50_000
 _REACH = 3.0  # e-folds below the event: what comes so near is drawn more often
@@ -146,7 +146,7 @@ def _round(
     beside: Beside,
     made: tuple[Proposal, ...],
     plan: Plan,
-    lists: Lists,
+    lists: ListCounts,
     thresholds: Mapping[str, Float],
 ) -> OwnBackground:
     """From one bank."""
@@ -195,7 +195,7 @@ class _Drawn:
             yield _Drawn(*columns, self.weight[k : k + lists])
 
 
-def _draw(rng: np.random.Generator, bank: Bank, lists: Lists, near: float) -> _Drawn:
+def _draw(rng: np.random.Generator, bank: Bank, lists: ListCounts, near: float) -> _Drawn:
     """Lists as they come, and lists with more of the neutrinos above `near`; weights have a mean of one."""
     boosted = bank.log_b > near
     often = float(bank.expected[boosted].sum())

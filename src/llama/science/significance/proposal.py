@@ -62,7 +62,7 @@ class Draws:
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
+class MapPoints:
     """A sky map as some hundred points with a size each.
 
     Attributes:
@@ -75,7 +75,7 @@ class Points:
     variance: Float
 
     @classmethod
-    def of(cls, tree: SkyTree) -> Points:
+    def of(cls, tree: SkyTree) -> MapPoints:
         """Of the finest order of the tree at which not too many hold nearly all, and coarse ones of what is left."""
         finest = min(tree.level.size - 2, MAX_ORDER)
         held = (_nearly_all(tree, order) for order in range(finest, -1, -1))
@@ -121,7 +121,7 @@ class Proposal:
     reached_by: Float
     share: Float
     reached: Float
-    points: Points
+    points: MapPoints
 
     @classmethod
     def of(cls, host: Host, events: SeasonEvents, season: SeasonTable, search: Search) -> Proposal:
@@ -148,7 +148,7 @@ class Proposal:
             reached_by=_reached_by(best.size),
             share=share,
             reached=reached / reached[:, :, -1:],
-            points=Points.of(tree),
+            points=MapPoints.of(tree),
         )
 
     def draw(self, rng: np.random.Generator, count: int, expected: float) -> Draws:

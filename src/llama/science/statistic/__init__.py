@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from llama.science.statistic import o2
 from llama.science.statistic.against import AgainstBackground, Host
-from llama.science.statistic.ensemble import joint_terms, largest_pairs, single_terms
+from llama.science.statistic.ensemble import joint_terms, largest_pairs, single_log_b, single_terms
 from llama.science.statistic.events import EventStatistic
 from llama.science.statistic.hypotheses import LogWeights
 from llama.science.statistic.kernel import (
@@ -65,6 +65,7 @@ __all__ = [
     "prepare",
     "rate_hz",
     "search_window_s",
+    "single_log_b",
     "single_terms",
     "within_lists",
 ]

@@ -11,15 +11,24 @@ neutrinos that overlap in the sky and in time have any, so they are gathered int
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llama.science.arrays import Float, Index
 from llama.science.detector import SeasonTable, alpha, interpolate_sin_dec
-from llama.science.distance import At, Distances, LargerSets, Volume, typical_patches
-from llama.science.overlap import MOST, Means, Members, Nodes, Steepness, cluster_nodes, overlap_nodes
+from llama.science.distance import At, LargerSets, Volume, typical_patches
+from llama.science.overlap import (
+    MOST,
+    Members,
+    Nodes,
+    Steepness,
+    cluster_nodes,
+    log_integrals,
+    quickest_log_integrals,
+    signal_nodes,
+)
 from llama.science.search import Search
 from llama.science.sky import SkyMap, SkyTree
 from llama.science.statistic.against import AgainstBackground, Host
@@ -31,7 +40,7 @@ _FLAT = 1.0  # e-folds over which u/PSF may change with declination before the w
 _REACH = 5.0  # sigma
 _PATCHES, _ROUGH = 4, 0.1  # order of patches in which α varies so little
 _LARGEST_LOG = 700.0
-_TOGETHER = 100  # neutrinos
+_TOGETHER, _QUICKLY_TOGETHER = 100, 250  # neutrinos
 _BLOCK = 8192  # nodes whose polynomials stay in the cache
 
 
@@ -63,36 +72,50 @@ def single_terms(
         overlaps: nodes and ln of the integrand for this host and these neutrinos, when they are at hand.
     """
     nodes, integrand = overlaps or _overlaps(host, neutrinos, season)
+    return Singles(_log_b(host, neutrinos, nodes.log_integral(integrand)), nodes, integrand)
+
+
+def single_log_b(host: Host, neutrinos: AgainstBackground, season: SeasonTable, quick: bool = True) -> Float:
+    """(n,) `log_b` of `single_terms`, without the nodes: for any number of neutrinos beside one host.
+
+    Args:
+        quick: by machine code where it can be had, which agrees to some 1e-12.
+    """
+    log_integral = np.full(neutrinos.delay_s.size, -np.inf)
+    integrals, together = (quickest_log_integrals(), _QUICKLY_TOGETHER) if quick else (log_integrals, _TOGETHER)
+    for at in _some_heard(neutrinos, together):
+        some = neutrinos.only(at)
+        log_integral[at] = integrals(host.tree, host.radial, some.direction, some.sigma_rad, some.rows, season)
+    return _log_b(host, neutrinos, log_integral)
+
+
+def _log_b(host: Host, neutrinos: AgainstBackground, log_integral: Float) -> Float:
+    """(n,) ln of each neutrino's term, of whose integral over the sky the ln is given."""
     opens, closes = neutrinos.delay_s - neutrinos.plus_s, neutrinos.delay_s - neutrinos.minus_s
     shared = np.minimum(closes, host.stop_s) - np.maximum(opens, host.start_s)
     with np.errstate(divide="ignore"):
         time = np.log(np.maximum(shared, 0.0)) - np.log(neutrinos.plus_s - neutrinos.minus_s)
-    log_b = host.log_rate + time + nodes.log_integral(integrand) - neutrinos.log_background
-    return Singles(log_b, nodes, integrand)
+    return np.asarray(host.log_rate + time + log_integral - neutrinos.log_background)
 
 
-def _overlaps(host: Host, neutrinos: AgainstBackground, season: SeasonTable) -> tuple[Nodes, Float]:
-    """Nodes of the overlap integrals and ln of the integrand there, some neutrinos at a time: that is faster.
+def _some_heard(neutrinos: AgainstBackground, together: int) -> list[Index]:
+    """Some of them at a time, which is faster.
 
     Those that stand against an infinite background have no nodes, so they change no digit of the others'.
     """
-    found, integrands = [], []
-    tree, heard = host.radial.weighted_tree(host.tree, 1), np.flatnonzero(np.isfinite(neutrinos.log_background))
-    for k in range(0, max(heard.size, 1), _TOGETHER):
-        some = neutrinos.only(heard[k : k + _TOGETHER])
-        steepness = Steepness.of(season, some.rows, some.direction[:, 2])
-        nodes = overlap_nodes(tree, some.direction, some.sigma_rad, steepness)
-        weight = tree.log_probability[nodes.node] - host.tree.log_probability[nodes.node]  # is in the integrand
-        found.append(replace(nodes, log_weight=nodes.log_weight - weight))
-        integrands.append(signal_integrand(found[-1], Means.of(season, some.rows), host.radial))
-    return Nodes.joined(found).among(heard, neutrinos.delay_s.size), np.concatenate(integrands)
+    heard = np.flatnonzero(np.isfinite(neutrinos.log_background))
+    return [heard[k : k + together] for k in range(0, max(heard.size, 1), together)]
 
 
-def signal_integrand(nodes: Nodes, means: Means, radial: Distances) -> Float:
-    """ln of (a/α)(ε, Ω) ⟨Q_1(αn)⟩ for each node, GeV⁻¹; −inf where the detector sees no such neutrino."""
-    per_source, count_scale = means.over(nodes.neutrino, nodes.middle, nodes.reach)
-    with np.errstate(divide="ignore"):
-        return np.log(per_source) + radial.log_q1(nodes, count_scale)
+def _overlaps(host: Host, neutrinos: AgainstBackground, season: SeasonTable) -> tuple[Nodes, Float]:
+    """Nodes of the overlap integrals and ln of the integrand there."""
+    heard, found, integrands = _some_heard(neutrinos, _TOGETHER), [], []
+    for at in heard:
+        some = neutrinos.only(at)
+        nodes, integrand = signal_nodes(host.tree, host.radial, some.direction, some.sigma_rad, some.rows, season)
+        found.append(nodes)
+        integrands.append(integrand)
+    return Nodes.joined(found).among(np.concatenate(heard), neutrinos.delay_s.size), np.concatenate(integrands)
 
 
 @dataclass(frozen=True, eq=False)

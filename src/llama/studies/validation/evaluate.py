@@ -27,7 +27,7 @@ from llama.science.statistic import (
     log_stranger_rate,
     merger_host,
     prepare,
-    single_terms,
+    single_log_b,
 )
 from llama.studies.validation.truth import Lists, take
 
@@ -119,7 +119,7 @@ def _singles(analysis: MapAnalysis, neutrinos: Neutrinos, candidates: AgainstBac
     for first in range(0, len(neutrinos), _AT_ONCE):
         at = np.arange(first, min(first + _AT_ONCE, len(neutrinos)))
         mine = candidates.only(at)
-        log_b = single_terms(host, mine, analysis.season).log_b
+        log_b = single_log_b(host, mine, analysis.season)
         log_rate = log_stranger_rate(analysis.season, analysis.search, mine, take(neutrinos, at))
         parts.append(np.stack([log_b, log_rate - mine.log_background]))
     log_b, log_lambda = np.concatenate(parts, axis=1)
