@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from llama.engine.running import Processes
     from llama.messengers import Messenger
     from llama.ports import GraceDB, GRBSource, NeutrinoSource
-    from llama.science.detector import SeasonTable
+    from llama.science.detector import SeasonEvents, SeasonTable
     from llama.science.significance import Searches
     from llama.sections import Section
     from llama.studies.validation.inputs import Pool
@@ -229,6 +229,12 @@ class App:
         from llama.analyses.gw_neutrino import ICECUBE_TABLES
 
         return self.shared(ICECUBE_TABLES).season(name)
+
+    def season_events(self, name: str) -> SeasonEvents:
+        """Real events of IceCube in a season, that own-map p-values are drawn from."""
+        from llama.analyses.gw_neutrino import ICECUBE_EVENTS
+
+        return self.shared(ICECUBE_EVENTS).season(name)
 
     def simulated_neutrinos(self, season: str) -> Callable[[], NeutrinoSource]:
         """Connects a process of a study to neutrinos drawn from a season."""

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="how much to draw: a minute, ten minutes, an hour (default %(default)s)")  # fmt: skip
     parser.add_argument("--check", action="append", default=[], metavar="NAME",
                         help="this check only; may be given again: calibration, uniformity, recovery, comparison, "
-                        "bracket")  # fmt: skip
+                        "bracket, own-map")  # fmt: skip
     parser.add_argument("--keep", type=Path, metavar="DIR",
                         help="keep what is drawn in this folder and take from it what is there: a run that was "
                         "cut, or split by --check, goes on")  # fmt: skip
@@ -49,7 +49,8 @@ def main(args: argparse.Namespace, app: App) -> int:
 
     def gather() -> CheckInputs:
         simulated, season = app.settings.data_dir / "simulated", app.season(args.season)
-        return inputs_at_hand(args.maps, simulated, app.searches(), season, app.neutrino_pool(args.season))
+        pool, events = app.neutrino_pool(args.season), app.season_events(args.season)
+        return inputs_at_hand(args.maps, simulated, app.searches(), season, pool, events)
 
     passed = True
     for check in validate(

@@ -30,6 +30,8 @@ from llama.science.statistic import (
 GROUPS = 16
 _ANYWHERE, _EVERY_DECADE = 0.3, 0.35  # shares of the chosen: alike, and alike per e-fold of rarity; the rest in focus
 _FOCUS = (1 / 20, 5.0)  # of how many neutrinos of a list are as related as what is asked about
+_LEAST = 12  # of a season in each group, however short its part of the window: weights of fewer make p too large
+_LEAST_SCORED = 500
 _CLOSER = 12  # times as many are scored with care as the kernel sees
 
 
@@ -138,10 +140,11 @@ def draw_bank(rng: np.random.Generator, beside: Beside, made: Sequence[Proposal]
     for k, (proposal, one) in enumerate(zip(made, beside.supplies, strict=True)):
         part = one.expected / beside.expected / GROUPS
         for number in range(GROUPS):
-            scored = proposal.draw(rng, max(int(plan.scored * part), 50), one.expected / GROUPS)
+            scored = proposal.draw(rng, max(int(plan.scored * part), _LEAST_SCORED), one.expected / GROUPS)
             focus = plan.focus and plan.focus / GROUPS
-            some = proposal.closer(_chosen(rng, scored, _CLOSER * plan.chosen * part, focus))
-            drawn.append(_chosen(rng, some, plan.chosen * part, focus))
+            count = max(plan.chosen * part, _LEAST)
+            some = proposal.closer(_chosen(rng, scored, _CLOSER * count, focus))
+            drawn.append(_chosen(rng, some, count, focus))
             supply.append(np.full(drawn[-1].event.size, k))
             group.append(np.full(drawn[-1].event.size, number))
     of = np.concatenate(supply)

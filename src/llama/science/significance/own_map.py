@@ -42,7 +42,7 @@ _UNDECIDED = 100  # lists that bounds leave open and that go through the exact t
 _AT_ONCE = 50_000
 _REACH = 3.0  # e-folds below the event: what comes so near is drawn more often
 _BOOSTED = 0.7  # such neutrinos in a list of the other half
-_TIMES = 8
+_TIMES = 32
 _FEW = 3.0
 
 
@@ -155,7 +155,7 @@ def _round(
     bank = draw_bank(rng, beside, made, plan)
     finite = [float(values[0]) for values in thresholds.values() if len(values) and np.isfinite(values[0])]
     drawn = _draw(rng, bank, lists, min(finite, default=np.inf) - _REACH)
-    drawn, statistics = _with_pairs(rng, bank, drawn, np.concatenate([*thresholds.values()]))
+    drawn, statistics, pair = _with_pairs(rng, bank, drawn, np.concatenate([*thresholds.values()]))
     later = bank.log_later(np.stack([bank.times(rng, np.arange(bank.log_b.size)) for _ in range(_TIMES)]))
     return OwnBackground(
         label="",
@@ -165,7 +165,7 @@ def _round(
         terms=int(bank.log_b.size),
         thresholds=thresholds,
         p_values={
-            name: tuple(_p_value(bank, made, drawn, statistics[name], float(one), later) for one in values)
+            name: tuple(_p_value(bank, made, drawn, statistics[name], pair, float(one), later) for one in values)
             for name, values in thresholds.items()
         },
         statistics=statistics,
@@ -223,25 +223,29 @@ def _as_they_come(rng: np.random.Generator, expected: Float, lists: int) -> tupl
 
 def _with_pairs(
     rng: np.random.Generator, bank: Bank, drawn: _Drawn, thresholds: Float
-) -> tuple[_Drawn, dict[str, Float]]:
-    """(lists,) ln of both statistics, with pairs and larger sets where they can carry a list past a threshold.
+) -> tuple[_Drawn, dict[str, Float], Index]:
+    """(lists,) ln of both statistics, with pairs and larger sets where they can carry a list past a threshold;
+    (lists, 2) which of the bank are the largest pair there, else -1.
 
     Of the lists that bounds leave open some go through the exact terms, the heavier the likelier, and stand for those
-    that do not, whose weight is then zero.
+    that do not, whose weight is then zero. One neutrino of the bank that a list holds twice is two that have nothing
+    to do with each other, not a pair in one place: that happens in one list of thirty beside a map of the whole sky.
     """
     beside, terms, singles = bank.beside, bank.terms, drawn.singles
-    event, ensemble = singles.copy(), singles.copy()
+    event, ensemble, pair = singles.copy(), singles.copy(), np.full((singles.size, 2), -1)
     most = np.concatenate([_pairs_at_most(bank, part) for part in drawn.parts(_AT_ONCE)])
     ascending = np.sort(thresholds)
     reached = np.searchsorted(ascending, np.stack([singles, np.logaddexp(singles, most)]), side="right")
     drawn = _some_of(rng, drawn, np.flatnonzero(reached[0] != reached[1]))
     for i in np.flatnonzero((reached[0] != reached[1]) & (drawn.weight > 0)).tolist():
-        some = slice(int(drawn.start[i]), int(drawn.start[i + 1]))
+        first, last = drawn.start[i : i + 2]
+        some = first + np.unique(drawn.pick[first:last], return_index=True)[1]
         mine = replace(terms.against.only(drawn.pick[some]), delay_s=drawn.delay_s[some])
         joint = joint_terms(terms.host, mine, beside.season, drawn.log_b[some])
         event[i] = np.logaddexp(singles[i], joint.log_all_pairs)
         ensemble[i] = np.logaddexp(singles[i], joint.log_b)
-    return drawn, {"event": event, "ensemble": ensemble}
+        pair[i] = drawn.pick[some[[*divmod(int(joint.log_pairs.argmax()), some.size)]]]
+    return drawn, {"event": event, "ensemble": ensemble}, pair
 
 
 def _some_of(rng: np.random.Generator, drawn: _Drawn, open_lists: Index) -> _Drawn:
@@ -271,12 +275,19 @@ def _pairs_at_most(bank: Bank, drawn: _Drawn) -> Float:
     most = np.full(drawn.start.size - 1, -np.inf)
     for of, first, second in within_lists(drawn.start):
         alone = np.minimum(drawn.log_b[first] + other[second], drawn.log_b[second] + other[first])
-        most[of] = np.logaddexp(most[of], np.minimum(alone, bounds.log_of(first, second) + largest))
+        pair = np.minimum(alone, bounds.log_of(first, second) + largest)
+        most[of] = np.logaddexp(most[of], np.where(drawn.pick[first] == drawn.pick[second], -np.inf, pair))
     return most
 
 
 def _p_value(
-    bank: Bank, made: tuple[Proposal, ...], drawn: _Drawn, statistic: Float, threshold: float, later: Float
+    bank: Bank,
+    made: tuple[Proposal, ...],
+    drawn: _Drawn,
+    statistic: Float,
+    pair: Index,
+    threshold: float,
+    later: Float,
 ) -> OwnMapP:
     """Of one threshold. `later` (t, n) is ln of how much less related the bank's neutrinos are at some times."""
     if threshold == -np.inf:  # odds of zero: every list has as much
@@ -287,11 +298,11 @@ def _p_value(
     above = seen**2 / float(np.square(weight).sum()) if seen else 0.0
     p = seen / total
     spread = float(np.square(weight - p * drawn.weight).sum())
-    changes = _changes(drawn, statistic, threshold, bank.log_b + later)
-    of_group = np.bincount(bank.group, bank.expected * changes, minlength=GROUPS)
-    error_bank = float(np.sqrt(GROUPS / (GROUPS - 1) * np.square(of_group - of_group.mean()).sum()))
+    changes = bank.expected * _changes(drawn, statistic, threshold, bank.log_b + later)
+    by_pairs = (statistic >= threshold) & (drawn.singles < threshold) & (pair[:, 0] >= 0)
+    error_bank = _of_bank(bank, changes, pair[by_pairs], drawn.weight[by_pairs] / total)
     error_events = (1 - p) * _of_events(bank, made, -float(np.log1p(-min(p, 1 - 1e-12))))
-    if not seen:  # not one: as if the heaviest had
+    if not seen:  # as if the heaviest had: a pair may reach it without any neutrino that is drawn more often
         p = float(drawn.weight.max()) / total
     return OwnMapP(p, above, math.sqrt(spread) / total, error_bank, error_events)
 
@@ -307,6 +318,28 @@ def _changes(drawn: _Drawn, statistic: Float, threshold: float, log_b: Float) ->
         )
     reached = from_there[np.searchsorted(ascending, missing)] - from_there[np.searchsorted(ascending, threshold)]
     return np.asarray(reached.mean(axis=0))
+
+
+def _of_bank(bank: Bank, changes: Float, pair: Index, share: Float) -> float:
+    """One sigma of p as the bank holds so many neutrinos only.
+
+    Groups that know nothing of each other tell it: how much of p is owed to each. A pair is owed to both of its
+    neutrinos, so the chance that two come near each other counts twice there, and so does that it is drawn into so
+    many lists, which is the lists' error.
+
+    Args:
+        changes: (n,) of p owed to each neutrino by itself.
+        pair, share: (m, 2), (m,) pairs that carry a list past the threshold, and of p what the list is.
+    """
+    of_group = np.bincount(bank.group, changes, minlength=GROUPS)
+    alone = float(np.square(of_group - of_group.mean()).sum()) * GROUPS / (GROUPS - 1)
+    if not share.size:
+        return math.sqrt(alone)
+    of_group += np.bincount(bank.group[pair].ravel(), np.repeat(share, 2), minlength=GROUPS)
+    number = np.unique(np.sort(pair, axis=1) @ np.array([bank.group.size, 1]), return_inverse=True)[1]
+    each, lists = float(np.square(np.bincount(number, share)).sum()), float(np.square(share).sum())
+    both = float(np.square(of_group - of_group.mean()).sum()) * GROUPS / (GROUPS - 1) - each - lists
+    return math.sqrt(max(both, alone, each - lists))
 
 
 def _of_events(bank: Bank, made: tuple[Proposal, ...], often: float) -> float:

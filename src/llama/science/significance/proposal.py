@@ -182,7 +182,8 @@ class Proposal:
         """
         some = np.linspace(0, self.strength.size - 1, min(self.strength.size, _EVENTS)).astype(np.int64)
         score = self.strength[some, None] + np.log(self.share[self.spread[some], self.row[some]])
-        least = np.partition(score.ravel(), -max(int(share * score.size), 1))[-max(int(share * score.size), 1)]
+        best = int(np.clip(share * score.size, 1, score.size))  # p near 1 takes more than a list has
+        least = np.partition(score.ravel(), -best)[-best]
         return np.asarray((score >= least).mean(axis=1))
 
     def _columns(self, band: tuple[Index, Index], at: Float) -> Index:

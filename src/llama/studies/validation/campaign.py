@@ -11,6 +11,7 @@ from llama.studies.validation.calibration import check_calibration
 from llama.studies.validation.check import Check
 from llama.studies.validation.comparison import check_comparison
 from llama.studies.validation.inputs import CheckInputs
+from llama.studies.validation.own_map_check import OwnMapSize, check_own_map
 from llama.studies.validation.recovery import Trials, check_recovery, draw_trials
 from llama.studies.validation.statements import AS_SEARCHED, FREQUENT, STRONG
 from llama.studies.validation.uniformity import check_uniformity
@@ -18,7 +19,8 @@ from llama.studies.validation.uniformity import check_uniformity
 
 @dataclass(frozen=True)
 class Size:
-    """How much is drawn: events of each kind of model, per population, injections per background event, maps."""
+    """How much is drawn: events of each kind of model, per population, injections per background event,
+    maps, and what own maps are tried with."""
 
     name: str
     calibration_events: Mapping[str, int]
@@ -27,6 +29,7 @@ class Size:
     injected_share: float
     maps: int
     neutrinos: int
+    own_map: OwnMapSize
 
 
 def _events(as_searched: int, strong: int, frequent: int) -> Mapping[str, int]:
@@ -36,9 +39,18 @@ def _events(as_searched: int, strong: int, frequent: int) -> Mapping[str, int]:
 SIZES: Mapping[str, Size] = {
     size.name: size
     for size in (
-        Size("small", _events(400, 200, 3_000), 300, 500, 0.3, 6, 100_000),
-        Size("medium", _events(20_000, 5_000, 10_000), 2_000, 2_000, 0.5, 40, 100_000),
-        Size("full", _events(250_000, 50_000, 100_000), 10_000, 10_000, 0.5, 1_000, 500_000),
+        Size("small", _events(400, 200, 3_000), 300, 500, 0.3, 6, 100_000, OwnMapSize(2, 500, 0)),
+        Size("medium", _events(20_000, 5_000, 10_000), 2_000, 2_000, 0.5, 40, 100_000, OwnMapSize(40, 2_000, 0)),
+        Size(
+            "full",
+            _events(250_000, 50_000, 100_000),
+            10_000,
+            10_000,
+            0.5,
+            1_000,
+            500_000,
+            OwnMapSize(1_000, 10_000, 50),
+        ),
     )
 }
 
@@ -66,10 +78,11 @@ def checks(inputs: CheckInputs, size: Size, seed: int, by: Blocks) -> Mapping[st
         "recovery": lambda: check_recovery(trials()),
         "comparison": lambda: check_comparison(trials(), seed),
         "bracket": lambda: check_bracket(some, seed, size.neutrinos),
+        "own-map": lambda: check_own_map(some, seed, size.own_map, by),
     }
 
 
-NAMES = ("calibration", "uniformity", "recovery", "comparison", "bracket")
+NAMES = ("calibration", "uniformity", "recovery", "comparison", "bracket", "own-map")
 
 
 def run(inputs: CheckInputs, size: Size, seed: int, by: Blocks, only: Sequence[str] = ()) -> Iterator[Check]:

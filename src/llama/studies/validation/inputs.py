@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from llama.formats.skymap import read_skymap
 from llama.science.arrays import Float
-from llama.science.detector import SeasonTable
+from llama.science.detector import SeasonEvents, SeasonTable
 from llama.science.search import Search
 from llama.science.significance import Searches
 from llama.science.sky import SkyMap
@@ -117,16 +117,28 @@ class Pool:
 
 @dataclass(frozen=True, eq=False)
 class CheckInputs:
-    """All a check may use besides its size and its seed."""
+    """All a check may use besides its size and its seed.
+
+    `events` are those that own-map p-values of the season are drawn from; where there are none, the pool's.
+    """
 
     populations: tuple[Population, ...]
     pool: Pool
     season: SeasonTable
+    events: SeasonEvents | None = None
+
+    @property
+    def season_events(self) -> SeasonEvents:
+        """Of the season, to draw own-map backgrounds from."""
+        if self.events is not None:
+            return self.events
+        pool = self.pool
+        return SeasonEvents(self.season.name, pool.dec_rad, pool.sigma_rad, pool.energy_gev, "", pool.source)
 
     def digest(self) -> str:
         """Of everything in it: what was drawn from other inputs is of no use here."""
         found = sha256()
-        for record in (self.season, self.pool):
+        for record in (self.season, self.pool, self.season_events):
             for field in fields(record):
                 value = getattr(record, field.name)
                 found.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())

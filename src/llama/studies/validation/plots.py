@@ -201,3 +201,22 @@ def bracket_plot(sin_dec: Float, norms: Mapping[str, Any], each: float, n: float
         "mean of e^(−αn) Π(1 + n w) over what it should be. Bands: the criterion for neutrinos at hand.",
         "Curves near 1 at all declinations.",
     )
+
+
+def own_map_plot(of: Mapping[float, Float]) -> Plot:
+    """Exact fraction over stated p against the area of the map, a panel per level; (maps, 3) area, ratio, error."""
+    figure, axes = panels(max(len(of), 1), 1, 2.8)
+    for k, (ax, (level, points)) in enumerate(zip(axes[0], of.items(), strict=False)):
+        style = {"color": COLOURS[k % 5], "marker": MARKERS[k % 5], "markersize": 4, "linestyle": "none"}
+        ax.errorbar(*points.T, elinewidth=0.8, **style)
+        ax.axhline(1, color="#555555", linewidth=0.8, zorder=0)
+        ax.set_xscale("log")
+        ax.set_title(f"p near {level:g}", fontsize=9)
+        ax.set_xlabel("90 % region (deg²)", fontsize=8)
+    axes[0, 0].set_ylabel("exact fraction / p stated", fontsize=8)
+    return Plot(
+        figure,
+        "Fraction of exact lists that reach the statistic over the own-map p stated there, one point per sky map, "
+        "with one standard deviation of lists, terms and stated error.",
+        "Points around one, from small to large sky maps.",
+    )

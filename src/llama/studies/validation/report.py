@@ -8,7 +8,7 @@ from pathlib import Path
 import llama
 from llama.formats.errors import FormatError
 from llama.formats.records import to_json
-from llama.science.detector import SeasonTable
+from llama.science.detector import SeasonEvents, SeasonTable
 from llama.science.significance import Searches
 from llama.studies.blocks import Blocks, code_digest, processes
 from llama.studies.validation.campaign import NAMES, SIZES, run
@@ -18,13 +18,18 @@ from llama.studies.validation.page import Header, as_html, as_json
 
 
 def inputs_at_hand(
-    maps: Path | None, packaged_with: Path, searches: Searches, season: SeasonTable, pool: Pool | None
+    maps: Path | None,
+    packaged_with: Path,
+    searches: Searches,
+    season: SeasonTable,
+    pool: Pool | None,
+    events: SeasonEvents | None = None,
 ) -> CheckInputs:
     """What checks draw from: maps of the folder asked for, else of the data folder, else synthetic stand-ins."""
     found = populations_in(maps or packaged_with, searches)
     if maps and not found:
         raise FormatError(f"{maps} holds no sky maps (*.fits, *.fits.gz), nor do the folders in it")
-    return CheckInputs(found or synthetic_populations(searches), pool or synthetic_pool(season), season)
+    return CheckInputs(found or synthetic_populations(searches), pool or synthetic_pool(season), season, events)
 
 
 def validate(
@@ -65,6 +70,7 @@ def _facts(inputs: CheckInputs) -> tuple[tuple[str, str], ...]:
     return (
         ("sky maps", "; ".join(f"{p.name}: {p.source}" for p in inputs.populations)),
         ("neutrinos", f"{len(inputs.pool)} {inputs.pool.source}"),
+        ("events beside own maps", f"{inputs.season_events.dec_rad.size} {inputs.season_events.source}"),
         ("searches", ", ".join(f"{p.search.name} for {p.name}" for p in inputs.populations)),
         ("season", f"{inputs.season.name}, {1e3 * inputs.season.rate_hz:.2f} mHz"),
     )

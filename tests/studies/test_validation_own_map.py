@@ -1,0 +1,117 @@
+"""The check of own-map p-values: what it draws, and that its verdict fails when p or its error is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import llama
+from llama.formats.tables import IceCubeEventsFile, IceCubeTablesFile
+from llama.science.search import Search
+from llama.science.significance import Beside, OwnMapP
+from llama.studies.blocks import Blocks, InTurn
+from llama.studies.validation import own_map_draws
+from llama.studies.validation.check import Check
+from llama.studies.validation.inputs import CheckInputs, GaussianMap, Population, synthetic_pool
+from llama.studies.validation.own_map_check import OnMap, OwnMapSize, check_own_map, judge
+from llama.studies.validation.own_map_draws import AS_ARRAYS, MapDraws, MapTask
+
+DATA = Path(llama.__file__).parent / "data"
+LISTS = 10_000
+
+
+@pytest.fixture(scope="module")
+def inputs() -> CheckInputs:
+    season = IceCubeTablesFile().read(DATA / "icecube_tables.h5").season("IC86-2012")
+    events = IceCubeEventsFile().read(DATA / "icecube_events.h5").season("IC86-2012")
+    maps = (GaussianMap(120.0, 20.0, 4.0, 120.0, 30.0), GaussianMap(250.0, -40.0, 9.0, 900.0, 200.0))
+    return CheckInputs(
+        (Population("near", maps, "synthetic", Search()),), synthetic_pool(season, 1000), season, events
+    )
+
+
+def _judged(
+    factor: float = 1.0, error_factor: float = 1.0, each: float = 0.0, scatter: float = 1.0, labels: int = 50
+) -> Check:
+    """Thirty maps, whose p stated scatters by 5 % and is off by `factor`; by e^±each of every second one."""
+    rng, found = np.random.default_rng(4), []
+    for k in range(30):
+        rows, repeats = [], []
+        for level in (0.1, 0.01):
+            p = level * factor * np.exp((-1) ** k * each) * (1 + 0.05 * rng.normal())
+            rows.append((level, -3.0, p, 0.05 * error_factor * p, rng.binomial(LISTS, level) / LISTS))
+            others = level * (1 + 0.05 * scatter * rng.normal(size=labels if k % 10 == 0 else 0))
+            repeats.append(np.stack([others, np.full(others.size, 0.05 * level)], axis=-1))
+        found.append(OnMap(f"map {k}", "some", MapDraws(100.0, LISTS, True, np.array(rows), np.array(repeats))))
+    return judge(found)
+
+
+def test_right_p_values_pass() -> None:
+    check = _judged()
+    assert check.verdict == "pass" and "50 labels" in check.value
+    assert [len(table.rows) for table in check.tables] == [60, 6]
+
+
+@pytest.mark.parametrize("factor", [0.85, 1.15])
+def test_p_values_wrong_on_all_maps_are_noticed(factor: float) -> None:
+    assert _judged(factor, labels=0).verdict == "fail"
+
+
+def test_errors_that_cancel_over_maps_are_noticed() -> None:
+    assert _judged(each=0.2, labels=0).verdict == "fail"
+
+
+@pytest.mark.parametrize("factor", [0.2, 8.0])
+def test_errors_stated_wrong_are_noticed(factor: float) -> None:
+    assert _judged(error_factor=factor, labels=0).verdict == "fail"
+
+
+@pytest.mark.parametrize("scatter", [0.6, 1.5])
+def test_labels_that_scatter_otherwise_than_stated_are_noticed(scatter: float) -> None:
+    assert _judged(scatter=scatter).verdict == "fail"
+
+
+def test_few_labels_are_shown_and_not_judged() -> None:
+    check = _judged(scatter=3.0, labels=10)
+    assert check.verdict == "pass" and "10 labels" in check.value and len(check.tables) == 2
+
+
+def test_nothing_drawn_is_nothing_passed() -> None:
+    empty = MapDraws(100.0, 20, True, np.empty((0, 5)), np.empty((0, 0, 2)))
+    assert judge([OnMap("small", "some", empty)]).verdict == "not judged"
+
+
+@pytest.mark.parametrize(
+    ("lists", "levels"), [(50, ()), (500, (0.1,)), (10_000, (0.1, 0.01)), (100_000, (0.1, 0.01, 0.001))]
+)
+def test_levels_are_those_that_lists_can_judge(lists: int, levels: tuple[float, ...]) -> None:
+    assert MapTask(0, 0, GaussianMap(0.0, 0.0, 5.0, 100.0, 10.0), lists, 0).levels == levels
+
+
+@pytest.mark.slow
+def test_a_map_is_drawn_and_kept_whole(inputs: CheckInputs) -> None:
+    task = MapTask(3, 0, inputs.populations[0].maps[1], 200, 2)
+    drawn = own_map_draws.draw_map(inputs, 1, task)
+    kept = AS_ARRAYS.result(AS_ARRAYS.arrays(drawn))
+    assert (kept.area_deg2, kept.lists, kept.has_distance) == (drawn.area_deg2, 200, True)
+    assert drawn.rows.shape == (1, 5) and drawn.repeats.shape == (1, 2, 2)
+    assert np.array_equal(kept.rows, drawn.rows) and np.array_equal(kept.repeats, drawn.repeats)
+    assert len({drawn.rows[0, 2], *drawn.repeats[0, :, 0].tolist()}) == 3, "each label has its own random numbers"
+
+
+@pytest.mark.slow
+def test_a_background_wrong_by_half_is_noticed(inputs: CheckInputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn, not made up: p stated 1.5 times too large."""
+    right = own_map_draws.stated_at
+
+    def wrong(beside: Beside, label: str, threshold: float) -> OwnMapP:
+        found = right(beside, label, threshold)
+        return replace(found, p=1.5 * found.p)
+
+    size, by = OwnMapSize(2, 800, 0), Blocks(InTurn())
+    assert check_own_map(inputs, 1, size, by).verdict == "pass"
+    monkeypatch.setattr(own_map_draws, "stated_at", wrong)
+    assert check_own_map(inputs, 1, size, by).verdict == "fail"
