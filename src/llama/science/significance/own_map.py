@@ -38,7 +38,7 @@ _AIM = 0.06  # of the bank alone; the lists and the finite sample of events come
 _LEAST_CHOSEN, _MOST_CHOSEN = 480, 1_600
 _LISTS, _PILOT_LISTS = ListCounts(20_000, 20_000), ListCounts(4_000, 4_000)
 _RARE, _MANY_LISTS = 1e-3, ListCounts(400_000, 20_000)  # p below which pairs may decide, which only many lists show
-_UNDECIDED = 100  # lists that bounds leave open and that go through the exact terms
+_UNDECIDED = 60  # lists that bounds leave open and that go through the exact terms
 _AT_ONCE = 50_000
 _REACH = 3.0  # e-folds below the event: what comes so near is drawn more often
 _BOOSTED = 0.7  # such neutrinos in a list of the other half
@@ -126,7 +126,8 @@ def own_background(beside: Beside, label: str, thresholds: Mapping[str, Float]) 
     if not beside.supplies or not beside.expected > 0:
         raise ValueError("no second of the search window has good data, so there is no background to compare with")
     rng, made = generator(label), proposals(beside)
-    pilot = _round(rng, beside, made, _PILOT, _PILOT_LISTS, thresholds)
+    own = {name: values[:1] for name, values in thresholds.items()}
+    pilot = _round(rng, beside, made, _PILOT, _PILOT_LISTS, own)
     first = [values[0] for values in pilot.p_values.values() if values]
     lists = _MANY_LISTS if min((one.p for one in first), default=1.0) < _RARE else _LISTS
     return replace(_round(rng, beside, made, _enough(first, beside), lists, thresholds), label=label)
