@@ -18,7 +18,7 @@ from llama.analyses.result.inputs import (
     unclassified,
     uncovered_window,
 )
-from llama.analyses.result.limits import LISTED_BELOW_P, FluxSensitivity, is_listed
+from llama.analyses.result.limits import LISTED_BELOW_P, FluxSensitivity, is_listed, livetime_fraction
 from llama.analyses.result.marks import (
     BLINDED,
     RETRACTED,
@@ -34,7 +34,16 @@ from llama.analyses.result.marks import (
     shows_directions,
 )
 from llama.analyses.result.opa import significance
-from llama.analyses.result.pvalues import LIST_STATISTICS, finite_odds, no_p_value, response_digest, search_digest
+from llama.analyses.result.pvalues import (
+    LIST_STATISTICS,
+    Found,
+    finite_odds,
+    lists_drawn,
+    no_p_value,
+    response_digest,
+    search_digest,
+    told_p_value,
+)
 from llama.analyses.result.record import (
     EnergyLimitRange,
     ListSaid,
@@ -63,6 +72,7 @@ __all__ = [
     "EnergyLimitRange",
     "EventInputs",
     "FluxSensitivity",
+    "Found",
     "ListSaid",
     "PAstroChange",
     "PValueBackground",
@@ -80,6 +90,8 @@ __all__ = [
     "in_order",
     "is_listed",
     "is_test",
+    "lists_drawn",
+    "livetime_fraction",
     "marked",
     "marks_of",
     "measure",
@@ -98,6 +110,7 @@ __all__ = [
     "significance",
     "significance_subthreshold",
     "skymap_notes",
+    "told_p_value",
     "trigger_inputs",
     "unclassified",
     "uncovered_window",

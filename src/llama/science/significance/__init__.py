@@ -1,11 +1,13 @@
 """From a statistic to its meaning: the search of each population (`searches`), its table of background and the
-rule that chooses it (`populations`), the p-value of a table (`pvalue`, the first thing to read); and the background
-of one alert's own map (`own_map`), drawn from a bank of neutrinos (`bank`) that are sought near it (`proposal`)."""
+rule that chooses it (`populations`), the p-value of a table (`pvalue`, the first thing to read); the background of
+one alert's own map (`own_map`), drawn from a bank of neutrinos (`bank`) that are sought near it (`proposal`); and
+that of the O2 search, from lists as they come (`own_o2`)."""
 
 from __future__ import annotations
 
 from llama.science.significance.bank import Beside, Stretch
 from llama.science.significance.own_map import OwnBackground, OwnMapP, own_background
+from llama.science.significance.own_o2 import O2Background, o2_background
 from llama.science.significance.populations import (
     CLASSES_SUM,
     BackgroundTable,
@@ -27,6 +29,7 @@ __all__ = [
     "BackgroundTable",
     "Beside",
     "Conditions",
+    "O2Background",
     "OwnBackground",
     "OwnMapP",
     "Populations",
@@ -39,6 +42,7 @@ __all__ = [
     "is_classified",
     "joint_far_hz",
     "most_likely_population",
+    "o2_background",
     "own_background",
     "p_value",
     "p_value_text",

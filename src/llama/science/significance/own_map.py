@@ -55,6 +55,12 @@ class OwnMapP:
     error_bank: float
     error_events: float
 
+    @classmethod
+    def counted(cls, seen: int, lists: int) -> OwnMapP:
+        """Of lists as they come, each by itself and none more often than another."""
+        p = max(seen, 1) / lists
+        return cls(p, float(seen), math.sqrt(p * (1 - p) / lists), 0.0, 0.0)
+
     @property
     def error(self) -> float:
         """One sigma of all together."""
@@ -98,9 +104,9 @@ class OwnBackground:
         return int(self.weight.size)
 
 
-def generator(label: str) -> np.random.Generator:
-    """The stream of one event's background: the same for every update, and no other's."""
-    return np.random.Generator(np.random.PCG64(int.from_bytes(sha256(f"own map\0{label}".encode()).digest())))
+def generator(label: str, search: str = "own map") -> np.random.Generator:
+    """The stream of one event's background in a search: the same for every update, and no other's."""
+    return np.random.Generator(np.random.PCG64(int.from_bytes(sha256(f"{search}\0{label}".encode()).digest())))
 
 
 def own_background(beside: Beside, label: str, thresholds: Mapping[str, Float]) -> OwnBackground:
