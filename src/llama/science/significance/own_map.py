@@ -179,6 +179,15 @@ class _Drawn:
     log_b: Float
     weight: Float
 
+    def each_once(self, i: int) -> Index:
+        """The neutrinos of a list, none of them twice.
+
+        One that stands for many may be picked twice. No two of those are in one place, so it makes no pair with
+        itself: near a wide map such pairs would be most of all.
+        """
+        some = np.arange(self.start[i], self.start[i + 1])
+        return np.asarray(some[np.sort(np.unique(self.pick[some], return_index=True)[1])])
+
     @property
     def singles(self) -> Float:
         """(lists,) ln of the sum of each list's single neutrinos."""
@@ -219,7 +228,7 @@ def _with_pairs(bank: Bank, drawn: _Drawn, thresholds: Float) -> dict[str, Float
     ascending = np.sort(thresholds)
     reached = np.searchsorted(ascending, np.stack([singles, np.logaddexp(singles, most)]), side="right")
     for i in np.flatnonzero(reached[0] != reached[1]).tolist():
-        some = np.arange(drawn.start[i], drawn.start[i + 1])
+        some = drawn.each_once(i)
         joint = joint_terms(terms.host, against.only(some), beside.season, drawn.log_b[some])
         event[i] = np.logaddexp(singles[i], joint.log_all_pairs)
         ensemble[i] = np.logaddexp(singles[i], joint.log_b)
@@ -239,7 +248,9 @@ def _pairs_at_most(bank: Bank, drawn: _Drawn, against: AgainstBackground) -> Flo
     most = np.full(drawn.start.size - 1, -np.inf)
     for of, first, second in within_lists(drawn.start):
         alone = np.minimum(drawn.log_b[first] + other[second], drawn.log_b[second] + other[first])
-        most[of] = np.logaddexp(most[of], np.minimum(alone, bounds.log_of(first, second) + largest))
+        most_of_pair = np.minimum(alone, bounds.log_of(first, second) + largest)
+        apart = drawn.pick[first] != drawn.pick[second]
+        most[of] = np.logaddexp(most[of], np.where(apart, most_of_pair, -np.inf))
     return most
 
 
