@@ -84,7 +84,7 @@ def _p_value(given: O2Inputs, likelihood: float) -> dict[str, Any]:
         nothing = dict.fromkeys(("significance_sigma", "p_value_background"))
         return {"p_value": None, "p_value_text": "n/a", "p_value_reason": unknown, "p_value_from": "map", **nothing}
     drawn = o2_background(given.skymap, _stretch(given), given.info.graceid, likelihood)
-    found = Found.of_map(drawn.p, drawn.lists, lists_drawn(drawn.season))
+    found = Found.of_map(drawn.p, drawn.lists, lists_drawn(drawn.lists, drawn.season))
     return {**told_p_value(found), "p_value_from": "map", "p_value_background": _drawn(drawn)}
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from llama.analyses.result.background import BACKGROUND_FILENAME, BackgroundInputs, background
+from llama.analyses.result.background import BACKGROUND_FILENAME, BackgroundInputs, background, stretches
 from llama.analyses.result.event_analysis import EventInputs
 from llama.analyses.result.inputs import (
     astrophysical,
@@ -36,12 +36,14 @@ from llama.analyses.result.marks import (
 from llama.analyses.result.opa import significance
 from llama.analyses.result.pvalues import (
     LIST_STATISTICS,
+    AlertClass,
     Found,
     finite_odds,
     lists_drawn,
     no_p_value,
     response_digest,
     search_digest,
+    stated_p_value,
     told_p_value,
 )
 from llama.analyses.result.record import (
@@ -68,6 +70,7 @@ __all__ = [
     "STATISTIC_FILENAME",
     "STATISTIC_GUARD",
     "TEST",
+    "AlertClass",
     "BackgroundInputs",
     "EnergyLimitRange",
     "EventInputs",
@@ -110,6 +113,8 @@ __all__ = [
     "significance",
     "significance_subthreshold",
     "skymap_notes",
+    "stated_p_value",
+    "stretches",
     "told_p_value",
     "trigger_inputs",
     "unclassified",

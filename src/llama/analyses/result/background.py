@@ -51,7 +51,7 @@ def background(given: BackgroundInputs) -> OwnBackground:
         trigger=trigger,
         season=season,
         search=search,
-        stretches=_stretches(given, search, rate_hz(season, search)),
+        stretches=stretches(info, given.neutrinos, given.events, search, rate_hz(season, search)),
     )
     return own_background(beside, info.graceid, thresholds(kept))
 
@@ -76,11 +76,13 @@ def p_values(found: OwnBackground, kept: Statistic, search_type: str) -> tuple[O
     return found.p_values[search]
 
 
-def _stretches(given: BackgroundInputs, search: Search, rate: float) -> tuple[Stretch, ...]:
+def stretches(
+    info: SkymapInfo, neutrinos: NeutrinoList, events: IceCubeEvents, search: Search, rate: float
+) -> tuple[Stretch, ...]:
     """Good data in the search window: at an even rate over what the list covers of it."""
-    gps, neutrinos = given.info.gps_time, given.neutrinos
+    gps = info.gps_time
     first, last = (gps + reach for reach in search_window_s(search))
     start, stop = max(first, neutrinos.start_gps), min(last, neutrinos.stop_gps)
     good = livetime_fraction(neutrinos, first, last) * (last - first) / (stop - start)
-    events = given.events.season(neutrinos.season).within(search.energy_min_gev, search.energy_max_gev)
-    return (Stretch(events, rate * good, np.array([[start - gps, stop - gps]])),)
+    like = events.season(neutrinos.season).within(search.energy_min_gev, search.energy_max_gev)
+    return (Stretch(like, rate * good, np.array([[start - gps, stop - gps]])),)

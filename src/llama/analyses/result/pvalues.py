@@ -99,11 +99,11 @@ class Found:
 
     @classmethod
     def of_map(cls, own: OwnMapP, lists: int, drawn: str) -> Found:
-        """Of the alert's own map; `drawn` is what each of the lists was, for people."""
+        """Of the alert's own map; `drawn` says what it was compared with, for people."""
         limit = max(own.upper_limit(CONFIDENCE), own.p) if own.is_limit else None
         text = p_value_text(own.p, lists) if limit is None else f"<{limit:.1e}"
         precision = "" if limit is not None or own.p == 1 else f", known to {own.error / own.p:.1g} of itself"
-        return cls(own.p, text, f"of this alert's own sky map: {lists} {drawn} beside it{precision}", limit)
+        return cls(own.p, text, f"of this alert's own sky map: {drawn} beside it{precision}", limit)
 
     @classmethod
     def of_population(cls, choice: TableChoice, odds: float) -> Found | None:
@@ -125,12 +125,12 @@ def event_p_values(
     known from above only, significance and rate are those of the limit, and `far_joint` says so.
     """
     odds = finite_odds(log_odds_if_real)
-    drawn = lists_drawn(", ".join(background.seasons))
+    drawn = lists_drawn(background.lists, ", ".join(background.seasons))
     of_map, of_population = Found.of_map(own, background.lists, drawn), Found.of_population(choice, odds)
     from_map = record.search.p_value_from == "map"
     chosen = of_map if from_map else of_population
     return {
-        **(no_p_value(choice.reason) if chosen is None else _stated(chosen, record.alerts)),
+        **(no_p_value(choice.reason) if chosen is None else stated_p_value(chosen, record.alerts)),
         "p_value_from": record.search.p_value_from,
         "p_value_odds_ratio": odds,
         "p_value_table": None if from_map or choice.table is None else _table(choice.table),
@@ -169,9 +169,9 @@ class AlertSearch:
         return cls(record.search, AlertClass.of(info, record))
 
 
-def lists_drawn(seasons: str) -> str:
+def lists_drawn(lists: int, seasons: str) -> str:
     """What a p-value was compared with, for people."""
-    return f"background lists of {seasons}"
+    return f"{lists} background lists of {seasons}"
 
 
 def told_p_value(found: Found) -> dict[str, Any]:
@@ -185,7 +185,8 @@ def told_p_value(found: Found) -> dict[str, Any]:
     }
 
 
-def _stated(found: Found, alerts: AlertClass) -> dict[str, Any]:
+def stated_p_value(found: Found, alerts: AlertClass) -> dict[str, Any]:
+    """A p-value, its significance and false alarms."""
     limit = found.limit is not None
     p = found.p if found.limit is None else found.limit
     return {
