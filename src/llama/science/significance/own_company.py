@@ -53,11 +53,11 @@ class Gathering:
     @property
     def expected_candidates(self) -> float:
         """Of all messengers, in their windows after the merger, on average."""
-        return sum(one.unrelated.expected for one in self.listenings if one.unrelated is not None)
+        return sum((one.unrelated.expected for one in self.listenings if one.unrelated is not None), 0.0)
 
     @property
     def expected_neutrinos(self) -> float:
-        return sum(one.expected for one in self.stretches)
+        return sum((one.expected for one in self.stretches), 0.0)
 
     def silence(self) -> Silence:
         """The merger when no other messenger has a candidate."""
