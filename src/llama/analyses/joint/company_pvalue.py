@@ -116,7 +116,7 @@ def _drawn(drawn: CompanyBackground, beside: Gathering) -> dict[str, Any]:
     return {
         "lists": drawn.lists,
         "draws": drawn.draws,
-        "above": drawn.p.above,
+        "above": _finite(drawn.p.above),
         "error": drawn.p.error,
         "chance_of_candidate": drawn.chance,
         "without_candidate": _stratum(drawn.without),
@@ -128,5 +128,8 @@ def _drawn(drawn: CompanyBackground, beside: Gathering) -> dict[str, Any]:
 
 
 def _stratum(one: OwnMapP) -> dict[str, Any]:
-    known = np.isfinite(one.above)
-    return {"p_value": one.p, "above": one.above if known else None, "error": one.error}
+    return {"p_value": one.p, "above": _finite(one.above), "error": one.error}
+
+
+def _finite(above: float) -> float | None:
+    return above if np.isfinite(above) else None

@@ -187,7 +187,7 @@ def _candidates(
                 drawn.append(replace(one.unrelated.draw(rng, beside.trigger.gps_s, ra, dec), name=f"drawn {k + 1}"))
                 of_places.append(of_place)
         if of_places:  # any of them may have been the first
-            weight /= float(np.mean(1 / np.array(of_places)))
+            weight *= len(of_places) / sum(1 / max(one, 1e-300) for one in of_places)
         listenings.append(replace(one, companions=tuple(drawn), notes=()))
     return listenings, weight
 
