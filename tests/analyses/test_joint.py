@@ -54,13 +54,16 @@ def test_gw170817_and_its_burst(data, tmp_path, catalogue):
     # one candidate and no neutrino: the event's odds are that set's
     assert result["log_odds_ratio"] == pytest.approx(one["log_odds_ratio"], abs=1e-9)
     assert result["odds_ratio"] == pytest.approx(result["p_h_s1"] / (result["p_h_0"] + result["p_h_c"]), rel=1e-12)
-    assert result["p_value"] is None and "no background tables" in result["p_value_reason"]
+    # one burst in some 4e-5 merger windows, in this place and so bright: the published association has 5e-8
+    assert 0 < result["p_value"] < 1e-6
+    assert result["p_value_background"]["chance_of_candidate"] == pytest.approx(6 * 7.534e-6, rel=1e-3)
     assert any("no p_astro" in note for note in result["notes"])
     assert result["inputs"]["companion_parameters"]["fermi"]["beaming"]["source"]
     assert f"gw + fermi: odds {result['odds_ratio']:.2e}" in said
     lines = (event / "significance_joint_lvc-fermi.txt").read_text().splitlines()
     assert lines[2].startswith(f"odds      {result['odds_ratio']:.2e}, one source")  # numbers first
-    assert lines[3].startswith("p-value   n/a: there are no background tables")
+    assert lines[3].startswith(f"p-value   {result['p_value_text']}: of this alert's own sky map")
+    assert f"p-value {result['p_value_text']} (of this alert's own sky map" in said
     assert any(line.split()[:3] == ["fermi", "GRB170817529", "+2.03"] for line in lines)
     assert any("GRB170817529 is assumed to be 10°" in " ".join(lines[i : i + 2]) for i in range(len(lines)))
 
@@ -84,6 +87,8 @@ def test_minutes_later_the_burst_says_nothing(data, tmp_path, catalogue):
     result = loads(event / "significance_joint_lvc-fermi.json")
     assert len(result["candidates"]) == 1
     assert result["odds_ratio"] == 0.0 and result["log_odds_ratio"] is None
+    assert (result["p_value"], result["p_value_text"], result["significance_sigma"]) == (1.0, "1.0000", None)
+    assert "can share the merger's source" in result["p_value_reason"]
 
 
 @pytest.mark.slow
@@ -120,6 +125,9 @@ def test_a_transient_added_by_hand(demo, tmp_path):
     assert result["messengers"] == ["gw", "icecube", "ztf"]
     assert [one["name"] for one in result["candidates"]] == ["ZTF12x"]
     assert gw["event_id"] == result["event_id"]
+    # it lies nowhere near: what is drawn is as related or more, and the neutrinos alone decide
+    assert result["p_value_background"]["chance_of_candidate"] == pytest.approx(0.1)
+    assert 0 < result["p_value"] <= 1
 
 
 OBSERVED = {"i3event", "dt", "ra", "dec", "sigma", "energy", "type"}
@@ -153,17 +161,10 @@ def test_joint_files_are_as_the_guide_says(data, tmp_path, catalogue):
     assert len(made) == 2
     for result in map(loads, made):
         assert undocumented(result) == set()
-        missing = (
-            "p_value",
-            "significance_sigma",
-            "far_joint_hz",
-            "far_joint",
-            "p_value_table",
-            "p_value_odds_ratio",
-        )
-        assert [result[name] for name in missing] == [None] * len(missing)
-        assert (result["p_value_text"], len(result["sets"])) == ("n/a", 1)
-        assert "no background tables" in result["p_value_reason"]
+        assert len(result["sets"]) == 1 and result["p_value_table"] is None
+        # a burst of unknown place and looks is as related as any other
+        assert result["p_value_background"]["with_candidate"]["p_value"] == pytest.approx(1.0, abs=0.2)
+        assert result["p_value"] == pytest.approx(6 * 7.534e-6, rel=0.5)
         assert ("icecube" in result["messengers"]) == (result["inputs"]["neutrino_list"] is not None)
 
 

@@ -10,10 +10,15 @@ import pytest
 from significance_examples import GPS, INFO, LIST, P_ASTRO, SEARCHES, SKYMAP, TABLES, found, neutrino_list, row
 
 from llama.analyses.joint.company import company_significance
+from llama.app import packaged
+from llama.formats.tables import IceCubeEventsFile
 from llama.messengers.icecube.record import NeutrinoList
+from llama.messengers.ztf.likelihood import listening as transients
+from llama.messengers.ztf.record import TransientList
 from llama.science.companions import Listening, log_silence_unless, not_listening
 from llama.science.sky import SkyMap
 
+EVENTS = IceCubeEventsFile().read(packaged("icecube_events.h5"))
 ANOTHER = {"OBJECT": "GW170817", "CREATOR": "BAYESTAR", "DATE-OBS": "2017-08-17T12:41:04"}
 
 
@@ -24,6 +29,7 @@ def joint(neutrinos: NeutrinoList | None, *listenings: Listening, skymap: SkyMap
         neutrinos=neutrinos,
         p_astro=P_ASTRO,
         tables=TABLES,
+        events=EVENTS,
         searches=SEARCHES,
         listenings=listenings,
     )
@@ -52,6 +58,23 @@ def test_a_messenger_without_data_is_not_said_to_have_taken_part() -> None:
     assert "the list of bursts is incomplete: no notice was archived" in result["notes"]
     silent = Listening("fermi", (), log_silence_unless(lambda r_mpc: np.full(np.shape(r_mpc), -3.0)))
     assert joint(neutrino_list(row(1, 30.0)), silent)["messengers"] == ["gw", "icecube", "fermi"]
+
+
+def test_without_a_known_background_there_is_no_p_value() -> None:
+    silent = Listening("radio", (), log_silence_unless(lambda r_mpc: np.full(np.shape(r_mpc), -3.0)))
+    result = joint(neutrino_list(row(1, 30.0)), silent)
+    assert result["p_value"] is result["p_value_background"] is result["far_joint_hz"] is None
+    assert result["p_value_text"] == "n/a" and "unrelated candidates of radio" in result["p_value_reason"]
+    # one that says nothing of this trigger takes no part, and what it would hear is not asked for
+    deaf = joint(neutrino_list(), Listening("radio", (), not_listening))
+    assert (deaf["p_value"], deaf["p_value_text"]) == (1.0, "1.0000")
+
+
+def test_an_empty_list_of_transients_is_nothing_rare() -> None:
+    none = TransientList(0.4, 900.0, 20.5, (-17.0, -12.0), 4.0, ())
+    result = joint(neutrino_list(row(1, 30.0)), transients(none))
+    assert result["p_value"] == 1.0 and result["p_value_reason"] == "the list of ztf is empty, which is nothing rare"
+    assert result["odds_ratio"] > 0 and result["p_value_odds_ratio"] > 0
 
 
 def test_windows_without_common_time_are_refused() -> None:

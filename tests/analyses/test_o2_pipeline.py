@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from significance_examples import INFO, SKYMAP, TABLES, neutrino_list, row
 from tests.cli.typed import fresh_event, loads, typed
 
+from llama.analyses.o2 import O2Inputs, significance_o2
+from llama.app import packaged
+from llama.formats.tables import IceCubeEventsFile
+from llama.messengers.icecube.record import NeutrinoList
+
+EVENTS = IceCubeEventsFile().read(packaged("icecube_events.h5"))
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "files.md"
 
 
@@ -38,4 +46,41 @@ def test_its_keys_are_in_the_guide(event: Path) -> None:
     section = GUIDE.read_text(encoding="utf-8").split("## `significance_o2_lvc-i3.json`")[1]
     documented = set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))
     inner = {f"reconstructed_neutrinos[].{key}" for key in result["reconstructed_neutrinos"][0]}
+    inner |= {f"p_value_background.{key}" for key in result["p_value_background"]}
     assert documented == (set(result) - {"reconstructed_neutrinos"}) | inner
+
+
+def test_its_p_value_is_told(event: Path, tmp_path: Path) -> None:
+    result = loads(event / "significance_o2_lvc-i3.json")
+    said = typed("event", event, "-p", "O2", home=tmp_path)
+    assert f"p-value {result['p_value_text']} ({result['p_value_reason']})" in said
+    background = result["p_value_background"]
+    assert (
+        background["lists"] >= 10_000
+        and background["season"] == loads(event / "icecube_neutrino_list.json")["season"]
+    )
+    assert result["p_value"] == (
+        1.0 if result["best_neutrino"] is None else background["above"] / background["lists"]
+    )
+
+
+def joined(neutrinos: NeutrinoList) -> dict[str, Any]:
+    return significance_o2(O2Inputs(INFO, SKYMAP, neutrinos, TABLES, EVENTS))
+
+
+def test_where_the_background_is_not_known_there_is_no_p_value() -> None:
+    for neutrinos, why in (
+        (neutrino_list(row(1, 30.0), complete=False, covered_s=0.0, why="no good run"), "good neutrino data"),
+        (neutrino_list(complete=False, covered_s=0.0, season=None, why="no good run"), "no good run"),
+        (neutrino_list(row(1, 30.0), season="IC99"), "IC99"),
+    ):
+        result = joined(neutrinos)
+        assert result["p_value"] is result["significance_sigma"] is result["p_value_background"] is None
+        assert result["p_value_text"] == "n/a" and why in result["p_value_reason"]
+
+
+def test_a_nearer_neutrino_is_rarer_and_an_empty_list_is_not_rare() -> None:
+    near, far = (joined(neutrino_list(row(1, 30.0, ra)))["p_value"] for ra in (114.6, 122.0))
+    assert near < far < 1.0
+    empty = joined(neutrino_list())
+    assert (empty["p_value"], empty["p_value_text"], empty["significance_sigma"]) == (1.0, "1.0000", None)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from llama.analyses.gw_neutrino import GW_NEUTRINO, ICECUBE_TABLES, NEUTRINOS, SEARCHES, TRIGGER, taken_back
+from llama.analyses.gw_neutrino import (
+    GW_NEUTRINO,
+    ICECUBE_EVENTS,
+    ICECUBE_TABLES,
+    NEUTRINOS,
+    SEARCHES,
+    TRIGGER,
+    taken_back,
+)
 from llama.analyses.joint import company_significance
 from llama.analyses.result import blinds, marked, result_guard
 from llama.analyses.telling import joint_text
@@ -37,6 +45,7 @@ def joint_significance(
             neutrinos=neutrino_list,
             p_astro=p_astro,
             tables=step[ICECUBE_TABLES],
+            events=step[ICECUBE_EVENTS],
             searches=step[SEARCHES],
             listenings=listenings,
             retracted=retracted(step, info.graceid, info.role),
@@ -52,7 +61,7 @@ def joint_significance(
         make=make,
         inputs=(SKYMAP_INFO, GW_SKYMAP, P_ASTRO, *others, *(one.product for one in candidates)),
         optional=RETRACTIONS,
-        shared=(ICECUBE_TABLES, SEARCHES, *shared),
+        shared=(ICECUBE_TABLES, ICECUBE_EVENTS, SEARCHES, *shared),
         flags=("role",),
         guard=None if neutrinos is None else result_guard(filename),
         help="odds of a common source of " + ", ".join(filename.split("_")[2].removesuffix(".json").split("-")),

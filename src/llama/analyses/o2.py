@@ -1,19 +1,26 @@
-"""The search of the second observing run as a pipeline, `llama run -p O2`: for comparison, without a p-value."""
+"""The search of the second observing run as a pipeline, `llama run -p O2`: for comparison."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
-from llama.analyses.gw_neutrino import NEUTRINOS
+import numpy as np
+
+from llama.analyses.gw_neutrino import ICECUBE_EVENTS, ICECUBE_TABLES, NEUTRINOS
 from llama.analyses.result import (
+    Found,
     header_of,
     identity,
+    lists_drawn,
+    livetime_fraction,
     marked,
     neutrino_inputs,
     observed,
     result_guard,
     skymap_notes,
+    told_p_value,
     trigger_inputs,
 )
 from llama.engine.graph import Pipeline, Product, Step
@@ -24,35 +31,95 @@ from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.likelihood import list_notes
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
+from llama.science.detector import IceCubeEvents, IceCubeTables
+from llama.science.significance import O2Background, SeasonData, o2_background
 from llama.science.sky import SkyMap
-from llama.science.statistic import O2Neutrino, o2_search
+from llama.science.statistic import O2Neutrino, o2, o2_search
 
 NOTES = (
-    "as in arXiv:1901.05486, eqs. 1-5, without a p-value: a likelihood ratio of position alone",
+    "as in arXiv:1901.05486, eqs. 1-5: a likelihood ratio of position alone; that search had no p-value",
     "the sky map is cut at its 90 % region and not renormalised",
     "down-going neutrinos needed a score of a boosted decision tree above 0.1, which public samples do not hold: "
     "all are kept, and upgoing says which needed none",
 )
 
 
-def significance_o2(
-    info: SkymapInfo, skymap: SkyMap, neutrinos: NeutrinoList, retracted: str | None = None
-) -> dict[str, Any]:
-    """L for each neutrino, the cuts it passes, and the best of those that are coincident."""
+@dataclass(frozen=True, eq=False)
+class O2Inputs:
+    """What a result of the O2 search is made from; `retracted` is when the alert was taken back (UTC)."""
+
+    info: SkymapInfo
+    skymap: SkyMap
+    neutrinos: NeutrinoList
+    tables: IceCubeTables
+    events: IceCubeEvents
+    retracted: str | None = None
+
+
+def significance_o2(given: O2Inputs) -> dict[str, Any]:
+    """L for each neutrino, the cuts it passes, the best of those that are coincident, and how rare it is."""
+    info, skymap, neutrinos = given.info, given.skymap, given.neutrinos
     arrays = kernel_arrays(neutrinos)
     found, best = o2_search(skymap, info.gps_time, arrays.gps_s, arrays.ra_rad, arrays.dec_rad, arrays.sigma_rad)
     rows = neutrinos.neutrinos
+    likelihood = 0.0 if best is None else found[best].likelihood
     return {
         "search_type": "o2",
-        "retracted": retracted,
+        "retracted": given.retracted,
         **identity(info),
         "best_neutrino": None if best is None else rows[best].i3event,
-        "likelihood": 0.0 if best is None else found[best].likelihood,
+        "likelihood": likelihood,
+        **_p_value(given, likelihood),
         "most_probable_direction": None if best is None else _direction(found[best]),
         "reconstructed_neutrinos": [_one(row, info.gps_time, one) for row, one in zip(rows, found, strict=True)],
         "notes": [*skymap_notes(skymap, info), *NOTES, *list_notes(neutrinos)],
         "inputs": {**trigger_inputs(info, header_of(skymap, info)), **neutrino_inputs(neutrinos)},
     }
+
+
+def _p_value(given: O2Inputs, likelihood: float) -> dict[str, Any]:
+    """How often unrelated neutrinos give as much beside the same map; null where their background is not known."""
+    unknown = _why_unknown(given)
+    if unknown:
+        nothing = dict.fromkeys(("significance_sigma", "p_value_background"))
+        return {"p_value": None, "p_value_text": "n/a", "p_value_reason": unknown, "p_value_from": "map", **nothing}
+    drawn = o2_background(given.skymap, _supply(given), given.info.graceid, likelihood)
+    found = Found.of_map(drawn.p, drawn.lists, lists_drawn(drawn.lists, drawn.season))
+    return {**told_p_value(found), "p_value_from": "map", "p_value_background": _drawn(drawn)}
+
+
+def _drawn(drawn: O2Background) -> dict[str, Any]:
+    return {
+        "lists": drawn.lists,
+        "above": drawn.p.above,
+        "error": drawn.p.error,
+        "expected_neutrinos": drawn.expected,
+        "season": drawn.season,
+        "digest": drawn.digest,
+    }
+
+
+def _why_unknown(given: O2Inputs) -> str:
+    """Why the background of the neutrinos is not known; empty when it is."""
+    neutrinos, season = given.neutrinos, given.neutrinos.season
+    if season is None:
+        return f"no neutrino data: {neutrinos.why}"
+    if season not in given.tables.seasons or season not in given.events.seasons:
+        return f"the rate of background neutrinos and their like are not known of season {season}"
+    if not _livetime(given) > 0:
+        return "no second of the search window has good neutrino data, so there is no background to compare with"
+    return ""
+
+
+def _livetime(given: O2Inputs) -> float:
+    gps = given.info.gps_time
+    return livetime_fraction(given.neutrinos, gps - o2.WINDOW_S, gps + o2.WINDOW_S)
+
+
+def _supply(given: O2Inputs) -> SeasonData:
+    season = given.tables.season(given.neutrinos.season)
+    window = np.array([[-o2.WINDOW_S, o2.WINDOW_S]])
+    return SeasonData(given.events.season(given.neutrinos.season), season.rate_hz * _livetime(given), window)
 
 
 def _one(row: NeutrinoRow, gps_time: float, one: O2Neutrino) -> dict[str, Any]:
@@ -75,9 +142,15 @@ def _direction(one: O2Neutrino) -> dict[str, float] | None:
 
 def _make(step: Step) -> dict[str, Any]:
     info = step[SKYMAP_INFO]
-    return marked(
-        step, significance_o2(info, step[GW_SKYMAP], step[NEUTRINOS], retracted(step, info.graceid, info.role))
+    given = O2Inputs(
+        info=info,
+        skymap=step[GW_SKYMAP],
+        neutrinos=step[NEUTRINOS],
+        tables=step[ICECUBE_TABLES],
+        events=step[ICECUBE_EVENTS],
+        retracted=retracted(step, info.graceid, info.role),
     )
+    return marked(step, significance_o2(given))
 
 
 _FILENAME = "significance_o2_lvc-i3.json"
@@ -88,6 +161,7 @@ SIGNIFICANCE_O2: Product[dict[str, Any]] = Product(
     make=_make,
     inputs=(SKYMAP_INFO, GW_SKYMAP, NEUTRINOS),
     optional=RETRACTIONS,
+    shared=(ICECUBE_TABLES, ICECUBE_EVENTS),
     flags=("role",),
     guard=result_guard(_FILENAME),
     help="the likelihood ratio of the O2 search, for comparison",

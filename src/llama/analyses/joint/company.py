@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from llama.analyses.joint.company_pvalue import CompanyGiven, company_p_value
 from llama.analyses.result import (
     astrophysical,
     finite,
@@ -12,7 +13,6 @@ from llama.analyses.result import (
     identity,
     named_notes,
     neutrino_inputs,
-    no_p_value,
     observed,
     odds,
     odds_and_weights,
@@ -26,14 +26,13 @@ from llama.messengers.icecube.likelihood import list_notes
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.companions import Listening, listens
-from llama.science.detector import IceCubeTables, SeasonTable
+from llama.science.detector import IceCubeEvents, IceCubeTables, SeasonTable
 from llama.science.search import Search, as_parameters
 from llama.science.significance import Searches, most_likely_population
 from llama.science.sky import SkyMap
 from llama.science.statistic import CompanyResult, GWTrigger, Neutrinos, SetResult, company, search_window_s
 
 SEARCH_TYPE = "joint"
-_NO_TABLE = "there are no background tables for searches with messengers besides neutrinos"
 
 
 def company_significance(
@@ -43,6 +42,7 @@ def company_significance(
     neutrinos: NeutrinoList | None,
     p_astro: Mapping[str, float | None],
     tables: IceCubeTables,
+    events: IceCubeEvents,
     searches: Searches,
     listenings: Sequence[Listening],
     retracted: str | None = None,
@@ -58,13 +58,15 @@ def company_significance(
     heard = _heard(neutrinos, tables, chosen.search)
     trigger = GWTrigger(info.gps_time, None, astrophysical(p_astro), info.instruments)
     result = company(skymap, trigger, heard, chosen.search, listenings)
+    season = None if heard is None else heard[1]
+    background = CompanyGiven(info, skymap, trigger, neutrinos, season, tables, events, chosen.record)
     return {
         "search_type": SEARCH_TYPE,
         "retracted": retracted,
         "messengers": ["gw", *(["icecube"] if heard else []), *_taking_part(result)],
         **identity(info),
         **odds_and_weights(result.event),
-        **no_p_value(_NO_TABLE),
+        **company_p_value(background, result),
         "p_astro": {"before": result.p_astro_before, "after": result.p_astro_after},
         "population": population,
         "search": {"name": chosen.search.name, "why": chosen.why},
@@ -78,7 +80,7 @@ def company_significance(
         "candidates": [_candidate(one, i, info) for one in listenings for i in range(_count(one))],
         "sets": [_set(one, info, neutrinos if heard else None) for one in result.sets],
         "without_candidates": _two(result),
-        "inputs": _inputs(info, skymap, neutrinos, listenings, chosen.search, None if heard is None else heard[1]),
+        "inputs": _inputs(info, skymap, neutrinos, listenings, chosen.search, season),
     }
 
 

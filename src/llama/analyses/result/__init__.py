@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
-from llama.analyses.result.background import BACKGROUND_FILENAME, BACKGROUND_GUARD, BackgroundInputs, draw_background
+from llama.analyses.result.background import (
+    BACKGROUND_FILENAME,
+    BACKGROUND_GUARD,
+    BackgroundInputs,
+    draw_background,
+    supplies,
+)
 from llama.analyses.result.event_analysis import EventInputs
 from llama.analyses.result.inputs import (
     astrophysical,
@@ -18,7 +24,7 @@ from llama.analyses.result.inputs import (
     unclassified,
     uncovered_window,
 )
-from llama.analyses.result.limits import LISTED_BELOW_P, FluxSensitivity, is_listed
+from llama.analyses.result.limits import LISTED_BELOW_P, FluxSensitivity, is_listed, livetime_fraction
 from llama.analyses.result.marks import (
     BLINDED,
     RETRACTED,
@@ -34,7 +40,18 @@ from llama.analyses.result.marks import (
     shows_directions,
 )
 from llama.analyses.result.opa import significance
-from llama.analyses.result.pvalues import LIST_STATISTICS, finite_odds, no_p_value, response_digest, search_digest
+from llama.analyses.result.pvalues import (
+    LIST_STATISTICS,
+    AlertClass,
+    Found,
+    finite_odds,
+    lists_drawn,
+    no_p_value,
+    response_digest,
+    search_digest,
+    stated_p_value,
+    told_p_value,
+)
 from llama.analyses.result.record import (
     EnergyLimitRange,
     ListSaid,
@@ -59,10 +76,12 @@ __all__ = [
     "STATISTIC_FILENAME",
     "STATISTIC_GUARD",
     "TEST",
+    "AlertClass",
     "BackgroundInputs",
     "EnergyLimitRange",
     "EventInputs",
     "FluxSensitivity",
+    "Found",
     "ListSaid",
     "PAstroChange",
     "PValueTable",
@@ -79,6 +98,8 @@ __all__ = [
     "in_order",
     "is_listed",
     "is_test",
+    "lists_drawn",
+    "livetime_fraction",
     "marked",
     "marks_of",
     "measure",
@@ -97,6 +118,9 @@ __all__ = [
     "significance",
     "significance_subthreshold",
     "skymap_notes",
+    "stated_p_value",
+    "supplies",
+    "told_p_value",
     "trigger_inputs",
     "unclassified",
     "uncovered_window",

@@ -51,15 +51,15 @@ def draw_background(given: BackgroundInputs) -> OwnBackground:
     search, season = given.searches.choose(kept.population).search, given.tables.season(kept.season)
     kept.check(given.neutrinos, search, season)
     trigger = GWTrigger(info.gps_time, None, astrophysical(given.p_astro), info.instruments)
-    supplies = _supplies(given, search)
-    if not supplies:
+    found = supplies(info, given.neutrinos, given.tables, given.events, search)
+    if not found:
         raise NotYet(f"no second of the search window has good neutrino data: {given.neutrinos.why}")
     beside = Beside(
         ready=prepare(given.skymap, trigger, season, search),
         trigger=trigger,
         season=season,
         search=search,
-        supplies=supplies,
+        supplies=found,
     )
     return replace(own_background(beside, info.graceid, thresholds(kept)), marks=kept.marks)
 
@@ -94,26 +94,25 @@ def p_values(found: OwnBackground, kept: Statistic, search_type: str) -> tuple[O
     return found.p_values[search]
 
 
-def _supplies(given: BackgroundInputs, search: Search) -> tuple[SeasonData, ...]:
+def supplies(
+    info: SkymapInfo, neutrinos: NeutrinoList, tables: IceCubeTables, events: IceCubeEvents, search: Search
+) -> tuple[SeasonData, ...]:
     """Good data in the search window: each season at its own rate, of its own events.
 
     A list that does not tell when its good data are counts as even over its window, which its notes say.
     """
-    gps, neutrinos = given.info.gps_time, given.neutrinos
-    first, last = (gps + reach for reach in search_window_s(search))
+
+    def supply(season: str, pieces: list[tuple[float, float]], part: float = 1.0) -> SeasonData:
+        some = events.season(season).within(search.energy_min_gev, search.energy_max_gev)
+        return SeasonData(some, part * rate_hz(tables.season(season), search), np.array(pieces) - info.gps_time)
+
+    first, last = (info.gps_time + reach for reach in search_window_s(search))
     if neutrinos.covered is None:
         start, stop = max(first, neutrinos.start_gps), min(last, neutrinos.stop_gps)
         part = livetime_fraction(neutrinos, first, last) * (last - first) / (stop - start)
-        return (_supply(given, search, str(neutrinos.season), [(start - gps, stop - gps)], part),)
-    pieces = covered_pieces(neutrinos, first, last)
+        return (supply(str(neutrinos.season), [(start, stop)], part),)
+    covered = covered_pieces(neutrinos, first, last)
     return tuple(
-        _supply(given, search, season, [(start - gps, stop - gps) for start, stop, of in pieces if of == season])
-        for season in dict.fromkeys(of for _, _, of in pieces)
+        supply(season, [(start, stop) for start, stop, of in covered if of == season])
+        for season in dict.fromkeys(of for _, _, of in covered)
     )
-
-
-def _supply(
-    given: BackgroundInputs, search: Search, season: str, intervals: list[tuple[float, float]], part: float = 1.0
-) -> SeasonData:
-    events = given.events.season(season).within(search.energy_min_gev, search.energy_max_gev)
-    return SeasonData(events, part * rate_hz(given.tables.season(season), search), np.array(intervals))

@@ -98,13 +98,12 @@ class Found:
     limit: float | None
 
     @classmethod
-    def of_map(cls, own: OwnMapP, background: OwnBackground) -> Found:
-        """Of the alert's own map."""
+    def of_map(cls, own: OwnMapP, lists: int, drawn: str) -> Found:
+        """Of the alert's own map; `drawn` says what it was compared with, for people."""
         limit = max(own.upper_limit(CONFIDENCE), own.p) if own.is_limit else None
-        text = p_value_text(own.p, background.lists) if limit is None else f"<{limit:.1e}"
+        text = p_value_text(own.p, lists) if limit is None else f"<{limit:.1e}"
         precision = "" if limit is not None or own.p == 1 else f", known to {own.error / own.p:.1g} of itself"
-        lists = f"{background.lists} background lists of {', '.join(background.seasons)}"
-        return cls(own.p, text, f"of this alert's own sky map: {lists} beside it{precision}", limit)
+        return cls(own.p, text, f"of this alert's own sky map: {drawn} beside it{precision}", limit)
 
     @classmethod
     def of_population(cls, choice: TableChoice, odds: float) -> Found | None:
@@ -126,11 +125,12 @@ def event_p_values(
     known from above only, significance and rate are those of the limit, and `far_joint` says so.
     """
     odds = finite_odds(log_odds_if_real)
-    of_map, of_population = Found.of_map(own, background), Found.of_population(choice, odds)
+    drawn = lists_drawn(background.lists, ", ".join(background.seasons))
+    of_map, of_population = Found.of_map(own, background.lists, drawn), Found.of_population(choice, odds)
     from_map = record.search.p_value_from == "map"
     chosen = of_map if from_map else of_population
     return {
-        **(no_p_value(choice.reason) if chosen is None else _stated(chosen, record.alerts)),
+        **(no_p_value(choice.reason) if chosen is None else stated_p_value(chosen, record.alerts)),
         "p_value_from": record.search.p_value_from,
         "p_value_odds_ratio": odds,
         "p_value_table": None if from_map or choice.table is None else _table(choice.table),
@@ -169,14 +169,28 @@ class AlertSearch:
         return cls(record.search, AlertClass.of(info, record))
 
 
-def _stated(found: Found, alerts: AlertClass) -> dict[str, Any]:
-    limit = found.limit is not None
+def lists_drawn(lists: int, seasons: str) -> str:
+    """What a p-value was compared with, for people."""
+    return f"{lists} background lists of {seasons}"
+
+
+def told_p_value(found: Found) -> dict[str, Any]:
+    """A p-value without the alerts that its false alarms are among."""
     p = found.p if found.limit is None else found.limit
     return {
         "p_value": found.p,
         "p_value_text": found.text,
         "p_value_reason": found.reason,
         "significance_sigma": sigma_one_sided(p) if p < 1 else None,
+    }
+
+
+def stated_p_value(found: Found, alerts: AlertClass) -> dict[str, Any]:
+    """A p-value, its significance and false alarms."""
+    limit = found.limit is not None
+    p = found.p if found.limit is None else found.limit
+    return {
+        **told_p_value(found),
         "far_joint_hz": joint_far_hz(p, alerts.rate_hz),
         "far_joint": {
             "alerts": alerts.name,

@@ -155,4 +155,6 @@ def _joint(result: Mapping[str, Any]) -> str:
 
 def _o2(result: Mapping[str, Any]) -> str:
     best = result["best_neutrino"] or "no neutrino is coincident"
-    return f"o2: likelihood ratio {result['likelihood']:.3g} ({best}), p-value {NOT_AVAILABLE}"
+    p_value = f"p-value {result.get('p_value_text', NOT_AVAILABLE)}"
+    why = f" ({result['p_value_reason']})" if "p_value_reason" in result else ""  # older files have none
+    return f"o2: likelihood ratio {result['likelihood']:.3g} ({best}), {p_value}{why}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from llama.formats.skymap import read_skymap
 from llama.messengers.fermi.record import BurstList, is_assumed
+from llama.messengers.fermi.unrelated import Alike, unrelated, usual
 from llama.messengers.lists import Place, same_place
 from llama.ports import Burst
 from llama.science.arrays import Float
@@ -26,7 +27,7 @@ from llama.science.companions import (
     log_silence_unless,
     not_listening,
 )
-from llama.science.sky import SkyMap, anywhere, circle, ellipse, sigma_of_radius
+from llama.science.sky import SkyMap, anywhere, cell_area_sr, circle, ellipse, sigma_of_radius
 
 _SYSTEMATIC_CONTAINMENT = 0.68
 _ONE_TRIGGER_S = 0.1  # a unit of the detector's telemetry is longer
@@ -52,7 +53,26 @@ def listening(found: BurstList, model: GRBModel) -> Listening:
         log_silence=_log_silence(found, log_heard_at_all(model, subthreshold=subthreshold)),
         notes=tuple(notes),
         parameters=as_parameters(model),
+        unrelated=unrelated(model, _alike(bursts, found, model), _covered(found), subthreshold=subthreshold),
     )
+
+
+def _alike(bursts: Sequence[Burst], found: BurstList, model: GRBModel) -> Alike:
+    """As the burst nearest to the trigger, if there is any: what is known of bursts depends on when one asks."""
+    middle = (found.start_gps + found.stop_gps) / 2
+    burst = min(bursts, key=lambda one: abs(one.gps - middle), default=None)
+    if burst is None:
+        return usual(model, with_systematic)
+    measured = _measured(burst)
+    if burst.skymap is not None:  # of the same sharpness: ∫P² dΩ of a circle is 1/4πσ²
+        sky = localisation(burst, model)
+        square = float(np.sum(np.square(sky.density) * cell_area_sr(sky.order.astype(np.int64))))
+        return Alike(measured, {1 / math.sqrt(4 * math.pi * square): 1.0})
+    return Alike(measured, widths(burst, model) if _placed(burst) else None)
+
+
+def _covered(found: BurstList) -> float:
+    return min(found.covered_s / (found.stop_gps - found.start_gps), 1.0)
 
 
 def _why_left_out(burst: Burst, bursts: Sequence[Burst]) -> str:
@@ -136,8 +156,11 @@ def widths(burst: Burst, model: GRBModel, sigma_deg: float | None = None) -> Map
     `sigma_deg` is the width along the shorter axis of an ellipse, where that is asked for.
     """
     sigma = math.radians(burst.sigma or 0.0 if sigma_deg is None else sigma_deg)
-    if burst.systematic_included:
-        return {sigma: 1.0}
+    return {sigma: 1.0} if burst.systematic_included else with_systematic(sigma, model)
+
+
+def with_systematic(sigma: float, model: GRBModel) -> Mapping[float, float]:
+    """Weight by σ (rad) of a circle with core and tail of the systematic error."""
     shares = ((model.core_deg, model.core_share), (model.tail_deg, 1 - model.core_share))
     return {
         math.hypot(sigma, sigma_of_radius(math.radians(radius), _SYSTEMATIC_CONTAINMENT)): share
@@ -172,7 +195,7 @@ def _unused(burst: Burst, model: GRBModel) -> str:
 
 def _log_silence(found: BurstList, heard: OfDistance) -> OfDistance:
     """Silence over the part of the window that the source can speak for."""
-    part = min(found.covered_s / (found.stop_gps - found.start_gps), 1.0)
+    part = _covered(found)
     if not part:
         return not_listening
 

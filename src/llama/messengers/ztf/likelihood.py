@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from llama.messengers.lists import same_place
 from llama.messengers.ztf.record import WHOLE_SKY_DEG2, Transient, TransientList
 from llama.science.arrays import Float
-from llama.science.companions import Companion, Listening, OfDistance, log_silence_unless, not_listening
+from llama.science.companions import (
+    Companion,
+    Listening,
+    Looked,
+    OfDistance,
+    Unrelated,
+    log_silence_unless,
+    not_listening,
+    rarer,
+)
 from llama.science.sky import circle
 from llama.science.times import gps_from_mjd
 
@@ -27,14 +36,30 @@ def listening(found: TransientList) -> Listening:
     notes = ["transients were added by hand; their rates and the depth of the search are their author's", *repeated]
     if not found.searched:
         notes.append("nothing was searched in time (searched is 0): that nothing else was found says nothing")
+    companions = tuple(_companion(transient, found, heard) for transient in kept)
     return Listening(
         messenger="ztf",
-        companions=tuple(_companion(transient, found, heard) for transient in kept),
+        companions=companions,
         log_silence=log_silence_unless(_log_found_somewhere(found, heard)) if found.searched else not_listening,
         notes=tuple(notes),
         parameters={name: value for name, value in asdict(found).items() if name != "triggers"},
         window_known=False,
+        unrelated=_unrelated(found, companions),
     )
+
+
+def _unrelated(found: TransientList, companions: tuple[Companion, ...]) -> Unrelated:
+    """Transients at the rates of the list's own: the rarer are among the more frequent, as each rate is of all that
+    would have passed."""
+    sky = found.searched_deg2 / WHOLE_SKY_DEG2
+    expected = [one.rate_hz * sky * one.window_s for one in companions]
+
+    def draw(rng: np.random.Generator, gps_s: float, ra_rad: float, dec_rad: float) -> Companion:
+        like = companions[rarer(expected, rng.random())]
+        there = circle(ra_rad, dec_rad, {found.triggers[0].error_arcsec * _ARCSEC_RAD: 1.0}, {"OBJECT": "drawn"})
+        return replace(like, gps_s=gps_s + rng.uniform(like.minus_s, like.plus_s), skymap=there)
+
+    return Unrelated(max(expected, default=0.0), draw, 0.0, Looked(found.searched, sky), of_its_list=True)
 
 
 def _once(found: TransientList) -> tuple[list[Transient], list[str]]:

@@ -1,12 +1,14 @@
-"""Messengers of other kinds: what one of them must state to enter the odds (`companion`, the first thing to read)
-and what gamma-ray bursts state (`grb`)."""
+"""Messengers of other kinds: what one of them must state to enter the odds (`companion`, the first thing to read),
+what gamma-ray bursts state (`grb`), and what unrelated candidates are like (`unrelated`)."""
 
 from __future__ import annotations
 
 from llama.science.companions.companion import (
     Companion,
     Listening,
+    Looked,
     OfDistance,
+    Unrelated,
     in_time,
     listens,
     log_silence_unless,
@@ -25,14 +27,18 @@ from llama.science.companions.grb import (
     log_noise,
     log_normal,
 )
+from llama.science.companions.unrelated import draw_measured, rarer
 
 __all__ = [
     "Companion",
     "GRBModel",
     "Listening",
+    "Looked",
     "Measured",
     "OfDistance",
+    "Unrelated",
     "as_parameters",
+    "draw_measured",
     "in_time",
     "listens",
     "log_double_power_law",
@@ -43,6 +49,7 @@ __all__ = [
     "log_silence_unless",
     "log_strength",
     "not_listening",
+    "rarer",
     "source_times",
     "within_reach",
 ]

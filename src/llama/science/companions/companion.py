@@ -69,6 +69,44 @@ class Companion:
         return self.plus_s - self.minus_s
 
 
+Draw = Callable[[np.random.Generator, float, float, float], Companion]
+"""One candidate in its window after a merger at a GPS time, seen at a right ascension and declination (rad)."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Where a messenger looked: `part` of the map's probability, in `sky` of the whole sky."""
+
+    part: float
+    sky: float
+
+
+@dataclass(frozen=True, eq=False)
+class Unrelated:
+    """Candidates of one messenger that are none of the merger's.
+
+    Attributes:
+        expected: how many come in their windows after a merger, on average.
+        draw: one of them.
+        width_rad: how far from its place one still matters, roughly.
+        looked: where they may be; None for the whole sky.
+        of_its_list: whether all that is known of them is what the event's own candidates say, so that an empty list
+            says nothing of them.
+    """
+
+    expected: float
+    draw: Draw
+    width_rad: float
+    looked: Looked | None = None
+    of_its_list: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.expected < math.inf:
+            raise ValueError(
+                f"unrelated candidates are expected {self.expected} times; it must be finite, at least 0"
+            )
+
+
 @dataclass(frozen=True, eq=False)
 class Listening:
     """All that one messenger can say about one trigger.
@@ -81,6 +119,8 @@ class Listening:
         parameters: the numbers that were used, each with its source, for the result file.
         window_known: whether its list says which stretch of time it is of. Where it does not, and all of its
             candidates are far from their windows, it is taken to be of another time, and its silence is none.
+        unrelated: what candidates that are none of the merger's are like; None where that is not known, and so no
+            p-value either.
     """
 
     messenger: str
@@ -89,6 +129,7 @@ class Listening:
     notes: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     window_known: bool = True
+    unrelated: Unrelated | None = None
 
 
 def log_strength(companion: Companion, r_mpc: Float) -> Float:

@@ -1,11 +1,15 @@
 """From a statistic to its meaning: the search of each population (`searches`), its table of background and the
-rule that chooses it (`populations`), the p-value of a table (`pvalue`, the first thing to read); and the background
-of one alert's own map (`own_map`), drawn from a bank of neutrinos (`bank`) that are sought near it (`proposal`)."""
+rule that chooses it (`populations`), the p-value of a table (`pvalue`, the first thing to read); the background of
+one alert's own map (`own_map`), drawn from a bank of neutrinos (`bank`) that are sought near it (`proposal`); that
+of the O2 search, from lists as they come (`own_o2`); that of joint searches, whose candidates are drawn too
+(`own_company`)."""
 
 from __future__ import annotations
 
 from llama.science.significance.bank import Beside, SeasonData
+from llama.science.significance.own_company import CompanyBackground, Gathering, company_background
 from llama.science.significance.own_map import OwnBackground, OwnMapP, own_background
+from llama.science.significance.own_o2 import O2Background, o2_background
 from llama.science.significance.populations import (
     CLASSES_SUM,
     BackgroundTable,
@@ -26,7 +30,10 @@ __all__ = [
     "UNITS",
     "BackgroundTable",
     "Beside",
+    "CompanyBackground",
     "Conditions",
+    "Gathering",
+    "O2Background",
     "OwnBackground",
     "OwnMapP",
     "Populations",
@@ -36,9 +43,11 @@ __all__ = [
     "SeasonData",
     "TableChoice",
     "TableKind",
+    "company_background",
     "is_classified",
     "joint_far_hz",
     "most_likely_population",
+    "o2_background",
     "own_background",
     "p_value",
     "p_value_text",

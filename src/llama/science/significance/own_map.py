@@ -63,6 +63,12 @@ class OwnMapP:
     error_bank: float
     error_events: float
 
+    @classmethod
+    def counted(cls, seen: int, lists: int) -> OwnMapP:
+        """Of lists as they come, each by itself and none more often than another."""
+        p = max(seen, 1) / lists
+        return cls(p, float(seen), math.sqrt(p * (1 - p) / lists), 0.0, 0.0)
+
     @property
     def error(self) -> float:
         """One sigma of all together."""
@@ -108,9 +114,9 @@ class OwnBackground:
         return int(self.weight.size)
 
 
-def generator(label: str) -> np.random.Generator:
-    """The stream of one event's background: the same for every update, and no other's."""
-    return np.random.Generator(np.random.PCG64(int.from_bytes(sha256(f"own map\0{label}".encode()).digest())))
+def generator(label: str, search: str = "own map") -> np.random.Generator:
+    """The stream of one event's background in a search: the same for every update, and no other's."""
+    return np.random.Generator(np.random.PCG64(int.from_bytes(sha256(f"{search}\0{label}".encode()).digest())))
 
 
 def own_background(beside: Beside, label: str, thresholds: Mapping[str, Float]) -> OwnBackground:
@@ -184,6 +190,15 @@ class _Drawn:
     log_b: Float
     weight: Float
 
+    def each_once(self, i: int) -> Index:
+        """The neutrinos of a list, none of them twice.
+
+        One that stands for many may be picked twice. No two of those are in one place, so it makes no pair with
+        itself: near a wide map such pairs would be most of all.
+        """
+        some = np.arange(self.start[i], self.start[i + 1])
+        return np.asarray(some[np.sort(np.unique(self.pick[some], return_index=True)[1])])
+
     @property
     def singles(self) -> Float:
         """(lists,) ln of the sum of each list's single neutrinos."""
@@ -229,8 +244,7 @@ def _with_pairs(
     (lists, 2) which of the bank are the largest pair there, else -1.
 
     Of the lists that bounds leave open some go through the exact terms, the heavier the likelier, and stand for those
-    that do not, whose weight is then zero. One neutrino of the bank that a list holds twice is two that have nothing
-    to do with each other, not a pair in one place: that happens in one list of thirty beside a map of the whole sky.
+    that do not, whose weight is then zero.
     """
     beside, terms, singles = bank.beside, bank.terms, drawn.singles
     event, ensemble, pair = singles.copy(), singles.copy(), np.full((singles.size, 2), -1)
@@ -239,8 +253,7 @@ def _with_pairs(
     reached = np.searchsorted(ascending, np.stack([singles, np.logaddexp(singles, most)]), side="right")
     drawn = _some_of(rng, drawn, np.flatnonzero(reached[0] != reached[1]))
     for i in np.flatnonzero((reached[0] != reached[1]) & (drawn.weight > 0)).tolist():
-        first, last = drawn.start[i : i + 2]
-        some = first + np.unique(drawn.pick[first:last], return_index=True)[1]
+        some = drawn.each_once(i)
         mine = replace(terms.against.only(drawn.pick[some]), delay_s=drawn.delay_s[some])
         joint = joint_terms(terms.host, mine, beside.season, drawn.log_b[some])
         event[i] = np.logaddexp(singles[i], joint.log_all_pairs)

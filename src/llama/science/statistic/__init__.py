@@ -24,7 +24,7 @@ from llama.science.statistic.lists import (
     merger_host,
     rate_hz,
 )
-from llama.science.statistic.many import CompanyResult, SetResult, company
+from llama.science.statistic.many import CompanyResult, SetResult, Silence, company, everyone_silent
 from llama.science.statistic.o2 import O2Neutrino, o2_search
 from llama.science.statistic.observed import LEAST_SIGMA_RAD, GWTrigger, Neutrinos
 from llama.science.statistic.pairs import PairBounds, within_lists
@@ -48,8 +48,10 @@ __all__ = [
     "PairBounds",
     "Prepared",
     "SetResult",
+    "Silence",
     "coincidence",
     "company",
+    "everyone_silent",
     "gw_window_s",
     "joint_terms",
     "largest_pairs",

@@ -105,18 +105,33 @@ class CompanyResult:
     listenings: tuple[Listening, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Silence:
+    """A merger about which every other messenger is silent.
+
+    Attributes:
+        ready: of its map. host: of its neutrinos. log_b: ln of the chance of all that silence.
+    """
+
+    ready: Prepared
+    host: Host | None
+    log_b: float
+
+
 def company(
     skymap: SkyMap,
     trigger: GWTrigger,
     heard: tuple[Neutrinos, SeasonTable] | None,
     search: Search,
     listenings: Sequence[Listening],
+    silence: Silence | None = None,
 ) -> CompanyResult:
     """The statistic of a merger, neutrinos and the candidates of other messengers.
 
     Args:
         heard: the neutrinos and the season that supplied them; None when no neutrino detector is asked.
         listenings: what every other messenger says, each named once.
+        silence: `everyone_silent` with the same arguments, when it is already at hand.
 
     Raises:
         ValueError: input that cannot be analysed; the message says what and why.
@@ -129,9 +144,9 @@ def company(
     listenings = [within_reach(one, trigger.gps_s, reach) for one in listenings]
     # the distance of a merger at one distance is its own map's, not that of a product with another
     skymap = replace(skymap, distmean_mpc=stated_distance_mpc(skymap))
-    ready = prepare(skymap, trigger, season, search)
+    ready = prepare(skymap, trigger, season, search) if silence is None else silence.ready
     two = None if heard is None else coincidence(skymap, trigger, *heard, search, ready)
-    table = _Table(skymap, trigger, search, listenings, ready, season, two)
+    table = _Table(skymap, trigger, search, listenings, ready, season, two, silence)
     sets = _within_rates({chosen: table.terms(chosen) for chosen in _sets(listenings)})
     prior = Prior.of(ready.log_gw_odds, sets[()].log_b)
     event = _event(search, prior, sets, table, two)
@@ -146,6 +161,15 @@ def company(
         notes=(ready.notes if two is None else two.notes) + tuple(n for one in listenings for n in one.notes),
         listenings=tuple(listenings),
     )
+
+
+def everyone_silent(
+    skymap: SkyMap, trigger: GWTrigger, season: SeasonTable | None, search: Search, listenings: Sequence[Listening]
+) -> Silence:
+    """The merger when no other messenger has a candidate, for any number of `company`."""
+    skymap = replace(skymap, distmean_mpc=stated_distance_mpc(skymap))
+    ready = prepare(skymap, trigger, season, search)
+    return Silence(ready, *_Table(skymap, trigger, search, listenings, ready, season, None, None).merger(()))
 
 
 def _reach_s(search: Search) -> tuple[float, float]:
@@ -185,6 +209,7 @@ class _Table:
     ready: Prepared
     season: SeasonTable | None
     two: CoincidenceResult | None
+    silence: Silence | None
 
     @property
     def neutrinos(self) -> AgainstBackground | None:
@@ -192,7 +217,7 @@ class _Table:
 
     def terms(self, chosen: Chosen) -> Terms:
         """All of one set; the empty one is the merger alone, its neutrinos, and everyone else's silence."""
-        merger, log_b = self._merger(chosen)
+        merger, log_b = self.merger(chosen)
         stranger, log_lambda = self._stranger(chosen) if chosen else (None, -np.inf)
         return Terms(log_b, log_lambda, self._singles(merger), self._singles(stranger), merger)
 
@@ -209,9 +234,11 @@ class _Table:
             return None
         return two.nodes, two.log_integrand + host.radial.log_ratio(two.nodes.node, 1)[0]
 
-    def _merger(self, chosen: Chosen) -> tuple[Host | None, float]:
+    def merger(self, chosen: Chosen) -> tuple[Host | None, float]:
         """The merger seen with these candidates, and ln of its weight without any neutrino."""
         plain = merger_host(self.ready, self.search)
+        if not chosen and self.silence is not None:
+            return self.silence.host, self.silence.log_b
         if not chosen and not self.silent(chosen):
             return plain, self.ready.log_complement
         sky, log_z = _product(self.skymap, chosen)

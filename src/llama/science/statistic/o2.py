@@ -2,7 +2,7 @@
 
 A likelihood ratio on the sky, L = S_GW S_ν/(B_GW B_ν), for one neutrino: the sky map set to zero outside its 90 %
 region and not renormalised, a flat Gaussian for the neutrino, an isotropic sky for noise triggers and half a sky for
-background neutrinos. No energy, no distance, no rates, no p-value. It shares nothing with `coincidence`.
+background neutrinos. No energy, no distance, no rates. It shares nothing with `coincidence`.
 
 The neutrino quality cut of that search took up-going neutrinos, and down-going ones with a score above 0.1 of a
 boosted decision tree. Public samples do not hold that score; `O2Neutrino.upgoing` says who passed without it.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from llama.science.arrays import Float
+from llama.science.arrays import Float, Index
 from llama.science.sky import MAX_ORDER, SkyMap, cell_area_sr, credible_region, directions_of, unit_vectors
 
 WINDOW_S = 500.0
@@ -108,13 +108,20 @@ def samples(cells: Cells, centre: Float, sigma_rad: float) -> Samples:
     done = [(np.empty((0, 3)), np.empty(0), np.empty(0))]
     while cells.order.size:
         side = np.sqrt(cell_area_sr(cells.order))
-        near = separation_rad(cells.direction, centre) < 6 * sigma_rad + side
-        coarse = (side >= min(_CELL_OVER_SIGMA * sigma_rad, _LARGEST_SIDE_RAD)) & (cells.order < MAX_ORDER)
-        whole = ~(near & coarse)
+        whole = ~is_split(cells.order, side, separation_rad(cells.direction, centre), sigma_rad)
         done.append((cells.direction[whole], side[whole] ** 2, cells.density[whole]))
         cells = cells.split(~whole)
     directions, areas, values = (np.concatenate(column) for column in zip(*done, strict=True))
     return Samples(directions, areas, values)
+
+
+def is_split(order: Index, side_rad: Float, separation_rad: Float, sigma_rad: ArrayLike) -> NDArray[np.bool_]:
+    """Whether L is sampled at the quarters of cells rather than at their centres, so far from a neutrino."""
+    near = separation_rad < 6 * np.asarray(sigma_rad) + side_rad
+    coarse = (side_rad >= np.minimum(_CELL_OVER_SIGMA * np.asarray(sigma_rad), _LARGEST_SIDE_RAD)) & (
+        order < MAX_ORDER
+    )
+    return np.asarray(near & coarse)
 
 
 def likelihood(at: Samples, centre: Float, sigma_rad: float) -> Float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from llama.science.arrays import Float
 from llama.science.detector import SeasonTable, alpha, log_noise_snr_density
-from llama.science.distance import Likely, PerCell, Pinned, Radial, heard_anywhere
+from llama.science.distance import Distances, Likely, PerCell, Pinned, Radial, heard_anywhere
 from llama.science.search import Search
 from llama.science.sky import SkyMap, SkyTree, conditional_moments, is_distance
 from llama.science.statistic.observed import GWTrigger, check_trigger
@@ -23,7 +23,7 @@ class Prepared:
 
     tree: SkyTree
     mode: str
-    radial: Radial
+    radial: Distances
     log_complement: float
     log_gw_odds: float
     log_volume: float
