@@ -146,7 +146,7 @@ def check_own_map(inputs: CheckInputs, seed: int, size: OwnMapSize, by: Blocks) 
 
 
 def _tasks(inputs: CheckInputs, size: OwnMapSize) -> tuple[MapTask, ...]:
-    """The first maps of each population; the first of each of three of them is drawn with further labels."""
+    """The first maps of each population; of all, the first, middle and last are drawn with further labels."""
     every = [
         (k, skymap) for k, population in enumerate(inputs.populations) for skymap in population.maps[: size.maps]
     ]
