@@ -19,7 +19,9 @@ from llama.science.search import DistanceMode, PValueFrom, Search
 from llama.science.significance import PARAMETERS, Searches, SearchRecord, parameters
 
 _SINCE = {"p_value_from": "map"}
-"""What searches of earlier versions do not have."""
+"""What searches of earlier versions do not have, and what it is then. It is not written where it is that, so that
+files, and events that were made with them, stay as they were."""
+_DEFAULT = "the default: docs/decisions/own-map-p-values.md"
 _SHAPE = 'a search is {"parameters": {…}, "sources": {…}} under its name; `llama search show cbc --json` prints one'
 
 
@@ -35,7 +37,7 @@ class SearchesFile:
     def encode(self, value: Searches) -> bytes:
         return to_json(
             {
-                name: {"parameters": parameters(record.search), "sources": dict(record.sources)}
+                name: _without_defaults(parameters(record.search), dict(record.sources))
                 for name, record in value.records.items()
             }
         )
@@ -51,6 +53,13 @@ class SearchesFile:
         return Searches({name: _record(name, record) for name, record in found.items()})
 
 
+def _without_defaults(numbers: dict[str, Any], sources: dict[str, str]) -> dict[str, Any]:
+    for key, value in _SINCE.items():
+        if (numbers[key], sources.get(key)) == (value, _DEFAULT):
+            del numbers[key], sources[key]
+    return {"parameters": numbers, "sources": sources}
+
+
 def _record(name: str, found: object) -> SearchRecord:
     if not isinstance(found, dict) or set(found) != {"parameters", "sources"}:
         raise RecordError(f"{name}: {_SHAPE}")
@@ -58,7 +67,7 @@ def _record(name: str, found: object) -> SearchRecord:
     if not isinstance(given, dict) or not isinstance(sources, dict):
         raise RecordError(f"{name}: {_SHAPE}")
     new = {key: value for key, value in _SINCE.items() if key not in given}
-    given, sources = {**given, **new}, {**sources, **dict.fromkeys(new, "default of this version")}
+    given, sources = {**given, **new}, {**sources, **dict.fromkeys(new, _DEFAULT)}
     if unknown := [key for key in given if key not in PARAMETERS]:
         raise RecordError(f"{name}: no parameter {', '.join(unknown)}; there are {', '.join(PARAMETERS)}")
     if missing := [key for key in PARAMETERS if key not in given]:

@@ -51,6 +51,7 @@ def read_report(
         p_reason=said.p_value_reason or "",
         background=_background(said.p_value_table),
         own_map=_own_map(said),
+        of_earlier_version=said.p_value_background is None and said.p_value is not None,
         sigma=said.significance_sigma,
         false_alarms=_false_alarms(said),
         p_astro_before=p_astro.before,

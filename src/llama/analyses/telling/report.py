@@ -152,6 +152,7 @@ class Report:
         p_text: the p-value for people.
         p_reason: which background it rests on or why there is none, as the result says it.
         own_map: the background of the alert's own map, when the p-values are from that.
+        of_earlier_version: whether the result says nothing of such a background, as those of earlier versions.
         background: what all p-values were read from; None when there are none.
         sigma: the p-value as a one-sided Gaussian significance; None when there is none.
         false_alarms, energy_limit: None when the result has none.
@@ -181,6 +182,7 @@ class Report:
     p_reason: str
     background: Background | None
     own_map: OwnMap | None
+    of_earlier_version: bool
     sigma: float | None
     false_alarms: FalseAlarms | None
     p_astro_before: float | None

@@ -116,10 +116,17 @@ def _headline(report: Report) -> list[str]:
     return [
         f"{_first(report)}; {p_astro_change(report.p_astro_before, report.p_astro_after)}",
         *no_table,
+        *([_own_map(report)] if report.own_map is None and report.of_earlier_version else []),
         *([] if report.complete else ["NOT COMPLETE: the neutrino data do not cover the window, or are not final"]),
         _most_significant(report),
         *report.skymap.lines,
     ]
+
+
+def _own_map(report: Report) -> str:
+    """How to get the p-value that is stated today."""
+    remake = REMAKE_FILE.of(EVENT=report.event_id, FILE=f"significance_{report.search_type}_lvc-i3.json")
+    return f"p of the population, by an earlier version; {remake} states that of this alert's own map"
 
 
 def _first(report: Report) -> str:
