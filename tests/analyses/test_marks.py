@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from tests.golden.events import few_draws
 
 from llama.analyses.gw_neutrino import NEUTRINOS, PLOT_PDF, SIGNIFICANCE
 from llama.analyses.result.marks import BLINDED, MARKS, RETRACTED, SIMULATED, TEST
@@ -87,7 +88,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("marks")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLAMA_DATA_DIR", str(folder))
-        yield folder
+        with few_draws():
+            yield folder
 
 
 def started(run: Path, flags: Flags) -> Event:

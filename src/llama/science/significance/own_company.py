@@ -26,7 +26,7 @@ from llama.science.significance.places import DrawnPlaces
 from llama.science.sky import SkyMap
 from llama.science.statistic import GWTrigger, Neutrinos, Silence, company, everyone_silent, prepare
 
-DRAWS, _FEWEST = 80, 30
+DRAWS, FEWEST = 80, 30
 """Candidates that are drawn, whatever they show: some seconds' worth. Where several come at once, fewer lists."""
 
 _NEVER = OwnMapP(0.0, math.inf, 0.0, 0.0, 0.0)
@@ -86,18 +86,20 @@ class CompanyBackground:
     lists: int
 
 
-def company_background(beside: Gathering, label: str, log_b: float, candidates: int = DRAWS) -> CompanyBackground:
+def company_background(
+    beside: Gathering, label: str, log_b: float, candidates: int | None = None
+) -> CompanyBackground:
     """How often everything together reaches ln B̃ of the event; −inf is reached always.
 
     Args:
         label: of the event, which decides the random numbers.
-        candidates: that are drawn, about.
+        candidates: that are drawn, about; `DRAWS` unless told.
     """
     chance = -math.expm1(-beside.expected_candidates)
     if log_b == -np.inf:
         always = OwnMapP(1.0, math.inf, 0.0, 0.0, 0.0)
         return CompanyBackground(always, always, always, chance, 0, 0)
-    with_one = max(round(candidates * chance / beside.expected_candidates), _FEWEST) if chance > 0 else 0
+    with_one = max(round((candidates or DRAWS) * chance / beside.expected_candidates), FEWEST) if chance > 0 else 0
     among = _among(beside, generator(label, "company"), log_b, with_one) if with_one else _NEVER
     without, lists = _without(beside, label, log_b, _NEGLIGIBLE * chance * among.p)
     return CompanyBackground(
