@@ -191,7 +191,7 @@ def results(given: Delivery, folder: Path) -> dict[str, dict[str, Any]]:
 
 @contextmanager
 def few_draws() -> Iterator[None]:
-    """Joint searches with so few drawn candidates that their results take seconds: what is kept is how, not how well."""
+    """Joint searches with so few drawn candidates that results take seconds: what is kept is how, not how well."""
     with patch.object(own_company, "DRAWS", 6), patch.object(own_company, "FEWEST", 6):
         yield
 
