@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
-from scipy.special import gammaincinv
+from scipy.special import gammaincinv, ndtri
 
 from llama.science.arrays import Float, Index
 from llama.science.significance.bank import GROUPS, Bank, Beside, Plan, draw_bank, proposals
@@ -27,23 +27,29 @@ from llama.science.statistic import PairBounds, joint_terms, largest_pairs, with
 
 @dataclass(frozen=True)
 class ListCounts:
-    """How many are drawn as they come, and how many with more of what comes near the event."""
+    """How many are drawn as they come, and how many with more of what comes near the event.
+
+    `exact`: of those that bounds of pairs leave open, about how many go through the exact terms.
+    """
 
     plain: int
     boosted: int
+    exact: int = 60
 
 
 _PILOT = Plan(scored=48_000, chosen=320)
 _AIM = 0.06  # of the bank alone; the lists and the finite sample of events come on top
 _LEAST_CHOSEN, _MOST_CHOSEN = 480, 1_600
 _LISTS, _PILOT_LISTS = ListCounts(20_000, 20_000), ListCounts(4_000, 4_000)
-_RARE, _MANY_LISTS = 1e-3, ListCounts(400_000, 20_000)  # p below which pairs may decide, which only many lists show
-_UNDECIDED = 60  # lists that bounds leave open and that go through the exact terms
+_RARE, _MANY_LISTS = (
+    1e-3,
+    ListCounts(400_000, 20_000, 400),
+)  # p below which pairs may decide, which only many lists show
 _AT_ONCE = 50_000
 _REACH = 3.0  # e-folds below the event: what comes so near is drawn more often
 _BOOSTED = 0.7  # such neutrinos in a list of the other half
 _TIMES = 32
-_FEW = 3.0
+_FEW, _VAGUE = 3.0, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +82,13 @@ class OwnMapP:
 
     @property
     def is_limit(self) -> bool:
-        """Whether so few lists reach the statistic that p is known from above only."""
-        return self.above < _FEW
+        """Whether p is known from above only: so few lists reach the statistic, or its error is so large."""
+        return self.above < _FEW or self.error > _VAGUE * self.p
 
     def upper_limit(self, confidence: float) -> float:
-        """What p may be at most, for lists alone: Poisson counts of those that reach the statistic."""
-        most = float(gammaincinv(self.above + 1, confidence))
-        return min(self.p * most / self.above, 1.0) if self.above else min(self.p * most, 1.0)
+        """What p may be at most: by Poisson counts of the lists that reach the statistic, and by its error."""
+        most = float(gammaincinv(self.above + 1, confidence)) / (self.above or 1.0)
+        return min(max(self.p * most, self.p + float(ndtri(confidence)) * self.error), 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +168,7 @@ def _round(
     bank = draw_bank(rng, beside, made, plan)
     finite = [float(values[0]) for values in thresholds.values() if len(values) and np.isfinite(values[0])]
     drawn = _draw(rng, bank, lists, min(finite, default=np.inf) - _REACH)
-    drawn, statistics, pair = _with_pairs(rng, bank, drawn, np.concatenate([*thresholds.values()]))
+    drawn, statistics, pair = _with_pairs(rng, bank, drawn, np.concatenate([*thresholds.values()]), lists.exact)
     later = bank.log_later(np.stack([bank.times(rng, np.arange(bank.log_b.size)) for _ in range(_TIMES)]))
     return OwnBackground(
         label="",
@@ -238,7 +244,7 @@ def _as_they_come(rng: np.random.Generator, expected: Float, lists: int) -> tupl
 
 
 def _with_pairs(
-    rng: np.random.Generator, bank: Bank, drawn: _Drawn, thresholds: Float
+    rng: np.random.Generator, bank: Bank, drawn: _Drawn, thresholds: Float, exact: int
 ) -> tuple[_Drawn, dict[str, Float], Index]:
     """(lists,) ln of both statistics, with pairs and larger sets where they can carry a list past a threshold;
     (lists, 2) which of the bank are the largest pair there, else -1.
@@ -251,7 +257,7 @@ def _with_pairs(
     most = np.concatenate([_pairs_at_most(bank, part) for part in drawn.parts(_AT_ONCE)])
     ascending = np.sort(thresholds)
     reached = np.searchsorted(ascending, np.stack([singles, np.logaddexp(singles, most)]), side="right")
-    drawn = _some_of(rng, drawn, np.flatnonzero(reached[0] != reached[1]))
+    drawn = _some_of(rng, drawn, np.flatnonzero(reached[0] != reached[1]), exact)
     for i in np.flatnonzero((reached[0] != reached[1]) & (drawn.weight > 0)).tolist():
         some = drawn.each_once(i)
         mine = replace(terms.against.only(drawn.pick[some]), delay_s=drawn.delay_s[some])
@@ -262,12 +268,12 @@ def _with_pairs(
     return drawn, {"event": event, "ensemble": ensemble}, pair
 
 
-def _some_of(rng: np.random.Generator, drawn: _Drawn, open_lists: Index) -> _Drawn:
-    """The same lists, of those left open about `_UNDECIDED` with the weight of all of them."""
+def _some_of(rng: np.random.Generator, drawn: _Drawn, open_lists: Index, exact: int) -> _Drawn:
+    """The same lists, of those left open about `exact` with the weight of all of them."""
     weight = drawn.weight[open_lists]
-    if open_lists.size <= _UNDECIDED or not weight.sum() > 0:
+    if open_lists.size <= exact or not weight.sum() > 0:
         return drawn
-    keep = np.minimum(weight * (_UNDECIDED / weight.sum()), 1.0)
+    keep = np.minimum(weight * (exact / weight.sum()), 1.0)
     kept = rng.random(keep.size) < keep
     weights = drawn.weight.copy()
     weights[open_lists] = np.where(kept, weight / keep, 0.0)
