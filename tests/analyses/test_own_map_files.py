@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from significance_examples import LIST, OF_MAP, PRODUCTS, SEARCHES, found, own_background, statistic
@@ -55,7 +57,10 @@ def test_a_limit_is_poisson_s_for_few_lists_and_gaussian_for_a_large_error() -> 
 
 def test_people_are_told_which_p_value_it_is() -> None:
     of_map, of_population = (read_report(found(searches=one)) for one in (OF_MAP, SEARCHES))
-    assert of_map.p_basis == "for this alert's own map: 40000 background lists, IC86-2011, known to 2 %"
+    told = "for this alert's own map: 40000 background lists, stated as for IC86-2011, known to 2 %"
+    assert of_map.p_basis == told  # the list is of no release
+    released = read_report(found(searches=OF_MAP, neutrinos=replace(LIST, source="icecube-3yr")))
+    assert released.p_basis == told.replace("stated as for ", "")
     assert of_population.p_basis.startswith("of the population: from 2,000 background events")
     assert "on this single sky map" in circular(of_map).replace("\n", " ")
     assert "sky maps of the same population" in circular(of_population).replace("\n", " ")
@@ -78,13 +83,9 @@ def test_a_background_comes_back_from_its_file_and_knows_its_event(tmp_path) -> 
     again = OwnBackgroundFile().read(tmp_path / "one.h5")
     assert again.p_values == drawn.p_values and again.marks == drawn.marks
     assert p_values(again, kept, "opa")[0].p == 0.25
-    other = statistic(neutrinos=LIST.__class__(**{**_fields(LIST), "neutrinos": LIST.neutrinos[:1], "covered": None}))
+    other = statistic(neutrinos=replace(LIST, neutrinos=LIST.neutrinos[:1]))
     with pytest.raises(ValueError, match="drawn for another"):
         p_values(again, other, "opa")
-
-
-def _fields(record):  # type: ignore[no-untyped-def]
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 def test_its_random_numbers_are_not_those_of_simulated_neutrinos() -> None:

@@ -17,6 +17,7 @@ from llama.analyses.result import (
 )
 from llama.analyses.telling.report import Background, EnergyLimit, FalseAlarms, OwnMap, Report, Row
 from llama.analyses.telling.skymap_used import SkymapUsed
+from llama.analyses.telling.sources import neutrino_release
 from llama.analyses.telling.wording import NOT_AVAILABLE, p_for_people
 
 
@@ -85,7 +86,10 @@ def _own_map(said: Significance) -> OwnMap | None:
     found = said.p_value_background
     if found is None or said.p_value_from != "map":
         return None
-    return OwnMap(found.lists, found.season, found.p_value, 0.0 if found.text.startswith("<") else found.error)
+    source = (said.inputs.neutrino_list or ListSaid()).source or ""
+    # of a list that is none of the season's own: no other background is known for it
+    season = found.season if neutrino_release(source) else f"stated as for {found.season}"
+    return OwnMap(found.lists, season, found.p_value, 0.0 if found.text.startswith("<") else found.error)
 
 
 def _false_alarms(said: Significance) -> FalseAlarms | None:
