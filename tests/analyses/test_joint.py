@@ -162,9 +162,10 @@ def test_joint_files_are_as_the_guide_says(data, tmp_path, catalogue):
     for result in map(loads, made):
         assert undocumented(result) == set()
         assert len(result["sets"]) == 1 and result["p_value_table"] is None
-        # a burst of unknown place and looks is as related as any other
-        assert result["p_value_background"]["with_candidate"]["p_value"] == pytest.approx(1.0, abs=0.2)
-        assert result["p_value"] == pytest.approx(6 * 7.534e-6, rel=0.5)
+        # a burst of unknown place and looks is as related as most others, in so far as so few draws tell
+        with_one = result["p_value_background"]["with_candidate"]
+        assert with_one["p_value"] + 3 * with_one["error"] > 0.8
+        assert result["p_value"] == pytest.approx(6 * 7.534e-6, rel=0.6)
         assert ("icecube" in result["messengers"]) == (result["inputs"]["neutrino_list"] is not None)
 
 

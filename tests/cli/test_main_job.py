@@ -11,6 +11,7 @@ from referencing import Registry, Resource
 from typed import copied, typed
 
 FILES = {
+    "background_lvc-i3.h5",
     "igwn_alert.json",
     "skymap_info.json",
     "lvc_skymap.multiorder.fits",
@@ -63,8 +64,9 @@ def test_the_result_holds_what_partners_read(event: Path) -> None:
     result = json.loads((event / "significance_opa_lvc-i3.json").read_text())
     assert result["odds_ratio"] == pytest.approx(result["p_h_s1"] / (result["p_h_0"] + result["p_h_c"]), rel=1e-12)
     assert 0 < result["p_value"] <= 1
-    assert result["p_value_table"]["name"] == "opa/bns/o4/H1L1V1/IC86-2011"
-    assert result["p_value_table"]["events"] >= 10_000
+    assert result["p_value_from"] == "map" and result["p_value_background"]["lists"] >= 1000
+    assert result["p_value_population"]["table"]["name"] == "opa/bns/o4/H1L1V1/IC86-2011"
+    assert result["p_value_population"]["table"]["events"] >= 10_000
     assert result["distance_mode"] == "map"
     assert {"ΔE", "δω", "εmin", "εmax"} <= set(result["inputs"]["search_parameters"])
     for single in result["single_neutrino"]:
@@ -149,7 +151,7 @@ def test_every_command_starts_by_itself(home: Path, event: Path, tmp_path: Path,
     for words, answer in (
         (["skymap_info", "--alert", notice, "-d", tmp_path / "a", "--flags", "DEFAULT"], "MS120130a"),
         (["files", "skymap_info", "--alert", notice, "-d", tmp_path / "b", "--flags", "DEFAULT"], "MS120130a"),
-        (["run", "-o", event], "19 of 19 products up to date"),
+        (["run", "-o", event], "20 of 20 products up to date"),
         (["event", event], "significance_opa_lvc-i3.json"),
         (["event", event, "check"], "every byte is as recorded"),
         (["flags", event], "role=test"),

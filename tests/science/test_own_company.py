@@ -24,7 +24,7 @@ from llama.science.companions import (
     not_listening,
     rarer,
 )
-from llama.science.significance.bank import Stretch
+from llama.science.significance.bank import SeasonData
 from llama.science.significance.own_company import (
     Gathering,
     _candidates,
@@ -51,7 +51,7 @@ SEASON = IceCubeTablesFile().read(packaged("icecube_tables.h5")).season("IC86-20
 SEARCH = SearchesFile().read(packaged("search.json")).choose("bns").search
 TRIGGER = GWTrigger(GPS, None, 0.9, ("H1", "L1"))
 EVENTS = IceCubeEventsFile().read(packaged("icecube_events.h5")).season("IC86-2012")
-STRETCH = Stretch(
+STRETCH = SeasonData(
     EVENTS.within(SEARCH.energy_min_gev, SEARCH.energy_max_gev), rate_hz(SEASON, SEARCH), np.array([[-500.0, 500.0]])
 )
 SKY = gaussian_skymap(2.0, 0.1, math.radians(6), 60.0, 15.0)

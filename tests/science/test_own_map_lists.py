@@ -10,7 +10,7 @@ import pytest
 from llama.app import packaged
 from llama.formats.searches import SearchesFile
 from llama.formats.tables import IceCubeEventsFile, IceCubeTablesFile
-from llama.science.significance.bank import Beside, Plan, Stretch, draw_bank, proposals
+from llama.science.significance.bank import Beside, Plan, SeasonData, draw_bank, proposals
 from llama.science.significance.own_map import _Drawn, _with_pairs, generator
 from llama.science.statistic import GWTrigger, prepare
 from llama.studies.synthetic import gaussian_skymap
@@ -25,7 +25,9 @@ def test_a_neutrino_picked_twice_counts_twice_and_makes_no_pair() -> None:
     search = SearchesFile().read(packaged("search.json")).choose("cbc").search
     trigger = GWTrigger(GPS, None, 0.9, ("L1",))
     ready = prepare(gaussian_skymap(2.0, 0.1, math.radians(40), 100.0, 20.0), trigger, SEASON, search)
-    stretch = Stretch(EVENTS.within(search.energy_min_gev, search.energy_max_gev), 4e-3, np.array([[-500.0, 500.0]]))
+    stretch = SeasonData(
+        EVENTS.within(search.energy_min_gev, search.energy_max_gev), 4e-3, np.array([[-500.0, 500.0]])
+    )
     beside = Beside(ready, trigger, SEASON, search, (stretch,))
     bank = draw_bank(generator("S1"), beside, proposals(beside), Plan(2000, 64))
     best, other = np.argsort(-bank.log_b)[:2]

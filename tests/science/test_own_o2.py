@@ -10,7 +10,7 @@ import pytest
 from llama.app import packaged
 from llama.formats.tables import IceCubeEventsFile
 from llama.science.detector import SeasonEvents
-from llama.science.significance.bank import Stretch
+from llama.science.significance.bank import SeasonData
 from llama.science.significance.own_o2 import LISTS, Region, coincident, o2_background
 from llama.science.sky import SkyMap, from_cells, unit_vectors
 from llama.science.statistic import o2_search
@@ -49,7 +49,7 @@ def test_of_one_error_the_chance_is_that_of_a_circle() -> None:
     """An isotropic map: L is the same for all near its region, in 90 % of the sky and a rim of the threshold."""
     flat, sigma = isotropic(), math.radians(0.5)
     found, _ = o2_search(flat, 0.0, np.zeros(1), np.ones(1), np.full(1, 0.2), np.full(1, sigma))
-    stretch = Stretch(events(sigma_deg=0.5), 2e-3, WINDOW)
+    stretch = SeasonData(events(sigma_deg=0.5), 2e-3, WINDOW)
     drawn = o2_background(flat, stretch, "S1", found[0].likelihood / 2, 2000)
     # every neutrino of the sky's 90 % reaches half of the peak
     low, high = (-math.expm1(-2.0 * part) for part in (0.9, 1.0))
@@ -58,13 +58,13 @@ def test_of_one_error_the_chance_is_that_of_a_circle() -> None:
 
 
 def test_events_elsewhere_never_reach_it_and_their_limit_is_told() -> None:
-    drawn = o2_background(MAP, Stretch(events(sigma_deg=0.5, low=-1.0, high=-0.8), 6e-3, WINDOW), "S1", 1.0)
+    drawn = o2_background(MAP, SeasonData(events(sigma_deg=0.5, low=-1.0, high=-0.8), 6e-3, WINDOW), "S1", 1.0)
     assert drawn.p.above == 0 and drawn.p.is_limit
     assert drawn.p.upper_limit(0.9) == pytest.approx(2.303 / LISTS, rel=1e-3)
 
 
 def test_no_coincident_neutrino_is_nothing_rare_and_streams_are_the_events_own() -> None:
-    stretch = Stretch(events(sigma_deg=2.0), 6e-3, WINDOW)
+    stretch = SeasonData(events(sigma_deg=2.0), 6e-3, WINDOW)
     assert o2_background(MAP, stretch, "S1", 0.0).p.p == 1.0
     one, again, other = (o2_background(MAP, stretch, name, 50.0, 4000).p.p for name in ("S1", "S1", "S2"))
     assert one == again != other
@@ -77,7 +77,7 @@ def test_p_values_of_background_are_uniform() -> None:
         np.random.default_rng(11),
         IceCubeEventsFile().read(packaged("icecube_events.h5")).season("IC86-2012"),
     )
-    stretch = Stretch(season, 6e-3, WINDOW)
+    stretch = SeasonData(season, 6e-3, WINDOW)
     found = []
     for _ in range(120):
         n = int(rng.poisson(stretch.expected))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from llama.advice import RUN
 from llama.analyses.result.inputs import astrophysical
 from llama.analyses.result.limits import livetime_fraction
 from llama.analyses.result.marks import BLINDED, not_blinded
@@ -88,8 +89,7 @@ def p_values(found: OwnBackground, kept: Statistic, search_type: str) -> tuple[O
     search = STATISTIC_OF[search_type]
     if not np.array_equal(found.thresholds[search], thresholds(kept)[search]):
         raise ValueError(
-            f"{BACKGROUND_FILENAME} was drawn for another {STATISTIC_FILENAME}: `llama run` without -f makes it anew "
-            "first"
+            f"{BACKGROUND_FILENAME} was drawn for another {STATISTIC_FILENAME}: {RUN} without -f makes it anew first"
         )
     return found.p_values[search]
 
