@@ -34,7 +34,8 @@ def test_a_neutrino_picked_twice_counts_twice_and_makes_no_pair() -> None:
     pick, start = np.array([best, best, best, other]), np.array([0, 2, 4])
     drawn = _Drawn(pick, np.zeros(4), start, bank.log_b[pick], np.ones(2))
     assert drawn.each_once(0).tolist() == [0] and drawn.each_once(1).tolist() == [2, 3]
-    every = _with_pairs(bank, drawn, np.linspace(-30, 30, 2000))
+    _, every, pair = _with_pairs(generator("S2"), bank, drawn, np.linspace(-30, 30, 2000), 10)
+    assert pair.shape == (2, 2) and (pair[0] == -1).all()
     for statistic in every.values():
         assert statistic[0] == drawn.singles[0] == bank.log_b[best] + math.log(2)
         assert statistic[1] >= drawn.singles[1]
