@@ -1,11 +1,11 @@
 """How often unrelated neutrinos look so related to this very alert: its own map's p-value (SCIENCE section 4).
 
-Lists are drawn from a bank (`bank`) and compared with the event at p_astro 1, each by the same statistic. Half of
-them hold those neutrinos more often that come near the event's statistic, and each list has the weight that makes up
-for it, so that a p-value of 1e-5 needs no more lists than one of 0.1.
+Lists are drawn from a bank (`bank`) and compared with the event at p_astro 1, each by the same statistic. Some
+of them hold those neutrinos more often that come near the event's statistic, and each list has the weight that makes
+up for it. What is rare by single neutrinos then needs few lists; pairs, which no bank knows of, need many.
 
-A first, small bank only says how large the one must be that the answer is from, whose size is then fixed: so the
-estimate is unbiased, whatever the first one said, up to what a finite bank's curvature adds (below 1 %).
+A first, small bank only says how large the one must be that the answer is from, whose size is then fixed: when to
+stop looking is not decided by what the answer would be.
 """
 
 from __future__ import annotations
@@ -41,10 +41,8 @@ _PILOT = Plan(scored=48_000, chosen=320)
 _AIM = 0.06  # of the bank alone; the lists and the finite sample of events come on top
 _LEAST_CHOSEN, _MOST_CHOSEN = 480, 1_600
 _LISTS, _PILOT_LISTS = ListCounts(20_000, 20_000), ListCounts(4_000, 4_000)
-_RARE, _MANY_LISTS = (
-    1e-3,
-    ListCounts(400_000, 20_000, 400),
-)  # p below which pairs may decide, which only many lists show
+_RARE = 1e-3  # p below which pairs may decide, which only many lists show
+_MANY_LISTS = ListCounts(400_000, 20_000, 400)
 _AT_ONCE = 50_000
 _REACH = 3.0  # e-folds below the event: what comes so near is drawn more often
 _BOOSTED = 0.7  # such neutrinos in a list of the other half
@@ -170,6 +168,7 @@ def _round(
     drawn = _draw(rng, bank, lists, min(finite, default=np.inf) - _REACH)
     drawn, statistics, pair = _with_pairs(rng, bank, drawn, np.concatenate([*thresholds.values()]), lists.exact)
     later = bank.log_later(np.stack([bank.times(rng, np.arange(bank.log_b.size)) for _ in range(_TIMES)]))
+    ranked = {name: _Ranked.of(drawn, statistics[name]) for name in thresholds}
     return OwnBackground(
         label="",
         digest=sha256("".join(one.events.digest for one in beside.supplies).encode()).hexdigest(),
@@ -178,7 +177,7 @@ def _round(
         terms=int(bank.log_b.size),
         thresholds=thresholds,
         p_values={
-            name: tuple(_p_value(bank, made, drawn, statistics[name], pair, float(one), later) for one in values)
+            name: tuple(_p_value(bank, made, ranked[name], pair, float(one), later) for one in values)
             for name, values in thresholds.items()
         },
         statistics=statistics,
@@ -300,16 +299,45 @@ def _pairs_at_most(bank: Bank, drawn: _Drawn) -> Float:
     return most
 
 
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """Lists by one statistic, sorted once for all that is asked.
+
+    Attributes:
+        statistic: (lists,) of each. singles: (lists,) the same by single neutrinos alone.
+        ascending: (lists,) the statistics in order. from_there: (lists + 1,) share of the weight from each on.
+    """
+
+    drawn: _Drawn
+    statistic: Float
+    singles: Float
+    ascending: Float
+    from_there: Float
+
+    @classmethod
+    def of(cls, drawn: _Drawn, statistic: Float) -> _Ranked:
+        by = np.argsort(statistic, kind="stable")
+        from_there = np.append(np.cumsum(drawn.weight[by][::-1])[::-1], 0.0) / drawn.weight.sum()
+        return cls(drawn, statistic, drawn.singles, statistic[by], from_there)
+
+    def changes(self, threshold: float, log_b: Float) -> Float:
+        """(n,) by how much one more of each neutrino, at times (t, n), raises the chance to reach a threshold."""
+        with np.errstate(divide="ignore"):
+            missing = np.where(
+                log_b >= threshold, -np.inf, threshold + np.log1p(-np.exp(np.minimum(log_b - threshold, -1e-300)))
+            )
+        reached = self._share_from(missing) - self._share_from(np.asarray(threshold))
+        return np.asarray(reached.mean(axis=0))
+
+    def _share_from(self, statistic: Float) -> Float:
+        return np.asarray(self.from_there[np.searchsorted(self.ascending, statistic)])
+
+
 def _p_value(
-    bank: Bank,
-    made: tuple[Proposal, ...],
-    drawn: _Drawn,
-    statistic: Float,
-    pair: Index,
-    threshold: float,
-    later: Float,
+    bank: Bank, made: tuple[Proposal, ...], ranked: _Ranked, pair: Index, threshold: float, later: Float
 ) -> OwnMapP:
     """Of one threshold. `later` (t, n) is ln of how much less related the bank's neutrinos are at some times."""
+    drawn, statistic = ranked.drawn, ranked.statistic
     if threshold == -np.inf:  # odds of zero: every list has as much
         return OwnMapP(1.0, float(statistic.size), 0.0, 0.0, 0.0)
     total = float(drawn.weight.sum())
@@ -318,26 +346,13 @@ def _p_value(
     above = seen**2 / float(np.square(weight).sum()) if seen else 0.0
     p = seen / total
     spread = float(np.square(weight - p * drawn.weight).sum())
-    changes = bank.expected * _changes(drawn, statistic, threshold, bank.log_b + later)
-    by_pairs = (statistic >= threshold) & (drawn.singles < threshold) & (pair[:, 0] >= 0)
+    changes = bank.expected * ranked.changes(threshold, bank.log_b + later)
+    by_pairs = (statistic >= threshold) & (ranked.singles < threshold) & (pair[:, 0] >= 0)
     error_bank = _of_bank(bank, changes, pair[by_pairs], drawn.weight[by_pairs] / total)
     error_events = (1 - p) * _of_events(bank, made, -float(np.log1p(-min(p, 1 - 1e-12))))
     if not seen:  # as if the heaviest had: a pair may reach it without any neutrino that is drawn more often
         p = float(drawn.weight.max()) / total
     return OwnMapP(p, above, math.sqrt(spread) / total, error_bank, error_events)
-
-
-def _changes(drawn: _Drawn, statistic: Float, threshold: float, log_b: Float) -> Float:
-    """(n,) by how much one more of each neutrino, at some times (t, n), raises the chance to reach a threshold."""
-    by = np.argsort(statistic, kind="stable")
-    ascending = statistic[by]
-    from_there = np.append(np.cumsum(drawn.weight[by][::-1])[::-1], 0.0) / drawn.weight.sum()
-    with np.errstate(divide="ignore"):
-        missing = np.where(
-            log_b >= threshold, -np.inf, threshold + np.log1p(-np.exp(np.minimum(log_b - threshold, -1e-300)))
-        )
-    reached = from_there[np.searchsorted(ascending, missing)] - from_there[np.searchsorted(ascending, threshold)]
-    return np.asarray(reached.mean(axis=0))
 
 
 def _of_bank(bank: Bank, changes: Float, pair: Index, share: Float) -> float:
