@@ -147,6 +147,33 @@ def test_the_steps_of_a_fork_server_that_is_killed_start_again(tmp_path: Path) -
         assert not list((path / ".llama" / "scratch").iterdir())
 
 
+DIES_UNTOLD = """
+import multiprocessing.forkserver as server, os, pathlib, time
+told = server.write_signed
+pids = []
+def write_signed(fd, number):
+    if number > 1:  # a process it forked, not one's exit code
+        pids.append(number)
+        if len(pids) == 2 and not SEEN.exists():  # the first is the probe of what is preloaded
+            SEEN.touch()
+            time.sleep(0.3)
+            os._exit(1)
+    told(fd, number)
+server.write_signed = write_signed
+"""
+
+
+def test_what_a_dying_fork_server_forked_and_did_not_tell_does_nothing(tmp_path: Path, python: Callable) -> None:
+    seen = tmp_path / "seen"
+    (tmp_path / "dies_untold.py").write_text(DIES_UNTOLD.replace("SEEN", f"pathlib.Path({str(seen)!r})"))
+    (path,) = trouble(tmp_path, "sleep 0.5")
+    script = RUN.replace('["toys", "xmlrpc.client", "no.such.module"])\n', '["toys", "dies_untold"])\n')
+    done = python(script, "PATIENTS", path, PYTHONPATH=f"{HERE}:{tmp_path}")
+    assert seen.exists()
+    assert "trouble.txt done" in done.stdout, done.stderr
+    assert [claims(path), made(path)] == [2, 1]  # the runner's, and its process's
+
+
 def claims(path: Path) -> int:
     return sum(isinstance(entry, Claimed) for entry in Event(path).entries())
 

@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ from llama.engine.running.recipe import Recipe
 _LOG = logging.getLogger("llama.engine")
 _SERVER_DIED = 255  # multiprocessing's exit code of a process whose server died; the process itself may live on
 _SERVER_PAUSES_S = (0.01, 0.1, 1.0)  # it stops to listen some time before it is known to be dead
-_DYING_S = 1.0  # a killed process that is nobody's child here is waited for so long
+_DYING_S = 10.0  # a killed process that is nobody's child here is waited for so long
 _DISK = "the disk took not even a note of what went wrong; free some space or mend it, and run again"
 
 
@@ -130,8 +130,7 @@ class Processes:
     def missing(self, names: Sequence[str]) -> list[str]:
         """Which modules a new process does not inherit."""
         ours, theirs = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=worker.report_missing, args=(list(names), theirs))
-        _start(process)
+        process = _started(self._context, worker.report_missing, (list(names), theirs))
         theirs.close()
         try:
             missing: list[str] = ours.recv()
@@ -146,18 +145,13 @@ class Processes:
 
     def _forked(self, event: Event, product: Product[Any], claim: Claimed) -> Any:
         """A process that goes on with the claim; EventError, with the failure noted, when there can be none."""
-        process = self._context.Process(
-            target=worker.make_named,
-            args=(self._recipe, str(event.path), self._pipeline, product.filename, claim.claim),
-            name=f"llama {event.label} {product.filename}",
-        )
+        words = (self._recipe, str(event.path), self._pipeline, product.filename, claim.claim)
         try:
-            _start(process)
+            return _started(self._context, worker.make_named, words, f"llama {event.label} {product.filename}")
         except (OSError, EOFError) as error:
             why = f"its process could not be started ({error}): end other programs to free memory, and run again"
             fail(event, claim, why, now=self._recipe.now())
             raise EventError(f"{product.filename}: {why}") from error
-        return process
 
     def wait(self, timeout_s: float | None, wake: Any = None) -> list[Ended]:
         first = min((job.deadline for job in self._jobs), default=math.inf) - time.monotonic()
@@ -230,14 +224,27 @@ def _storage_error(job: _Job, now: datetime) -> StorageError:
     return StorageError(deferral.why if deferral else _DISK)
 
 
-def _start(process: Any) -> None:
-    """Have the process forked; by a new server if the old one died just now, once that is known."""
-    for pause_s in _SERVER_PAUSES_S:
-        with suppress(OSError, EOFError):
-            process.start()
-            return
+def _started(context: Any, target: Callable[..., None], args: tuple[Any, ...], name: str | None = None) -> Any:
+    """A process that does this; of a new server if the old one died just now, once that is known.
+
+    A server may die after it forked and before it said so. Such a process is nobody's: each waits for a word from
+    here before it does anything, and ends when that cannot come any more.
+    """
+    for pause_s in (*_SERVER_PAUSES_S, None):
+        told, tell = context.Pipe(duplex=False)
+        with told, tell:
+            process = context.Process(target=worker.when_told, args=(told, target, *args), name=name)
+            try:
+                process.start()
+            except (OSError, EOFError):
+                if pause_s is None:
+                    raise
+            else:
+                with suppress(BrokenPipeError):  # killed already: `wait` tells
+                    tell.send_bytes(b"go")
+                return process
         time.sleep(pause_s)
-    process.start()
+    raise AssertionError("the last try returns or raises")
 
 
 def _kill(process: Any) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,6 +20,16 @@ from llama.engine.running.recipe import Recipe
 
 STORAGE_EXIT = 74  # EX_IOERR: the disk is full, read-only or failing; the runner says so
 _ORPHAN_S = 10.0
+
+
+def when_told(told: Connection, target: Callable[..., None], *args: object) -> None:
+    """Do it once the process that asked for this one says that it knows of it; never, if it cannot say so."""
+    with told:
+        try:
+            told.recv_bytes()
+        except (EOFError, OSError):
+            return
+    target(*args)
 
 
 def make_named(recipe: Recipe, path: str, pipeline: str, filename: str, claim_id: str) -> None:
