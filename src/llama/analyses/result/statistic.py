@@ -38,7 +38,7 @@ from llama.science.detector import IceCubeTables, SeasonTable
 from llama.science.joint import Relation, relations
 from llama.science.search import Search
 from llama.science.significance import Searches, most_likely_population
-from llama.science.sky import SkyMap, mean_distance
+from llama.science.sky import SkyMap, credible_area_deg2, mean_distance
 from llama.science.statistic import (
     CoincidenceResult,
     EventStatistic,
@@ -126,10 +126,12 @@ class UsedSearch:
 
 @dataclass(frozen=True, slots=True)
 class UsedSkymap:
-    """What results need of the sky map: what its header says, its distance (mean and standard deviation, Mpc)."""
+    """What results need of the sky map: what its header says, its distance (mean and standard deviation, Mpc), and
+    the area of its 90 % region, which files of earlier versions lack."""
 
     header: dict[str, str | None]
     distance_mpc: tuple[float, float] | None
+    area_deg2: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +250,7 @@ def measure(
         season=season.name,
         search=UsedSearch(chosen.search.name, chosen.why, *digests),
         reached=reached(season, skymap, neutrinos, (info.gps_time + window[0], info.gps_time + window[1])),
-        skymap=UsedSkymap(header_of(skymap, info), mean_distance(skymap)),
+        skymap=UsedSkymap(header_of(skymap, info), mean_distance(skymap), credible_area_deg2(skymap, 0.9)),
         notes=notes,
         **_numbers(result, arrays, neutrinos),
     )
