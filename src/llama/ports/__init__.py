@@ -9,7 +9,14 @@ from __future__ import annotations
 from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
 from llama.ports.covered import SeasonStretch, Stretch
 from llama.ports.gracedb import GRACEDB, GraceDB
-from llama.ports.neutrinos import NEUTRINO_SOURCE, SIMULATED_SOURCE, Neutrino, NeutrinoSource, NeutrinoWindow
+from llama.ports.neutrinos import (
+    NEUTRINO_SOURCE,
+    SIMULATED_SOURCE,
+    Neutrino,
+    NeutrinoSource,
+    NeutrinoWindow,
+    NotNow,
+)
 from llama.ports.service import Opener, Places, Provider, Service
 
 __all__ = [
@@ -25,6 +32,7 @@ __all__ = [
     "Neutrino",
     "NeutrinoSource",
     "NeutrinoWindow",
+    "NotNow",
     "Opener",
     "Places",
     "Provider",

@@ -7,6 +7,7 @@ docs/guides/testing.md shows each thing at work.
 from __future__ import annotations
 
 from llama.testing.messengers import check_messenger
+from llama.testing.neutrino_service import ReferenceService, Trouble, serve_neutrinos
 from llama.testing.services import check_service
 from llama.testing.worlds import NOW, Bench, Clock, FakeEnvironment, FakeGraceDB, demo_alert, event, world
 
@@ -16,9 +17,12 @@ __all__ = [
     "Clock",
     "FakeEnvironment",
     "FakeGraceDB",
+    "ReferenceService",
+    "Trouble",
     "check_messenger",
     "check_service",
     "demo_alert",
     "event",
+    "serve_neutrinos",
     "world",
 ]
