@@ -30,7 +30,7 @@ class News:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._asked: dict[Path, tuple[Stat, Subject | None]] = {}
+        self._asked: dict[str, tuple[Stat, Subject | None]] = {}
 
     def tell(self, follower: Follower, message: Message, heard: Path, *, now: datetime) -> list[Event]:
         """Let the products that asked about its time ask again; on disk when this returns, and only once a message.
@@ -58,22 +58,21 @@ class News:
     def _concerned(self, follower: Follower, about: Subject) -> Iterator[Path]:
         """Folders of events that asked about this, or may be asking at this moment."""
         for name in _names(self._run.path):
-            folder = self._run.path / name
-            asked = self._subject(follower, folder / follower.filename)
+            asked = self._subject(follower, os.path.join(self._run.path, name, follower.filename))  # noqa: PTH118 - many
             if asked is None:
-                if _is_in_the_making(folder, follower.filename):
-                    yield folder
+                if _is_in_the_making(self._run.path / name, follower.filename):
+                    yield self._run.path / name
             elif asked.meets(about):
-                yield folder
+                yield self._run.path / name
 
-    def _subject(self, follower: Follower, path: Path) -> Subject | None:
+    def _subject(self, follower: Follower, path: str) -> Subject | None:
         try:
-            seen = Stat.of(path.stat())
+            seen = Stat.of(os.stat(path))  # noqa: PTH116 - as above: a Path for each costs more than all else
         except OSError:
             return None
         known = self._asked.get(path)
         if known is None or known[0] != seen:
-            known = self._asked[path] = seen, _read(follower, path)
+            known = self._asked[path] = seen, _read(follower, Path(path))
         return known[1]
 
 
