@@ -10,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 from llama.engine.errors import EngineError, StorageError, UnsupportedFileSystem
-from llama.engine.folder import Delivery, Run
+from llama.engine.folder import Delivery, Event, Run
 from llama.formats.errors import FormatError
 from llama.intake.archive import Archive
 from llama.intake.delivery import Delivered, deliver, flags_of_role
+from llama.intake.news import News
 from llama.intake.numbering import Numbers
 from llama.messengers import Message, Messenger
 
@@ -27,11 +28,13 @@ class Heard:
     Attributes:
         path: the message in the archive.
         delivered: what each messenger made of it.
+        told: events of which a product asks its source again, because of this message.
         dead: it as a dead letter, when something could not be made of it; None when all went well.
     """
 
     path: Path
     delivered: tuple[Delivered, ...] = ()
+    told: tuple[Event, ...] = ()
     dead: Path | None = None
 
 
@@ -43,6 +46,7 @@ class Intake:
         self.archive = archive
         self.messengers = tuple(messengers)
         self.numbers = Numbers(run.path)
+        self._news = News(run)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -58,16 +62,33 @@ class Intake:
         """
         path = self.archive.keep(message, now=now)
         delivered: list[Delivered] = []
+        told: list[Event] = []
         dead = None
-        for messenger in self.messengers:
-            if messenger.read is None or not hears(messenger, message.topic):
-                continue
-            came = self._take(messenger.name, messenger.read, message, now)
-            if isinstance(came, Delivered):
-                delivered.append(came)
-            elif came is not None:
+        for messenger in (one for one in self.messengers if hears(one, message.topic)):
+            came = None if messenger.read is None else self._take(messenger.name, messenger.read, message, now)
+            if isinstance(came, str):
                 dead = self._bury(message, came, now)
-        return Heard(path, tuple(delivered), dead)
+            elif came is not None:
+                delivered.append(came)
+            events = self._tell(messenger, message, path, now)
+            if isinstance(events, str):
+                dead = self._bury(message, events, now)
+            else:
+                told += events
+        return Heard(path, tuple(delivered), tuple(told), dead)
+
+    def _tell(self, messenger: Messenger, message: Message, path: Path, now: datetime) -> list[Event] | str:
+        """The events to which it is news; or why that cannot be known. Raises as `_take` does."""
+        if messenger.follower is None:
+            return []
+        try:
+            return self._news.tell(messenger.follower, message, path, now=now)
+        except (MemoryError, StorageError, UnsupportedFileSystem, OSError):
+            raise
+        except FormatError as error:
+            return f"{messenger.name}: {error}"
+        except Exception as error:  # noqa: BLE001 - as in `_take`
+            return f"{messenger.name} failed: {type(error).__name__}: {error}"
 
     def _take(
         self, name: str, read: Callable[[Message], Delivery | None], message: Message, now: datetime
