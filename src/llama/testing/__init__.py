@@ -6,6 +6,7 @@ docs/guides/testing.md shows each thing at work.
 
 from __future__ import annotations
 
+from llama.testing.gracedb import GraceDBServer, superevent_record
 from llama.testing.messengers import check_messenger
 from llama.testing.services import check_service
 from llama.testing.worlds import NOW, Bench, Clock, FakeEnvironment, FakeGraceDB, demo_alert, event, world
@@ -16,9 +17,11 @@ __all__ = [
     "Clock",
     "FakeEnvironment",
     "FakeGraceDB",
+    "GraceDBServer",
     "check_messenger",
     "check_service",
     "demo_alert",
     "event",
+    "superevent_record",
     "world",
 ]
