@@ -98,6 +98,7 @@ def test_each_command_builds_one_application_and_closes_it(
     """Also one that fails: what is typed here is wrong for some of them."""
     (tmp_path / "a-file").write_text("no folder")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LLAMA_GRACEDB_SERVICE_URL", "nowhere")
     if words == ("demo",):  # so that it need not do its whole job
         (tmp_path / "xdg" / "share" / "llama").mkdir()
         (tmp_path / "xdg" / "share" / "llama" / "current_run").write_text("no folder")

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-v",
         "--verbosity",
         metavar="LEVEL",
-        default="ERROR",
+        default="WARNING",
         type=str.upper,
         choices=levels,
         help=", ".join(levels),
@@ -82,13 +82,14 @@ def _look(poller: Poller, args: argparse.Namespace) -> Polled:
 
 
 def _go_on(poller: Poller, args: argparse.Namespace, run: Path) -> None:
-    """Until stopped; a GraceDB that is away is asked again at the next look."""
+    """Until stopped; a GraceDB that is away, or a disk that is full, may be well at the next look."""
+    from llama.engine.errors import EngineError
     from llama.ports import GraceDBError
 
     while True:
         try:
             _tell(_look(poller, args), run)
-        except GraceDBError as error:
+        except (GraceDBError, EngineError, OSError) as error:
             print(f"llama poll gracedb: {error}", file=sys.stderr)
         sys.stdout.flush()
         time.sleep(args.interval)

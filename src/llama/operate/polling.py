@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from llama.advice import VETO_RETRACTED
-from llama.engine.errors import EngineError
 from llama.engine.folder import Delivery, Event, Run
 from llama.formats.errors import FormatError, NotForUs
 from llama.intake import Archive, Intake
@@ -38,7 +37,8 @@ RECENT_S = 30 * 86_400.0
 """Superevents whose events here changed since are looked at too: updates and retractions come days later."""
 OLDER_EVERY_S = 3600.0
 """How often those are, and notices that nobody could read."""
-_AHEAD_S = 3600.0
+_AHEAD_S = 10 * 365 * 86_400.0
+"""However far this machine's clock is behind, that must not hide what is new."""
 _ALONE = "alone"
 """How a VOEvent is remembered that counted by itself."""
 _TAKEN_BACK = frozenset({"ADVNO", "RETRACTED"})
@@ -120,7 +120,7 @@ class Poller:
                 remarks += self._remarks(superevent)
             except GraceDBError as error:
                 troubles.append(str(error))
-                _LOG.warning("%s", error)
+                _LOG.info("%s", error)
         return Polled(len(superevents), tuple(found), tuple(troubles), tuple(remarks))
 
     def _superevents(self, now: datetime, since_s: float, *, mock: bool) -> list[Superevent]:
@@ -195,9 +195,13 @@ class Poller:
                 number = numbers.get(id(one)) if one.stored.number is None else one.stored.number
                 yield replace(one, stored=replace(one.stored, number=number))
 
+    def _numbered(self, graceid: str) -> Sequence[str]:
+        """The events here that came of its alerts."""
+        return self._intake.numbers.numbered().get(graceid, ())
+
     def _here(self, graceid: str) -> Iterator[Written]:
         """The alerts that a listener brought."""
-        for name in self._intake.numbers.numbered().get(graceid, ()):
+        for name in self._numbered(graceid):
             try:
                 alert = IGWN_ALERT.codec.read(self._run.path / name / IGWN_ALERT.filename)
             except (OSError, FormatError):  # made of something else, or not whole: it tells nothing here
@@ -208,6 +212,7 @@ class Poller:
         """Through the one door; remembered only then."""
         beside = self._map_beside(graceid, one.alert)
         message = Fetched(one.data, TOPIC, _message_id(one.stored.file), one.stored.number, beside)
+        before = {name for name in self._numbered(graceid) if (self._run.path / name).exists()}
         heard = self._intake.hear(message, now=now)
         events = tuple(event for delivered in heard.delivered for event in delivered.events)
         if heard.dead is not None:
@@ -215,7 +220,7 @@ class Poller:
         else:
             self._remember(graceid, one, _ALONE if one.stored.form == "voevent" else "json")
         back = one.alert is not None and one.alert.is_retraction
-        new = not back and any(_created(event) == now for event in events)
+        new = not back and any(event.id not in before for event in events)
         return Found(graceid, one.stored.file, events, new, back, str(heard.dead or ""))
 
     def _remember(self, graceid: str, one: _Notice, form: str) -> None:
@@ -272,10 +277,3 @@ def _changed(run: Run, name: str) -> float:
         return os.stat(run.path / name).st_mtime  # noqa: PTH116 - thousands of them
     except OSError:
         return 0.0
-
-
-def _created(event: Event) -> datetime | None:
-    try:
-        return event.created()
-    except EngineError:
-        return None

@@ -6,6 +6,8 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,6 +24,7 @@ from llama.services.gracedb.setup import GraceDBSettings
 T = TypeVar("T")
 _CONNECT_S = 10.0
 _CHUNK = 1 << 20
+_CLOCK_S = 120.0
 _MOST_SUPEREVENTS = 10_000
 _LONGEST_DOWNLOAD_S = 900.0
 _NOTICES, _VOEVENTS = "superevent-notice-list-template", "superevent-voevent-list-template"
@@ -32,6 +35,7 @@ class _Client(GraceDb):  # type: ignore[misc] # the library has no types
     """Theirs with a time-out, without tries of its own, and with no credentials but those that were meant."""
 
     def __init__(self, settings: GraceDBSettings, version: str | None = None) -> None:
+        self._told = False
         self._timeout = (min(_CONNECT_S, settings.timeout_s), settings.timeout_s)
         self._way_in = None if settings.find_credentials else _anonymous
         if settings.token is not None:
@@ -49,7 +53,20 @@ class _Client(GraceDb):  # type: ignore[misc] # the library has no types
         if self._way_in is not None:
             how["auth"] = self._way_in
         answer: requests.Response = super().request(method, url, **how)
+        self._compare_clocks(answer.headers.get("Date"))
         return answer
+
+    def _compare_clocks(self, date: str | None) -> None:
+        """Say once that this machine's clock is wrong: by it we decide how far to look back."""
+        try:
+            theirs = parsedate_to_datetime(date or "")
+        except ValueError:
+            return
+        off_s = (datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds()
+        if abs(off_s) > _CLOCK_S and not self._told:
+            self._told = True
+            how = f"{abs(off_s):.0f} s {'ahead of' if off_s > 0 else 'behind'} GraceDB's"
+            _LOG.warning("this machine's clock is %s; set it right, or alerts may be looked for at a wrong time", how)
 
 
 def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
