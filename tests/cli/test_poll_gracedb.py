@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -192,3 +194,29 @@ def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     while not true():
         assert time.monotonic() - begun < seconds
         time.sleep(0.05)
+
+
+def commands() -> list[list[str]]:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "operate" / "gracedb.md").read_text(encoding="utf-8")
+    return [
+        shlex.split(line)[1:]
+        for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+        for line in block.splitlines()
+    ]
+
+
+def test_every_command_of_the_guide(
+    server: GraceDBServer, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that goes on is stopped where it would wait."""
+    graceid = stored(server, data)
+    server.state.candidates[graceid].contents["bayestar.multiorder.fits", 0] = (data / MAP).read_bytes()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("llama.cli.poll_gracedb.time.sleep", interrupted)
+    assert len(commands()) == 5
+    for words in commands():
+        assert main(words) == 0, words
+
+
+def interrupted(seconds: float) -> None:
+    raise KeyboardInterrupt

@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama.advice import RUN_ONCE
+from llama.advice import RUN_ONCE, Advice
 from llama.cli.arguments import count
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.operate.polling import Found, Polled, Poller
+    from llama.operate.polling import Polled, Poller, TakenIn
 
+_ME = Advice(("poll", "gracedb"))
 _SINCE_S, _INTERVAL_S = 200_000, 300
 
 
@@ -63,7 +64,7 @@ def main(args: argparse.Namespace, app: App) -> int:
     open_log(args.verbosity, args.logfile or app.settings.logs / "gracedb.log", app.secrets)
     run = args.rundir or app.settings.current_run
     archive = Archive(args.archive or app.settings.notices, FETCHED)
-    logging.getLogger("llama.gracedb").info("llama poll gracedb: %s for %s", gracedb.url, run)
+    logging.getLogger("llama.gracedb").info("%s: %s for %s", _ME.typed, gracedb.url, run)
     poller = Poller(gracedb, Run(run), archive, messengers().values())
     if args.once:
         return _tell(_look(poller, args), run)
@@ -90,7 +91,7 @@ def _go_on(poller: Poller, args: argparse.Namespace, run: Path) -> None:
         try:
             _tell(_look(poller, args), run)
         except (GraceDBError, EngineError, OSError) as error:
-            print(f"llama poll gracedb: {error}", file=sys.stderr)
+            print(f"{_ME.typed}: {error}", file=sys.stderr)
         sys.stdout.flush()
         time.sleep(args.interval)
 
@@ -110,9 +111,9 @@ def _tell(polled: Polled, run: Path) -> int:
     for one in polled.found:
         print(_line(one))
     for remark in polled.remarks:
-        print(f"llama poll gracedb: {remark}", file=sys.stderr)
+        print(f"{_ME.typed}: {remark}", file=sys.stderr)
     for trouble in polled.troubles:
-        print(f"llama poll gracedb: {trouble}", file=sys.stderr)
+        print(f"{_ME.typed}: {trouble}", file=sys.stderr)
     new = sum(one.new for one in polled.found)
     print(f"{polled.superevents} superevent(s) looked at, {len(polled.found)} notice(s) taken in, {new} new event(s)")
     if new:
@@ -120,7 +121,7 @@ def _tell(polled: Polled, run: Path) -> int:
     return 1 if polled.troubles or any(one.dead for one in polled.found) else 0
 
 
-def _line(found: Found) -> str:
+def _line(found: TakenIn) -> str:
     if found.dead:
         return f"{found.file}: nothing could be made of it; it is kept as {found.dead}"
     where = ", ".join(event.id for event in found.events)

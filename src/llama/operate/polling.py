@@ -53,7 +53,7 @@ class Fetched(Message):
 
 
 @dataclass(frozen=True)
-class Found:
+class TakenIn:
     """What came of one notice.
 
     Attributes:
@@ -84,7 +84,7 @@ class Polled:
     """
 
     superevents: int
-    found: tuple[Found, ...]
+    found: tuple[TakenIn, ...]
     troubles: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -111,7 +111,7 @@ class Poller:
     def poll(self, *, now: datetime, since_s: float = LOOK_BACK_S, mock: bool = False) -> Polled:
         """Take in what is new of the superevents since then. GraceDBError when GraceDB cannot even be searched."""
         superevents = self._superevents(now, since_s, mock=mock)
-        found: list[Found] = []
+        found: list[TakenIn] = []
         troubles: list[str] = []
         remarks: list[str] = []
         for superevent in superevents:
@@ -147,7 +147,7 @@ class Poller:
         self._not_before[what] = now + timedelta(seconds=OLDER_EVERY_S)
         return True
 
-    def _look(self, superevent: Superevent, now: datetime) -> list[Found]:
+    def _look(self, superevent: Superevent, now: datetime) -> list[TakenIn]:
         graceid = superevent.graceid
         try:
             listed = self._gracedb.notices(graceid)
@@ -208,7 +208,7 @@ class Poller:
                 continue
             yield Written(alert.alert_type, alert.time_created)
 
-    def _take(self, graceid: str, one: _Notice, now: datetime) -> Found | None:
+    def _take(self, graceid: str, one: _Notice, now: datetime) -> TakenIn | None:
         """Through the one door; remembered only then."""
         beside = self._map_beside(graceid, one.alert)
         message = Fetched(one.data, TOPIC, _message_id(one.stored.file), one.stored.number, beside)
@@ -221,7 +221,7 @@ class Poller:
             self._remember(graceid, one, _ALONE if one.stored.form == "voevent" else "json")
         back = one.alert is not None and one.alert.is_retraction
         new = not back and any(event.id not in before for event in events)
-        return Found(graceid, one.stored.file, events, new, back, str(heard.dead or ""))
+        return TakenIn(graceid, one.stored.file, events, new, back, str(heard.dead or ""))
 
     def _remember(self, graceid: str, one: _Notice, form: str) -> None:
         self._memory.add(graceid, one.stored.file, form=form, kind=one.kind, written=one.at)

@@ -4,6 +4,6 @@ holds (`state`), and how it misbehaves when told to (`faults`)."""
 from __future__ import annotations
 
 from llama.testing.gracedb.server import GraceDBServer
-from llama.testing.gracedb.state import State, superevent_record
+from llama.testing.gracedb.state import Holdings, superevent_record
 
-__all__ = ["GraceDBServer", "State", "superevent_record"]
+__all__ = ["GraceDBServer", "Holdings", "superevent_record"]

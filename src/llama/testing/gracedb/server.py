@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from llama.testing.gracedb.faults import Fault, Faults
 from llama.testing.gracedb.multipart import fields_of
-from llama.testing.gracedb.state import Candidate, State
+from llama.testing.gracedb.state import Candidate, Holdings
 
 _SUPEREVENT_PARTS = ("file", "label", "log", "voevent", "emobservation", "notice")
 _LABELS = ("ADVOK", "ADVNO", "ADVREQ", "EM_READY", "GCN_PRELIM_SENT", "PASTRO_READY", "RETRACTED", "SKYMAP_READY")
@@ -42,7 +42,7 @@ class GraceDBServer:
     """
 
     def __init__(self, *, page: int = 1024, notices: bool = True, token: str = "let-me-in") -> None:
-        self.state, self.faults = State(), Faults()
+        self.state, self.faults = Holdings(), Faults()
         self.asked: list[str] = []
         self.private: dict[str, int] = {}
         self.page, self.notices, self.token = page, notices, token

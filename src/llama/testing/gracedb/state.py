@@ -40,7 +40,7 @@ class Candidate:
         return max((version for other, version in self.contents if other == name), default=-1)
 
 
-class State:
+class Holdings:
     """Everything there is, changed by tests and by what clients write; one lock for all of it."""
 
     def __init__(self) -> None:
