@@ -22,6 +22,8 @@ from llama.formats.xmlsafe import is_xml
 from llama.messengers import Message
 
 DEAD_LETTERS = "dead_letters"
+FETCHED = "fetched"
+"""What was fetched later, by day too. It was not heard when it was written, so it is no sign of who listened."""
 READ_SUFFIXES = (".avro", ".json", ".xml", ".voevent")
 """Ours, and another that people give to what they keep; in whatever letters."""
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
@@ -40,7 +42,7 @@ def files_between(root: Path, first: datetime, last: datetime) -> list[Path]:
     """Messages that arrived on the days from `first` to `last`, and all those of which the day is not known, by name.
 
     That of messages in no day's folder is not known: those are given for whatever days. Dead letters are copies of
-    messages that are in the archive too, so those are not given a second time.
+    messages that are in the archive too, so those are not given a second time; what was fetched later is not given.
     """
     if not root.is_dir():
         return []
@@ -55,7 +57,7 @@ def _places(root: Path) -> Iterator[Path]:
     for path in root.iterdir():
         if _MONTH.fullmatch(path.name) and path.is_dir():
             yield from path.iterdir()
-        elif path.name != DEAD_LETTERS:
+        elif path.name not in (DEAD_LETTERS, FETCHED):
             yield path
 
 
@@ -71,14 +73,15 @@ def _day_of(place: Path) -> str:
 
 
 class Archive:
-    """The archive in a folder, which need not exist yet."""
+    """The archive in a folder, which need not exist yet; `within` it another folder for what was not heard."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, within: str = "") -> None:
         self.root = root
+        self._kept = root / within
 
     def keep(self, message: Message, *, now: datetime) -> Path:
         """Put the message there, on disk when this returns; the same message again is the same file."""
-        return _keep(day_folder(self.root, now), _name(message), message.data)
+        return _keep(day_folder(self._kept, now), _name(message), message.data)
 
     def bury(self, message: Message, reason: str, *, now: datetime) -> Path:
         """Keep what could not be understood beside the reason, under dead letters."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
 from llama.ports.covered import SeasonStretch, Stretch
-from llama.ports.gracedb import GRACEDB, GraceDB
+from llama.ports.gracedb import GRACEDB, GraceDB, GraceDBError, GraceDBRefused, StoredFile, StoredNotice, Superevent
 from llama.ports.neutrinos import (
     NEUTRINO_SOURCE,
     SIMULATED_SOURCE,
@@ -29,6 +29,8 @@ __all__ = [
     "BurstWindow",
     "GRBSource",
     "GraceDB",
+    "GraceDBError",
+    "GraceDBRefused",
     "Neutrino",
     "NeutrinoSource",
     "NeutrinoWindow",
@@ -39,5 +41,8 @@ __all__ = [
     "Retraction",
     "SeasonStretch",
     "Service",
+    "StoredFile",
+    "StoredNotice",
     "Stretch",
+    "Superevent",
 ]
