@@ -21,6 +21,7 @@ from llama.engine.folder.claim import Owner, is_expired, is_mine, process_start
 from llama.engine.folder.event import Event, Surroundings
 from llama.engine.folder.filesystem import fsync_folder, full_disk, storage_errors
 from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Sending, Stat, utc
+from llama.engine.folder.moving import being_made, move
 from llama.engine.folder.names import name_fault
 from llama.engine.folder.run import Delivery, Run
 from llama.engine.folder.state import NOT_A_FILE, FileState, Origin, State, flag_inputs, tables_among
@@ -46,6 +47,7 @@ __all__ = [
     "Stat",
     "State",
     "Surroundings",
+    "being_made",
     "by_hand",
     "canonical",
     "check",
@@ -59,6 +61,7 @@ __all__ = [
     "journal",
     "keep_bytes",
     "mend_objects",
+    "move",
     "name_fault",
     "needs_repair",
     "oddity",
