@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from llama.engine.errors import EngineError, NotAnEvent
-from llama.engine.folder import Event, State, being_made, move
+from llama.engine.folder import Event, Run, State, being_made, move
 from llama.flags import Flags
 
 
@@ -46,6 +46,7 @@ def put_away(events: Iterable[Event], into: Path, *, now: datetime, dry_run: boo
             if dry_run:
                 yield _would(event, into, now)
             else:
+                Run(event.path.parent).went(into)
                 yield Moved(event, move(event, into, now=now, unless=no_test).path)
         except NotAnEvent:
             continue
