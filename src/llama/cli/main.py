@@ -22,6 +22,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("demo",): ("demo", "run the main job on a packaged alert"),
     ("run",): ("run", "keep events up to date"),
     ("event",): ("event", "what an event holds, and why; veto, lock, adopt, remake, repair, check"),
+    ("event", "import"): ("event_import", "take in an event folder of the software before this"),
     ("flags",): ("flags", "show or set the flags of events"),
     ("skymap_info",): ("skymap_info", "start an event by hand (also: llama files skymap_info)"),
     ("files", "skymap_info"): ("skymap_info", "start an event by hand"),

@@ -26,6 +26,7 @@ from llama.engine.folder.names import name_fault
 from llama.engine.folder.run import Delivery, Run
 from llama.engine.folder.state import NOT_A_FILE, FileState, Origin, State, flag_inputs, tables_among
 from llama.engine.folder.store import SharedDigests, canonical, digest_of, place, read_json, settle
+from llama.engine.folder.taking_in import Taking, files_in, take_in, take_in_copy
 from llama.engine.folder.views import by_hand, oddity
 
 __all__ = [
@@ -47,11 +48,13 @@ __all__ = [
     "Stat",
     "State",
     "Surroundings",
+    "Taking",
     "being_made",
     "by_hand",
     "canonical",
     "check",
     "digest_of",
+    "files_in",
     "flag_inputs",
     "fsync_folder",
     "full_disk",
@@ -73,6 +76,8 @@ __all__ = [
     "settle",
     "storage_errors",
     "tables_among",
+    "take_in",
+    "take_in_copy",
     "utc",
     "version_name",
     "versions",
