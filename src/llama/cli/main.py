@@ -22,6 +22,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("demo",): ("demo", "run the main job on a packaged alert"),
     ("run",): ("run", "keep events up to date"),
     ("event",): ("event", "what an event holds, and why; veto, lock, adopt, remake, repair, check"),
+    ("event", "import"): ("event_import", "take in an event folder of the software before this"),
     ("flags",): ("flags", "show or set the flags of events"),
     ("skymap_info",): ("skymap_info", "start an event by hand (also: llama files skymap_info)"),
     ("files", "skymap_info"): ("skymap_info", "start an event by hand"),
@@ -34,6 +35,8 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("review",): ("review", "the five review cases, through the real pipeline"),
     ("dev", "background", "draw"): ("background_draw", "draw background events and write a table"),
     ("dev", "background", "pvalue"): ("background_pvalue", "the tables of a folder -> populations.hdf5"),
+    ("dev", "clean"): ("dev_clean", "old test events to their archive, older notices packed, flags set"),
+    ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
     ("dev", "validate"): ("validate", "check by simulation that the statistic is right; writes a report"),
 }
 """Words typed -> (module in llama.cli, one line of help). `skymap_info` is also a program of its own."""
