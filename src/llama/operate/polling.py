@@ -125,7 +125,8 @@ class Poller:
         for superevent in superevents:
             try:
                 fetched, refused = self._fetched(superevent.graceid, now)
-                found += [self._take(superevent.graceid, one, now) for one in fetched]
+                for one in fetched:  # what was taken in is told, also when the next one fails
+                    found.append(self._take(superevent.graceid, one, now))  # noqa: PERF401
                 troubles += refused
                 remarks += self._remarks(superevent)
             except GraceDBError as error:
