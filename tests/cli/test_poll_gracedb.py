@@ -220,3 +220,34 @@ def test_every_command_of_the_guide(
 
 def interrupted(seconds: float) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.component
+def test_killed_again_and_again_it_takes_each_alert_once(server: GraceDBServer, data: Path, tmp_path: Path) -> None:
+    """`kill -9` while the first, the second, the third … notice is fetched, or taken in."""
+    notice = json.loads((data / PRELIMINARY).read_bytes())
+    gps_time = gps_from_utc(format_utc(datetime.now(UTC))) - 1800
+    graceid = server.state.add(superevent_record(notice, gps_time))
+    kinds = ["EARLYWARNING", "PRELIMINARY", "PRELIMINARY", "INITIAL", "UPDATE", "UPDATE", "RETRACTION"]
+    for number, kind in enumerate(kinds):
+        written = {"alert_type": kind, "time_created": f"2026-06-05T12:{number:02}:00Z"}
+        gone = {"event": None} if kind == "RETRACTION" else {}
+        server.state.notice(graceid, json.dumps(notice | written | gone).encode())
+    words = [sys.executable, "-m", "llama", "poll", "gracedb", "--mock", "--once", "-r", str(tmp_path / "run")]
+    for number in range(1, 8):
+        server.asked.clear()
+        running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
+        wanted = number
+        until(lambda: sum("/files/" in line for line in server.asked) >= wanted or running.poll() is not None)  # noqa: B023
+        time.sleep(0.02 * (number % 3))
+        running.kill()
+        running.wait()
+    assert subprocess.run(words, stdout=subprocess.DEVNULL, env=os.environ).returncode == 0
+    events = [event for event in (tmp_path / "run").iterdir() if not event.name.startswith(".")]
+    assert sorted(event.name for event in events) == [
+        f"MS260605l-{number}-{kind}"
+        for number, kind in enumerate(
+            ("EarlyWarning", "Preliminary", "Preliminary", "Initial", "Update", "Update"), 1
+        )
+    ]
+    assert all((event / "igwn_retraction.json").exists() for event in events)

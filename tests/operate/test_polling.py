@@ -307,3 +307,47 @@ def test_a_map_that_cannot_be_read_loses_no_alert(server: GraceDBServer, data: P
     server.state.store(graceid, "bayestar.fits.gz", b"no map")
     assert poll(server, tmp_path).found[0].new
     assert Event.open(tmp_path / "run" / "S190521r-2-Initial").refresh().files.keys() == {"lvc_gcn.xml"}
+
+
+def test_a_notice_that_graceDB_does_not_give_keeps_no_other_waiting(
+    server: GraceDBServer, data: Path, tmp_path: Path
+) -> None:
+    graceid = known(server, "S260101b")
+    for notice in story(data, graceid, NOW):
+        server.state.notice(graceid, notice)
+    server.fail(404, times=-1, where="S260101b-2-preliminary.json")
+    polled = poll(server, tmp_path)
+    assert len(polled.found) == 4 and "S260101b-2-preliminary.json,0 of S260101b" in polled.troubles[0]
+    server.faults.clear()
+    assert [one.events[0].id for one in poll(server, tmp_path).found] == ["S260101b-2-Preliminary"]
+
+
+def test_a_file_that_is_no_alert(server: GraceDBServer, data: Path, tmp_path: Path) -> None:
+    server.notices = False
+    graceid = known(server, "S260101a")
+    bronze = (data / "notices" / "gcn_kafka_json" / "kafka_alert_icecube_bronze.json").read_bytes()
+    server.state.store(graceid, "S260101a-update.json", bronze)
+    (found,) = poll(server, tmp_path).found
+    assert not found.events and not found.dead
+
+
+def test_the_map_of_a_notice_that_lost_it(server: GraceDBServer, data: Path, tmp_path: Path) -> None:
+    """The last one that there was when it was sent."""
+    graceid = known(server, "S260101a")
+    content = (data / FLAT).read_bytes()
+    server.state.store(graceid, "bayestar.fits.gz", content, tags=("sky_loc",))
+    server.state.notice(graceid, alert(data, "PRELIMINARY", NOW, graceid))
+    server.state.store(graceid, "Bilby.multiorder.fits", b"later", tags=("sky_loc",))
+    assert poll(server, tmp_path).found[0].new
+    assert (tmp_path / "run" / "S260101a-1-Preliminary" / "lvc_skymap.fits.gz").read_bytes() == content
+
+
+def test_two_alerts_of_one_kind_close_together(server: GraceDBServer, data: Path, tmp_path: Path) -> None:
+    """The VOEvent of one was taken alone; the other has both forms, and is not taken for the first one's."""
+    graceid = known(server, "S190521r")
+    server.state.voevent(graceid, voevent(data, NOW))
+    poll(server, tmp_path)
+    at = NOW + timedelta(seconds=100)
+    server.state.voevent(graceid, voevent(data, at).replace(b"S190521r-2-Initial", b"S190521r-3-Initial"))
+    server.state.notice(graceid, alert(data, "INITIAL", at + timedelta(seconds=1), graceid))
+    assert len(poll(server, tmp_path).found) == 1 and len(names(tmp_path)) == 2

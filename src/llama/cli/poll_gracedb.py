@@ -127,4 +127,6 @@ def _line(found: TakenIn) -> str:
     where = ", ".join(event.id for event in found.events)
     if found.takes_back:
         return f"{found.file}: takes back {where or f'{found.graceid}, when it comes'}"
+    if not where:
+        return f"{found.file}: no alert, so no event"
     return f"{found.file}: {'new event' if found.new else 'here already as'} {where}"

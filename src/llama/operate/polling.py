@@ -20,6 +20,7 @@ from llama.formats.errors import FormatError, NotForUs
 from llama.intake import Archive, Intake
 from llama.messengers import Message, Messenger
 from llama.messengers.gw.alert import Alert, skymap_filename
+from llama.messengers.gw.gracedb import newest_skymap
 from llama.messengers.gw.names import RETRACTION
 from llama.messengers.gw.notice import read_alert
 from llama.messengers.gw.products import IGWN_ALERT
@@ -98,6 +99,13 @@ class _Notice(Written):
     alert: Alert | None = None
 
 
+@dataclass(frozen=True)
+class _Earlier(Written):
+    """An alert that was taken in before, and how it is remembered: `json`, `voevent` beside its notice, or alone."""
+
+    form: str
+
+
 class Poller:
     """Looks into one GraceDB for one run, again and again."""
 
@@ -116,11 +124,15 @@ class Poller:
         remarks: list[str] = []
         for superevent in superevents:
             try:
-                found += self._look(superevent, now)
+                fetched, refused = self._fetched(superevent.graceid, now)
+                for one in fetched:  # what was taken in is told, also when the next one fails
+                    found.append(self._take(superevent.graceid, one, now))  # noqa: PERF401
+                troubles += refused
                 remarks += self._remarks(superevent)
             except GraceDBError as error:
                 troubles.append(str(error))
-                _LOG.info("%s", error)
+        for trouble in troubles:
+            _LOG.info("%s", trouble)
         return Polled(len(superevents), tuple(found), tuple(troubles), tuple(remarks))
 
     def _superevents(self, now: datetime, since_s: float, *, mock: bool) -> list[Superevent]:
@@ -147,17 +159,24 @@ class Poller:
         self._not_before[what] = now + timedelta(seconds=OLDER_EVERY_S)
         return True
 
-    def _look(self, superevent: Superevent, now: datetime) -> list[TakenIn]:
-        graceid = superevent.graceid
+    def _fetched(self, graceid: str, now: datetime) -> tuple[Iterator[_Notice], list[str]]:
+        """The notices to take in, in the order in which they were written; a sentence for each that is not given."""
         try:
             listed = self._gracedb.notices(graceid)
         except GraceDBRefused as error:
             _LOG.info("%s", error)  # one of this run that GraceDB does not show, such as a replayed or private one
-            return []
-        missing = [one for one in listed if not self._memory.has(graceid, one.file)]
-        fetched = [self._fetch(graceid, one) for one in missing if self._not_before.get(one.file, now) <= now]
+            return iter(()), []
+        fetched: list[_Notice] = []
+        refused: list[str] = []
+        for one in listed:
+            if self._memory.has(graceid, one.file) or now < self._not_before.get(one.file, now):
+                continue
+            try:
+                fetched.append(self._fetch(graceid, one))
+            except GraceDBRefused as error:
+                refused.append(str(error))
         fetched.sort(key=lambda one: (one.at, one.stored.created))
-        return [came for one in self._chosen(graceid, fetched, now) if (came := self._take(graceid, one, now))]
+        return self._chosen(graceid, fetched, now), refused
 
     def _fetch(self, graceid: str, stored: StoredNotice) -> _Notice:
         def whole(data: bytes) -> tuple[bytes, Alert | None]:
@@ -175,23 +194,27 @@ class Poller:
 
     def _chosen(self, graceid: str, fetched: Sequence[_Notice], now: datetime) -> Iterator[_Notice]:
         """Each alert in one form: JSON with its VOEvent's number, or a VOEvent whose JSON is not to come."""
-        taken = self._memory.of(graceid)
+        taken = [_Earlier(one.kind, one.written, one.form) for one in self._memory.of(graceid)]
         sent = [one for one in fetched if one.stored.form == "voevent" and one.alert is not None]
         notices: list[Written] = [one for one in fetched if one.stored.form == "json" and one.alert is not None]
-        notices += [Written(one.kind, one.written) for one in taken if one.form == "json"]
+        notices += [one for one in taken if one.form == "json"]
         if sent:
             known = {(one.kind, one.at) for one in notices}
             notices += [one for one in self._here(graceid) if (one.kind, one.at) not in known]
-        voevents: list[Written] = [*sent, *(Written(one.kind, one.written) for one in taken if one.form == "voevent")]
-        paired = pairs(voevents, notices)
-        second = [one for one, _ in paired]
-        numbers = {id(json): one.stored.number for one, json in paired if isinstance(one, _Notice)}
-        lone = [Written(one.kind, one.written) for one in taken if one.form == _ALONE]
-        late = [json for _, json in pairs(lone, notices)]
+        seconds: list[Written] = []
+        numbers: dict[int, int | None] = {}
+        for voevent, notice in pairs([*sent, *(one for one in taken if one.form != "json")], notices):
+            if isinstance(voevent, _Notice):
+                seconds.append(voevent)
+                numbers[id(notice)] = voevent.stored.number
+            elif isinstance(voevent, _Earlier) and voevent.form == _ALONE:
+                seconds.append(notice)  # it came too late: its VOEvent counts
         for one in fetched:
-            if one in second or one in late:
+            if any(one is second for second in seconds):
                 self._remember(graceid, one, one.stored.form)
-            elif one not in sent or one.kind == RETRACTION or not may_be_first(one, now):
+            elif (
+                one.stored.form == "json" or one.alert is None or one.kind == RETRACTION or not may_be_first(one, now)
+            ):
                 number = numbers.get(id(one)) if one.stored.number is None else one.stored.number
                 yield replace(one, stored=replace(one.stored, number=number))
 
@@ -208,9 +231,9 @@ class Poller:
                 continue
             yield Written(alert.alert_type, alert.time_created)
 
-    def _take(self, graceid: str, one: _Notice, now: datetime) -> TakenIn | None:
+    def _take(self, graceid: str, one: _Notice, now: datetime) -> TakenIn:
         """Through the one door; remembered only then."""
-        beside = self._map_beside(graceid, one.alert)
+        beside = self._map_beside(graceid, one)
         message = Fetched(one.data, TOPIC, _message_id(one.stored.file), one.stored.number, beside)
         before = {name for name in self._numbered(graceid) if (self._run.path / name).exists()}
         heard = self._intake.hear(message, now=now)
@@ -221,20 +244,24 @@ class Poller:
             self._remember(graceid, one, _ALONE if one.stored.form == "voevent" else "json")
         back = one.alert is not None and one.alert.is_retraction
         new = not back and any(event.id not in before for event in events)
+        _LOG.info("%s %s: %s", one.stored.file, "new" if new else "known", ", ".join(event.id for event in events))
         return TakenIn(graceid, one.stored.file, events, new, back, str(heard.dead or ""))
 
     def _remember(self, graceid: str, one: _Notice, form: str) -> None:
         self._memory.add(graceid, one.stored.file, form=form, kind=one.kind, written=one.at)
 
-    def _map_beside(self, graceid: str, alert: Alert | None) -> Mapping[str, bytes]:
-        """The map that a notice names and does not carry."""
-        if alert is None or alert.event is None or alert.event.get("skymap"):
+    def _map_beside(self, graceid: str, one: _Notice) -> Mapping[str, bytes]:
+        """The map of a notice that does not carry it: the one it names, else the last one that there was then."""
+        if one.alert is None or one.alert.event is None or one.alert.event.get("skymap"):
             return {}
         try:
-            name = skymap_filename(alert)
+            name = skymap_filename(one.alert)
+            if name is None and one.stored.form == "json":
+                before = [file for file in self._gracedb.files(graceid) if file.created <= one.stored.created]
+                name = None if (newest := newest_skymap(before)) is None else newest.canonical
             return {} if name is None else self._gracedb.file(graceid, name, skymap_file)[0]
         except (GraceDBRefused, FormatError) as error:
-            _LOG.warning("%s has no sky map: %s; give one by hand", graceid, error)
+            _LOG.warning("%s of %s has no sky map: %s; give one by hand", one.stored.file, graceid, error)
             return {}
 
     def _remarks(self, superevent: Superevent) -> Iterator[str]:

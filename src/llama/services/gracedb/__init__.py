@@ -3,6 +3,6 @@ a question is asked again (`asking`) and how answers are read (`answers`)."""
 
 from __future__ import annotations
 
-from llama.services.gracedb.setup import PROVIDER, SETTINGS, GraceDBSettings
+from llama.services.gracedb.setup import PROVIDER, GraceDBSettings
 
-__all__ = ["PROVIDER", "SETTINGS", "GraceDBSettings"]
+__all__ = ["PROVIDER", "GraceDBSettings"]

@@ -107,7 +107,10 @@ class GraceDBAdapter:
             found = self._client.superevents(query=query, orderby="t_0", max_results=_MOST_SUPEREVENTS)
             return [answers.superevent(record) for record in found]
 
-        return self._asking.ask("superevents", question)
+        superevents = self._asking.ask("superevents", question)
+        if len(superevents) >= _MOST_SUPEREVENTS:
+            raise GraceDBError(f"{_MOST_SUPEREVENTS} superevents and more: ask for a shorter time")
+        return superevents
 
     def record(self, graceid: str) -> dict[str, object]:
         """The record of a superevent, or of an event."""

@@ -84,8 +84,10 @@ def _version(row: Mapping[str, Any]) -> int:
 
 
 def _created(row: Mapping[str, Any]) -> str:
-    """`2022-07-22 22:02:45 UTC` in its usual form."""
+    """`2022-07-22 22:02:45 UTC` in its usual form; empty when it is not said."""
+    if not row.get("created"):
+        return ""
     try:
-        return utc(str(row.get("created", "")).replace(" UTC", "Z").replace(" ", "T"), "created")
+        return utc(str(row["created"]).replace(" UTC", "Z").replace(" ", "T"), "created")
     except NoticeError as error:
         raise GraceDBError(f"GraceDB's answer: {error}") from error
