@@ -127,7 +127,7 @@ def make_season(files: SeasonFiles, own: SeasonSample | None) -> MadeSeason:
 
 def _told(files: SeasonFiles) -> str:
     digests = (f"{one.container.name} sha256 {one.digest}" for one in map(find, files.events))
-    how = f"all events; the last column at least {LEAST_SIGMA_DEG} deg; made by llama dev season"
+    how = f"all events; the last column at least {LEAST_SIGMA_DEG} deg; made from these files by the code of LLAMA"
     return "; ".join([*dict.fromkeys(digests), how])
 
 
