@@ -89,6 +89,14 @@ class ScienceSettings:
             instead="the packaged one",
         ),
     ] = None
+    icecube_tables: Annotated[
+        Path | None,
+        About("response tables of IceCube's seasons in place of the packaged ones", instead="the packaged ones"),
+    ] = None
+    icecube_events: Annotated[
+        Path | None,
+        About("events of IceCube's seasons to draw from in place of the packaged ones", instead="the packaged ones"),
+    ] = None
 
 
 FOLDERS = Section("", Folders)
