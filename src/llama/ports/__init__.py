@@ -6,6 +6,7 @@ answers them.
 
 from __future__ import annotations
 
+from llama.ports.broker import GCN, LVALERT, SCIMMA, Broker, BrokerError, Incoming, Message
 from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
 from llama.ports.covered import SeasonStretch, Stretch
 from llama.ports.gracedb import GRACEDB, GraceDB
@@ -13,15 +14,22 @@ from llama.ports.neutrinos import NEUTRINO_SOURCE, SIMULATED_SOURCE, Neutrino, N
 from llama.ports.service import Opener, Places, Provider, Service
 
 __all__ = [
+    "GCN",
     "GRACEDB",
     "GRB_SOURCE",
+    "LVALERT",
     "NEUTRINO_SOURCE",
+    "SCIMMA",
     "SIMULATED_SOURCE",
+    "Broker",
+    "BrokerError",
     "Burst",
     "BurstMap",
     "BurstWindow",
     "GRBSource",
     "GraceDB",
+    "Incoming",
+    "Message",
     "Neutrino",
     "NeutrinoSource",
     "NeutrinoWindow",

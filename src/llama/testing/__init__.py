@@ -6,6 +6,7 @@ docs/guides/testing.md shows each thing at work.
 
 from __future__ import annotations
 
+from llama.testing.brokers import FakeBroker, FakeProgram
 from llama.testing.messengers import check_messenger
 from llama.testing.services import check_service
 from llama.testing.worlds import NOW, Bench, Clock, FakeEnvironment, FakeGraceDB, demo_alert, event, world
@@ -14,8 +15,10 @@ __all__ = [
     "NOW",
     "Bench",
     "Clock",
+    "FakeBroker",
     "FakeEnvironment",
     "FakeGraceDB",
+    "FakeProgram",
     "check_messenger",
     "check_service",
     "demo_alert",
