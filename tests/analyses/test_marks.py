@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 from tests.golden.events import few_draws
 
-from llama.analyses.gw_neutrino import NEUTRINOS, PLOT_PDF, SIGNIFICANCE
+from llama.analyses.gw_neutrino import BACKGROUND, NEUTRINOS, PLOT_PDF, RESULTS, SIGNIFICANCE, STATISTIC
 from llama.analyses.result.marks import BLINDED, MARKS, RETRACTED, SIMULATED, TEST
 from llama.analyses.telling.terminal import result_lines, unblinded_lines
 from llama.app import DEMO_ALERT, environment, packaged, pipelines
+from llama.engine.folder.care import versions
 from llama.engine.folder.event import Event
 from llama.engine.folder.run import Delivery, Run
 from llama.engine.folder.store import SharedDigests
@@ -176,6 +177,8 @@ def test_every_output_of_every_pipeline_carries_the_marks_and_no_other(made: tup
         for product in products:
             neutrinos = NEUTRINOS.filename in ancestors(product)
             expected = {mark for mark in case.marks if neutrinos or mark in (RETRACTED, TEST)}
+            if product is BACKGROUND:  # random numbers, which a retraction leaves as they are
+                expected -= {RETRACTED}
             assert (event.path / product.filename).is_file(), f"{name}: {product.filename}"
             assert said_by(event.path / product.filename) == expected, f"{name}: {product.filename}"
 
@@ -290,6 +293,27 @@ def test_a_locked_result_does_not_hide_a_retraction(tmp_path: Path) -> None:
     notice = read(event, "lvk_nu_track_search.json")
     assert (notice["alert_type"], notice["pval_bayesian"]) == ("retraction", None)
     assert "RETRACTED" in (event.path / "gcn_circular_draft.txt").read_text()
+
+
+def test_a_retraction_draws_no_background_anew(tmp_path: Path) -> None:
+    """What unrelated neutrinos look like is not changed by it, nor are the p-values: only what results are called."""
+    event = started(tmp_path / "run", REAL)
+    pipeline = pipelines()["GW_NEUTRINO"]
+    bring_up(event, pipeline, *(result.name for result in RESULTS))
+    drawn, before = made_as(event, BACKGROUND), [read(event, result.filename) for result in RESULTS]
+    event.receive({"igwn_retraction.json": retraction()}, why="a test", now=datetime.now(UTC))
+    bring_up(event, pipeline, *(result.name for result in RESULTS))
+    assert made_as(event, BACKGROUND) == drawn
+    assert RETRACTED in read(event, STATISTIC.filename)["marks"]
+    for result, old in zip(RESULTS, before, strict=True):
+        new = read(event, result.filename)
+        assert (old["marks"], new["marks"]) == ([], [RETRACTED])
+        assert {**new, "marks": [], "retracted": None} == old
+
+
+def made_as(event: Event, product: Product[Any]) -> tuple[int, bytes]:
+    """How many versions there were, and the last one's bytes."""
+    return len(versions(event, product.filename)), (event.path / product.filename).read_bytes()
 
 
 def test_every_product_that_shows_neutrinos_stands_behind_the_door() -> None:

@@ -6,7 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from significance_examples import LIST, OF_MAP, PRODUCTS, SEARCHES, found, own_background, statistic
+from significance_examples import (
+    BNS,
+    BNS_EXACT,
+    LIST,
+    OF_MAP,
+    PRODUCTS,
+    SEARCHES,
+    found,
+    own_background,
+    populations,
+    statistic,
+)
 
 from llama.analyses.result.background import p_values
 from llama.analyses.telling.circular_draft import circular
@@ -26,6 +37,20 @@ def test_both_p_values_are_there_and_the_search_says_which_is_stated(search_type
     assert of_map["p_value_table"] is None and of_population["p_value_table"] is not None
     assert of_map["p_value_background"]["error"] == pytest.approx(np.sqrt(29e-6))
     assert of_map["significance_sigma"] == pytest.approx(0.6745, abs=1e-4)
+
+
+@pytest.mark.parametrize("search_type", PRODUCTS)
+def test_a_map_unlike_those_of_the_table_is_told(search_type: str) -> None:
+    def note(**held: tuple[float, ...]) -> str | None:
+        tables = populations(*(replace(one, **held) for one in (BNS, BNS_EXACT)))
+        said: str | None = found(tables=tables, search_type=search_type)["p_value_population"]["note"]
+        return said
+
+    assert "is not recorded" in str(note())
+    assert note(map_area_deg2=(100.0, 400.0), map_distance_mpc=(50.0, 150.0)) is None
+    told = str(note(map_area_deg2=(1.0, 20.0), map_distance_mpc=(200.0, 300.0)))
+    assert "90 % region is 231.5 deg²" in told and "mean distance is 100 Mpc" in told
+    assert found(tables=populations(), search_type=search_type)["p_value_population"]["note"] is None
 
 
 @pytest.mark.parametrize("search_type", PRODUCTS)

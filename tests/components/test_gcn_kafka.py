@@ -14,7 +14,7 @@ from llama.engine.folder import Run
 from llama.installed import Providers
 from llama.intake import Archive, Intake
 from llama.messengers.gw import MESSENGER
-from llama.operate.hearing import Listener, Patience, Tally
+from llama.operate.hearing import HeardSoFar, Listener, Patience
 from llama.ports import GCN, Broker, BrokerError
 from llama.testing import FakeProgram, demo_alert, world
 from llama.testing.tansu import Proxy, Tansu
@@ -32,7 +32,7 @@ def gcn(folder: Path, bootstrap: str, **variables: str) -> Iterator[Broker]:
         yield app.service(GCN)
 
 
-def hear(folder: Path, bootstrap: str, **variables: str) -> Tally:
+def hear(folder: Path, bootstrap: str, **variables: str) -> HeardSoFar:
     """All that there is, as `llama listen gcn --once` does."""
     intake = Intake(Run(folder / "run"), Archive(folder / "gcn"), [MESSENGER])
     with gcn(folder, bootstrap, **variables) as broker:

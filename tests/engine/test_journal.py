@@ -96,9 +96,9 @@ def test_fields_of_later_versions_are_ignored_and_of_earlier_ones_filled(bench: 
 @pytest.mark.parametrize(
     ("name", "later"),
     [
-        ("journal-v1.jsonl", {"Sending"}),
-        ("journal-v1-orders.jsonl", {"Sending"}),
-        ("journal-v1-sending.jsonl", set()),
+        ("journal-v1.jsonl", {"Sending", "Notified"}),
+        ("journal-v1-orders.jsonl", {"Sending", "Notified"}),
+        ("journal-v1-sending.jsonl", {"Notified"}),
     ],
 )
 def test_a_journal_of_version_1_reads_as_ever(name: str, later: set[str]) -> None:

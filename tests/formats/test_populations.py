@@ -29,6 +29,35 @@ def test_hdf5_round_trip_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (table.sky_maps, table.response_digest) == (2, "def")
 
 
+def test_quantiles_of_a_table_s_maps_come_back_and_tell_what_is_unlike_them(tmp_path: Path) -> None:
+    said = replace(_table(), map_area_deg2=(12.0, 150.0, 900.0), map_distance_mpc=(40.0, 210.0))
+    PopulationsFile().write(Populations({said.name: said}), tmp_path / "a.hdf5")
+    table = PopulationsFile().read(tmp_path / "a.hdf5").tables[said.name]
+    assert (table.map_area_deg2, table.map_distance_mpc) == (said.map_area_deg2, said.map_distance_mpc)
+    assert table.unlike(12.0, 210.0) == table.unlike(None, None) == ""
+    assert (
+        table.unlike(5000.0, 100.0) == "this map's 90 % region is 5000 deg², those of the table's maps are 12 to 900"
+    )
+    assert "mean distance is 30 Mpc, those of the table's maps are 40 to 210" in table.unlike(20.0, 30.0)
+    assert "is not recorded" in _table().unlike(100.0, 100.0)
+
+
+@pytest.mark.parametrize("quantiles", [(2.0, 1.0), (1.0, np.nan)])
+def test_quantiles_that_are_none_are_refused(quantiles: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="quantiles of the sky maps"):
+        replace(_table(), map_area_deg2=quantiles)
+
+
+def test_tables_together_hold_the_maps_of_all() -> None:
+    one = replace(_table(), map_area_deg2=(12.0, 150.0, 900.0))
+    two = replace(one, name="opa/bns/o4/H1L1/IC86-2011", map_area_deg2=(50.0, 4000.0))
+    pooled = Populations({one.name: one, two.name: two}).choose(replace(KIND, detectors="H1"), FIT).table
+    assert pooled is not None and pooled.map_area_deg2 == (12.0, 4000.0)
+    silent = replace(two, map_area_deg2=())
+    pooled = Populations({one.name: one, two.name: silent}).choose(replace(KIND, detectors="H1"), FIT).table
+    assert pooled is not None and pooled.map_area_deg2 == ()
+
+
 def test_a_file_that_is_no_hdf5_is_named(tmp_path: Path) -> None:
     (tmp_path / "populations.hdf5").write_text("no")
     with pytest.raises(FormatError, match=r"populations\.hdf5"):

@@ -13,9 +13,11 @@ from llama.analyses.result import (
     BACKGROUND_GUARD,
     STATISTIC_FILENAME,
     STATISTIC_GUARD,
+    STATISTIC_NUMBERS,
     BackgroundInputs,
     EventInputs,
     Statistic,
+    StatisticNumbers,
     blinds,
     draw_background,
     is_test,
@@ -68,14 +70,17 @@ NEUTRINOS: Product[NeutrinoList] = neutrino_list(TRIGGER)
 
 def _statistic(step: Step) -> Statistic:
     info, neutrinos, p_astro = step[SKYMAP_INFO], step[NEUTRINOS], step[P_ASTRO]
-    marks = marks_of(
-        {"inputs": {**trigger_inputs(info, {}), **neutrino_inputs(neutrinos)}, "graceid": info.graceid},
-        role=str(step.flag("role")),
-        retracted=retracted(step, info.graceid, info.role),
-        blinded=blinds(step),
-    )
+    marks = _marks(step, retracted(step, info.graceid, info.role))
     found = measure(info, step[GW_SKYMAP], neutrinos, p_astro, step[ICECUBE_TABLES], step[SEARCHES], marks)
     return replace(found, made_from=_digests(step, *_MEASURED))
+
+
+def _marks(step: Step, when: str | None = None) -> tuple[str, ...]:
+    """Of the alert and the neutrinos; `when` it was taken back."""
+    info = step[SKYMAP_INFO]
+    inputs = {**trigger_inputs(info, {}), **neutrino_inputs(step[NEUTRINOS])}
+    role = str(step.flag("role"))
+    return marks_of({"inputs": inputs, "graceid": info.graceid}, role=role, retracted=when, blinded=blinds(step))
 
 
 _MEASURED = (SKYMAP_INFO, GW_SKYMAP, NEUTRINOS, P_ASTRO)
@@ -108,17 +113,24 @@ STATISTIC: Product[Statistic] = Product(
 )
 
 
+_NUMBERS = STATISTIC.select(*STATISTIC_NUMBERS)
+"""What a retraction leaves as it is, so that it draws nothing anew."""
+
+
 def _background(step: Step) -> OwnBackground:
+    statistic = StatisticNumbers.of_part(step[_NUMBERS])
+    statistic.check_files(_digests(step, *_MEASURED))
     return draw_background(
         BackgroundInputs(
             info=step[SKYMAP_INFO],
             skymap=step[GW_SKYMAP],
             neutrinos=step[NEUTRINOS],
             p_astro=step[P_ASTRO],
-            statistic=_measured(step, *_MEASURED),
+            statistic=statistic,
             tables=step[ICECUBE_TABLES],
             events=step[ICECUBE_EVENTS],
             searches=step[SEARCHES],
+            marks=_marks(step),
         )
     )
 
@@ -128,8 +140,9 @@ BACKGROUND: Product[OwnBackground] = Product(
     filename=BACKGROUND_FILENAME,
     codec=OwnBackgroundFile(),
     make=_background,
-    inputs=(STATISTIC, *_MEASURED),
+    inputs=(_NUMBERS, *_MEASURED),
     shared=(ICECUBE_TABLES, ICECUBE_EVENTS, SEARCHES),
+    flags=("role",),
     guard=BACKGROUND_GUARD,
     help="what unrelated neutrinos would look like beside this alert's own map, for the p-values",
 )

@@ -205,11 +205,12 @@ def _expected() -> tuple[type[Exception], ...]:
     """Errors with a message for people; anything else is a fault of ours and shows its traceback."""
     from llama.engine.errors import EngineError
     from llama.formats.errors import FormatError
+    from llama.operate.errors import OperateError
     from llama.sections import SecretError
     from llama.services.errors import ServiceError
     from llama.settings import SettingsError
 
-    return (EngineError, FormatError, ServiceError, SettingsError, SecretError, OSError)
+    return (EngineError, FormatError, ServiceError, SettingsError, SecretError, OperateError, OSError)
 
 
 def _message(error: Exception) -> str:

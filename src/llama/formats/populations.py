@@ -17,6 +17,7 @@ from llama.formats.on_demand import OnDemand
 from llama.science.significance import BackgroundTable, Populations
 
 COLUMNS = ("EVENT-ODDS-RATIO", "N", "SOURCE-DIRECTORY", "SKYMAP-FILENAME")
+_OF_MAPS = ("map_area_deg2", "map_distance_mpc")
 
 
 class PopulationsFile:
@@ -34,6 +35,9 @@ class PopulationsFile:
                 leaf.attrs["provenance"] = table.provenance
                 if table.sky_maps is not None:
                     leaf.attrs["sky_maps"] = table.sky_maps
+                for name in _OF_MAPS:
+                    if quantiles := getattr(table, name):
+                        leaf.attrs[name] = quantiles
 
     def read(self, path: Path) -> Populations:
         """The tables, each of which is read when it is asked for; FormatError then or now when something is wrong."""
@@ -79,6 +83,7 @@ def _table(leaf: h5py.Dataset) -> BackgroundTable:
         distance_mode=str(leaf.attrs["distance_mode"]),
         provenance=str(leaf.attrs["provenance"]),
         sky_maps=int(leaf.attrs["sky_maps"]) if "sky_maps" in leaf.attrs else None,
+        **{name: tuple(map(float, np.ravel(leaf.attrs[name]))) for name in _OF_MAPS if name in leaf.attrs},
     )
 
 

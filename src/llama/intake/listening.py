@@ -10,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 from llama.engine.errors import EngineError, StorageError, UnsupportedFileSystem
-from llama.engine.folder import Delivery, Run
+from llama.engine.folder import Delivery, Event, Run
 from llama.formats.errors import FormatError
 from llama.intake.archive import Archive
 from llama.intake.delivery import INTERNAL, PUBLIC, Delivered, deliver, flags_of_role, raise_flags
+from llama.intake.news import News
 from llama.intake.numbering import Numbers
 from llama.messengers import Message, Messenger
 
@@ -27,11 +28,13 @@ class Heard:
     Attributes:
         path: the message in the archive.
         delivered: what each messenger made of it.
+        told: events of which a product asks its source again, because of this message.
         dead: it as a dead letter, when something could not be made of it; None when all went well.
     """
 
     path: Path
     delivered: tuple[Delivered, ...] = ()
+    told: tuple[Event, ...] = ()
     dead: Path | None = None
 
 
@@ -49,6 +52,7 @@ class Intake:
         self.archive = archive
         self.messengers = tuple(messengers)
         self.numbers = Numbers(run.path)
+        self._news = News(run)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -67,20 +71,35 @@ class Intake:
     def make(self, message: Message, path: Path, *, now: datetime) -> Heard:
         """What comes of a message that is in the archive already."""
         delivered: list[Delivered] = []
+        told: list[Event] = []
         faults: list[str] = []
-        readers = [one for one in self.messengers if one.read is not None and offered(one, message.topic)]
-        for messenger in readers:
-            assert messenger.read is not None
-            came = self._take(messenger.name, messenger.read, message, now)
+        asked = [one for one in self.messengers if (one.read or one.follower) and offered(one, message.topic)]
+        for messenger in asked:
+            came = None if messenger.read is None else self._take(messenger.name, messenger.read, message, now)
             if isinstance(came, Delivered):
                 delivered.append(came)
-            elif came is not None:
-                faults.append(came)
+            events = self._tell(messenger, message, path, now)
+            if isinstance(events, list):
+                told += events
+            faults += [one for one in (came, events) if isinstance(one, str)]
         # Nobody knows whose a message without a topic is: that it is not another's is no fault of it
-        if not message.topic and len(faults) < len(readers):
+        if not message.topic and (delivered or told or len(faults) < len(asked)):
             faults = []
         dead = self._bury(message, "\n".join(faults), now) if faults else None
-        return Heard(path, tuple(delivered), dead)
+        return Heard(path, tuple(delivered), tuple(told), dead)
+
+    def _tell(self, messenger: Messenger, message: Message, path: Path, now: datetime) -> list[Event] | str:
+        """The events to which it is news; or why that cannot be known. Raises as `_take` does."""
+        if messenger.follower is None:
+            return []
+        try:
+            return self._news.tell(messenger.follower, message, path, now=now)
+        except (MemoryError, StorageError, UnsupportedFileSystem, OSError):
+            raise
+        except FormatError as error:
+            return f"{messenger.name}: {error}"
+        except Exception as error:  # noqa: BLE001 - as in `_take`
+            return f"{messenger.name} failed: {type(error).__name__}: {error}"
 
     def _take(
         self, name: str, read: Callable[[Message], Delivery | None], message: Message, now: datetime

@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar
 
 from llama.engine.folder import Delivery
 from llama.engine.graph import Product, Selection, Shared, Step
-from llama.ports import Message
+from llama.ports import Message, Stretch
 from llama.science.companions import Listening
 
-__all__ = ["Candidates", "Message", "Messenger"]
+__all__ = ["Candidates", "Follower", "Message", "Messenger", "Subject"]
 
 T = TypeVar("T")
 
@@ -36,6 +36,38 @@ class Candidates(Generic[T]):
         return None if found is None else self.read(found, *(step[table] for table in self.shared))
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What a message, or a file made of messages, is about: times, and names as all write them."""
+
+    times: tuple[Stretch, ...]
+    names: frozenset[str] = frozenset()
+
+    def meets(self, other: Subject) -> bool:
+        """Whether both may be about the same."""
+        return bool(self.names & other.names) or any(
+            one.start_gps <= two.stop_gps and one.stop_gps >= two.start_gps
+            for one in self.times
+            for two in other.times
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Follower:
+    """How messages reach a product that asked its source before they came: it asks again.
+
+    Attributes:
+        filename: of the product, in whichever pipeline it is.
+        asked: what a file of it is about. Raises FormatError for what is no such file.
+        about: what a message is about; None when it is no news to any event. Raises FormatError for what it cannot
+            read.
+    """
+
+    filename: str
+    asked: Callable[[bytes], Subject]
+    about: Callable[[Message], Subject | None]
+
+
 @dataclass(frozen=True, eq=False)
 class Messenger:
     """What a messenger brings; found through the entry point group `llama.messengers`.
@@ -49,6 +81,7 @@ class Messenger:
         topics: which it hears, by name or pattern (`gcn.notices.fermi.*`). All that is heard is archived.
         read: what an event gets of a message on such a topic; None when no event gets anything. Raises FormatError
             for what it cannot read. Without it, messages are only archived, for a source to look them up.
+        follower: whose product asks that source again when there is a message about its window.
     """
 
     name: str
@@ -57,3 +90,4 @@ class Messenger:
     candidates: Callable[[Selection[Any]], Candidates[Any]] | None = None
     topics: tuple[str, ...] = ()
     read: Callable[[Message], Delivery | None] | None = None
+    follower: Follower | None = None

@@ -63,7 +63,7 @@ class Patience:
 
 
 @dataclass
-class Tally:
+class HeardSoFar:
     """What was heard in one go of the loop."""
 
     messages: int = 0
@@ -92,13 +92,13 @@ class Listener:
     pause: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
-        self.tally = Tally()
+        self.so_far = HeardSoFar()
         self._told: set[tuple[str, str]] = set()
         self._heartbeats = False
         self._heard_at = self.tick()
         self._silent_from: float | None = None
 
-    def listen(self) -> Tally:
+    def listen(self) -> HeardSoFar:
         """Hear what comes until the program is to end. BrokerError only with `once`, when there is no getting on."""
         waits = self.patience.waits()
         tries = 0
@@ -118,7 +118,7 @@ class Listener:
             if came is None:
                 if self.once and self.broker.caught_up:
                     break
-                self.program.beat(failures=self.tally.failures)
+                self.program.beat(failures=self.so_far.failures)
                 self._watch()
                 continue
             waits, tries = self.patience.waits(), 0
@@ -126,7 +126,7 @@ class Listener:
             self._heard_at = self.tick()
             if self._take_in(came):
                 self.broker.safe(came.mark)
-        return self.tally
+        return self.so_far
 
     def _take_in(self, came: Incoming) -> bool:
         """Whether it is on disk; False only when the program is to end before the disk takes it."""
@@ -138,10 +138,10 @@ class Listener:
         self._heartbeats = self._heartbeats or alive
         if not self._kept(came, alive):
             return False
-        self.tally.heartbeats += alive
-        self.tally.messages += not alive
+        self.so_far.heartbeats += alive
+        self.so_far.messages += not alive
         last = None if alive else f"{came.message.id or topic} at {self.now():%Y-%m-%dT%H:%M:%SZ}"
-        self.program.beat(last_message=last, lag_s=lag_s, failures=self.tally.failures)
+        self.program.beat(last_message=last, lag_s=lag_s, failures=self.so_far.failures)
         return True
 
     def _kept(self, came: Incoming, alive: bool) -> bool:
@@ -151,10 +151,10 @@ class Listener:
                 if alive:
                     self.intake.archive.keep_heartbeat(came.message, now=self.now())
                 else:
-                    self.tally.dead += self.intake.hear(came.message, now=self.now()).dead is not None
+                    self.so_far.dead += self.intake.hear(came.message, now=self.now()).dead is not None
             except (StorageError, OSError) as error:
-                self.tally.failures += 1
-                self.program.beat(failures=self.tally.failures)
+                self.so_far.failures += 1
+                self.program.beat(failures=self.so_far.failures)
                 if not tried:
                     _LOG.error(
                         "%s cannot be kept: %s. It stays with %s and is tried again until it can be",
@@ -173,13 +173,13 @@ class Listener:
 
     def _lost(self, error: BrokerError) -> None:
         """The connection is of no use any more. Said once for each stretch of trouble, and when it changes."""
-        self.tally.failures += 1
-        self.tally.connections += 1
+        self.so_far.failures += 1
+        self.so_far.connections += 1
         self._silent_from = self.tick() if self._silent_from is None else self._silent_from
         if (error.kind, str(error)) not in self._told:
             self._told.add((error.kind, str(error)))
             _LOG.error("%s", error)
-        self.program.beat(failures=self.tally.failures)
+        self.program.beat(failures=self.so_far.failures)
         self.broker.drop()
 
     def _back(self) -> None:

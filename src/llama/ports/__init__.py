@@ -6,11 +6,18 @@ answers them.
 
 from __future__ import annotations
 
-from llama.ports.broker import GCN, LVALERT, SCIMMA, Broker, BrokerError, Incoming, Message
+from llama.ports.broker import GCN, LVALERT, SCIMMA, Broker, BrokerError, BrokerFault, Incoming, Message
 from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
 from llama.ports.covered import SeasonStretch, Stretch
 from llama.ports.gracedb import GRACEDB, GraceDB
-from llama.ports.neutrinos import NEUTRINO_SOURCE, SIMULATED_SOURCE, Neutrino, NeutrinoSource, NeutrinoWindow
+from llama.ports.neutrinos import (
+    NEUTRINO_SOURCE,
+    SIMULATED_SOURCE,
+    Neutrino,
+    NeutrinoSource,
+    NeutrinoWindow,
+    NotNow,
+)
 from llama.ports.service import Opener, Places, Provider, Service
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "SIMULATED_SOURCE",
     "Broker",
     "BrokerError",
+    "BrokerFault",
     "Burst",
     "BurstMap",
     "BurstWindow",
@@ -33,6 +41,7 @@ __all__ = [
     "Neutrino",
     "NeutrinoSource",
     "NeutrinoWindow",
+    "NotNow",
     "Opener",
     "Places",
     "Provider",

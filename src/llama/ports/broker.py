@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from llama.ports.service import Service
 
-Trouble = Literal["unknown topic", "not authorised", "credentials", "unreachable", "other"]
+BrokerFault = Literal["unknown topic", "not authorised", "credentials", "unreachable", "other"]
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class BrokerError(Exception):
         topic: which, where it is one topic's.
     """
 
-    def __init__(self, kind: Trouble, text: str, topic: str = "") -> None:
+    def __init__(self, kind: BrokerFault, text: str, topic: str = "") -> None:
         super().__init__(text)
-        self.kind: Trouble = kind
+        self.kind: BrokerFault = kind
         self.topic = topic
 
     @property

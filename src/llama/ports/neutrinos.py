@@ -69,6 +69,13 @@ SIMULATED_SOURCE = "simulated"
 """How the name of a source begins whose neutrinos never happened: it tells so also where blinding took their type."""
 
 
+class NotNow(Exception):
+    """A source that has no answer for now, though nothing is wrong with the question: it is to be asked later.
+
+    The message says why.
+    """
+
+
 class NeutrinoSource(Protocol):
     """Where neutrinos come from."""
 
@@ -78,7 +85,10 @@ class NeutrinoSource(Protocol):
         ...
 
     def window(self, start_gps: float, stop_gps: float, *, seed: str) -> NeutrinoWindow:
-        """All neutrinos with start <= time < stop; `seed` decides whatever is random about the answer."""
+        """All neutrinos with start <= time < stop; `seed` decides whatever is random about the answer.
+
+        Raises NotNow when there is no answer for now.
+        """
         ...
 
     def close(self) -> None:

@@ -3,11 +3,14 @@
 ServiceError
 ├── ArchiveError            an archive that cannot be used; the message says what to do
 │   └── BadEvent            a row that cannot be a neutrino
+├── ServiceBusy             it has no answer for now, and may have one later; whoever asked waits
 └── DownloadError           something could not be fetched
     └── DigestMismatch      what arrived is not what was asked for
 """
 
 from __future__ import annotations
+
+from llama.ports import NotNow
 
 
 class ServiceError(Exception):
@@ -20,6 +23,14 @@ class ArchiveError(ServiceError):
 
 class BadEvent(ArchiveError):
     """A row of an archive that cannot be a neutrino; the message names file and row."""
+
+
+class ServiceBusy(ServiceError, NotNow):
+    """What is asked over the network has no answer for now; `wait_s` is how long it wants to be left alone."""
+
+    def __init__(self, why: str, wait_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.wait_s = wait_s
 
 
 class DownloadError(ServiceError):

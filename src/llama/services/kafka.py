@@ -9,13 +9,10 @@ import secrets
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from llama.ports import BrokerError
+from llama.ports import BrokerError, BrokerFault
 from llama.services.errors import ServiceError
-
-if TYPE_CHECKING:
-    from llama.ports.broker import Trouble
 
 _TOPICS = ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "TOPIC_EXCEPTION", "_UNKNOWN_PARTITION")
 _CREDENTIALS = ("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SASL_MECHANISM")
@@ -46,7 +43,7 @@ def broker_error(error: Any, who: str, renew: str, topic: str = "", detail: str 
     if code in _CREDENTIALS:
         text = f"{who} does not take the credentials, or they have expired ({said}); {renew}"
         return BrokerError("credentials", text)
-    kind: Trouble = "unreachable" if code in _UNREACHABLE else "other"
+    kind: BrokerFault = "unreachable" if code in _UNREACHABLE else "other"
     what = "cannot be reached" if kind == "unreachable" else "says"
     return BrokerError(kind, f"{who} {what} ({said}); it is tried again")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from llama.ports import NEUTRINO_SOURCE, Burst, GRBSource, NeutrinoSource, Opener, Provider, Retraction
-from llama.sections import About, Section
+from llama.sections import About, Secret, Section
 
 EXCERPT = "demo/icecube_excerpt.csv"
 
@@ -20,8 +20,10 @@ class IceCubeSettings:
     """Where neutrinos come from."""
 
     neutrinos: Annotated[
-        Literal["archive", "simulated"],
-        About("where neutrinos come from: archive or simulated", variable="LLAMA_NEUTRINOS", was="neutrinos"),
+        Literal["archive", "simulated", "service"],
+        About(
+            "where neutrinos come from: archive, simulated or service", variable="LLAMA_NEUTRINOS", was="neutrinos"
+        ),
     ] = "archive"
     simulated_season: Annotated[
         str,
@@ -29,6 +31,18 @@ class IceCubeSettings:
             "whose events the simulated source draws from", variable="LLAMA_SIMULATED_SEASON", was="simulated_season"
         ),
     ] = "IC86-2011"
+
+
+@dataclass(frozen=True)
+class NeutrinoServiceSettings:
+    """The service that is asked with `[icecube] neutrinos = "service"`."""
+
+    url: Annotated[str | None, About("its address, https:// (on this machine also http://)")] = None
+    token: Annotated[Secret | None, About("lets us in, where the service wants one")] = None
+    timeout_s: Annotated[float, About("how many seconds one answer may take", least=0.1)] = 20.0
+    patience_s: Annotated[
+        float, About("how many seconds to go on trying within one step while it is busy or out of reach", least=0)
+    ] = 60.0
 
 
 @dataclass(frozen=True)
@@ -58,15 +72,18 @@ class GRBSettings:
 
 
 ICECUBE = Section("icecube", IceCubeSettings)
+NEUTRINO_SERVICE = Section("neutrino_service", NeutrinoServiceSettings)
 GRB = Section("grb", GRBSettings)
 
 
 def open_neutrinos(host: Opener) -> NeutrinoSource:
-    """The installed release, or what is drawn from it; without one the excerpt packaged for the demo."""
+    """The service, or the installed release, or what is drawn from it; without one the excerpt of the demo."""
     from llama.services.errors import ArchiveError
     from llama.services.icecube import IceCubeSimulated, installed_archive, open_archive, read_excerpt
 
     asked = host.section(ICECUBE)
+    if asked.neutrinos == "service":
+        return _open_service(host.section(NEUTRINO_SERVICE))
     try:
         path = installed_archive(host.folders.archives)
     except ArchiveError:
@@ -78,11 +95,21 @@ def open_neutrinos(host: Opener) -> NeutrinoSource:
     return IceCubeSimulated(archive, asked.simulated_season) if asked.neutrinos == "simulated" else archive
 
 
+def _open_service(asked: NeutrinoServiceSettings) -> NeutrinoSource:
+    from llama.services.neutrinos import Asking, NeutrinoService
+
+    return NeutrinoService(
+        Asking(asked.url or "", asked.token, timeout_s=asked.timeout_s, patience_s=asked.patience_s)
+    )
+
+
 def neutrinos_lack(host: Opener) -> str | None:
-    """The simulated source draws from an installed release."""
+    """The simulated source draws from an installed release, and a service has an address."""
     from llama.services.errors import ArchiveError
     from llama.services.icecube import installed_archive
 
+    if host.section(ICECUBE).neutrinos == "service":
+        return _service_lacks(host.section(NEUTRINO_SERVICE))
     if host.section(ICECUBE).neutrinos != "simulated":
         return None
     try:
@@ -90,6 +117,18 @@ def neutrinos_lack(host: Opener) -> str | None:
     except ArchiveError as error:
         return str(error)
     return None
+
+
+def _service_lacks(asked: NeutrinoServiceSettings) -> str | None:
+    from llama.services.neutrinos import wrong_address
+
+    if not asked.url:
+        return (
+            "neutrino_source is not set up: set url of [neutrino_service] in settings.toml, or "
+            "LLAMA_NEUTRINO_SERVICE_URL"
+        )
+    why = wrong_address(asked.url)
+    return None if why is None else f"neutrino_source is not set up: url of [neutrino_service]: {why}"
 
 
 def open_bursts(
@@ -108,4 +147,6 @@ def open_bursts(
     return NoticeFolder(asked.notices or host.folders.notices, parse, files_between)
 
 
-NEUTRINOS: Provider[NeutrinoSource] = Provider(NEUTRINO_SOURCE, open_neutrinos, (ICECUBE,), neutrinos_lack)
+NEUTRINOS: Provider[NeutrinoSource] = Provider(
+    NEUTRINO_SOURCE, open_neutrinos, (ICECUBE, NEUTRINO_SERVICE), neutrinos_lack
+)

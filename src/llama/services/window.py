@@ -11,3 +11,21 @@ def require_window(start_gps: float, stop_gps: float) -> None:
     """Raises ArchiveError unless it has a length above zero (GPS seconds)."""
     if not (math.isfinite(start_gps) and math.isfinite(stop_gps) and start_gps < stop_gps):
         raise ArchiveError(f"a window must start before it stops, not {start_gps} to {stop_gps} (GPS seconds)")
+
+
+LATEST_S = 7 * 86400.0
+"""How long after a window closed a source that has not told all is asked again by itself."""
+
+_PART = 0.1
+
+
+def again_gps(now_gps: float, stop_gps: float) -> float | None:
+    """When to ask again a source that has not told all of a window; None when a person is to decide.
+
+    When the window closes, and after that whenever a tenth more of the time since has passed: what is a minute late
+    is found within seconds, what is a day late within hours, and nobody is asked without end. `LATEST_S` after the
+    window's end it is over. (The list's product never asks more often than every five minutes.)
+    """
+    if now_gps >= stop_gps + LATEST_S:
+        return None
+    return max(stop_gps, now_gps + _PART * (now_gps - stop_gps))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from llama.testing.brokers import FakeBroker, FakeProgram
 from llama.testing.messengers import check_messenger
+from llama.testing.neutrino_service import ReferenceService, Trouble, serve_neutrinos
 from llama.testing.services import check_service
 from llama.testing.worlds import NOW, Bench, Clock, FakeEnvironment, FakeGraceDB, demo_alert, event, world
 
@@ -19,9 +20,12 @@ __all__ = [
     "FakeEnvironment",
     "FakeGraceDB",
     "FakeProgram",
+    "ReferenceService",
+    "Trouble",
     "check_messenger",
     "check_service",
     "demo_alert",
     "event",
+    "serve_neutrinos",
     "world",
 ]

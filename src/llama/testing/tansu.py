@@ -98,7 +98,8 @@ class Tansu:
 
     def make_topics(self, names: Iterable[str]) -> None:
         """Topics of one partition, which keeps the order, for large messages."""
-        from confluent_kafka.admin import AdminClient, NewTopic
+        from confluent_kafka.admin import AdminClient
+        from confluent_kafka.cimpl import NewTopic
 
         client = AdminClient({"bootstrap.servers": f"{_HOST}:{self.port}"})
         wanted = [NewTopic(name, 1, 1, config={"max.message.bytes": str(LARGEST)}) for name in names]
@@ -166,9 +167,10 @@ class Proxy:
         self._server.close()
 
     def _serve(self) -> None:
+        next_one = self._server.accept
         while True:
             try:
-                near, _ = self._server.accept()
+                near, _ = next_one()
             except OSError:
                 return
             try:

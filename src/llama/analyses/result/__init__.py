@@ -61,7 +61,14 @@ from llama.analyses.result.record import (
     SingleNeutrino,
     read_significance,
 )
-from llama.analyses.result.statistic import STATISTIC_FILENAME, STATISTIC_GUARD, Statistic, measure
+from llama.analyses.result.statistic import (
+    STATISTIC_FILENAME,
+    STATISTIC_GUARD,
+    STATISTIC_NUMBERS,
+    Statistic,
+    StatisticNumbers,
+    measure,
+)
 from llama.analyses.result.subthreshold import significance_subthreshold
 from llama.analyses.result.weights import odds, odds_and_weights
 
@@ -75,6 +82,7 @@ __all__ = [
     "SIMULATED",
     "STATISTIC_FILENAME",
     "STATISTIC_GUARD",
+    "STATISTIC_NUMBERS",
     "TEST",
     "AlertClass",
     "BackgroundInputs",
@@ -88,6 +96,7 @@ __all__ = [
     "Significance",
     "SingleNeutrino",
     "Statistic",
+    "StatisticNumbers",
     "astrophysical",
     "blinds",
     "draw_background",

@@ -10,7 +10,7 @@ from llama.advice import RUN
 from llama.analyses.result.inputs import astrophysical
 from llama.analyses.result.limits import livetime_fraction
 from llama.analyses.result.marks import BLINDED, not_blinded
-from llama.analyses.result.statistic import STATISTIC_FILENAME, Statistic, logarithm
+from llama.analyses.result.statistic import STATISTIC_FILENAME, StatisticNumbers, logarithm
 from llama.engine.errors import NotYet
 from llama.engine.graph import FlagValues, Guard
 from llama.messengers.gw.record import SkymapInfo
@@ -31,16 +31,17 @@ STATISTIC_OF = {"opa": "event", "subthreshold": "ensemble"}
 
 @dataclass(frozen=True, eq=False)
 class BackgroundInputs:
-    """What the background of an event is drawn from."""
+    """What the background of an event is drawn from, and the words that nobody may overlook about its numbers."""
 
     info: SkymapInfo
     skymap: SkyMap
     neutrinos: NeutrinoList
     p_astro: dict[str, float | None]
-    statistic: Statistic
+    statistic: StatisticNumbers
     tables: IceCubeTables
     events: IceCubeEvents
     searches: Searches
+    marks: tuple[str, ...] = ()
 
 
 def draw_background(given: BackgroundInputs) -> OwnBackground:
@@ -62,7 +63,7 @@ def draw_background(given: BackgroundInputs) -> OwnBackground:
         search=search,
         supplies=found,
     )
-    return replace(own_background(beside, info.graceid, thresholds(kept)), marks=kept.marks)
+    return replace(own_background(beside, info.graceid, thresholds(kept)), marks=given.marks)
 
 
 def _as_flagged(found: OwnBackground, event_id: str, flags: FlagValues) -> OwnBackground:
@@ -75,7 +76,7 @@ BACKGROUND_GUARD: Guard[OwnBackground] = Guard((FLAG,), _as_flagged)
 """While the flag blinds neutrinos, nothing is made from the p-values of some that are not blinded."""
 
 
-def thresholds(kept: Statistic) -> dict[str, Float]:
+def thresholds(kept: StatisticNumbers) -> dict[str, Float]:
     """ln B̃ of the event in each search, of every neutrino, and of every pair: in this order."""
     alone = [logarithm(one.log_b_apart) for one in kept.neutrinos]
     event, ensemble = kept.event.as_numbers(), kept.ensemble.as_numbers()
@@ -84,7 +85,7 @@ def thresholds(kept: Statistic) -> dict[str, Float]:
     return {"event": np.array([event.log_b, *alone, *pairs]), "ensemble": np.array([ensemble.log_b, *alone])}
 
 
-def p_values(found: OwnBackground, kept: Statistic, search_type: str) -> tuple[OwnMapP, ...]:
+def p_values(found: OwnBackground, kept: StatisticNumbers, search_type: str) -> tuple[OwnMapP, ...]:
     """The event's, each neutrino's and each pair's; ValueError when the background was asked about another event."""
     search = STATISTIC_OF[search_type]
     if not np.array_equal(found.thresholds[search], thresholds(kept)[search]):

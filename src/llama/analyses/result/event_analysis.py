@@ -90,7 +90,8 @@ def event_result(analysis: Analysis) -> dict[str, Any]:
     info, kept, chosen = analysis.given.info, analysis.statistic, analysis.chosen
     found, of = analysis.sums.as_numbers(), AlertSearch.of(info, chosen.record)
     if_real = found.log_b - kept.log_complement
-    stated = event_p_values(analysis.own[0], analysis.given.background, analysis.table, if_real, of)
+    given = analysis.given
+    stated = event_p_values(analysis.own[0], given.background, analysis.table, if_real, of, _unlike(analysis))
     direction = kept.most_probable_direction
     return {
         "search_type": analysis.search_type,
@@ -108,6 +109,14 @@ def event_result(analysis: Analysis) -> dict[str, Any]:
         **_limits(analysis, stated["p_value"]),
         "inputs": _inputs(analysis),
     }
+
+
+def _unlike(analysis: Analysis) -> str | None:
+    """How the event's map differs from those of the table, or that it is not known."""
+    table, of = analysis.table.table, analysis.statistic.skymap
+    if table is None:
+        return None
+    return table.unlike(of.area_deg2, None if of.distance_mpc is None else of.distance_mpc[0]) or None
 
 
 def headline_type(significant: bool | None) -> str:

@@ -116,13 +116,19 @@ class Found:
 
 
 def event_p_values(
-    own: OwnMapP, background: OwnBackground, choice: TableChoice, log_odds_if_real: float, record: AlertSearch
+    own: OwnMapP,
+    background: OwnBackground,
+    choice: TableChoice,
+    log_odds_if_real: float,
+    record: AlertSearch,
+    note: str | None,
 ) -> dict[str, Any]:
     """The event's p-value, significance and false alarm rate: of its own map and of a population of maps.
 
     Both compare at p_astro 1, so a p-value says how often unrelated neutrinos look so related to a trigger, and not
     also how likely the trigger is real. The search's `p_value_from` chooses which of them `p_value` is. Where it is
-    known from above only, significance and rate are those of the limit, and `far_joint` says so.
+    known from above only, significance and rate are those of the limit, and `far_joint` says so. `note`: how the map
+    differs from those of the table.
     """
     odds = finite_odds(log_odds_if_real)
     drawn = lists_drawn(background.lists, ", ".join(background.seasons))
@@ -152,6 +158,7 @@ def event_p_values(
             "p_value": None if of_population is None else of_population.p,
             "text": "n/a" if of_population is None else of_population.text,
             "reason": choice.reason,
+            "note": note,
             "table": None if choice.table is None else _table(choice.table),
         },
     }

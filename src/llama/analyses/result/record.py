@@ -94,12 +94,16 @@ class PValueBackground:
 
 @dataclass(frozen=True, slots=True)
 class PValuePopulation:
-    """The p-value of a population of sky maps, and the table that it was read from, or why there is none."""
+    """The p-value of a population of sky maps, and the table that it was read from, or why there is none.
+
+    `note`: how the event's map differs from the table's, or that it is not known.
+    """
 
     p_value: float | None
     text: str
     reason: str
     table: PValueTable | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

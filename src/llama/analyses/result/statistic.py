@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from llama.advice import REMAKE_FILE, RUN
@@ -37,7 +38,7 @@ from llama.science.detector import IceCubeTables, SeasonTable
 from llama.science.joint import Relation, relations
 from llama.science.search import Search
 from llama.science.significance import Searches, most_likely_population
-from llama.science.sky import SkyMap, mean_distance
+from llama.science.sky import SkyMap, credible_area_deg2, mean_distance
 from llama.science.statistic import (
     CoincidenceResult,
     EventStatistic,
@@ -125,46 +126,37 @@ class UsedSearch:
 
 @dataclass(frozen=True, slots=True)
 class UsedSkymap:
-    """What results need of the sky map: what its header says, its distance (mean and standard deviation, Mpc)."""
+    """What results need of the sky map: what its header says, its distance (mean and standard deviation, Mpc), and
+    the area of its 90 % region, which files of earlier versions lack."""
 
     header: dict[str, str | None]
     distance_mpc: tuple[float, float] | None
+    area_deg2: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Statistic:
-    """The statistic of an event, before a search type says which part of it is the answer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticNumbers:
+    """The numbers of an event that its background is drawn for and compared with: no marks, no notes, no limits.
 
     Attributes:
-        marks: the words that nobody may overlook.
         season: the neutrinos' own. population: what the trigger was taken for.
-        log_complement: ln c, see `CoincidenceResult`.
         event: single neutrinos and pairs. ensemble: all sets.
-        relations: which neutrinos share the source, and how probable that is.
-        most_probable_direction: right ascension and declination in degrees; None when there can be no source.
-        reached: what could have been seen, and where.
         made_from: digests of the event's files that it was made from, by file name.
     """
 
-    marks: tuple[str, ...]
-    event_id: str
     population: str
     season: str
     search: UsedSearch
-    distance_mode: str
-    p_astro_before: float | None
-    p_astro_after: float | None
-    log_complement: float
     event: KeptSums
     ensemble: KeptSums
     neutrinos: tuple[OfNeutrino, ...]
     pairs: tuple[OfPair, ...]
-    relations: tuple[Relation, ...]
-    most_probable_direction: tuple[float, float] | None
-    skymap: UsedSkymap
-    reached: Reached
-    notes: tuple[str, ...]
     made_from: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_part(cls, part: Mapping[str, Any]) -> StatisticNumbers:
+        """From the fields of a statistic's file that have these names."""
+        return msgspec.convert(part, cls)
 
     def check_files(self, digests: Mapping[str, str]) -> None:
         """ValueError when one of these files is not as it was: the run may have been asked for the results only."""
@@ -186,6 +178,33 @@ class Statistic:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistic(StatisticNumbers):
+    """The statistic of an event, before a search type says which part of it is the answer.
+
+    Attributes:
+        marks: the words that nobody may overlook.
+        log_complement: ln c, see `CoincidenceResult`.
+        relations: which neutrinos share the source, and how probable that is.
+        most_probable_direction: right ascension and declination in degrees; None when there can be no source.
+        reached: what could have been seen, and where.
+    """
+
+    marks: tuple[str, ...]
+    event_id: str
+    distance_mode: str
+    p_astro_before: float | None
+    p_astro_after: float | None
+    log_complement: float
+    relations: tuple[Relation, ...]
+    most_probable_direction: tuple[float, float] | None
+    skymap: UsedSkymap
+    reached: Reached
+    notes: tuple[str, ...]
+
+
+STATISTIC_NUMBERS = tuple(one.name for one in fields(StatisticNumbers))
+"""The fields of a statistic's file that `StatisticNumbers` has."""
 STATISTIC_FILENAME = "statistic_lvc-i3.json"
 _LIST = "icecube_neutrino_list.json"
 _REMAKE = REMAKE_FILE.of(FILE=STATISTIC_FILENAME)
@@ -231,7 +250,7 @@ def measure(
         season=season.name,
         search=UsedSearch(chosen.search.name, chosen.why, *digests),
         reached=reached(season, skymap, neutrinos, (info.gps_time + window[0], info.gps_time + window[1])),
-        skymap=UsedSkymap(header_of(skymap, info), mean_distance(skymap)),
+        skymap=UsedSkymap(header_of(skymap, info), mean_distance(skymap), credible_area_deg2(skymap, 0.9)),
         notes=notes,
         **_numbers(result, arrays, neutrinos),
     )

@@ -17,7 +17,7 @@ from llama.engine.folder.care import (
     version_name,
     versions,
 )
-from llama.engine.folder.claim import Owner, is_expired, is_mine, process_start
+from llama.engine.folder.claim import Owner, is_expired, is_mine, lives, process_start
 from llama.engine.folder.event import Event, Surroundings
 from llama.engine.folder.filesystem import fsync_folder, full_disk, storage_errors
 from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Sending, Stat, utc
@@ -58,6 +58,7 @@ __all__ = [
     "is_mine",
     "journal",
     "keep_bytes",
+    "lives",
     "mend_objects",
     "name_fault",
     "needs_repair",

@@ -51,8 +51,8 @@ def is_mine(claim: Claimed, me: Owner) -> bool:
     return Owner(claim.host, claim.boot, claim.pid, claim.started) == me
 
 
-def lives(claim: Claimed, me: Owner) -> bool | None:
-    """Whether the claimant still runs; None when that cannot be known from here."""
+def lives(claim: Claimed | Owner, me: Owner) -> bool | None:
+    """Whether the claimant (or any process) still runs; None when that cannot be known from here."""
     if claim.host != me.host:
         return None
     boot, namespace = claim.boot.partition("/")[::2]

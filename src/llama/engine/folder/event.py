@@ -27,6 +27,7 @@ from llama.engine.folder.journal import (
     Item,
     Journal,
     Locked,
+    Notified,
     Received,
     Requested,
     Stat,
@@ -335,6 +336,18 @@ class Event:
             edit = self._kept_edit(product.filename, scratch)
             who = by or person()
             self.append([Requested(at=now, filename=product.filename, why=why, set_aside=edit, by=who)])
+
+    def notify(self, filename: str, news: str, *, why: str, now: datetime) -> bool:
+        """Let a product be made again because its source has news, known by their digest; False for no news.
+
+        What was never made nor begun reads its source anyway, and what was received or adopted stays.
+        """
+        with self.writing() as state:
+            file = state.files.get(filename)
+            if file is None or file.outside or news in file.notified:
+                return False
+            self.append([Notified(at=now, filename=filename, news=news, why=why)])
+            return True
 
     def veto(self, filename: str | None, *, why: str, now: datetime, by: str | None = None) -> None:
         """Make no more of a product, or of the whole event (None)."""

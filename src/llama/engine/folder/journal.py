@@ -151,6 +151,14 @@ class Requested(Entry, frozen=True, kw_only=True, tag=True):
     by: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class Notified(Entry, frozen=True, kw_only=True, tag=True):
+    """There is something new at the source of a product, which is to be made again. `news`: its digest, told once."""
+
+    filename: str
+    news: str
+    why: str = ""
+
+
 class Seen(Entry, frozen=True, kw_only=True, tag=True):
     """A view was hashed, or put back; spares the next reader the hashing."""
 
@@ -203,7 +211,7 @@ class Unknown(msgspec.Struct, frozen=True):
 
 Item = Entry | Unknown
 _KINDS = (
-    Received | Adopted | Claimed | Sending | Made | Failed | Deferred | Requested
+    Received | Adopted | Claimed | Sending | Made | Failed | Deferred | Requested | Notified
     | Seen | Vetoed | Unvetoed | Locked | Unlocked | Flagged
 )  # fmt: skip
 _NAMES = frozenset(kind.__name__ for kind in _KINDS.__args__)

@@ -23,6 +23,7 @@ from llama.engine.folder.journal import (
     Item,
     Locked,
     Made,
+    Notified,
     Received,
     Requested,
     Seen,
@@ -92,7 +93,8 @@ class FileState:
         outside: the present content was received or adopted, not made.
         inputs: what the present content was made from, digest by input key.
         due: when it wants to be made again.
-        requested: why somebody asked for it to be made again, if not yet done.
+        requested: why it is to be made again, if not yet done: somebody asked for it, or its source has news.
+        notified: digests of the news of its source that were told.
         seen: per digest, the view that was last found to hold it.
         set_aside: hand-made contents that somebody decided against.
         given: digests of all files that any version was made from.
@@ -114,6 +116,7 @@ class FileState:
     deferral: Deferral | None = None
     requested: str | None = None
     requested_at: int = -1
+    notified: set[str] = field(default_factory=set)
     claim: Claimed | None = None
     claimed_at: int = -1
     seen: dict[str, Stat] = field(default_factory=dict)
@@ -293,6 +296,15 @@ class State:
         if entry.set_aside:
             file.set_aside.add(entry.set_aside)
 
+    def _notified(self, entry: Notified) -> None:
+        """What was told before is no news."""
+        file = self._of(entry.filename)
+        if entry.news in file.notified:
+            return
+        file.notified.add(entry.news)
+        file.requested, file.requested_at = entry.why or "its source has news", self.length
+        file.failure = file.deferral = None
+
     def _seen(self, entry: Seen) -> None:
         self._of(entry.filename).seen[entry.digest] = entry.seen
 
@@ -352,6 +364,7 @@ _HANDLERS: Mapping[type, Callable[[State, Any], None]] = {
     Failed: State._failed,
     Deferred: State._deferred,
     Requested: State._requested,
+    Notified: State._notified,
     Seen: State._seen,
     Vetoed: State._vetoed,
     Unvetoed: State._unvetoed,

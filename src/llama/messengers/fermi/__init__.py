@@ -7,7 +7,8 @@ from typing import Any
 from llama.engine.graph import Selection
 from llama.messengers import Candidates, Messenger
 from llama.messengers.fermi.likelihood import listening
-from llama.messengers.fermi.products import GRB_MODEL, burst_list
+from llama.messengers.fermi.news import follower
+from llama.messengers.fermi.products import FILENAME, GRB_MODEL, burst_list
 from llama.messengers.fermi.record import BurstList
 
 TOPICS = ("gcn.classic.voevent.FERMI_GBM_*", "gcn.notices.fermi.gbm.*")
@@ -18,8 +19,15 @@ def candidates(trigger: Selection[Any]) -> Candidates[BurstList]:
     return Candidates(burst_list(trigger), listening, shared=(GRB_MODEL,))
 
 
-MESSENGER = Messenger("fermi", "gamma-ray bursts of Fermi's GBM within 500 s of a trigger", (), candidates, TOPICS)
-"""Its messages are archived, where the source of bursts reads them.
+MESSENGER = Messenger(
+    "fermi",
+    "gamma-ray bursts of Fermi's GBM within 500 s of a trigger",
+    (),
+    candidates,
+    TOPICS,
+    follower=follower(FILENAME),
+)
+"""Its messages are archived, where the source of bursts reads them; events whose windows they fall into ask again.
 
 Its one product needs a trigger, so `candidates(trigger)` makes it where messengers are joined.
 """

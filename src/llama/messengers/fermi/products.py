@@ -16,6 +16,8 @@ from llama.science.times import datetime_from_gps
 GRB_MODEL: Shared[GRBModel] = Shared("grb.json", Record(GRBModel, whole=True), setting="grb.model")
 """Every number on gamma-ray bursts that the statistic uses."""
 
+FILENAME = "fermi_grbs.json"
+
 WINDOW_S = 500.0
 """As wide as the neutrinos': it holds −1 to +5 s around any source time within 250 s of the trigger."""
 
@@ -38,7 +40,7 @@ def burst_list(trigger: Selection[Any]) -> Product[BurstList]:
 
     return Product(
         "FERMI_GRBS",
-        "fermi_grbs.json",
+        FILENAME,
         Record(BurstList),
         make,
         inputs=(trigger,),

@@ -5,16 +5,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from llama.engine.errors import NotYet
 from llama.engine.graph import Product, Selection, Step
 from llama.formats.records import Record
 from llama.messengers.icecube.blinding import FLAG, GUARD, blind
 from llama.messengers.icecube.record import NeutrinoList, from_window
-from llama.ports import NEUTRINO_SOURCE, NeutrinoSource
+from llama.ports import NEUTRINO_SOURCE, NeutrinoSource, NotNow
+from llama.science.times import datetime_from_gps
 
 WINDOW_S = 500.0
 """Two ±250 s windows around a common source time meet within ±500 s (1810.11467, Eqs. 14 and 19)."""
 
 _ASK_AGAIN = timedelta(minutes=5)
+_AT_LATEST = timedelta(hours=4)
+_PART = 0.1
 
 
 def neutrino_list(trigger: Selection[Any]) -> Product[NeutrinoList]:
@@ -26,7 +30,10 @@ def neutrino_list(trigger: Selection[Any]) -> Product[NeutrinoList]:
     def make(step: Step) -> NeutrinoList:
         gps_time = float(step[trigger]["gps_time"])
         source: NeutrinoSource = step.service(NEUTRINO_SOURCE)
-        window = source.window(gps_time - WINDOW_S, gps_time + WINDOW_S, seed=step.event_id)
+        try:
+            window = source.window(gps_time - WINDOW_S, gps_time + WINDOW_S, seed=step.event_id)
+        except NotNow as error:
+            raise NotYet(str(error), until=step.now + _pause(step.now, gps_time + WINDOW_S)) from error
         found = from_window(window, source.name)
         return blind(found, step.event_id) if step.flag(FLAG) else found
 
@@ -43,6 +50,11 @@ def neutrino_list(trigger: Selection[Any]) -> Product[NeutrinoList]:
         aliases=("IceCubeNeutrinoList",),
         help="neutrinos within 500 s of the trigger, from the neutrino source",
     )
+
+
+def _pause(now: datetime, stop_gps: float) -> timedelta:
+    """How long a source that had no answer is left alone: the longer, the longer ago the window closed."""
+    return min(max(_ASK_AGAIN, _PART * (now - datetime_from_gps(stop_gps))), _AT_LATEST)
 
 
 def due(neutrinos: NeutrinoList, made: datetime) -> datetime | None:

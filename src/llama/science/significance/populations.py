@@ -62,6 +62,9 @@ class BackgroundTable:
         distance_mode: how its odds used the distance: `map`, `pinned` or `marginal`.
         provenance: how it was made, for people.
         sky_maps: how many different sky maps the events are made of; None when the table does not say.
+        map_area_deg2, map_distance_mpc: quantiles over those maps in ascending order, of the area of the 90 % region
+            and of the mean distance: the first and the last are what counts as like them; empty when the table does
+            not say.
     """
 
     name: str
@@ -72,6 +75,8 @@ class BackgroundTable:
     provenance: str
     response_digest: str = ""
     sky_maps: int | None = None
+    map_area_deg2: tuple[float, ...] = ()
+    map_distance_mpc: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.statistics.size == 0:
@@ -79,6 +84,29 @@ class BackgroundTable:
         # not (a <= b) also catches NaN, which sorts last and would turn into p = 0
         if not np.all(self.statistics[:-1] <= self.statistics[1:]) or np.isnan(self.statistics[-1]):
             raise ValueError(f"background table {self.name} is not ascending, or holds NaN")
+        for quantiles in (self.map_area_deg2, self.map_distance_mpc):
+            if not np.all(np.isfinite(quantiles)) or np.any(np.diff(quantiles) < 0):
+                raise ValueError(f"quantiles of the sky maps of background table {self.name} are not ascending")
+
+    def unlike(self, area_deg2: float | None, distance_mpc: float | None) -> str:
+        """How a sky map differs from the table's, or that nobody can know; empty when it is like them.
+
+        Args:
+            area_deg2: of the map's 90 % region. distance_mpc: its mean distance. None where that is not known.
+        """
+        if not self.map_area_deg2:
+            return "how large and how far the table's sky maps are is not recorded, so this one may be unlike them"
+        told = (
+            _outside("90 % region", area_deg2, self.map_area_deg2, "deg²"),
+            _outside("mean distance", distance_mpc, self.map_distance_mpc, "Mpc"),
+        )
+        return "; ".join(filter(None, told))
+
+
+def _outside(what: str, value: float | None, held: tuple[float, ...], unit: str) -> str:
+    if value is None or not held or held[0] <= value <= held[-1]:
+        return ""
+    return f"this map's {what} is {value:.4g} {unit}, those of the table's maps are {held[0]:.4g} to {held[-1]:.4g}"
 
 
 @dataclass(frozen=True)
@@ -147,7 +175,14 @@ def _pooled(kind: TableKind, tables: Sequence[BackgroundTable]) -> BackgroundTab
         statistics=np.sort(np.concatenate([table.statistics for table in tables])),
         provenance="; ".join(f"{table.name}: {table.provenance}" for table in tables),
         sky_maps=None if None in maps else sum(count for count in maps if count),
+        map_area_deg2=_reach([table.map_area_deg2 for table in tables]),
+        map_distance_mpc=_reach([table.map_distance_mpc for table in tables]),
     )
+
+
+def _reach(quantiles: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    """From the least to the largest of several tables; empty when one does not say."""
+    return (min(of[0] for of in quantiles), max(of[-1] for of in quantiles)) if all(quantiles) else ()
 
 
 def most_likely_population(p_astro: Mapping[str, float | None], group: str = "") -> str:

@@ -1,0 +1,22 @@
+"""What can go wrong in running the system.
+
+OperateError
+└── AlreadyRunning     another program does this work already; the message names it
+"""
+
+from __future__ import annotations
+
+
+class OperateError(Exception):
+    """Root of the errors of running programs."""
+
+
+class AlreadyRunning(OperateError):
+    """Another program holds what this one wants for itself.
+
+    `pid` is that program's process, None when it is not known.
+    """
+
+    def __init__(self, message: str, pid: int | None) -> None:
+        super().__init__(message)
+        self.pid = pid
