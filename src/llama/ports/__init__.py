@@ -9,7 +9,7 @@ from __future__ import annotations
 from llama.ports.broker import GCN, LVALERT, SCIMMA, Broker, BrokerError, BrokerFault, Incoming, Message
 from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
 from llama.ports.covered import SeasonStretch, Stretch
-from llama.ports.gracedb import GRACEDB, GraceDB
+from llama.ports.gracedb import GRACEDB, GraceDB, GraceDBError, GraceDBRefused, StoredFile, StoredNotice, Superevent
 from llama.ports.neutrinos import (
     NEUTRINO_SOURCE,
     SIMULATED_SOURCE,
@@ -36,6 +36,8 @@ __all__ = [
     "BurstWindow",
     "GRBSource",
     "GraceDB",
+    "GraceDBError",
+    "GraceDBRefused",
     "Incoming",
     "Message",
     "Neutrino",
@@ -48,5 +50,8 @@ __all__ = [
     "Retraction",
     "SeasonStretch",
     "Service",
+    "StoredFile",
+    "StoredNotice",
     "Stretch",
+    "Superevent",
 ]

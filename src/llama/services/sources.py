@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
+from llama.formats.packed import Kept
 from llama.ports import NEUTRINO_SOURCE, Burst, GRBSource, NeutrinoSource, Opener, Provider, Retraction
 from llama.sections import About, Secret, Section
 
@@ -134,7 +135,7 @@ def _service_lacks(asked: NeutrinoServiceSettings) -> str | None:
 def open_bursts(
     host: Opener,
     parse: Callable[[bytes], Burst | Retraction],
-    files_between: Callable[[Path, datetime, datetime], list[Path]],
+    files_between: Callable[[Path, datetime, datetime], list[Kept]],
 ) -> GRBSource:
     """The catalogue when one is named, else the archived notices of some days, each read by `parse`."""
     asked = host.section(GRB)
