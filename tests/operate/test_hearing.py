@@ -126,7 +126,7 @@ def test_silence_where_there_was_a_heartbeat_means_a_new_connection(
 ) -> None:
     broker = FakeBroker([BEAT], "gcn.heartbeat")
     ticks = Ticks()
-    ear = listener(tmp_path, broker, once=False, tick=ticks, patience=Patience(poll_s=0.0, silence_s=30.0))
+    ear = listener(tmp_path, broker, once=False, tick=ticks, patience=Patience(poll_s=0.0))
     ear.program = FakeProgram(beats=100)
     real = broker.receive
 

@@ -41,17 +41,15 @@ class Watched(Protocol):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long is waited: before something is tried again, and for a sign of life.
+    """How long is waited before something is tried again, and for a message.
 
     Attributes:
         first_s, most_s: before the first next try, and at most; it doubles from try to try.
-        silence_s: without a heartbeat of the broker, before there is a new connection; 0 is for ever.
         poll_s: for a message, before it is asked whether to end.
     """
 
     first_s: float = 1.0
     most_s: float = 60.0
-    silence_s: float = 120.0
     poll_s: float = 0.5
 
     def waits(self) -> Iterator[float]:
@@ -205,7 +203,7 @@ class Listener:
     def _watch(self) -> None:
         """A connection on which no heartbeat comes any more is dead, whatever it says."""
         silent = self.tick() - self._heard_at
-        if self._heartbeats and 0 < self.patience.silence_s < silent:
+        if self._heartbeats and 0 < self.broker.silence_s < silent:
             text = f"nothing was heard of {self.broker.name} for {silent:.0f} s, not even {self.broker.heartbeat}"
             self._lost(BrokerError("unreachable", f"{text}; connecting anew"))
             self._heard_at = self.tick()

@@ -75,6 +75,11 @@ class Broker(Protocol):
         ...
 
     @property
+    def silence_s(self) -> float:
+        """Without a heartbeat for so long its connection is dead, whatever it says; 0 is never."""
+        ...
+
+    @property
     def caught_up(self) -> bool:
         """Whether all that it had was received."""
         ...

@@ -92,6 +92,7 @@ class GCNBroker:
     heartbeat = HEARTBEAT
 
     def __init__(self, settings: GCNSettings, data_dir: Path) -> None:
+        self.silence_s = settings.silence_s
         self._settings = settings
         self._data_dir = data_dir
         self._topics: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ class FakeBroker:
     """
 
     name = "Fake"
+    silence_s = 30.0
 
     def __init__(
         self, log: Iterable[Message | BrokerError] = (), heartbeat: str = "", sent: datetime | None = None
