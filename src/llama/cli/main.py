@@ -28,6 +28,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("files", "skymap_info"): ("skymap_info", "start an event by hand"),
     ("files", "i3"): ("files_i3", "list neutrinos by hand"),
     ("files", "fermi"): ("files_fermi", "list gamma-ray bursts by hand"),
+    ("listen", "gcn"): ("listen_gcn", "hear GCN: archive everything, make events of alerts"),
     ("poll", "gracedb"): ("poll_gracedb", "find alerts that were missed, in GraceDB"),
     ("install",): ("install", "fetch large data files and check their digests"),
     ("search", "list"): ("search_list", "the search of each population"),
@@ -211,12 +212,21 @@ def _expected() -> tuple[type[Exception], ...]:
     from llama.engine.errors import EngineError
     from llama.formats.errors import FormatError
     from llama.operate.errors import OperateError
-    from llama.ports import GraceDBError
+    from llama.ports import BrokerError, GraceDBError
     from llama.sections import SecretError
     from llama.services.errors import ServiceError
     from llama.settings import SettingsError
 
-    ours = (EngineError, FormatError, ServiceError, GraceDBError, SettingsError, SecretError, OperateError)
+    ours = (
+        EngineError,
+        FormatError,
+        ServiceError,
+        GraceDBError,
+        BrokerError,
+        SettingsError,
+        SecretError,
+        OperateError,
+    )
     return (*ours, OSError)
 
 

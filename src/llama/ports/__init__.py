@@ -6,6 +6,7 @@ answers them.
 
 from __future__ import annotations
 
+from llama.ports.broker import GCN, LVALERT, SCIMMA, Broker, BrokerError, BrokerFault, Incoming, Message
 from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
 from llama.ports.covered import SeasonStretch, Stretch
 from llama.ports.gracedb import GRACEDB, GraceDB, GraceDBError, GraceDBRefused, StoredFile, StoredNotice, Superevent
@@ -21,11 +22,17 @@ from llama.ports.neutrinos import (
 from llama.ports.service import Opener, Places, Provider, Service
 
 __all__ = [
+    "GCN",
     "GRACEDB",
     "GRB_SOURCE",
+    "LVALERT",
     "NEUTRINO_ALERTS",
     "NEUTRINO_SOURCE",
+    "SCIMMA",
     "SIMULATED_SOURCE",
+    "Broker",
+    "BrokerError",
+    "BrokerFault",
     "Burst",
     "BurstMap",
     "BurstWindow",
@@ -33,6 +40,8 @@ __all__ = [
     "GraceDB",
     "GraceDBError",
     "GraceDBRefused",
+    "Incoming",
+    "Message",
     "Neutrino",
     "NeutrinoAlert",
     "NeutrinoSource",
