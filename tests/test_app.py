@@ -98,6 +98,7 @@ def test_each_command_builds_one_application_and_closes_it(
     """Also one that fails: what is typed here is wrong for some of them."""
     (tmp_path / "a-file").write_text("no folder")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LLAMA_GRACEDB_SERVICE_URL", "nowhere")
     if words == ("demo",):  # so that it need not do its whole job
         (tmp_path / "xdg" / "share" / "llama").mkdir()
         (tmp_path / "xdg" / "share" / "llama" / "current_run").write_text("no folder")
@@ -128,9 +129,14 @@ def test_our_services_come_by_the_same_door() -> None:
             assert app.lacks(key) is None
             adapter: Any = app.service(key)
             assert app.service(key) is adapter
-        assert app.lacks(GRACEDB) == "this version has no connection to gracedb"
-        with pytest.raises(ServiceUnavailable, match="no connection to gracedb"):
-            app.gracedb()
+        assert app.lacks(GRACEDB) is None
+        assert app.gracedb().url == "https://gracedb.ligo.org/api/"
+
+
+def test_gracedb_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llama.services.gracedb.setup.find_spec", lambda name: None)
+    with environment() as app, pytest.raises(ServiceUnavailable, match=r"pip install 'llama-astro\[gracedb\]'"):
+        app.gracedb()
 
 
 def test_a_source_that_is_not_installed_is_lacking(tmp_path: Path) -> None:

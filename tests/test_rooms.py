@@ -26,6 +26,7 @@ WINDOWS = (
     "llama.testing",
     "llama.services.icecube",
     "llama.services.fermi",
+    "llama.services.gracedb",
 )
 
 LONGEST_FILE, LONGEST_BODY = 400, 40

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llama.engine.errors import PipelineError
 from llama.installed import Providers, ServiceUnavailable
-from llama.ports import GRACEDB, GRB_SOURCE, NEUTRINO_SOURCE, Opener, Provider
+from llama.ports import GRACEDB, GRB_SOURCE, NEUTRINO_ALERTS, NEUTRINO_SOURCE, Opener, Provider
 from llama.sections import Secret, SecretError, hide, hiding
-from llama.services.sources import GRB, open_bursts
+from llama.services.sources import GRB, ICECUBE, open_alerts, open_bursts
 from llama.settings import RUN, Settings, SettingsError, SettingsText, read_settings
 
 if TYPE_CHECKING:
@@ -289,6 +289,15 @@ def _bursts(host: Opener) -> GRBSource:
     return open_bursts(host, parse, files_between)
 
 
+def _alerts(host: Opener) -> NeutrinoSource:
+    """Announced neutrinos, joined in the same way."""
+    from llama.intake import files_between
+    from llama.messengers.icecube.notices import parse
+
+    return open_alerts(host, parse, files_between)
+
+
+ALERTS: Provider[NeutrinoSource] = Provider(NEUTRINO_ALERTS, _alerts, (ICECUBE,))
 BURSTS: Provider[GRBSource] = Provider(GRB_SOURCE, _bursts, (GRB,))
 
 

@@ -22,6 +22,7 @@ from llama.sections import HIDDEN, About, Secret, SecretError, Section, hide
 from llama.sections_read import Field, SettingsError, Stated, fields_of, read_value, refuse_clashes
 
 __all__ = [
+    "ARCHIVE",
     "OWN",
     "RUN",
     "SCIENCE",
@@ -58,6 +59,15 @@ class RunSettings:
 
 
 @dataclass(frozen=True)
+class ArchiveSettings:
+    """How the archive of notices is kept."""
+
+    plain_days: Annotated[
+        int, About("the last so many days of notices stay files; older ones may be packed, one ZIP a day", least=2)
+    ] = 30
+
+
+@dataclass(frozen=True)
 class ScienceSettings:
     """Files that stand in for packaged ones."""
 
@@ -79,12 +89,21 @@ class ScienceSettings:
             instead="the packaged one",
         ),
     ] = None
+    icecube_tables: Annotated[
+        Path | None,
+        About("response tables of IceCube's seasons in place of the packaged ones", instead="the packaged ones"),
+    ] = None
+    icecube_events: Annotated[
+        Path | None,
+        About("events of IceCube's seasons to draw from in place of the packaged ones", instead="the packaged ones"),
+    ] = None
 
 
 FOLDERS = Section("", Folders)
 RUN = Section("run", RunSettings)
+ARCHIVE = Section("archive", ArchiveSettings)
 SCIENCE = Section("science", ScienceSettings)
-OWN: tuple[Section[Any], ...] = (FOLDERS, RUN, SCIENCE)
+OWN: tuple[Section[Any], ...] = (FOLDERS, RUN, ARCHIVE, SCIENCE)
 """Sections that belong to no service."""
 
 
@@ -184,6 +203,16 @@ class Settings:
     def current_run(self) -> Path:
         """The folder of this observing run's events."""
         return self.data_dir / "current_run"
+
+    @property
+    def past_runs(self) -> Path:
+        """A folder for each earlier run, with its events."""
+        return self.data_dir / "past_runs"
+
+    @property
+    def test_events(self) -> Path:
+        """Where old test events are moved to."""
+        return self.data_dir / "test_event_archive"
 
     @property
     def logs(self) -> Path:

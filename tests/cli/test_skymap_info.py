@@ -161,8 +161,14 @@ def test_a_folder_that_is_no_event(data: Path, tmp_path: Path, capsys: pytest.Ca
     ],
 )
 def test_refusals(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    message: str,
 ) -> None:
+    monkeypatch.setenv("LLAMA_GRACEDB_SERVICE_URL", "nowhere")
     run = tmp_path / "run"
     given = [word.format(data=data) for word in words]
     assert main(["skymap_info", *given, "-d", str(run), "--flags", "DEFAULT"]) == 1

@@ -247,8 +247,8 @@ def test_an_alert_with_one_bad_field_is_refused_whole(data: Path) -> None:
 def test_from_gracedb(data: Path) -> None:
     classes = {"BNS": 0.9, "NSBH": 0.0, "BBH": 0.0, "Terrestrial": 0.1}
     files = {
-        "MS220722v/bayestar.multiorder.fits": read(data, MULTI),
         "MS220722v/other.fits": read(data, FLAT),
+        "MS220722v/bayestar.multiorder.fits": read(data, MULTI),
         "MS220722v/p_astro.json": json.dumps(classes).encode(),
     }
     gracedb = FakeGraceDB({"MS220722v": record(data, "MS220722v")}, files)
@@ -261,7 +261,9 @@ def test_from_gracedb(data: Path) -> None:
     assert info["event_time"] == "2022-07-22T21:57:12.382076Z"
     assert info["gracedb_service_url"] == "https://gracedb-test.ligo.org/api/"
     assert json.loads(begun.files["lvc_gracedb_event_data.json"])["snr"] == 12.20855680626767
+    assert info["skymap_filename"] == "bayestar.multiorder.fits,0"
     named = start(Given(graceid="MS220722v", skymap="other.fits"), lambda: gracedb)
+    assert json.loads(named.files["skymap_info.json"])["skymap_filename"] == "other.fits,0"
     assert named.files["lvc_skymap.fits.gz"] == read(data, FLAT)
 
 

@@ -22,17 +22,22 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("demo",): ("demo", "run the main job on a packaged alert"),
     ("run",): ("run", "keep events up to date"),
     ("event",): ("event", "what an event holds, and why; veto, lock, adopt, remake, repair, check"),
+    ("event", "import"): ("event_import", "take in an event folder of the software before this"),
     ("flags",): ("flags", "show or set the flags of events"),
     ("skymap_info",): ("skymap_info", "start an event by hand (also: llama files skymap_info)"),
     ("files", "skymap_info"): ("skymap_info", "start an event by hand"),
     ("files", "i3"): ("files_i3", "list neutrinos by hand"),
     ("files", "fermi"): ("files_fermi", "list gamma-ray bursts by hand"),
+    ("poll", "gracedb"): ("poll_gracedb", "find alerts that were missed, in GraceDB"),
     ("install",): ("install", "fetch large data files and check their digests"),
     ("search", "list"): ("search_list", "the search of each population"),
     ("search", "show"): ("search_show", "every number of a search with its source"),
     ("review",): ("review", "the five review cases, through the real pipeline"),
     ("dev", "background", "draw"): ("background_draw", "draw background events and write a table"),
     ("dev", "background", "pvalue"): ("background_pvalue", "the tables of a folder -> populations.hdf5"),
+    ("dev", "clean"): ("dev_clean", "old test events to their archive, older notices packed, flags set"),
+    ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
+    ("dev", "season"): ("season", "a season of the response tables from a sample in the public formats"),
     ("dev", "validate"): ("validate", "check by simulation that the statistic is right; writes a report"),
 }
 """Words typed -> (module in llama.cli, one line of help). `skymap_info` is also a program of its own."""
@@ -206,11 +211,13 @@ def _expected() -> tuple[type[Exception], ...]:
     from llama.engine.errors import EngineError
     from llama.formats.errors import FormatError
     from llama.operate.errors import OperateError
+    from llama.ports import GraceDBError
     from llama.sections import SecretError
     from llama.services.errors import ServiceError
     from llama.settings import SettingsError
 
-    return (EngineError, FormatError, ServiceError, SettingsError, SecretError, OperateError, OSError)
+    ours = (EngineError, FormatError, ServiceError, GraceDBError, SettingsError, SecretError, OperateError)
+    return (*ours, OSError)
 
 
 def _message(error: Exception) -> str:

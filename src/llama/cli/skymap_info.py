@@ -1,4 +1,4 @@
-"""Start an event by hand: from a JSON alert or a VOEvent, with the sky map it carries or one of yours.
+"""Start an event by hand: from a JSON alert, a VOEvent or GraceDB, with the sky map that is there or one of yours.
 
 A retraction starts none: it goes to the events that it takes back, now or later, whose results then say so.
 Without --flags it asks whether the event is real or a test; the answer decides what goes out to collaborators.
@@ -39,12 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--graceid",
         metavar="ID",
-        help="the event's name; alone it needs GraceDB, to which this version has no connection",
+        help="the event's name (S190425z, G298048); alone, all is taken from GraceDB, with the most recent sky map",
     )
     parser.add_argument(
         "--skymap",
         metavar="NAME",
-        help="a sky map: a file that exists (a name in GraceDB needs a connection, see --graceid)",
+        help="a sky map: a file that exists, else a name in GraceDB, of which a version may be meant (NAME,1)",
     )
     parser.add_argument(
         "--any-skymap",

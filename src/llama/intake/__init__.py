@@ -7,8 +7,21 @@ read becomes a dead letter.
 
 from __future__ import annotations
 
-from llama.intake.archive import Archive, files_between
+from llama.intake.archive import FETCHED, Archive, files_between
 from llama.intake.delivery import Delivered, deliver, flags_of_role
 from llama.intake.listening import Intake, hears
+from llama.intake.memory import copy_memory
+from llama.intake.packing import pack_days
 
-__all__ = ["Archive", "Delivered", "Intake", "deliver", "files_between", "flags_of_role", "hears"]
+__all__ = [
+    "FETCHED",
+    "Archive",
+    "Delivered",
+    "Intake",
+    "copy_memory",
+    "deliver",
+    "files_between",
+    "flags_of_role",
+    "hears",
+    "pack_days",
+]

@@ -1,7 +1,8 @@
 """Every message as it was received, before anything is made of it; and those that nobody could read.
 
-The layout is known here alone: `YEAR-MONTH/DAY/NAME` by the day of arrival (UTC), and
-`dead_letters/YEAR-MONTH/DAY/NAME` beside `NAME.reason.txt`. A file once there is never written again.
+The layout is known here alone: `YEAR-MONTH/DAY/NAME` by the day of arrival (UTC), for older days `YEAR-MONTH/DAY.zip`
+(see `packing`), and `dead_letters/YEAR-MONTH/DAY/NAME` beside `NAME.reason.txt`. A file once there is never written
+again.
 """
 
 from __future__ import annotations
@@ -11,21 +12,27 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from llama.engine.folder import fsync_folder, storage_errors, utc
-from llama.formats.errors import FormatError
+from llama.formats.errors import FormatError, InputError
 from llama.formats.notice_json import is_json
+from llama.formats.packed import Kept, members
 from llama.formats.voevent import parse_voevent
 from llama.formats.xmlsafe import is_xml
 from llama.messengers import Message
 
 DEAD_LETTERS = "dead_letters"
+FETCHED = "fetched"
+"""What was fetched later, by day too. It was not heard when it was written, so it is no sign of who listened."""
 READ_SUFFIXES = (".avro", ".json", ".xml", ".voevent")
 """Ours, and another that people give to what they keep; in whatever letters."""
+MESSAGES = (*READ_SUFFIXES, ".bin")
+"""All that a message may be called at its end."""
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _DAY = re.compile(r"[0-9]{2}")
+_PACKED_DAY = re.compile(r"[0-9]{2}\.zip")
 _AVRO = b"Obj\x01"
 _LONGEST_NAME = 120
 
@@ -36,26 +43,65 @@ def day_folder(root: Path, when: datetime) -> Path:
     return root / f"{day:%Y-%m}" / f"{day:%d}"
 
 
-def files_between(root: Path, first: datetime, last: datetime) -> list[Path]:
+def files_between(root: Path, first: datetime, last: datetime) -> list[Kept]:
     """Messages that arrived on the days from `first` to `last`, and all those of which the day is not known, by name.
 
     That of messages in no day's folder is not known: those are given for whatever days. Dead letters are copies of
-    messages that are in the archive too, so those are not given a second time.
+    messages that are in the archive too, so those are not given a second time; what was fetched later is not given.
+    `read_kept` reads one, packed or
+    not; of a day's ZIP that cannot be read the ZIP itself is given.
     """
     if not root.is_dir():
         return []
     days = tuple(f"{day:%Y-%m}/{day:%d}" for day in (utc(first), utc(last)))
     wanted = (place for place in _places(root) if not (day := _day_of(place)) or days[0] <= day <= days[1])
-    found = (path for place in wanted for path in (_inside(place) if place.is_dir() else (place,)))
-    return sorted(path for path in found if path.suffix.lower() in READ_SUFFIXES and not path.is_dir())
+    return sorted((kept for place in wanted for kept in _kept(place)), key=lambda kept: kept.parts)
+
+
+def days_in(root: Path) -> list[tuple[date, Path]]:
+    """The folders of days that are not packed, or not wholly, in order of time."""
+    found = []
+    for place in _places(root) if root.is_dir() else ():
+        if place.is_dir() and not place.is_symlink() and (day := _day_of(place)):
+            try:
+                found.append((date.fromisoformat(day.replace("/", "-")), place))
+            except ValueError:  # 2018-01/99 is no day of ours
+                continue
+    return sorted(found)
+
+
+def _kept(place: Path) -> Iterator[Kept]:
+    """The messages of a day or another folder, those packed in a day's ZIP, or a message that lies alone.
+
+    The folder is looked at first: what is packed meanwhile is in the ZIP then.
+    """
+    try:
+        loose = [*_inside(place)] if place.is_dir() else [place] if os.path.lexists(place) else []
+    except FileNotFoundError:  # wholly packed this moment
+        loose = []
+    found = [path for path in loose if path.suffix.lower() in READ_SUFFIXES and not path.is_dir()]
+    yield from found
+    archive = packed_day(place)
+    if not (_day_of(place) and archive.is_file()):
+        return
+    names = {path.name for path in found}
+    try:
+        yield from (one for one in members(archive) if one.name not in names and one.suffix.lower() in READ_SUFFIXES)
+    except (InputError, OSError):
+        yield archive  # whoever reads it says what is wrong with it
+
+
+def packed_day(folder: Path) -> Path:
+    """The ZIP of a day's folder, which need not be there."""
+    return folder.with_name(f"{folder.name}.zip")
 
 
 def _places(root: Path) -> Iterator[Path]:
-    """What is in the archive, months as what is in them: day folders, other folders, files."""
+    """What is in the archive, months as what is in them: day folders (also packed ones), other folders, files."""
     for path in root.iterdir():
         if _MONTH.fullmatch(path.name) and path.is_dir():
-            yield from path.iterdir()
-        elif path.name != DEAD_LETTERS:
+            yield from {one.with_suffix("") if _PACKED_DAY.fullmatch(one.name) else one for one in path.iterdir()}
+        elif path.name not in (DEAD_LETTERS, FETCHED):
             yield path
 
 
@@ -65,20 +111,21 @@ def _inside(folder: Path) -> Iterable[Path]:
 
 
 def _day_of(place: Path) -> str:
-    """`2018-01/16` of a day's folder; empty for whatever else is there."""
-    is_day = _MONTH.fullmatch(place.parent.name) and _DAY.fullmatch(place.name) and place.is_dir()
-    return f"{place.parent.name}/{place.name}" if is_day else ""
+    """`2018-01/16` of a day's folder, also of one that is packed; empty for whatever else is there."""
+    is_day = _MONTH.fullmatch(place.parent.name) and _DAY.fullmatch(place.name)
+    return f"{place.parent.name}/{place.name}" if is_day and (place.is_dir() or packed_day(place).is_file()) else ""
 
 
 class Archive:
-    """The archive in a folder, which need not exist yet."""
+    """The archive in a folder, which need not exist yet; `within` it another folder for what was not heard."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, within: str = "") -> None:
         self.root = root
+        self._kept = root / within
 
     def keep(self, message: Message, *, now: datetime) -> Path:
         """Put the message there, on disk when this returns; the same message again is the same file."""
-        return _keep(day_folder(self.root, now), _name(message), message.data)
+        return _keep(day_folder(self._kept, now), _name(message), message.data)
 
     def bury(self, message: Message, reason: str, *, now: datetime) -> Path:
         """Keep what could not be understood beside the reason, under dead letters."""

@@ -79,6 +79,8 @@ def _check_names(delivery: Delivery) -> None:
 
 
 def _numbered(delivery: Delivery, run: Run, now: datetime) -> Delivered:
+    if (moved := run.moved_to(delivery.event_id)) is not None:
+        return Delivered((moved,), known=True)
     try:
         event, known = run.accept(delivery, now=now), False
     except EventExists:

@@ -82,6 +82,17 @@ class Numbers:
             self._append(known, entry)
             return entry.event_id
 
+    def numbered(self) -> dict[str, list[str]]:
+        """The ids of events that were numbered, by superevent."""
+        if not self._folder.is_dir():
+            return {}
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        with self._locked():
+            given = dict(self._read().given)
+        for (superevent, _), event_id in given.items():
+            found[superevent].append(event_id)
+        return dict(found)
+
     def _is_taken(self, known: _Known, superevent: str, serial: int, kind: str) -> bool:
         """By an alert, or by a folder somebody put there since: asked for by each name it could have."""
         if serial in known.taken[superevent]:

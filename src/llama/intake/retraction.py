@@ -15,7 +15,7 @@ from pathlib import Path
 from llama.engine.errors import EngineError, StorageError
 from llama.engine.folder import Delivery, Event, Run, fsync_folder, storage_errors
 
-_FOLDER = Path(".llama") / "retractions"
+FOLDER = Path(".llama") / "retractions"
 WHY = "taken back before it came"
 
 
@@ -28,7 +28,7 @@ def take_back(delivery: Delivery, run: Run, *, now: datetime) -> tuple[list[Even
     _keep(delivery, run)
     events: list[Event] = []
     refused: list[str] = []
-    for event in run.events():
+    for event in [*run.events(), *run.moved()]:
         if not belongs(event.id, delivery.event_id):
             continue
         refused += _received(event, _news(delivery, event.path), delivery.why, now)
@@ -47,7 +47,7 @@ def belongs(event_id: str, name: str) -> bool:
 def waiting(run: Run, event_id: str) -> dict[str, bytes]:
     """The retractions that were kept for an event of this id, by file name."""
     parts = event_id.split("-")
-    folders = [run.path / _FOLDER / "-".join(parts[:n]) for n in range(1, len(parts) + 1)]
+    folders = [run.path / FOLDER / "-".join(parts[:n]) for n in range(1, len(parts) + 1)]
     paths = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
     return {path.name: path.read_bytes() for path in paths if not path.name.startswith(".")}
 
@@ -70,7 +70,7 @@ def _received(event: Event, files: Mapping[str, bytes], why: str, now: datetime)
 
 
 def _keep(delivery: Delivery, run: Run) -> None:
-    folder = run.path / _FOLDER / delivery.event_id
+    folder = run.path / FOLDER / delivery.event_id
     with storage_errors(run.path):
         folder.mkdir(parents=True, exist_ok=True)
         for filename, data in _news(delivery, folder).items():

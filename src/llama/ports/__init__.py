@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
 from llama.ports.covered import SeasonStretch, Stretch
-from llama.ports.gracedb import GRACEDB, GraceDB
+from llama.ports.gracedb import GRACEDB, GraceDB, GraceDBError, GraceDBRefused, StoredFile, StoredNotice, Superevent
+from llama.ports.neutrino_alerts import NEUTRINO_ALERTS, NeutrinoAlert
 from llama.ports.neutrinos import (
     NEUTRINO_SOURCE,
     SIMULATED_SOURCE,
@@ -22,6 +23,7 @@ from llama.ports.service import Opener, Places, Provider, Service
 __all__ = [
     "GRACEDB",
     "GRB_SOURCE",
+    "NEUTRINO_ALERTS",
     "NEUTRINO_SOURCE",
     "SIMULATED_SOURCE",
     "Burst",
@@ -29,7 +31,10 @@ __all__ = [
     "BurstWindow",
     "GRBSource",
     "GraceDB",
+    "GraceDBError",
+    "GraceDBRefused",
     "Neutrino",
+    "NeutrinoAlert",
     "NeutrinoSource",
     "NeutrinoWindow",
     "NotNow",
@@ -39,5 +44,8 @@ __all__ = [
     "Retraction",
     "SeasonStretch",
     "Service",
+    "StoredFile",
+    "StoredNotice",
     "Stretch",
+    "Superevent",
 ]

@@ -9,7 +9,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-from llama.ports import NEUTRINO_SOURCE, Burst, GRBSource, NeutrinoSource, Opener, Provider, Retraction
+from llama.formats.packed import Kept
+from llama.ports import (
+    NEUTRINO_ALERTS,
+    NEUTRINO_SOURCE,
+    Burst,
+    GRBSource,
+    NeutrinoAlert,
+    NeutrinoSource,
+    Opener,
+    Provider,
+    Retraction,
+)
 from llama.sections import About, Secret, Section
 
 EXCERPT = "demo/icecube_excerpt.csv"
@@ -20,9 +31,11 @@ class IceCubeSettings:
     """Where neutrinos come from."""
 
     neutrinos: Annotated[
-        Literal["archive", "simulated", "service"],
+        Literal["archive", "simulated", "service", "alerts"],
         About(
-            "where neutrinos come from: archive, simulated or service", variable="LLAMA_NEUTRINOS", was="neutrinos"
+            "where neutrinos come from: archive, simulated, service or alerts",
+            variable="LLAMA_NEUTRINOS",
+            was="neutrinos",
         ),
     ] = "archive"
     simulated_season: Annotated[
@@ -31,6 +44,9 @@ class IceCubeSettings:
             "whose events the simulated source draws from", variable="LLAMA_SIMULATED_SEASON", was="simulated_season"
         ),
     ] = "IC86-2011"
+    notices: Annotated[Path | None, About("archived notices with gold and bronze tracks, else gcn in data_dir")] = (
+        None
+    )
 
 
 @dataclass(frozen=True)
@@ -77,13 +93,15 @@ GRB = Section("grb", GRBSettings)
 
 
 def open_neutrinos(host: Opener) -> NeutrinoSource:
-    """The service, or the installed release, or what is drawn from it; without one the excerpt of the demo."""
+    """A service, notices, the installed release, or what is drawn from it; without one the excerpt of the demo."""
     from llama.services.errors import ArchiveError
     from llama.services.icecube import IceCubeSimulated, installed_archive, open_archive, read_excerpt
 
     asked = host.section(ICECUBE)
     if asked.neutrinos == "service":
         return _open_service(host.section(NEUTRINO_SERVICE))
+    if asked.neutrinos == "alerts":
+        return host.service(NEUTRINO_ALERTS)
     try:
         path = installed_archive(host.folders.archives)
     except ArchiveError:
@@ -131,10 +149,21 @@ def _service_lacks(asked: NeutrinoServiceSettings) -> str | None:
     return None if why is None else f"neutrino_source is not set up: url of [neutrino_service]: {why}"
 
 
+def open_alerts(
+    host: Opener,
+    parse: Callable[[bytes], NeutrinoAlert],
+    files_between: Callable[[Path, datetime, datetime], list[Kept]],
+) -> NeutrinoSource:
+    """The archived notices of gold and bronze tracks, each read by `parse`."""
+    from llama.services.neutrinos import NeutrinoAlerts
+
+    return NeutrinoAlerts(host.section(ICECUBE).notices or host.folders.notices, parse, files_between)
+
+
 def open_bursts(
     host: Opener,
     parse: Callable[[bytes], Burst | Retraction],
-    files_between: Callable[[Path, datetime, datetime], list[Path]],
+    files_between: Callable[[Path, datetime, datetime], list[Kept]],
 ) -> GRBSource:
     """The catalogue when one is named, else the archived notices of some days, each read by `parse`."""
     asked = host.section(GRB)

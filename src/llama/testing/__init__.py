@@ -6,6 +6,7 @@ docs/guides/testing.md shows each thing at work.
 
 from __future__ import annotations
 
+from llama.testing.gracedb import GraceDBServer, superevent_record
 from llama.testing.messengers import check_messenger
 from llama.testing.neutrino_service import ReferenceService, Trouble, serve_neutrinos
 from llama.testing.services import check_service
@@ -17,6 +18,7 @@ __all__ = [
     "Clock",
     "FakeEnvironment",
     "FakeGraceDB",
+    "GraceDBServer",
     "ReferenceService",
     "Trouble",
     "check_messenger",
@@ -24,5 +26,6 @@ __all__ = [
     "demo_alert",
     "event",
     "serve_neutrinos",
+    "superevent_record",
     "world",
 ]

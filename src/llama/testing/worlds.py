@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from llama.app import DEMO_ALERT, App, packaged
 from llama.engine.errors import PipelineError
@@ -19,6 +19,9 @@ from llama.flags import RULES
 from llama.installed import ServiceUnavailable
 from llama.intake import deliver
 from llama.messengers import Message
+from llama.ports import GraceDBRefused, StoredFile, StoredNotice, Superevent
+
+T = TypeVar("T")
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 """A time like any other."""
@@ -115,18 +118,50 @@ class FakeEnvironment:
 
 
 class FakeGraceDB:
-    """A GraceDB of records by GraceID, and of files by `GRACEID/NAME`."""
+    """A GraceDB of records by GraceID, and of files by `GRACEID/NAME`, the last one stored last.
 
-    def __init__(self, records: Mapping[str, dict[str, object]], files: Mapping[str, bytes]) -> None:
-        self._records, self._files = records, files
+    `notices` are what went to the public, by GraceID. What is not there is refused.
+    """
 
-    def superevent(self, graceid: str) -> dict[str, object]:
+    url = "https://gracedb.example.org/api/"
+
+    def __init__(
+        self,
+        records: Mapping[str, dict[str, object]],
+        files: Mapping[str, bytes],
+        notices: Mapping[str, Sequence[StoredNotice]] | None = None,
+    ) -> None:
+        self._records, self._files, self._notices = records, files, notices or {}
+
+    def superevents(self, start_gps: float, stop_gps: float, *, mock: bool = False) -> list[Superevent]:
+        """Those whose record has a time in it."""
+        found = [one for one in self._records.values() if start_gps <= float(str(one["t_0"])) < stop_gps]
+        chosen = [one for one in found if (one.get("category") == "MDC") == mock]
+        return [Superevent(str(one["superevent_id"]), tuple(cast("list[str]", one["labels"]))) for one in chosen]
+
+    def record(self, graceid: str) -> dict[str, object]:
         """The record."""
-        return self._records[graceid]
+        try:
+            return self._records[graceid]
+        except KeyError:
+            raise GraceDBRefused(f"{graceid}: there is no such thing") from None
 
-    def file(self, graceid: str, filename: str, into: Path) -> None:
-        """A copy of the file."""
-        into.write_bytes(self._files[f"{graceid}/{filename}"])
+    def files(self, graceid: str) -> list[StoredFile]:
+        """All of them, one version each, a second apart."""
+        names = [name.partition("/")[2] for name in self._files if name.startswith(f"{graceid}/")]
+        return [StoredFile(name, 0, f"2026-01-01T00:00:{k:02}Z", ("sky_loc",)) for k, name in enumerate(names)]
+
+    def notices(self, graceid: str) -> Sequence[StoredNotice]:
+        """What was given."""
+        return self._notices.get(graceid, ())
+
+    def file(self, graceid: str, filename: str, read: Callable[[bytes], T]) -> T:
+        """What is made of the file."""
+        try:
+            data = self._files[f"{graceid}/{filename.partition(',')[0]}"]
+        except KeyError:
+            raise GraceDBRefused(f"{filename} of {graceid}: there is no such thing") from None
+        return read(data)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -21,10 +21,12 @@ from llama.engine.folder.claim import Owner, is_expired, is_mine, lives, process
 from llama.engine.folder.event import Event, Surroundings
 from llama.engine.folder.filesystem import fsync_folder, full_disk, storage_errors
 from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Sending, Stat, utc
+from llama.engine.folder.moving import being_made, move
 from llama.engine.folder.names import name_fault
 from llama.engine.folder.run import Delivery, Run, is_event, names_of
 from llama.engine.folder.state import NOT_A_FILE, FileState, Origin, State, flag_inputs, tables_among
 from llama.engine.folder.store import SharedDigests, canonical, digest_of, place, read_json, settle
+from llama.engine.folder.taking_in import Taking, files_in, take_in, take_in_copy
 from llama.engine.folder.views import by_hand, oddity
 
 __all__ = [
@@ -46,10 +48,13 @@ __all__ = [
     "Stat",
     "State",
     "Surroundings",
+    "Taking",
+    "being_made",
     "by_hand",
     "canonical",
     "check",
     "digest_of",
+    "files_in",
     "flag_inputs",
     "fsync_folder",
     "full_disk",
@@ -61,6 +66,7 @@ __all__ = [
     "keep_bytes",
     "lives",
     "mend_objects",
+    "move",
     "name_fault",
     "names_of",
     "needs_repair",
@@ -73,6 +79,8 @@ __all__ = [
     "settle",
     "storage_errors",
     "tables_among",
+    "take_in",
+    "take_in_copy",
     "utc",
     "version_name",
     "versions",

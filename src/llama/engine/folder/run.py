@@ -12,8 +12,10 @@ from pathlib import Path
 from llama.engine.errors import EventExists
 from llama.engine.folder.creation import clear_leftovers
 from llama.engine.folder.event import Event
-from llama.engine.folder.filesystem import require_local
+from llama.engine.folder.filesystem import fsync_folder, require_local, storage_errors
 from llama.engine.graph import FlagValues
+
+_ELSEWHERE = Path(".llama") / "elsewhere"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,39 @@ class Run:
     def events(self) -> list[Event]:
         """Every event, in order of name."""
         return [Event(self.path / name) for name in names_of(self.path) if is_event(self.path / name)]
+
+    def went(self, folder: Path) -> None:
+        """Remember a folder that events of this run are moved to; before the first of them is."""
+        folder = folder.absolute()
+        known = self._elsewhere()
+        if folder in known or folder == self.path:
+            return
+        path = self.path / _ELSEWHERE
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "ab") as file:
+                file.write(os.fsencode(folder) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            fsync_folder(path.parent)
+
+    def moved(self) -> list[Event]:
+        """Events of this run that were moved, where they are now."""
+        return [event for folder in self._elsewhere() if folder.is_dir() for event in Run(folder).events()]
+
+    def moved_to(self, event_id: str) -> Event | None:
+        """Where an event is that was moved; None for one that is here, or never was."""
+        paths = (folder / event_id for folder in self._elsewhere())
+        if (self.path / event_id).exists():
+            return None
+        return next((Event(path) for path in paths if (path / ".llama" / "journal.jsonl").is_file()), None)
+
+    def _elsewhere(self) -> list[Path]:
+        try:
+            lines = (self.path / _ELSEWHERE).read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        return list(dict.fromkeys(Path(os.fsdecode(line)) for line in lines if line.startswith(b"/")))
 
     def accept(self, delivery: Delivery, *, now: datetime | None = None, update: bool = False) -> Event:
         """Make an event of a delivery; when this returns it is on disk.

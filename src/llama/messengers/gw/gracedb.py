@@ -1,23 +1,33 @@
-"""A superevent's record in GraceDB, in the words of today's JSON notices."""
+"""A superevent's record in GraceDB, in the words of today's JSON notices, and which of its files are which."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llama.formats.errors import NoticeError
 from llama.messengers.gw import values
 from llama.messengers.gw.alert import Alert
 from llama.messengers.gw.names import Role, check_graceid, role_of
+from llama.ports import StoredFile
 from llama.science.times import utc_from_gps
 
+_SKYMAP = re.compile(r"(?P<stem>.+?)(?P<multi>\.multiorder)?\.fits(?:\.gz)?", re.IGNORECASE)
+_NOT_ALONE = re.compile(r"combined|external|overlap", re.IGNORECASE)
+"""Maps of a burst, or of a merger and a burst together, which RAVEN files beside the merger's own."""
+_SKY = "sky_loc"
 
-def from_superevent(record: Mapping[str, Any], classification: Mapping[str, Any] | None = None) -> Alert:
+
+def from_superevent(
+    record: Mapping[str, Any], classification: Mapping[str, Any] | None = None, skymap: str | None = None
+) -> Alert:
     """The record as an alert of no type; NoticeError names the field that is wrong.
 
     Args:
         record: of a superevent, or of an event before there were superevents (2018).
         classification: the contents of its `p_astro.json`, if it has one.
+        skymap: the name of its map in GraceDB, with the version.
     """
     graceid = check_graceid(record.get("superevent_id", record.get("graceid")))
     preferred = values.mapping(record.get("preferred_event_data", record), "preferred_event_data")
@@ -30,14 +40,39 @@ def from_superevent(record: Mapping[str, Any], classification: Mapping[str, Any]
         role=_role(record, graceid, preferred, page),
         time_created=values.utc(record.get("created"), "created"),
         event=_event(record, preferred, classification or {}),
-        urls={"gracedb": page},
+        urls={"gracedb": page} | ({"skymap": f"{page.rstrip('/')}/files/{skymap}"} if skymap else {}),
     )
 
 
-def has_classification(record: Mapping[str, Any]) -> bool:
-    """Whether GraceDB says that the source classes have been worked out."""
-    labels = record.get("labels")
-    return isinstance(labels, list) and "PASTRO_READY" in labels
+def newest_skymap(files: Sequence[StoredFile]) -> StoredFile | None:
+    """The map that was stored last; None when there is none.
+
+    Of each program's map the multi-order form counts, not the flat one that is made of it later. What is filed
+    under the sky goes before what only has the name of a map.
+    """
+    named = [
+        (one, found) for one in files if (found := _SKYMAP.fullmatch(one.name)) and not _NOT_ALONE.search(one.name)
+    ]
+    maps = [pair for pair in named if _SKY in pair[0].tags] or named
+    multi = {found["stem"] for _, found in maps if found["multi"]}
+    return _last([one for one, found in maps if found["multi"] or found["stem"] not in multi])
+
+
+def newest_of(files: Sequence[StoredFile], name: str) -> StoredFile | None:
+    """The last version of a file."""
+    return _last([one for one in files if one.name == name])
+
+
+def classification_file(files: Sequence[StoredFile], record: Mapping[str, Any]) -> StoredFile | None:
+    """Where the source classes stand: in a file of the superevent's own, or in that of its pipeline."""
+    preferred = values.mapping(record.get("preferred_event_data", record), "preferred_event_data")
+    pipeline = str(preferred.get("pipeline") or "").lower()
+    found = newest_of(files, "p_astro.json")
+    return found or _last([one for one in files if one.name.lower() == f"{pipeline}.p_astro.json"])
+
+
+def _last(files: Sequence[StoredFile]) -> StoredFile | None:
+    return max(files, key=lambda one: (one.created, one.version), default=None)
 
 
 def _role(record: Mapping[str, Any], graceid: str, preferred: Mapping[str, Any], page: str) -> Role:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import gzip
 import re
-import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from llama.advice import START
 from llama.engine.errors import EngineError
 from llama.engine.folder import Delivery
 from llama.formats.errors import NoSkyMap, NoticeError
@@ -30,18 +30,18 @@ from llama.messengers.gw.alert import (
     skymap_bytes,
     skymap_filename,
     skymap_info,
-    usual_name,
 )
 from llama.messengers.gw.errors import StartError
-from llama.messengers.gw.gracedb import from_superevent, has_classification
+from llama.messengers.gw.gracedb import classification_file, from_superevent, newest_of, newest_skymap
 from llama.messengers.gw.names import check_graceid
 from llama.messengers.gw.notice import parse, read_alert
 from llama.messengers.gw.products import EVENT_DATA, FLAT_SKYMAP, GW_SKYMAP, IGWN_ALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
 from llama.messengers.gw.skymap_origin import described, of_another_event, read_remark
-from llama.ports import GraceDB
+from llama.ports import GraceDB, StoredFile
 from llama.science.sky import SkyMap
 
 Connect = Callable[[], GraceDB]
+_WITH_MAP = START.then("--graceid", "ID", "--skymap", "FILE")
 _FITS_BLOCK = 2880
 _HEADERS = 200 * _FITS_BLOCK
 _MULTI_ORDER = re.compile(rb"TTYPE[0-9]+ *= *'UNIQ *'")
@@ -84,7 +84,7 @@ def start(given: Given, connect: Connect) -> Delivery:
     if alerts:
         alert, why = alerts[0], f"by hand from {' and '.join(files)}"
     else:
-        alert, why = _from_gracedb(str(graceid), connect), "by hand from GraceDB"
+        alert, why = _from_gracedb(str(graceid), given.skymap, connect), "by hand from GraceDB"
         files |= _described(alert)
     _check(alert)
     map_files, skymap = _skymap(given.skymap, alert, connect)
@@ -139,15 +139,31 @@ def _described(alert: Alert) -> dict[str, bytes]:
     }
 
 
-def _from_gracedb(graceid: str, connect: Connect) -> Alert:
+def _from_gracedb(graceid: str, skymap: str | None, connect: Connect) -> Alert:
+    """What GraceDB says of it, with the name of the map that is to be used unless that is a file here."""
     gracedb = _connected(connect, f"{graceid} cannot be looked up")
-    record = gracedb.superevent(graceid)
+    record = gracedb.record(graceid)
+    stored = gracedb.files(graceid)
     classes: object = {}
-    if has_classification(record):
-        classes = _decoded(_download(gracedb, graceid, P_ASTRO.filename))
+    if (found := classification_file(stored, record)) is not None:
+        classes = gracedb.file(graceid, found.canonical, _decoded)
     if not isinstance(classes, dict):
         raise NoticeError(f"{P_ASTRO.filename} of {graceid} in GraceDB is not a JSON object")
-    return from_superevent(record, classes)
+    here = skymap is not None and Path(skymap).exists()
+    return from_superevent(record, classes, None if here else _named(skymap, stored, graceid))
+
+
+def _named(skymap: str | None, stored: Sequence[StoredFile], graceid: str) -> str:
+    """The version of a map that a name means: the last one, where the name does not say."""
+    found = newest_skymap(stored) if skymap is None else newest_of(stored, skymap)
+    if found is not None:
+        return found.canonical
+    if skymap in {one.canonical for one in stored}:
+        return str(skymap)
+    there = ", ".join(sorted({one.name for one in stored if ".fits" in one.name}))
+    what = "no sky map" if skymap is None else f"no file {skymap!r}"
+    shown = f" (there is {there})" if there else ""
+    raise NoSkyMap(f"GraceDB shows {what} of {graceid}{shown}; give one: {_WITH_MAP.typed}")
 
 
 def _decoded(data: bytes) -> object:
@@ -164,25 +180,18 @@ def _connected(connect: Connect, what: str) -> GraceDB:
         raise StartError(f"{what}: {error}; give files instead: --alert or --voevent FILE, --skymap FILE") from error
 
 
-def _download(gracedb: GraceDB, graceid: str, name: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "file"
-        gracedb.file(graceid, name, path)
-        return read_limited(path, MAX_SKYMAP_BYTES, "a sky map")
-
-
 def _skymap(given: str | None, alert: Alert, connect: Connect) -> tuple[dict[str, bytes], SkyMap]:
     """The map, and its file in the event; no file when the alert carries a good map and no other was given."""
     if given is None and alert.event_part().get("skymap"):
         return {}, read_skymap(skymap_bytes(alert))
     if given is not None and Path(given).exists():
         return skymap_file(read_limited(Path(given), MAX_SKYMAP_BYTES, "a sky map"))
-    name = given or skymap_filename(alert) or (None if alert.alert_type else usual_name(alert.event_part()))
+    name = skymap_filename(alert) if not alert.alert_type else given or skymap_filename(alert)
     if name is None:
         raise NoSkyMap(f"the alert of {alert.graceid} carries no sky map; give one: --skymap FILE")
     what = f"there is no file {name!r} here, and it" if given else "the alert only names its sky map, which"
     gracedb = _connected(connect, f"{what} cannot be fetched from GraceDB")
-    return skymap_file(_download(gracedb, alert.graceid, name))
+    return gracedb.file(alert.graceid, name, skymap_file)
 
 
 def skymap_file(data: bytes) -> tuple[dict[str, bytes], SkyMap]:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from llama.formats.packed import Kept
 from llama.ports import Burst, BurstWindow, Retraction, Stretch
 from llama.science.times import datetime_from_gps, utc_from_gps
 from llama.services.fermi.latest import Told, days, latest, told
@@ -45,7 +46,7 @@ _ADVICE = (
 _NAMED = 3  # files, in a message
 _EVER = datetime.max.replace(tzinfo=UTC)
 
-FilesBetween = Callable[[Path, datetime, datetime], list[Path]]
+FilesBetween = Callable[[Path, datetime, datetime], list[Kept]]
 """Messages in an archive that were heard on the days from one to another."""
 
 
@@ -102,7 +103,7 @@ class NoticeFolder:
     def close(self) -> None:
         """Nothing is held open: each notice is read and closed at once."""
 
-    def _look(self, start_gps: float, stop_gps: float) -> tuple[Reading, Reading, Sequence[Path]]:
+    def _look(self, start_gps: float, stop_gps: float) -> tuple[Reading, Reading, Sequence[Kept]]:
         """What the files around the window tell, what later ones tell of its bursts, and which were not looked at."""
         day = timedelta(days=1)
         first, last = datetime_from_gps(start_gps) - day, datetime_from_gps(stop_gps + LATE_S) + day
@@ -116,7 +117,7 @@ class NoticeFolder:
         later = read_about(inside, since[:MOST_LATER], self.parse, start_gps)
         return near, later, since[MOST_LATER:]
 
-    def _files(self, first: datetime, last: datetime) -> list[Path]:
+    def _files(self, first: datetime, last: datetime) -> list[Kept]:
         """Those that can be GBM's, whose notices are never Avro."""
         return [path for path in self.files_between(self.folder, first, last) if path.suffix.lower() != ".avro"]
 
@@ -154,7 +155,7 @@ def _unreadable(files: Sequence[str]) -> str:
     )
 
 
-def _unseen(files: Sequence[Path]) -> str:
+def _unseen(files: Sequence[Kept]) -> str:
     return (
         f"{len(files)} later files, from {files[0]} on, were not searched for retractions and better positions: "
         f"{MOST_LATER} are; move what is of other years elsewhere to have them searched"

@@ -5,17 +5,15 @@ A file that cannot be read, also a link that leads nowhere, is never the end of 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import msgspec
 
 from llama.formats.bom import without_bom
 from llama.formats.errors import FormatError, NotForUs
-from llama.formats.limits import open_regular, read_limited
 from llama.formats.notice_json import MAX_JSON_BYTES
+from llama.formats.packed import Kept, read_ends, read_kept
 from llama.formats.voevent import parse_voevent
 from llama.formats.xmlsafe import is_xml
 from llama.ports import Burst, Retraction
@@ -42,10 +40,10 @@ class Reading:
     notices: list[Burst | Retraction] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
-    def add(self, path: Path, parse: Parse, start_gps: float) -> None:
+    def add(self, path: Kept, parse: Parse, start_gps: float) -> None:
         """Read one file. What was written before `start_gps` is not about a burst since, so it may be unreadable."""
         try:
-            data = read_limited(path, MAX_JSON_BYTES, "a notice")
+            data = read_kept(path, MAX_JSON_BYTES, "a notice")
         except (FormatError, OSError) as error:
             self.unreadable.append(_named(path, error))
             return
@@ -60,7 +58,7 @@ class Reading:
                 self.unreadable.append(_named(path, error))
 
 
-def read(paths: Iterable[Path], parse: Parse, start_gps: float) -> Reading:
+def read(paths: Iterable[Kept], parse: Parse, start_gps: float) -> Reading:
     """All that these files tell."""
     found = Reading()
     for path in paths:
@@ -68,7 +66,7 @@ def read(paths: Iterable[Path], parse: Parse, start_gps: float) -> Reading:
     return found
 
 
-def read_about(bursts: Iterable[Burst], paths: Iterable[Path], parse: Parse, start_gps: float) -> Reading:
+def read_about(bursts: Iterable[Burst], paths: Iterable[Kept], parse: Parse, start_gps: float) -> Reading:
     """What these files tell about some bursts: only those are parsed in which a burst's name, or its day's, occurs.
 
     Of a large file the first and the last 64 KiB are looked at, between which others carry their maps.
@@ -77,7 +75,7 @@ def read_about(bursts: Iterable[Burst], paths: Iterable[Path], parse: Parse, sta
     names = _digits(bursts)
     for path in paths:
         try:
-            ends = _ends(path)
+            ends = read_ends(path, _END_BYTES, MAX_JSON_BYTES, "a notice")
         except (FormatError, OSError) as error:
             found.unreadable.append(_named(path, error))
             continue
@@ -91,17 +89,7 @@ def _digits(bursts: Iterable[Burst]) -> set[bytes]:
     return {one.encode() for burst in bursts for one in (burst.trigger_id, *days_of(burst))}
 
 
-def _ends(path: Path) -> bytes:
-    with open_regular(path) as file:
-        head = file.read(_END_BYTES)
-        size = os.fstat(file.fileno()).st_size
-        if size <= len(head):
-            return head
-        file.seek(max(len(head), size - _END_BYTES))
-        return head + b"\n" + file.read(_END_BYTES)
-
-
-def _named(path: Path, error: Exception) -> str:
+def _named(path: Kept, error: Exception) -> str:
     return f"{path.name} ({(isinstance(error, OSError) and error.strerror) or error})"
 
 

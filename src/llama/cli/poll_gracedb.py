@@ -1,0 +1,132 @@
+"""Find alerts that were missed: look in GraceDB for public notices and take in those that are not here.
+
+They are archived and delivered as those that are heard, retractions too; an alert that is here already, or is heard
+later, stays one event. Needs `pip install 'llama-astro[gracedb]'`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llama.advice import RUN_ONCE, Advice
+from llama.cli.arguments import count
+
+if TYPE_CHECKING:
+    from llama.app import App
+    from llama.operate.polling import Polled, Poller, TakenIn
+
+_ME = Advice(("poll", "gracedb"))
+_SINCE_S, _INTERVAL_S = 200_000, 300
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be typed."""
+    add = parser.add_argument
+    add("-s", "--since", type=count, default=_SINCE_S, metavar="SECONDS", help="how far to look back (%(default)s)")
+    add("-r", "--rundir", type=Path, metavar="FOLDER", help="where events go (the current run)")
+    add("-g", "--archive", type=Path, metavar="FOLDER", help="where notices are archived (gcn in the data folder)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("-o", "--once", action="store_true", help="look once, then end; 1 when something went wrong")
+    how.add_argument(
+        "--interval", type=count, default=_INTERVAL_S, metavar="SECONDS", help="between two looks (%(default)s)"
+    )
+    add("--mock", action="store_true", help="mock superevents (MS…) too")
+    levels = ("DEBUG", "INFO", "WARNING", "ERROR")
+    add(
+        "-v",
+        "--verbosity",
+        metavar="LEVEL",
+        default="WARNING",
+        type=str.upper,
+        choices=levels,
+        help=", ".join(levels),
+    )
+    add("-l", "--logfile", type=Path, metavar="LOGFILE", help="the log (logs/gracedb.log in the data folder)")
+
+
+def main(args: argparse.Namespace, app: App) -> int:
+    """Look once, or every so many seconds until stopped."""
+    from llama.app import messengers
+    from llama.engine.folder import Run
+    from llama.intake import FETCHED, Archive
+    from llama.operate.logs import open_log
+    from llama.operate.polling import Poller
+
+    gracedb = app.gracedb()
+    open_log(args.verbosity, args.logfile or app.settings.logs / "gracedb.log", app.secrets)
+    run = args.rundir or app.settings.current_run
+    archive = Archive(args.archive or app.settings.notices, FETCHED)
+    logging.getLogger("llama.gracedb").info("%s: %s for %s", _ME.typed, gracedb.url, run)
+    poller = Poller(gracedb, Run(run), archive, messengers().values())
+    if args.once:
+        return _tell(_look(poller, args), run)
+    with _stopped_by_sigterm():
+        try:
+            _go_on(poller, args, run)
+        except KeyboardInterrupt:
+            print("stopped")
+    return 0
+
+
+def _look(poller: Poller, args: argparse.Namespace) -> Polled:
+    from llama.engine.running import utc_now
+
+    return poller.poll(now=utc_now(), since_s=float(args.since), mock=args.mock)
+
+
+def _go_on(poller: Poller, args: argparse.Namespace, run: Path) -> None:
+    """Until stopped; a GraceDB that is away, or a disk that is full, may be well at the next look."""
+    from llama.engine.errors import EngineError
+    from llama.ports import GraceDBError
+
+    while True:
+        try:
+            _tell(_look(poller, args), run)
+        except (GraceDBError, EngineError, OSError) as error:
+            print(f"{_ME.typed}: {error}", file=sys.stderr)
+        sys.stdout.flush()
+        time.sleep(args.interval)
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """As by Ctrl-C. Whatever is being taken in then is taken in at the next start."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _tell(polled: Polled, run: Path) -> int:
+    """What was found, one line each; 1 when something went wrong."""
+    for one in polled.found:
+        print(_line(one))
+    for remark in polled.remarks:
+        print(f"{_ME.typed}: {remark}", file=sys.stderr)
+    for trouble in polled.troubles:
+        print(f"{_ME.typed}: {trouble}", file=sys.stderr)
+    new = sum(one.new for one in polled.found)
+    print(f"{polled.superevents} superevent(s) looked at, {len(polled.found)} notice(s) taken in, {new} new event(s)")
+    if new:
+        print(f"next: {RUN_ONCE.of(EVENT=f'{run}/').typed}    make everything there is to make")
+    return 1 if polled.troubles or any(one.dead for one in polled.found) else 0
+
+
+def _line(found: TakenIn) -> str:
+    if found.dead:
+        return f"{found.file}: nothing could be made of it; it is kept as {found.dead}"
+    where = ", ".join(event.id for event in found.events)
+    if found.takes_back:
+        return f"{found.file}: takes back {where or f'{found.graceid}, when it comes'}"
+    if not where:
+        return f"{found.file}: no alert, so no event"
+    return f"{found.file}: {'new event' if found.new else 'here already as'} {where}"
