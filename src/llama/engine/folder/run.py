@@ -129,9 +129,10 @@ class Run:
 
 def names_of(run: Path) -> list[str]:
     """What is in a run and not hidden, in order of name; nothing when it is not there."""
-    if not run.is_dir():
+    try:
+        return sorted(name for name in os.listdir(run) if not name.startswith("."))  # noqa: PTH208 - of names, and fast
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(entry.name for entry in os.scandir(run) if not entry.name.startswith("."))
 
 
 def is_event(path: Path) -> bool:
