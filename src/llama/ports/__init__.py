@@ -6,7 +6,7 @@ answers them.
 
 from __future__ import annotations
 
-from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
+from llama.ports.bursts import GRB_SOURCE, SWIFT_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
 from llama.ports.covered import SeasonStretch, Stretch
 from llama.ports.gracedb import GRACEDB, GraceDB
 from llama.ports.neutrinos import NEUTRINO_SOURCE, SIMULATED_SOURCE, Neutrino, NeutrinoSource, NeutrinoWindow
@@ -17,6 +17,7 @@ __all__ = [
     "GRB_SOURCE",
     "NEUTRINO_SOURCE",
     "SIMULATED_SOURCE",
+    "SWIFT_SOURCE",
     "Burst",
     "BurstMap",
     "BurstWindow",
