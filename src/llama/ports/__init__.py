@@ -7,7 +7,7 @@ answers them.
 from __future__ import annotations
 
 from llama.ports.broker import GCN, LVALERT, SCIMMA, Broker, BrokerError, BrokerFault, Incoming, Message
-from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
+from llama.ports.bursts import GRB_SOURCE, SWIFT_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
 from llama.ports.covered import SeasonStretch, Stretch
 from llama.ports.gracedb import GRACEDB, GraceDB, GraceDBError, GraceDBRefused, StoredFile, StoredNotice, Superevent
 from llama.ports.neutrino_alerts import NEUTRINO_ALERTS, NeutrinoAlert
@@ -30,6 +30,7 @@ __all__ = [
     "NEUTRINO_SOURCE",
     "SCIMMA",
     "SIMULATED_SOURCE",
+    "SWIFT_SOURCE",
     "Broker",
     "BrokerError",
     "BrokerFault",
