@@ -33,6 +33,8 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("review",): ("review", "the five review cases, through the real pipeline"),
     ("dev", "background", "draw"): ("background_draw", "draw background events and write a table"),
     ("dev", "background", "pvalue"): ("background_pvalue", "the tables of a folder -> populations.hdf5"),
+    ("dev", "skymaps", "lists"): ("skymaps_lists", "sky maps of a population as lists per detector combination"),
+    ("dev", "skymaps", "compress"): ("skymaps_compress", "gzip a folder of sky maps into another"),
     ("dev", "validate"): ("validate", "check by simulation that the statistic is right; writes a report"),
 }
 """Words typed -> (module in llama.cli, one line of help). `skymap_info` is also a program of its own."""
