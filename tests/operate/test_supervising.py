@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from llama.operate.errors import NotUp
-from llama.operate.launching import REFUSED, STOPPED, UP, Child, Inherited, Report, how_it_ended, launch
+from llama.operate.launching import REFUSED, STOPPED, UP, Child, Inherited, Tidings, how_it_ended, launch
 from llama.operate.programs import Program, running
 from llama.operate.sole import held
 from llama.operate.supervising import Patience, supervise
@@ -83,7 +83,7 @@ def test_what_is_killed_or_fails_is_started_again_and_what_was_stopped_is_not(
 ) -> None:
     ours, theirs = os.pipe()
     children = Children(COMES_UP + IS_KILLED, COMES_UP + "sys.exit(3)", "sys.exit(4)", COMES_UP + ENDS_WELL)
-    assert supervise(children, program, Report(theirs), AT_ONCE) == 1  # the status of the last one
+    assert supervise(children, program, Tidings(theirs), AT_ONCE) == 1  # the status of the last one
     assert not children.scripts
     log = (tmp_path / "logs" / "llamad.log").read_text()
     assert (
@@ -100,19 +100,19 @@ def test_what_is_killed_or_fails_is_started_again_and_what_was_stopped_is_not(
 @pytest.mark.parametrize("script", ["sys.exit(3)", f"os.write(FD, {REFUSED!r}); sys.exit(1)"])
 def test_what_never_worked_is_not_started_again(program: Program, script: str) -> None:
     children = Children(script)
-    assert supervise(children, program, Report(None), AT_ONCE) == 1
+    assert supervise(children, program, Tidings(None), AT_ONCE) == 1
 
 
 def test_what_was_refused_later_is_not_started_again(program: Program) -> None:
     children = Children(COMES_UP + IS_KILLED, f"os.write(FD, {REFUSED!r}); sys.exit(1)")
-    assert supervise(children, program, Report(None), AT_ONCE) == 1
+    assert supervise(children, program, Tidings(None), AT_ONCE) == 1
     assert not children.scripts
 
 
 def test_a_stop_is_passed_on(program: Program) -> None:
     children = Children(WAITS + COMES_UP + "time.sleep(600)")
 
-    class Tells(Report):
+    class Tells(Tidings):
         def say(self, word: bytes) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -123,7 +123,7 @@ def test_a_stop_is_passed_on(program: Program) -> None:
 def test_a_stop_while_it_waits_ends_it(program: Program) -> None:
     program.on_stop(lambda: None)
     children = Children(COMES_UP + f"os.kill({os.getpid()}, signal.SIGTERM); sys.exit(3)")
-    assert supervise(children, program, Report(None), Patience(600.0)) in (0, 3)
+    assert supervise(children, program, Tidings(None), Patience(600.0)) in (0, 3)
     assert not children.scripts
 
 
@@ -174,9 +174,9 @@ def test_how_it_ended() -> None:
 def test_a_report_to_somebody_who_is_gone_is_no_error() -> None:
     ours, theirs = os.pipe()
     os.close(ours)
-    Report(theirs).say(UP)
+    Tidings(theirs).say(UP)
     os.close(theirs)
-    Report(None).say(UP)
+    Tidings(None).say(UP)
 
 
 def test_one_that_does_not_come_up_is_told_in_its_own_words(tmp_path: Path) -> None:

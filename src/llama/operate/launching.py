@@ -39,7 +39,7 @@ class Inherited:
         return str(self.report) if self.lock is None else f"{self.report},{self.lock}"
 
 
-class Report:
+class Tidings:
     """Says to whoever started this process how it goes; to nobody when nobody asked, or is gone."""
 
     def __init__(self, fd: int | None) -> None:
