@@ -73,7 +73,8 @@ def test_an_alert_that_was_missed(
     assert "MS260605l-2-retraction.json,0: takes back MS260605l-1-Preliminary" in capsys.readouterr().out
     assert main(words) == 0
     assert capsys.readouterr().out == "1 superevent(s) looked at, 0 notice(s) taken in, 0 new event(s)\n"
-    assert "llama poll gracedb" in (tmp_path / "xdg" / "share" / "llama" / "logs" / "gracedb.log").read_text()
+    log = (tmp_path / "xdg" / "share" / "llama" / "logs" / "gracedb.log").read_text()
+    assert "MS260605l-1-preliminary.json,0 new: MS260605l-1-Preliminary" in log
 
 
 def test_mock_alerts_only_when_asked_for(server: GraceDBServer, data: Path, tmp_path: Path) -> None:
@@ -183,8 +184,15 @@ def test_a_program_that_goes_on_until_stopped(server: GraceDBServer, data: Path,
     event = run / "MS260605l-1-Preliminary" / "igwn_alert.json"
     until(event.exists)
     until(lambda: sum("t_0" in line for line in server.asked) > 9)
+    state = json.loads((tmp_path / "xdg" / "share" / "llama" / "logs" / "gracedb.state.json").read_bytes())
+    assert (state["pid"], state["failures"], state["ended"]) == (second.pid, 0, None)
+    assert state["last_message"] == "MS260605l-1-preliminary.json,0" and state["about"]["run"] == str(run)
+    server.stall(60, where="/superevents/")
+    until(lambda: not server.faults.left)
     second.send_signal(signal.SIGTERM)
+    begun = time.monotonic()
     said = second.communicate(timeout=60)[0]
+    assert time.monotonic() - begun < 20, "nobody waits for a GraceDB that is silent"
     assert second.returncode == 0
     assert said.count("new event MS260605l-1-Preliminary") == 1 and said.endswith("stopped\n")
 
@@ -212,13 +220,13 @@ def test_every_command_of_the_guide(
     graceid = stored(server, data)
     server.state.candidates[graceid].contents["bayestar.multiorder.fits", 0] = (data / MAP).read_bytes()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("llama.cli.poll_gracedb.time.sleep", interrupted)
+    monkeypatch.setattr("llama.cli.poll_gracedb._rest", interrupted)
     assert len(commands()) == 5
     for words in commands():
         assert main(words) == 0, words
 
 
-def interrupted(seconds: float) -> None:
+def interrupted(*given: object) -> None:
     raise KeyboardInterrupt
 
 
