@@ -153,6 +153,31 @@ def test_an_event_that_is_not_public(
     assert not (tmp_path / "run").exists()
 
 
+def test_an_event_for_those_with_a_token(
+    server: GraceDBServer,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A real record of a mock event, with the map of another one: that is told."""
+    record = json.loads((data / "notices" / "gracedb_json" / "lvalert_event_creation.json").read_bytes())["object"]
+    graceid = server.state.add(record)
+    server.private[graceid] = 401
+    server.state.store(graceid, "bayestar.multiorder.fits", (data / MAP).read_bytes(), tags=("sky_loc",))
+    token = tmp_path / "token"
+    token.write_text(server.token)
+    monkeypatch.setenv("LLAMA_GRACEDB_TOKEN_FILE", str(token))
+    words = ["skymap_info", "--graceid", graceid, "-d", str(tmp_path / "run"), "--flags", "DEFAULT"]
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert "the sky map may be of another event" in said.err and server.token not in said.out + said.err
+    info = json.loads((tmp_path / "run" / graceid / "skymap_info.json").read_bytes())
+    assert (info["graceid"], info["role"], info["far"]) == (graceid, "test", record["far"])
+    assert info["gps_time"] == pytest.approx(record["gpstime"], abs=1e-6)
+    assert json.loads((tmp_path / "run" / graceid / "p_astro.json").read_bytes()) == {}
+
+
 def test_without_the_library(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
