@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from llama.formats.errors import InputError
 from llama.formats.limits import MAX_SETTINGS_BYTES, read_text
@@ -23,6 +23,7 @@ from llama.sections_read import Field, SettingsError, Stated, fields_of, read_va
 
 __all__ = [
     "ARCHIVE",
+    "LISTEN",
     "OWN",
     "RUN",
     "SCIENCE",
@@ -68,6 +69,16 @@ class ArchiveSettings:
 
 
 @dataclass(frozen=True)
+class ListenSettings:
+    """What is made of what is heard."""
+
+    preset_observation: Annotated[
+        Literal["TRIGGERED_PUBLIC", "TRIGGERED_INTERNAL", "TRIGGERED_TEST", "RERUN", "DEFAULT"],
+        About("the preset of flags with which events of real, public alerts start"),
+    ] = "TRIGGERED_PUBLIC"
+
+
+@dataclass(frozen=True)
 class ScienceSettings:
     """Files that stand in for packaged ones."""
 
@@ -101,9 +112,10 @@ class ScienceSettings:
 
 FOLDERS = Section("", Folders)
 RUN = Section("run", RunSettings)
+LISTEN = Section("listen", ListenSettings)
 ARCHIVE = Section("archive", ArchiveSettings)
 SCIENCE = Section("science", ScienceSettings)
-OWN: tuple[Section[Any], ...] = (FOLDERS, RUN, ARCHIVE, SCIENCE)
+OWN: tuple[Section[Any], ...] = (FOLDERS, RUN, LISTEN, ARCHIVE, SCIENCE)
 """Sections that belong to no service."""
 
 

@@ -13,7 +13,7 @@ from llama.engine.running import FolderChanges
 from llama.operate.daemons import KIND, Daemon, competitors, daemons, end
 from llama.operate.errors import AlreadyRunning
 from llama.operate.keeping import keep
-from llama.operate.launching import REFUSED, STOPPED, UP, Child, Inherited, Report, launch, start
+from llama.operate.launching import REFUSED, STOPPED, UP, Child, Inherited, Tidings, launch, start
 from llama.operate.logs import FILES_ONLY, QUIET
 from llama.operate.programs import running
 from llama.operate.sole import refuse_if_held
@@ -33,7 +33,7 @@ def go_on(order: Order) -> int:
     if args.as_daemon is None and not args.foreground:
         return _launch(order)
     inherited = args.as_daemon or Inherited(None)
-    report = Report(inherited.report)
+    report = Tidings(inherited.report)
     try:
         if args.relaunch:
             return _supervise(order, report)
@@ -59,7 +59,7 @@ def _out(logs: Path, name: str) -> Path:
     return logs / f"{name}.out.log"
 
 
-def _supervise(order: Order, report: Report) -> int:
+def _supervise(order: Order, report: Tidings) -> int:
     """Start it, and again whenever it fails."""
     args, name = order.args, order.program
     screen = args.verbosity if args.foreground else QUIET
@@ -75,7 +75,7 @@ def _supervise(order: Order, report: Report) -> int:
         return supervise(child, program, report)
 
 
-def _keep(order: Order, report: Report, lock: int | None) -> int:
+def _keep(order: Order, report: Tidings, lock: int | None) -> int:
     args, where, shared = order.args, order.where, SharedDigests(order.app)
     screen = args.verbosity if args.foreground else QUIET
 

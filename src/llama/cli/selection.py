@@ -160,35 +160,32 @@ class Chooser:
     def __init__(self, where: Target, wanted: Downselection, pipeline: Pipeline, newest: int) -> None:
         self._where, self._wanted, self._pipeline, self._newest = where, wanted, pipeline, newest
         self._events: dict[str, tuple[int, datetime, Event]] = {}
+        self._in_order: list[Event] = []
         self._facts: Memory = {}
         self._round = 0
         self._all_seen = 0.0
 
     def __call__(self) -> list[Event]:
         """Newest first."""
-        self._look()
-        in_order = [event for *_, event in sorted(self._events.values(), key=_order, reverse=True)]
+        if self._look():
+            self._in_order = [event for _, _, event in sorted(self._events.values(), key=_order, reverse=True)]
         now = datetime.now(UTC)
-        return _newest(in_order, self._wanted, self._pipeline, now, self._newest, self._facts)
+        return _newest(self._in_order, self._wanted, self._pipeline, now, self._newest, self._facts)
 
-    def _look(self) -> None:
-        """Which events there are now."""
+    def _look(self) -> bool:
+        """See which events there are now; whether any came or went."""
+        run, known, names = self._where.run, self._events, set(names_of(self._where.run))
         self._round += 1
-        if again := time.monotonic() - self._all_seen > _SEEN_S:
+        gone = known.keys() - names
+        if time.monotonic() - self._all_seen > _SEEN_S:
             self._all_seen = time.monotonic()
-        run, known, found = self._where.run, self._events, {}
-        for name in names_of(run):
-            if fnmatch.fnmatchcase(name, self._where.pattern) and (
-                (name in known and not again) or is_event(run / name)
-            ):
-                found[name] = known.get(name) or self._new(run / name)
-        for name in known.keys() - found.keys():
-            self._facts.pop(run / name, None)
-        self._events = found
-
-    def _new(self, path: Path) -> tuple[int, datetime, Event]:
-        event = Event(path)
-        return self._round, event.created(), event
+            gone |= {name for name in known.keys() & names if not is_event(run / name)}
+        came = [name for name in names - known.keys() if fnmatch.fnmatchcase(name, self._where.pattern)]
+        new = {name: Event(run / name) for name in came if is_event(run / name)}
+        for name in gone:
+            self._facts.pop(known.pop(name)[2].path, None)
+        known.update({name: (self._round, event.created(), event) for name, event in new.items()})
+        return bool(gone or new)
 
 
 def _order(item: tuple[int, datetime, Event]) -> tuple[int, datetime, str]:

@@ -19,7 +19,7 @@ from llama.operate.errors import NotUp
 UP, STOPPED, REFUSED = b"up\n", b"stopped\n", b"refused\n"
 OPTION = "--as-daemon"
 """The hidden option by which a fresh process learns which of its open files are pipe and lock."""
-_LAST_LINES = 15
+_LAST_LINES, _LAST_BYTES = 15, 100_000
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Inherited:
         return str(self.report) if self.lock is None else f"{self.report},{self.lock}"
 
 
-class Report:
+class Tidings:
     """Says to whoever started this process how it goes; to nobody when nobody asked, or is gone."""
 
     def __init__(self, fd: int | None) -> None:
@@ -145,10 +145,12 @@ def _size(path: Path) -> int:
 
 def _said(out: Path, since: int) -> str:
     """What was written there since, the end of it."""
+    if not out.is_file():  # a device has no end
+        return ""
     try:
         with open(out, "rb") as file:
-            file.seek(since)
-            text = file.read().decode("utf-8", "replace")
+            file.seek(max(since, _size(out) - _LAST_BYTES))
+            text = file.read(_LAST_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
     return "\n".join(text.strip().splitlines()[-_LAST_LINES:])

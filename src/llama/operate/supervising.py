@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from llama.operate.launching import REFUSED, STOPPED, UP, Child, Report, how_it_ended
+from llama.operate.launching import REFUSED, STOPPED, UP, Child, Tidings, how_it_ended
 from llama.operate.programs import Program
 
 _LOG = logging.getLogger("llama.operate")
@@ -36,7 +36,7 @@ class Patience:
         return min(self.first_s * 2.0 ** (min(failures, 60) - 1), self.most_s)
 
 
-def supervise(start: Callable[[], Child], program: Program, report: Report, patience: Patience | None = None) -> int:
+def supervise(start: Callable[[], Child], program: Program, report: Tidings, patience: Patience | None = None) -> int:
     """Keep a program going until it is stopped; the exit status.
 
     A first child that never comes to work is not started again: whoever started us is told.
@@ -69,7 +69,7 @@ def supervise(start: Callable[[], Child], program: Program, report: Report, pati
             program.lock.keep()
 
 
-def _attend(child: Child, program: Program, report: Report) -> tuple[bytes, int]:
+def _attend(child: Child, program: Program, report: Tidings) -> tuple[bytes, int]:
     """Wait for the child's end, tell it to stop when we are to, hand on that it is up; what it said, its status."""
     heard, asked = b"", False
     try:

@@ -34,6 +34,7 @@ class Delivery:
         identity: what all copies of the alert have in common and no other alert of that name has.
         takes_back: the files go to every event of that name, now or later, and make none.
         role: what it says of itself, test or observation; empty when it does not.
+        internal: whether it is not public, known to members only.
         about: the content, for people.
         doubt: why a person should say whether it is meant; empty when nothing speaks against it.
         remark: what was odd and how it was read; empty for most.
@@ -48,6 +49,7 @@ class Delivery:
     identity: str = ""
     takes_back: bool = False
     role: str = ""
+    internal: bool = False
     about: str = ""
     doubt: str = ""
     remark: str = ""
@@ -127,9 +129,10 @@ class Run:
 
 def names_of(run: Path) -> list[str]:
     """What is in a run and not hidden, in order of name; nothing when it is not there."""
-    if not run.is_dir():
+    try:
+        return sorted(name for name in os.listdir(run) if not name.startswith("."))  # noqa: PTH208 - of names, and fast
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(entry.name for entry in os.scandir(run) if not entry.name.startswith("."))
 
 
 def is_event(path: Path) -> bool:

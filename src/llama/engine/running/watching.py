@@ -10,7 +10,7 @@ from pathlib import Path
 
 _LOG = logging.getLogger("llama.engine")
 _POLL_MS = 1000
-_STEP_MS, _DEBOUNCE_MS, _TIMEOUT_MS = 20, 100, 5000
+_STEP_MS, _DEBOUNCE_MS, _TIMEOUT_MS = 10, 50, 5000  # steps that write all the time hold up what comes so long
 _ANEW_S = 1.0  # before a watch that failed begins again
 
 
