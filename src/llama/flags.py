@@ -61,7 +61,7 @@ class Flags(Mapping[str, str | bool]):
             return cls().replace(kept)
 
     def __getitem__(self, name: str) -> str | bool:
-        if name not in self.as_dict():
+        if name not in self.__dataclass_fields__:  # asked very often, each time an event is judged
             raise KeyError(name)
         value: str | bool = getattr(self, name)
         return value
@@ -81,7 +81,7 @@ class Flags(Mapping[str, str | bool]):
 
     def as_dict(self) -> dict[str, str | bool]:
         """Plain values, in the order in which they are declared."""
-        return dataclasses.asdict(self)
+        return {name: self[name] for name in self}
 
 
 _ALLOWING = ("role", "upload", "icecube_upload")

@@ -73,6 +73,7 @@ def test_where_the_background_is_not_known_there_is_no_p_value() -> None:
         (neutrino_list(row(1, 30.0), complete=False, covered_s=0.0, why="no good run"), "good neutrino data"),
         (neutrino_list(complete=False, covered_s=0.0, season=None, why="no good run"), "no good run"),
         (neutrino_list(row(1, 30.0), season="IC99"), "IC99"),
+        (neutrino_list(row(1, 30.0), complete=False, covered_s=0.0, season=None, why="no livetime"), "no livetime"),
     ):
         result = joined(neutrinos)
         assert result["p_value"] is result["significance_sigma"] is result["p_value_background"] is None

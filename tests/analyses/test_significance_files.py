@@ -215,3 +215,6 @@ def test_a_season_without_a_table_or_no_data_at_all(search_type: str) -> None:
     nothing = neutrino_list(season=None, complete=False, covered_s=0.0, why="detector off")
     with pytest.raises(NotYet, match="no neutrino data for this event: detector off"):
         found(neutrinos=nothing, search_type=search_type)
+    announced = neutrino_list(row(1, 30.0), season=None, complete=False, covered_s=0.0, why="no livetime is stated")
+    with pytest.raises(NotYet, match="nothing is known of the background of the neutrinos listed: no livetime"):
+        found(neutrinos=announced, search_type=search_type)

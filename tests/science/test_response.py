@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 import llama.data
 from llama.formats.tables import IceCubeTablesFile
-from llama.science.detector import response
+from llama.science.detector import derivation, response
+from llama.studies.season import read_sample
+from llama.studies.season_files import find, read_smearing
 
 TABLES = IceCubeTablesFile().read(Path(llama.data.__file__).parent / "icecube_tables.h5")
 SCRIPT = Path(__file__).parents[2] / "scripts" / "derive_icecube_tables.py"
@@ -91,14 +93,12 @@ def test_density_is_finite_and_not_negative(sin_dec, log10_energy):
 
 
 @pytest.fixture(scope="module")
-def script():
-    """scripts/derive_icecube_tables.py as a module."""
-    spec = importlib.util.spec_from_file_location("derive_icecube_tables", SCRIPT)
+def packaged_seasons():
+    """scripts/icecube_seasons.py as a module."""
+    spec = importlib.util.spec_from_file_location("icecube_seasons", SCRIPT.with_name("icecube_seasons.py"))
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look themselves up there
     spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    return module
 
 
 @pytest.mark.slow
@@ -106,27 +106,27 @@ def script():
     "name, low, high",
     [("IC40", 0.31, 0.53), ("IC79-2010", 0.09, 0.69), ("IC86-2011", -0.05, 0.05), ("IC86-2012", 0, 0)],
 )
-def test_energy_scale_of_a_season(data, script, name, low, high):
+def test_energy_scale_of_a_season(data, packaged_seasons, name, low, high):
     """What is called the same energy differs by as much in each part of the northern sky, so it is a scale indeed."""
-    smearing = script.Smearing.read(data)
-    season, own = (next(s for s in script.SOURCES if s.name == wanted) for wanted in (name, script.OWN))
-    (events, area), (own_events, own_area) = season.read(data, season), own.read(data, own)
-    scale = script.energy_scale(data, smearing, season)
+    smearing = read_smearing(find(data / packaged_seasons.KDE))
+    season, own = (read_sample(packaged_seasons.files_of(data, wanted))[0] for wanted in (name, packaged_seasons.OWN))
+    scale = derivation.energy_scale(smearing, season, own)
     assert (scale.raised_by.min(), scale.raised_by.max()) == pytest.approx((low, high), abs=0.005)
+    sin_dec = derivation.SIN_DEC
     for south, north in ((10, 30), (30, 60), (60, 90)):
-        band = (np.sin(np.radians(south)) < script.SIN_DEC) & (np.sin(np.radians(north)) > script.SIN_DEC)
+        band = (np.sin(np.radians(south)) < sin_dec) & (np.sin(np.radians(north)) > sin_dec)
         medians = []
-        for of_events, of_area in ((events, area), (own_events, own_area)):
-            counts = smearing.folded(of_area, script.ATMOSPHERIC)[:, band].sum(axis=1)
+        for sample in (season, own):
+            counts = smearing.folded(sample.area_cm2, derivation.ATMOSPHERIC)[:, band].sum(axis=1)
             expected = np.interp(0.5, np.cumsum(counts) / counts.sum(), smearing.edges[1:])
-            here = (of_events[:, 1] > south) & (of_events[:, 1] < north)
-            medians.append(np.median(of_events[here, 0]) - expected)
+            here = (sample.dec_deg > south) & (sample.dec_deg < north)
+            medians.append(np.median(sample.log10_energy[here]) - expected)
         assert medians[0] - medians[1] == pytest.approx(scale.raised_by[2], abs=0.06)
 
 
-def test_rebinning_keeps_the_counts(script):
+def test_rebinning_keeps_the_counts():
     counts = np.arange(1.0, 13.0).reshape(6, 2)
-    again = script.rebinned(counts, np.array([3.0, 3.2, 3.5, 4.1, 5.0, 5.5, 6.07]))
+    again = derivation.rebinned(counts, np.array([3.0, 3.2, 3.5, 4.1, 5.0, 5.5, 6.07]))
     assert again.sum(axis=0) == pytest.approx(counts.sum(axis=0))
     assert again[10:12, 0] == pytest.approx([0.5, 0.5])
 

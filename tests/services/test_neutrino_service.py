@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -262,6 +264,30 @@ def test_no_answer_and_half_an_answer_may_pass(service, trouble):
     service.trouble = [trouble]
     with pytest.raises(ServiceBusy, match=r"gave no answer within 0\.3 s|broke off"):
         ask(service, timeout_s=0.3)
+
+
+def test_an_answer_without_end_is_not_waited_for(service):
+    service.trouble = [Trouble(body=b" " * 200, drip_s=0.05)]
+    started = time.monotonic()
+    with pytest.raises(ServiceBusy, match=r"gave no whole answer within 0\.5 s"):
+        ask(service, timeout_s=0.5)
+    assert time.monotonic() - started < 3
+
+
+def test_an_answer_may_be_packed(service):
+    status, page = service.answer({"start_gps": repr(START), "stop_gps": repr(STOP)})
+    packed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    service.trouble = [Trouble(body=gzip.compress(json.dumps(page).encode()), headers=packed)]
+    assert status == 200 and len(ask(service).neutrinos) == 5
+    service.trouble = [Trouble(body=gzip.compress(b" " * (65 << 20)), headers=packed)]
+    with pytest.raises(ServiceError, match="more than 64 MiB"):
+        ask(service)
+
+
+def test_where_the_served_source_knows_nothing_nothing_is_stated(service):
+    with asked(service) as source:
+        found = source.window(START - 9e8, STOP - 9e8)
+    assert found.covered == () and "states no livetime" in found.why
 
 
 def test_nobody_there():

@@ -59,8 +59,12 @@ from llama.science.detector import IceCubeEvents, IceCubeTables
 from llama.science.significance import OwnBackground, Populations, Searches
 from llama.science.sky import SkyMap
 
-ICECUBE_TABLES: Shared[IceCubeTables] = Shared("icecube_tables.h5", IceCubeTablesFile())
-ICECUBE_EVENTS: Shared[IceCubeEvents] = Shared("icecube_events.h5", IceCubeEventsFile())
+ICECUBE_TABLES: Shared[IceCubeTables] = Shared(
+    "icecube_tables.h5", IceCubeTablesFile(), setting="science.icecube_tables"
+)
+ICECUBE_EVENTS: Shared[IceCubeEvents] = Shared(
+    "icecube_events.h5", IceCubeEventsFile(), setting="science.icecube_events"
+)
 SEARCHES: Shared[Searches] = Shared("search.json", SearchesFile(), setting="science.search")
 POPULATIONS: Shared[Populations] = Shared("populations.hdf5", PopulationsFile(), setting="science.populations")
 

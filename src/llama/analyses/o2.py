@@ -103,7 +103,8 @@ def _why_unknown(given: O2Inputs) -> str:
     """Why the background of the neutrinos is not known; empty when it is."""
     neutrinos, season = given.neutrinos, given.neutrinos.season
     if season is None:
-        return f"no neutrino data: {neutrinos.why}"
+        listed = "nothing is known of the background of the neutrinos listed" if neutrinos.neutrinos else ""
+        return f"{listed or 'no neutrino data'}: {neutrinos.why}"
     if season not in given.tables.seasons or season not in given.events.seasons:
         return f"the rate of background neutrinos and their like are not known of season {season}"
     if not _livetime(given) > 0:

@@ -8,16 +8,18 @@ import fnmatch
 import glob
 import re
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from llama.engine.errors import EventError, NotAnEvent
-from llama.engine.folder import Event, Run, utc
+from llama.engine.folder import Event, Run, Stat, is_event, names_of, utc
 from llama.engine.graph import Pipeline
 from llama.flags import Flags
 
+_SEEN_S = 30.0  # what is known to be an event is believed to be one for so long
 _NAMED = 5  # a message names so many events
 _TRUE, _FALSE, _ANY = {"true", "yes", "1"}, {"false", "no", "0"}, {"any", "none", ""}
 
@@ -180,20 +182,86 @@ def select(
     newest: int | None = None,
 ) -> list[Event]:
     """The events that match, newest first, at most `newest` and `wanted.limit` of them."""
+    in_order = sorted(events, key=lambda event: (event.created(), event.id), reverse=True)
+    return _newest(in_order, wanted, pipeline, now, newest, {})
+
+
+class Chooser:
+    """The events of a run that match, asked for again and again: what has not changed is not read again.
+
+    What came while it was asked is newer than what was there before, whatever the clock said.
+    """
+
+    def __init__(self, where: Target, wanted: Downselection, pipeline: Pipeline, newest: int) -> None:
+        self._where, self._wanted, self._pipeline, self._newest = where, wanted, pipeline, newest
+        self._events: dict[str, tuple[int, datetime, Event]] = {}
+        self._in_order: list[Event] = []
+        self._facts: Memory = {}
+        self._round = 0
+        self._all_seen = 0.0
+
+    def __call__(self) -> list[Event]:
+        """Newest first."""
+        if self._look():
+            self._in_order = [event for _, _, event in sorted(self._events.values(), key=_order, reverse=True)]
+        now = datetime.now(UTC)
+        return _newest(self._in_order, self._wanted, self._pipeline, now, self._newest, self._facts)
+
+    def _look(self) -> bool:
+        """See which events there are now; whether any came or went."""
+        run, known, names = self._where.run, self._events, set(names_of(self._where.run))
+        self._round += 1
+        gone = known.keys() - names
+        if time.monotonic() - self._all_seen > _SEEN_S:
+            self._all_seen = time.monotonic()
+            gone |= {name for name in known.keys() & names if not is_event(run / name)}
+        came = [name for name in names - known.keys() if fnmatch.fnmatchcase(name, self._where.pattern)]
+        new = {name: Event(run / name) for name in came if is_event(run / name)}
+        for name in gone:
+            self._facts.pop(known.pop(name)[2].path, None)
+        known.update({name: (self._round, event.created(), event) for name, event in new.items()})
+        return bool(gone or new)
+
+
+def _order(item: tuple[int, datetime, Event]) -> tuple[int, datetime, str]:
+    return item[0], item[1], item[2].id
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the journal says of an event that somebody may choose it by."""
+
+    manual: bool
+    vetoed: bool
+    created: datetime
+    modified: datetime
+    there: frozenset[str]
+
+
+Memory = dict[Path, tuple[Stat, _Facts]]
+"""By event, what was read of it, as of one state of its journal."""
+
+
+def _newest(
+    in_order: Iterable[Event],
+    wanted: Downselection,
+    pipeline: Pipeline,
+    now: datetime,
+    newest: int | None,
+    memory: Memory,
+) -> list[Event]:
     limits = [limit for limit in (newest, wanted.limit) if limit is not None]
-    found = _matching(sorted(events, key=_age, reverse=True), wanted, pipeline, now)
+    found = _matching(in_order, wanted, pipeline, now, memory)
     return list(found) if not limits else [event for event, _ in zip(found, range(min(limits)), strict=False)]
 
 
-def _age(event: Event) -> tuple[datetime, str]:
-    return event.created(), event.id
-
-
-def _matching(events: Iterable[Event], wanted: Downselection, pipeline: Pipeline, now: datetime) -> Iterator[Event]:
+def _matching(
+    events: Iterable[Event], wanted: Downselection, pipeline: Pipeline, now: datetime, memory: Memory
+) -> Iterator[Event]:
     """Lazily, so that asking for the newest few reads only those."""
     for event in events:
         try:
-            matches = all(_tests(event, wanted, pipeline, now)) is not wanted.invert
+            matches = all(_tests(event, wanted, pipeline, now, memory)) is not wanted.invert
         except NotAnEvent:  # moved away this moment
             continue
         except (OSError, EventError, ValueError):  # it cannot be read: whoever works on it will say so
@@ -202,24 +270,44 @@ def _matching(events: Iterable[Event], wanted: Downselection, pipeline: Pipeline
             yield event
 
 
-def _tests(event: Event, wanted: Downselection, pipeline: Pipeline, now: datetime) -> Iterator[bool]:
+def _tests(event: Event, wanted: Downselection, pipeline: Pipeline, now: datetime, memory: Memory) -> Iterator[bool]:
     """One truth for each thing that is asked for."""
     if wanted.eventid_filter is not None:
         yield fnmatch.fnmatchcase(event.id, wanted.eventid_filter)
-    state = event.refresh()
+    facts = _facts(event, memory)
     if wanted.manual is not None:
-        yield Flags.of(state.flags).manual is wanted.manual
+        yield facts.manual is wanted.manual
     if wanted.vetoed is not None:
-        yield (Flags.of(state.flags).vetoed or None in state.vetoes) is wanted.vetoed
+        yield facts.vetoed is wanted.vetoed
     for name in (wanted.fileexists or "").split("+"):
         yield not name or (event.path / name).is_file()
     for name in (wanted.fhnameexists or "").split("+"):
-        yield not name or state.file(pipeline.find(name).filename).digest is not None
-    modified = state.modified or event.created()
-    yield from _between(now, event.created(), wanted.sec_since_v0_gt, wanted.sec_since_v0_lt)
-    yield from _between(now, modified, wanted.sec_since_mod_gt, wanted.sec_since_mod_lt)
-    yield wanted.modbefore is None or modified < wanted.modbefore
-    yield wanted.modafter is None or modified > wanted.modafter
+        yield not name or pipeline.find(name).filename in facts.there
+    yield from _between(now, facts.created, wanted.sec_since_v0_gt, wanted.sec_since_v0_lt)
+    yield from _between(now, facts.modified, wanted.sec_since_mod_gt, wanted.sec_since_mod_lt)
+    yield wanted.modbefore is None or facts.modified < wanted.modbefore
+    yield wanted.modafter is None or facts.modified > wanted.modafter
+
+
+def _facts(event: Event, memory: Memory) -> _Facts:
+    try:
+        stat = event.journal.stat()
+    except FileNotFoundError:
+        stat = None
+    if stat is not None and event.path in memory and memory[event.path][0] == stat:
+        return memory[event.path][1]
+    state = Event(event.path).refresh()  # not kept: whoever works on the event has its own
+    flags, created = Flags.of(state.flags), event.created()
+    facts = _Facts(
+        manual=flags.manual,
+        vetoed=flags.vetoed or None in state.vetoes,
+        created=created,
+        modified=state.modified or created,
+        there=frozenset(name for name, file in state.files.items() if file.digest is not None),
+    )
+    if stat is not None:
+        memory[event.path] = stat, facts
+    return facts
 
 
 def _between(now: datetime, then: datetime, more: float | None, less: float | None) -> Iterator[bool]:

@@ -5,6 +5,7 @@ A day of notices is many small files. In a ZIP each can still be read alone, and
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 import zlib
@@ -106,6 +107,20 @@ def read_kept(kept: Kept, limit: int, what: str) -> bytes:
         if (since := _packed_since(kept)) is None:
             raise
         return read_kept(since, limit, what)
+
+
+def read_ends(kept: Kept, length: int, limit: int, what: str) -> bytes:
+    """So many bytes of its beginning and of its end, all of it when that is no more; `limit` is for packed ones."""
+    if isinstance(kept, Packed) or kept.suffix == ZIP or not kept.exists():
+        data = read_kept(kept, limit, what)
+        return data if len(data) <= 2 * length else data[:length] + b"\n" + data[-length:]
+    with open_regular(kept) as file:
+        head = file.read(length)
+        size = os.fstat(file.fileno()).st_size
+        if size <= len(head):
+            return head
+        file.seek(max(len(head), size - length))
+        return head + b"\n" + file.read(length)
 
 
 def _packed_since(path: Path) -> Packed | None:

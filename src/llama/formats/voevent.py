@@ -34,6 +34,7 @@ class VOEvent:
         author: who wrote it, for people.
         params: top-level parameters by name.
         groups: parameter groups in order.
+        units: of the top-level parameters that give one, by name.
         iso_time: when it happened (WhereWhen), as given; UTC by the standard.
         takes_back: identifiers of packets that it cites as retracted.
         position: right ascension, declination and radius of the error circle (WhereWhen), as given; None without.
@@ -48,6 +49,7 @@ class VOEvent:
     iso_time: str | None = None
     position: tuple[str, str, str] | None = None
     takes_back: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def group(self, kind: str) -> Mapping[str, str] | None:
         """The parameters of the first group whose type or name is `kind`."""
@@ -70,6 +72,7 @@ def parse_voevent(data: bytes) -> VOEvent:
         author=_author(root),
         params={} if what is None else _params(what),
         groups=() if what is None else tuple(_group(element) for element in children(what, "Group")),
+        units={} if what is None else _units(what),
         iso_time=text_at(root, *_COORDINATES, "Time", "TimeInstant", "ISOTime"),
         position=_position(root),
         takes_back=tuple(
@@ -104,6 +107,15 @@ def _params(parent: etree._Element) -> dict[str, str]:
             value = text_at(param, "Value")
         if name and value is not None:
             found.setdefault(name, value.strip())
+    return found
+
+
+def _units(parent: etree._Element) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for param in children(parent, "Param"):
+        name, unit = param.get("name"), param.get("unit")
+        if name and unit:
+            found.setdefault(name, unit.strip())
     return found
 
 

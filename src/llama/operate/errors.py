@@ -1,7 +1,9 @@
 """What can go wrong in running the system.
 
 OperateError
-└── AlreadyRunning     another program does this work already; the message names it
+├── AlreadyRunning     another program does this work already; the message names it
+├── NotUp              a program that was started did not come to work
+└── NotEnded           a program that was to end did not, or may not be told to
 """
 
 from __future__ import annotations
@@ -20,3 +22,11 @@ class AlreadyRunning(OperateError):
     def __init__(self, message: str, pid: int | None) -> None:
         super().__init__(message)
         self.pid = pid
+
+
+class NotUp(OperateError):
+    """A program that was started did not come to work; the message is what it said itself."""
+
+
+class NotEnded(OperateError):
+    """A program that was to end did not, or may not be told to."""

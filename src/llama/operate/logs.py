@@ -24,6 +24,10 @@ from llama.sections import HidingFormatter, Secret, hide
 LARGEST_BYTES = 20_000_000
 KEPT = 9
 """So many rotated files of each log are kept."""
+FILES_ONLY = {"files_only": True}
+"""As `extra` of a line: for the files, since whoever watches the screen knows it."""
+QUIET = "QUIET"
+"""The level of a screen that shows nothing: there is nobody in front of it."""
 _LOGGER = "llama"
 
 
@@ -38,7 +42,7 @@ def open_log(level: str, file: Path | None, secrets: tuple[Secret, ...], program
     """Log to the screen from `level` on, and everything to files, secrets hidden.
 
     Args:
-        level: of the screen; files have all.
+        level: of the screen, or QUIET; files have all.
         file: a further file, never rotated. Raises OSError when its folder cannot be made.
         secrets: what nobody is to see.
         program: the program's own log, without its ending: `logs/llamad` is `logs/llamad.log` and
@@ -49,9 +53,12 @@ def open_log(level: str, file: Path | None, secrets: tuple[Secret, ...], program
     form = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
     lines = HidingFormatter(form, "%Y-%m-%d %H:%M:%S", secrets)
     lines.converter = time.gmtime
-    screen = logging.StreamHandler()
-    screen.setLevel(level)
-    found: list[tuple[logging.Handler, logging.Formatter]] = [(screen, lines)]
+    found: list[tuple[logging.Handler, logging.Formatter]] = []
+    if level != QUIET:
+        screen = logging.StreamHandler()
+        screen.setLevel(level)
+        screen.addFilter(lambda record: not getattr(record, "files_only", False))
+        found.append((screen, lines))
     if file is not None:
         file = file.absolute()
         file.parent.mkdir(parents=True, exist_ok=True)

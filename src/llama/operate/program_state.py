@@ -21,6 +21,7 @@ class ProgramState(msgspec.Struct, frozen=True, kw_only=True):
         program: its name, that of its log.
         pid, host, boot, process_started: which process it is (`process_started` tells it from a later one with the
             same pid).
+        kind, folder: what it holds for itself (`llama.operate.sole`), None when nothing.
         version: of the software.
         arguments: as it was started.
         about: what it works on, such as `run` and `pipeline`.
@@ -40,8 +41,10 @@ class ProgramState(msgspec.Struct, frozen=True, kw_only=True):
     boot: str
     process_started: float
     version: str
+    kind: str
     started: datetime
     heartbeat: datetime
+    folder: str | None = None
     arguments: tuple[str, ...] = ()
     about: Mapping[str, str] = {}
     last_message: str | None = None

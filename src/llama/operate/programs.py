@@ -32,7 +32,7 @@ import msgspec
 import llama
 from llama.engine.running import utc_now
 from llama.operate.errors import AlreadyRunning
-from llama.operate.logs import Secretive, closing_log, open_log
+from llama.operate.logs import FILES_ONLY, Secretive, closing_log, open_log
 from llama.operate.program_state import ProgramState, state_path, write_state
 from llama.operate.sole import Sole, myself
 from llama.sections import Secret, hide
@@ -65,6 +65,8 @@ def running(
     sole: Path | None = None,
     *,
     kind: str = "",
+    lock: int | None = None,
+    tells: bool = True,
     about: Mapping[str, str] | None = None,
     arguments: tuple[str, ...] | None = None,
     clock: Callable[[], datetime] = utc_now,
@@ -79,24 +81,28 @@ def running(
         sole: a folder that no second program of this kind may work on at the same time: a run, a group's folder.
             Raises AlreadyRunning for the second one, which names the first. It must exist.
         kind: what the lock is for, where it is not the name.
+        lock: that of whoever started this process, which it has inherited.
+        tells: whether it keeps a state.
         about: what is worked on, for the state.
         arguments: of the command, where they are not those of this process.
         clock: the time.
     """
     logs = app.folders.logs
     with ExitStack() as ends:
-        lock = None
+        held = None
         if sole is not None:
-            lock = Sole(sole, kind or name, myself(name, clock()))
-            ends.callback(lock.release)
+            held = Sole(sole, kind or name, myself(_plain(name), clock()), lock)
+            ends.callback(held.release)
         ends.enter_context(closing_log())
         log = open_log(level, logfile, app.secrets, logs / name)
         words = tuple(sys.argv[1:]) if arguments is None else arguments
-        state = _first(name, clock(), tuple(hide(word, app.secrets) for word in words), about or {})
-        program = Program(log, state_path(logs, name), state, lock, clock, app.secrets)
+        hidden = tuple(_plain(hide(word, app.secrets)) for word in words)
+        state = _first(name, kind or name, clock(), held, hidden, about or {})
+        program = Program(log, state_path(logs, name) if tells else None, state, held, clock, app.secrets)
         ends.callback(program.close)
         ends.enter_context(_signals(program.stop))
-        _LOG.info("%s %s starts: process %d, %s", name, llama.__version__, os.getpid(), shlex.join(state.arguments))
+        start = "%s %s starts: process %d, %s"
+        _LOG.info(start, name, llama.__version__, os.getpid(), shlex.join(hidden), extra=FILES_ONLY)
         with _told_how_it_ends(program):
             program.beat(force=True)
             yield program
@@ -108,7 +114,7 @@ class Program:
     def __init__(
         self,
         log: str,
-        path: Path,
+        path: Path | None,
         state: ProgramState,
         lock: Sole | None,
         clock: Callable[[], datetime],
@@ -131,6 +137,11 @@ class Program:
     def name(self) -> str:
         """By which its log and its state are called."""
         return self._state.program
+
+    @property
+    def lock(self) -> Sole | None:
+        """What it holds for itself."""
+        return self._lock
 
     @property
     def state(self) -> ProgramState:
@@ -166,6 +177,10 @@ class Program:
             select.select([self._bell], [], [], max(seconds, 0.0))
         return self._stopping
 
+    def fileno(self) -> int:
+        """Becomes readable when it is to stop, for those who wait for other things too."""
+        return self._bell.fileno()
+
     # ------------------------------------------------------------------ state
 
     def beat(
@@ -185,7 +200,7 @@ class Program:
         now = self._clock()
         facts: dict[str, Any] = {"lag_s": lag_s, "queue": queue, "failures": failures}
         if last_message is not None:
-            facts |= {"last_message": hide(last_message, self._secrets), "last_message_at": now}
+            facts |= {"last_message": self._shown(last_message), "last_message_at": now}
         known = {key: value for key, value in facts.items() if value is not None}
         self._state = msgspec.structs.replace(self._state, heartbeat=now, **known)
         if force or time.monotonic() - self._written >= _SELDOM_S:
@@ -202,7 +217,12 @@ class Program:
         except Exception as error:  # noqa: BLE001 - a disk that fails now is asked again at the next beat
             self._tell(f"the lock of {self.name} cannot be kept: {error}")
 
+    def _shown(self, text: str) -> str:
+        return _plain(hide(text, self._secrets))
+
     def _write(self) -> None:
+        if self._path is None:
+            return
         try:
             write_state(self._state, self._path)
         except OSError as error:
@@ -219,7 +239,7 @@ class Program:
     def end(self, how: str) -> None:
         """Write down how it ended."""
         now = self._clock()
-        self._state = msgspec.structs.replace(self._state, heartbeat=now, ended=now, ending=hide(how, self._secrets))
+        self._state = msgspec.structs.replace(self._state, heartbeat=now, ended=now, ending=self._shown(how))
         self._write()
 
     def close(self) -> None:
@@ -228,20 +248,29 @@ class Program:
         self._rope.close()
 
 
-def _first(name: str, now: datetime, arguments: tuple[str, ...], about: Mapping[str, str]) -> ProgramState:
+def _first(
+    name: str, kind: str, now: datetime, held: Sole | None, arguments: tuple[str, ...], about: Mapping[str, str]
+) -> ProgramState:
     me = myself(name, now)
     return ProgramState(
-        program=name,
+        program=_plain(name),
         pid=me.pid,
         host=me.host,
         boot=me.boot,
         process_started=me.process_started,
         version=llama.__version__,
+        kind=kind,
+        folder=None if held is None else _plain(str(held.folder)),
         arguments=arguments,
-        about=dict(about),
+        about={key: _plain(value) for key, value in about.items()},
         started=now,
         heartbeat=now,
     )
+
+
+def _plain(text: str) -> str:
+    """As it can be written: names of files may hold bytes that are no text."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager
@@ -251,13 +280,12 @@ def _told_how_it_ends(program: Program) -> Iterator[None]:
         yield
     except BaseException as error:
         how = f"failed: {type(error).__name__}: {error}".rstrip(": ")
-        _LOG.debug("%s failed", program.name, exc_info=error)
-        _LOG.error("%s ends, it %s", program.name, how)
+        _LOG.error("%s ends, it %s", program.name, how, exc_info=error, extra=FILES_ONLY)
         program.end(how)
         raise
     name = "" if program.signal is None else f" by {signal.Signals(program.signal).name}"
     how = f"stopped{name}" if program.stopping else "done"
-    _LOG.info("%s ends: %s", program.name, how)
+    _LOG.info("%s ends: %s", program.name, how, extra=FILES_ONLY)
     program.end(how)
 
 

@@ -48,13 +48,22 @@ class Sole:
     The folder may vanish while it is held, and come back as another one: `keep` sees to that.
     """
 
-    def __init__(self, folder: Path, kind: str, holder: Holder) -> None:
-        """Take it. Raises AlreadyRunning, with the pid of the other, when it is held."""
+    def __init__(self, folder: Path, kind: str, holder: Holder, inherited: int | None = None) -> None:
+        """Take it. Raises AlreadyRunning, with the pid of the other, when it is held.
+
+        `inherited`: the lock of whoever started this process, as `fileno` gave it. It is held as long as one of the
+        two lives, and by the name of the other until that is gone.
+        """
         self.folder = folder.absolute()
         self._kind = kind
         self._holder = holder
         self._fd = -1
-        self._take()
+        if inherited is None:
+            self._take()
+        else:
+            os.set_inheritable(inherited, False)
+            self._fd = inherited
+            self.keep()
 
     @property
     def path(self) -> Path:
@@ -66,9 +75,17 @@ class Sole:
 
         While there is no folder there is nothing to hold.
         """
-        if self.folder.is_dir() and not _same(self._fd, self.path):
+        if not self.folder.is_dir():
+            return
+        if not _same(self._fd, self.path):
             self.release()
             self._take()
+        elif _read(self.path) is None:  # whoever it was inherited from is gone
+            self._sign()
+
+    def fileno(self) -> int:
+        """The open lock, to hand on to a process."""
+        return self._fd
 
     def release(self) -> None:
         """Let others have it."""
@@ -93,9 +110,10 @@ class Sole:
 
     def _sign(self) -> None:
         """Write who holds it; on a full disk it is held all the same, by somebody who is not named."""
+        line = msgspec.json.encode(self._holder) + b"\n"
         with suppress(OSError):
-            os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, msgspec.json.encode(self._holder) + b"\n", 0)
+            os.pwrite(self._fd, line, 0)
+            os.ftruncate(self._fd, len(line))
 
 
 def lock_path(folder: Path, kind: str) -> Path:
@@ -117,6 +135,13 @@ def held(folder: Path, kind: str) -> tuple[bool, Holder | None]:
     finally:
         os.close(fd)
     return False, None
+
+
+def refuse_if_held(folder: Path, kind: str) -> None:
+    """Raise AlreadyRunning if a program holds the folder now."""
+    taken, holder = held(folder, kind)
+    if taken:
+        raise _refusal(folder, holder)
 
 
 def _read(path: Path) -> Holder | None:

@@ -7,9 +7,10 @@ answers them.
 from __future__ import annotations
 
 from llama.ports.broker import GCN, LVALERT, SCIMMA, Broker, BrokerError, BrokerFault, Incoming, Message
-from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
+from llama.ports.bursts import GRB_SOURCE, SWIFT_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
 from llama.ports.covered import SeasonStretch, Stretch
 from llama.ports.gracedb import GRACEDB, GraceDB, GraceDBError, GraceDBRefused, StoredFile, StoredNotice, Superevent
+from llama.ports.neutrino_alerts import NEUTRINO_ALERTS, NeutrinoAlert
 from llama.ports.neutrinos import (
     NEUTRINO_SOURCE,
     SIMULATED_SOURCE,
@@ -25,9 +26,11 @@ __all__ = [
     "GRACEDB",
     "GRB_SOURCE",
     "LVALERT",
+    "NEUTRINO_ALERTS",
     "NEUTRINO_SOURCE",
     "SCIMMA",
     "SIMULATED_SOURCE",
+    "SWIFT_SOURCE",
     "Broker",
     "BrokerError",
     "BrokerFault",
@@ -41,6 +44,7 @@ __all__ = [
     "Incoming",
     "Message",
     "Neutrino",
+    "NeutrinoAlert",
     "NeutrinoSource",
     "NeutrinoWindow",
     "NotNow",

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from llama.formats.packed import Kept
-from llama.ports import NEUTRINO_SOURCE, Burst, GRBSource, NeutrinoSource, Opener, Provider, Retraction
+from llama.ports import (
+    NEUTRINO_ALERTS,
+    NEUTRINO_SOURCE,
+    Burst,
+    GRBSource,
+    NeutrinoAlert,
+    NeutrinoSource,
+    Opener,
+    Provider,
+    Retraction,
+)
 from llama.sections import About, Secret, Section
 
 EXCERPT = "demo/icecube_excerpt.csv"
@@ -21,9 +31,11 @@ class IceCubeSettings:
     """Where neutrinos come from."""
 
     neutrinos: Annotated[
-        Literal["archive", "simulated", "service"],
+        Literal["archive", "simulated", "service", "alerts"],
         About(
-            "where neutrinos come from: archive, simulated or service", variable="LLAMA_NEUTRINOS", was="neutrinos"
+            "where neutrinos come from: archive, simulated, service or alerts",
+            variable="LLAMA_NEUTRINOS",
+            was="neutrinos",
         ),
     ] = "archive"
     simulated_season: Annotated[
@@ -32,6 +44,9 @@ class IceCubeSettings:
             "whose events the simulated source draws from", variable="LLAMA_SIMULATED_SEASON", was="simulated_season"
         ),
     ] = "IC86-2011"
+    notices: Annotated[Path | None, About("archived notices with gold and bronze tracks, else gcn in data_dir")] = (
+        None
+    )
 
 
 @dataclass(frozen=True)
@@ -78,13 +93,15 @@ GRB = Section("grb", GRBSettings)
 
 
 def open_neutrinos(host: Opener) -> NeutrinoSource:
-    """The service, or the installed release, or what is drawn from it; without one the excerpt of the demo."""
+    """A service, notices, the installed release, or what is drawn from it; without one the excerpt of the demo."""
     from llama.services.errors import ArchiveError
     from llama.services.icecube import IceCubeSimulated, installed_archive, open_archive, read_excerpt
 
     asked = host.section(ICECUBE)
     if asked.neutrinos == "service":
         return _open_service(host.section(NEUTRINO_SERVICE))
+    if asked.neutrinos == "alerts":
+        return host.service(NEUTRINO_ALERTS)
     try:
         path = installed_archive(host.folders.archives)
     except ArchiveError:
@@ -132,6 +149,17 @@ def _service_lacks(asked: NeutrinoServiceSettings) -> str | None:
     return None if why is None else f"neutrino_source is not set up: url of [neutrino_service]: {why}"
 
 
+def open_alerts(
+    host: Opener,
+    parse: Callable[[bytes], NeutrinoAlert],
+    files_between: Callable[[Path, datetime, datetime], list[Kept]],
+) -> NeutrinoSource:
+    """The archived notices of gold and bronze tracks, each read by `parse`."""
+    from llama.services.neutrinos import NeutrinoAlerts
+
+    return NeutrinoAlerts(host.section(ICECUBE).notices or host.folders.notices, parse, files_between)
+
+
 def open_bursts(
     host: Opener,
     parse: Callable[[bytes], Burst | Retraction],
@@ -146,6 +174,18 @@ def open_bursts(
     from llama.services.fermi import NoticeFolder
 
     return NoticeFolder(asked.notices or host.folders.notices, parse, files_between)
+
+
+def open_swift(
+    host: Opener,
+    parse: Callable[[bytes], Burst | Retraction],
+    files_between: Callable[[Path, datetime, datetime], list[Kept]],
+) -> GRBSource:
+    """Swift's bursts in the same archive of notices."""
+    from llama.services.fermi import SWIFT_AGAIN, NoticeFolder
+
+    folder = host.section(GRB).notices or host.folders.notices
+    return NoticeFolder(folder, parse, files_between, "Swift BAT", SWIFT_AGAIN)
 
 
 NEUTRINOS: Provider[NeutrinoSource] = Provider(

@@ -104,8 +104,14 @@ def supplies(
     """
 
     def supply(season: str, pieces: list[tuple[float, float]], part: float = 1.0) -> SeasonData:
-        some = events.season(season).within(search.energy_min_gev, search.energy_max_gev)
-        return SeasonData(some, part * rate_hz(tables.season(season), search), np.array(pieces) - info.gps_time)
+        table, drawn = tables.season(season), events.season(season)
+        if drawn.dec_rad.size != table.n_observed:
+            raise ValueError(
+                f"there are {drawn.dec_rad.size} events of {season} to draw from, but its response table counts "
+                f"{table.n_observed}: set the files icecube_tables and icecube_events that were made together"
+            )
+        some = drawn.within(search.energy_min_gev, search.energy_max_gev)
+        return SeasonData(some, part * rate_hz(table, search), np.array(pieces) - info.gps_time)
 
     first, last = (info.gps_time + reach for reach in search_window_s(search))
     if neutrinos.covered is None:

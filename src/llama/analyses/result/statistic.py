@@ -226,7 +226,7 @@ def measure(
     ValueError, which names the neutrino, for an energy outside the search's band.
     """
     if neutrinos.season is None:
-        raise NotYet(f"no neutrino data for this event: {neutrinos.why}")  # a new list ends the wait at once
+        raise NotYet(_no_background(neutrinos))  # a new list ends the wait at once
     season = tables.season(neutrinos.season)
     population = most_likely_population(p_astro, info.group)
     chosen = searches.choose(population)
@@ -254,6 +254,12 @@ def measure(
         notes=notes,
         **_numbers(result, arrays, neutrinos),
     )
+
+
+def _no_background(neutrinos: NeutrinoList) -> str:
+    if neutrinos.neutrinos:
+        return f"nothing is known of the background of the neutrinos listed: {neutrinos.why}"
+    return f"no neutrino data for this event: {neutrinos.why}"
 
 
 def _numbers(result: CoincidenceResult, arrays: Neutrinos, neutrinos: NeutrinoList) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from llama.engine.folder.filesystem import fsync_folder, full_disk, storage_erro
 from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Sending, Stat, utc
 from llama.engine.folder.moving import being_made, move
 from llama.engine.folder.names import name_fault
-from llama.engine.folder.run import Delivery, Run
+from llama.engine.folder.run import Delivery, Run, is_event, names_of
 from llama.engine.folder.state import NOT_A_FILE, FileState, Origin, State, flag_inputs, tables_among
 from llama.engine.folder.store import SharedDigests, canonical, digest_of, place, read_json, settle
 from llama.engine.folder.taking_in import Taking, files_in, take_in, take_in_copy
@@ -59,6 +59,7 @@ __all__ = [
     "fsync_folder",
     "full_disk",
     "get_version",
+    "is_event",
     "is_expired",
     "is_mine",
     "journal",
@@ -67,6 +68,7 @@ __all__ = [
     "mend_objects",
     "move",
     "name_fault",
+    "names_of",
     "needs_repair",
     "oddity",
     "place",

@@ -68,14 +68,7 @@ class Run:
 
     def events(self) -> list[Event]:
         """Every event, in order of name."""
-        if not self.path.is_dir():
-            return []
-        names = sorted(entry.name for entry in os.scandir(self.path) if not entry.name.startswith("."))
-        return [
-            Event(self.path / name)
-            for name in names
-            if os.path.isfile(self.path / name / ".llama" / "journal.jsonl")  # noqa: PTH113 - false if it may not be read
-        ]
+        return [Event(self.path / name) for name in names_of(self.path) if is_event(self.path / name)]
 
     def went(self, folder: Path) -> None:
         """Remember a folder that events of this run are moved to; before the first of them is."""
@@ -132,6 +125,19 @@ class Run:
         if update:
             event.receive(delivery.files, why=delivery.why, now=now)
         return event
+
+
+def names_of(run: Path) -> list[str]:
+    """What is in a run and not hidden, in order of name; nothing when it is not there."""
+    try:
+        return sorted(name for name in os.listdir(run) if not name.startswith("."))  # noqa: PTH208 - of names, and fast
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def is_event(path: Path) -> bool:
+    """Whether there is an event; not when that may not be seen."""
+    return os.path.isfile(path / ".llama" / "journal.jsonl")  # noqa: PTH113 - false if it may not be read
 
 
 def _has(event: Event, files: Mapping[str, bytes]) -> bool:

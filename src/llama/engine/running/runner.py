@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,28 +17,17 @@ from llama.engine.graph import Product
 from llama.engine.running.making import Maker, one_line
 from llama.engine.running.processes import Ended, Executor
 from llama.engine.running.status import Kind, Status, current_inputs, rival, statuses
+from llama.engine.running.verdict import Verdict
 
 _LOG = logging.getLogger("llama.engine")
 _STOP_PATIENCE_S = 10.0
 _ASIDE = timedelta(seconds=30)  # an event whose disk fails is left alone for so long
 _SOON_S = 2.0  # after a folder was touched that is not followed, choose again
 _OTHERS_S = 0.2  # how often to see what became of what others are making: that they died leaves no trace
+_TURN_S = 5.0  # at least so often it is told that nothing keeps it from working
+_SLICE_S = 0.05  # judging goes on for so long before it is looked what has happened meanwhile
+_SET_BACK = timedelta(seconds=1)
 _SWEEP_S = 60.0  # look at every journal so often, in case the operating system lost a message
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is to be done with an event, as of one state of its journal.
-
-    `aside`: nothing at all before `until`; `others`: a process that is not ours makes something of it now.
-    """
-
-    ready: tuple[tuple[Product[Any], Mapping[str, str]], ...] = ()
-    until: datetime | None = None
-    journal: Stat | None = None
-    claimed: bool = False
-    aside: bool = False
-    others: bool = False
 
 
 class Changes(Protocol):
@@ -80,7 +69,12 @@ class Runner:
         self._awaited: dict[Path, set[str]] = {}
         self._rivals: set[tuple[str, int]] = set()
         self._tables: dict[str, str | None] = {}
+        self._unjudged: deque[Path] = deque()
+        self._going = 0
+        self._latest = self._since
         self._blind = ""
+        self.last = ""
+        """The last thing that was done, in words."""
         self._stopping = False
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
@@ -96,6 +90,11 @@ class Runner:
         """One line for each step that failed since this runner began, and has not been made since."""
         return [text for texts in self._failures.values() for text in texts]
 
+    @property
+    def queue(self) -> int:
+        """How many steps are being made, or could be, and how many events are still to be judged."""
+        return self._going + sum(map(len, self._agenda.values())) + len(self._unjudged)
+
     def stop(self) -> None:
         """Start nothing more and come back soon; may be called from a signal handler."""
         self._stopping = True
@@ -108,6 +107,7 @@ class Runner:
         """
         self._tried = {}
         self._follow(events)
+        self._judge_next(None)
         while not self._stopping:
             self._start(again=False)
             others = self._missed | {path for path, verdict in self._verdicts.items() if verdict.others}
@@ -120,15 +120,24 @@ class Runner:
                 self._judge(self._events[path])
         self._executor.stop(_STOP_PATIENCE_S)
 
-    def watch(self, find: Callable[[], Iterable[Event]], changes: Changes) -> None:
-        """Keep the events that `find` names up to date until `stop`."""
+    def watch(
+        self, find: Callable[[], Iterable[Event]], changes: Changes, turned: Callable[[], None] | None = None
+    ) -> None:
+        """Keep the events that `find` names up to date until `stop`.
+
+        `turned` is called each time round, at least every few seconds, first when changes are noticed: as long as it
+        is called, nothing keeps the runner from working.
+        """
         changes.start(self._wake)
         try:
             self._follow(find())
             due = time.monotonic() + _SWEEP_S
             while not self._stopping:
+                if turned is not None:
+                    turned()
                 self._start(again=True)
-                ended = self._executor.wait(self._patience(due - time.monotonic()), self._bell)
+                patience = 0.0 if self._unjudged else self._patience(min(_TURN_S, due - time.monotonic()))
+                ended = self._executor.wait(patience, self._bell)
                 self._silence()
                 for step in ended:
                     self._after(step)
@@ -138,8 +147,8 @@ class Runner:
                 if came or time.monotonic() >= due:
                     self._follow_anew(find)
                     due = time.monotonic() + _SWEEP_S
-                for path in {*touched, *self._due()} & self._events.keys():
-                    self._judge(self._events[path])
+                self._judge_soon({*touched, *self._due()})
+                self._judge_next(_SLICE_S)
         finally:
             changes.stop()
             self._executor.stop(_STOP_PATIENCE_S)
@@ -160,10 +169,26 @@ class Runner:
             for kept in (self._verdicts, self._agenda, self._troubles, self._failures, self._awaited):
                 kept.pop(path, None)
             self._worked.discard(path)
-        for path, event in self._events.items():
-            verdict = self._verdicts.get(path)
-            if verdict is None or verdict.claimed or tables != self._tables or verdict.journal != _stat(event):
-                self._judge(event)
+        changed = {path for path, event in self._events.items() if self._has_changed(event)}
+        self._judge_soon(set(self._events) if tables != self._tables else changed)
+
+    def _has_changed(self, event: Event) -> bool:
+        verdict = self._verdicts.get(event.path)
+        return verdict is None or verdict.claimed or verdict.journal != _stat(event)
+
+    def _judge_soon(self, paths: set[Path]) -> None:
+        """These too are to be judged, in the order of the events."""
+        if paths or self._unjudged:
+            wanted = paths.union(self._unjudged)
+            self._unjudged = deque(path for path in self._events if path in wanted)
+
+    def _judge_next(self, seconds: float | None) -> None:
+        """Judge what is to be judged for so long; without a time, all of it."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while self._unjudged and not self._stopping:
+            self._judge(self._events[self._unjudged.popleft()])
+            if until is not None and time.monotonic() >= until:
+                return
 
     def _follow_anew(self, find: Callable[[], Iterable[Event]]) -> None:
         """Follow what `find` names now; where it cannot say (an unreadable folder, say), what was followed before."""
@@ -190,6 +215,7 @@ class Runner:
         return found
 
     def _after(self, step: Ended) -> None:
+        self._going -= 1
         if step.error is not None:
             self._set_aside(step.event, step.error)
         elif step.event.path in self._events:
@@ -211,13 +237,15 @@ class Runner:
         self._troubles.pop(event.path, None)
         if not verdict.claimed:
             event.forget()
+            if event.path in self._worked:
+                self.last = f"{event.label}: nothing more to make now"
             if self._rested is not None and event.path in self._worked:
                 self._rested(event)
             self._worked.discard(event.path)
 
     def _is_aside(self, event: Event) -> bool:
-        verdict = self._verdicts.get(event.path)
-        return bool(verdict and verdict.aside and verdict.until and self._maker.clock() < verdict.until)
+        verdict, now = self._verdicts.get(event.path), self._maker.clock()
+        return bool(verdict and verdict.aside and verdict.until and now < verdict.until <= now + _ASIDE)
 
     def _verdict(self, event: Event) -> Verdict:
         """What is to be done with one event; finishes an interrupted commit first."""
@@ -269,8 +297,13 @@ class Runner:
                 )
 
     def _due(self) -> list[Path]:
-        now = self._maker.clock()
-        return [path for path, verdict in self._verdicts.items() if verdict.until and verdict.until <= now]
+        """Events of which something may be due; all that wait for a time when the clock was set back."""
+        now, before = self._maker.clock(), self._latest
+        self._latest = now
+        if back := now < before - _SET_BACK:
+            _LOG.warning("the clock was set back by %.0f s: judging anew what waits", (before - now).total_seconds())
+            self._since = min(self._since, now)
+        return [path for path, verdict in self._verdicts.items() if verdict.until and (back or verdict.until <= now)]
 
     def _patience(self, at_most_s: float) -> float:
         now = self._maker.clock()
@@ -303,7 +336,9 @@ class Runner:
                 self._missed.add(event.path)
                 return
             _LOG.info("%s: making %s", event.label, product.filename)
+            self.last = f"{event.label}: making {product.filename}"
             self._executor.start(event, product, claim)
+            self._going += 1
             self._worked.add(event.path)
         except Exception as error:  # noqa: BLE001 - as above
             self._set_aside(event, error)

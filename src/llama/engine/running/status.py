@@ -319,12 +319,16 @@ def _present(item: Input, state: State) -> bool:
     return state.file(item.product.filename).digest is not None
 
 
+_AHEAD = timedelta(minutes=1)
+"""A failure that is to come so much later tells that the clock was set back: nobody waits for that time."""
+
+
 def _cooling(product: Product[Any], file: FileState, inputs: Mapping[str, str], now: datetime) -> Status | None:
     """After a failure or a "not yet", with the same inputs: not before its time."""
     failure, deferral = file.failure, file.deferral
     if failure is not None and failure.inputs == inputs:
         pause = timedelta(seconds=min(product.cooldown_s * failure.count, product.cooldown_max_s))
-        if now < failure.at + pause:
+        if failure.at - _AHEAD < now < failure.at + pause:
             times = f"failed {failure.count} times: " if failure.count > 1 else "failed: "
             return Status(Kind.COOLING, Reason(times, failure.error), failure.at + pause)
         return Status(Kind.READY, Reason(f"trying again after: {failure.error}"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 _LOG = logging.getLogger("llama.engine")
 _POLL_MS = 1000
-_STEP_MS, _DEBOUNCE_MS, _TIMEOUT_MS = 20, 100, 5000
+_STEP_MS, _DEBOUNCE_MS, _TIMEOUT_MS = 10, 50, 5000  # steps that write all the time hold up what comes so long
 _ANEW_S = 1.0  # before a watch that failed begins again
 
 
@@ -27,6 +27,7 @@ class FolderChanges:
         self._lock = threading.Lock()
         self._touched: set[Path] = set()
         self._came = False
+        self._begun = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -53,8 +54,15 @@ class FolderChanges:
     def _run(self, wake: Callable[[], None], ready: threading.Event) -> None:
         poll, said = False, ""
         while not self._stop.is_set():
+            if self._identity() is None:
+                ready.set()
+                self._wait_for_the_folder(wake)
+                continue
             try:
                 self._follow(wake, ready, poll=poll)
+            except FileNotFoundError:  # it, or something in it, went away just now
+                self._stop.wait(_STEP_MS / 1000)
+                continue
             except OSError as error:
                 if not poll:
                     _LOG.warning("polling %s, since it cannot be watched: %s", self._root, error)
@@ -63,9 +71,27 @@ class FolderChanges:
                 if str(error) != said:
                     said = str(error)
                     _LOG.warning("watching %s anew: %s", self._root, said)
-            self._note_all()  # what happened until the next watch begins, nobody tells
-            wake()
-            self._stop.wait(_ANEW_S)
+            if self._identity() is not None:
+                self._stop.wait(_ANEW_S)
+
+    def _wait_for_the_folder(self, wake: Callable[[], None]) -> None:
+        """Until it is there; then everything in it is new."""
+        _LOG.warning("%s is not there: waiting for it", self._named)
+        self._note_all()
+        wake()
+        while self._identity() is None and not self._stop.wait(_ANEW_S):
+            pass
+        if not self._stop.is_set():
+            _LOG.warning("%s is there: watching it", self._named)
+        self._begun = True
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Which folder is there under that name; None when there is none."""
+        try:
+            found = self._root.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _note_all(self) -> None:
         """Anything may have been touched."""
@@ -83,9 +109,14 @@ class FolderChanges:
         # The documented lower layer of watchfiles: its `watch` cannot say when it has begun.
         from watchfiles._rust_notify import RustNotify
 
+        watched = self._identity()
         with RustNotify([str(self._root)], False, poll, _POLL_MS, True, True) as watcher:
             ready.set()
-            while not self._stop.is_set():
+            if self._begun:
+                self._note_all()  # what happened between two watches, nobody tells
+                wake()
+            self._begun = True
+            while not self._stop.is_set() and self._identity() == watched:
                 batch = watcher.watch(_DEBOUNCE_MS, _STEP_MS, _TIMEOUT_MS, self._stop)
                 if isinstance(batch, set) and self._note(Path(path) for _, path in batch):
                     wake()

@@ -6,6 +6,14 @@ from __future__ import annotations
 
 from llama.science.detector.antenna import AntennaPattern
 from llama.science.detector.background import energy_cap_gev, log_background_density
+from llama.science.detector.derivation import (
+    SIN_DEC,
+    TRUE_EDGES,
+    SeasonSample,
+    Smearing,
+    season_events,
+    season_table,
+)
 from llama.science.detector.events import IceCubeEvents, SeasonEvents
 from llama.science.detector.limits import energy_limit_erg, fluence_limit, upper_limit_counts
 from llama.science.detector.pole import azimuth_deg, zenith_deg
@@ -25,11 +33,15 @@ from llama.science.detector.snr import log_noise_snr_density, noise_snr_source
 
 __all__ = [
     "LN10",
+    "SIN_DEC",
+    "TRUE_EDGES",
     "AntennaPattern",
     "IceCubeEvents",
     "IceCubeTables",
     "SeasonEvents",
+    "SeasonSample",
     "SeasonTable",
+    "Smearing",
     "alpha",
     "azimuth_deg",
     "energy_cap_gev",
@@ -42,6 +54,8 @@ __all__ = [
     "log_background_density",
     "log_noise_snr_density",
     "noise_snr_source",
+    "season_events",
+    "season_table",
     "sensitive_energies_gev",
     "signal_rows",
     "upper_limit_counts",

@@ -5,7 +5,6 @@ A file that cannot be read, also a link that leads nowhere, is never the end of 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -13,9 +12,8 @@ import msgspec
 
 from llama.formats.bom import without_bom
 from llama.formats.errors import FormatError, NotForUs
-from llama.formats.limits import open_regular
 from llama.formats.notice_json import MAX_JSON_BYTES
-from llama.formats.packed import ZIP, Kept, Packed, read_kept
+from llama.formats.packed import Kept, read_ends, read_kept
 from llama.formats.voevent import parse_voevent
 from llama.formats.xmlsafe import is_xml
 from llama.ports import Burst, Retraction
@@ -77,7 +75,7 @@ def read_about(bursts: Iterable[Burst], paths: Iterable[Kept], parse: Parse, sta
     names = _digits(bursts)
     for path in paths:
         try:
-            ends = _ends(path)
+            ends = read_ends(path, _END_BYTES, MAX_JSON_BYTES, "a notice")
         except (FormatError, OSError) as error:
             found.unreadable.append(_named(path, error))
             continue
@@ -89,19 +87,6 @@ def read_about(bursts: Iterable[Burst], paths: Iterable[Kept], parse: Parse, sta
 def _digits(bursts: Iterable[Burst]) -> set[bytes]:
     """Without one of which nothing names a burst: its number, and its day, with which its other names begin."""
     return {one.encode() for burst in bursts for one in (burst.trigger_id, *days_of(burst))}
-
-
-def _ends(path: Kept) -> bytes:
-    if isinstance(path, Packed) or path.suffix == ZIP or not path.exists():
-        data = read_kept(path, MAX_JSON_BYTES, "a notice")
-        return data if len(data) <= 2 * _END_BYTES else data[:_END_BYTES] + b"\n" + data[-_END_BYTES:]
-    with open_regular(path) as file:
-        head = file.read(_END_BYTES)
-        size = os.fstat(file.fileno()).st_size
-        if size <= len(head):
-            return head
-        file.seek(max(len(head), size - _END_BYTES))
-        return head + b"\n" + file.read(_END_BYTES)
 
 
 def _named(path: Kept, error: Exception) -> str:
