@@ -1,4 +1,4 @@
-"""The section `[listen]` of the settings."""
+"""The sections `[listen]` and `[archive]` of the settings: what is made of what is heard, and how it is kept."""
 
 from __future__ import annotations
 
@@ -18,4 +18,14 @@ class ListenSettings:
     ] = "TRIGGERED_PUBLIC"
 
 
+@dataclass(frozen=True)
+class ArchiveSettings:
+    """How the archive of notices is kept."""
+
+    plain_days: Annotated[
+        int, About("the last so many days of notices stay files; older ones may be packed, one ZIP a day", least=2)
+    ] = 30
+
+
+ARCHIVE = Section("archive", ArchiveSettings)
 LISTEN = Section("listen", ListenSettings)

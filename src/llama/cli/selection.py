@@ -65,21 +65,23 @@ def target(word: str | None, default_run: Path) -> Target:
     if not word:
         return Target(default_run, "*")
     if word.startswith("/") and "/" not in word[1:]:
-        found = _newest(Target(default_run, word[1:] or "*"))
+        found = _newest_alert(Target(default_run, word[1:] or "*"))
         _tell_others(found, word[1:])
         return found
     if word.endswith("/"):
         return Target(Path(word).resolve(), "*")
     path = Path(word)
     if "/" not in word and not path.is_dir():
-        here = _newest(Target(Path.cwd(), word))
-        there = _newest(Target(default_run, word))
+        here = _newest_alert(Target(Path.cwd(), word))
+        there = _newest_alert(Target(default_run, word))
         is_there = there.exact and (there.run / there.pattern).is_dir()
         found = there if here.pattern == word and (is_there or not Run(Path.cwd()).events()) else here
     else:
         if path.name in ("", "..") or word == ".":
             path = path.resolve()
-        found = _newest(Target(path.parent.resolve(), path.name))  # an event keeps its name, even if it is a link
+        found = _newest_alert(
+            Target(path.parent.resolve(), path.name)
+        )  # an event keeps its name, even if it is a link
     _tell_others(found, path.name)
     return found
 
@@ -95,7 +97,7 @@ def _alerts(where: Target) -> list[str]:
     return [name for _, name in sorted(found)]
 
 
-def _newest(where: Target) -> Target:
+def _newest_alert(where: Target) -> Target:
     """Where a superevent is named, its newest event."""
     names = _alerts(where)
     return Target(where.run, names[-1]) if names else where
