@@ -17,17 +17,17 @@ from llama.analyses.result import (
     EventInputs,
     Statistic,
     blinds,
+    decoded,
     draw_background,
     is_test,
     marked,
     marks_of,
     measure,
-    neutrino_inputs,
     picture_guard,
     result_guard,
+    result_inputs,
     significance,
     significance_subthreshold,
-    trigger_inputs,
 )
 from llama.analyses.telling import (
     Report,
@@ -69,7 +69,7 @@ NEUTRINOS: Product[NeutrinoList] = neutrino_list(TRIGGER)
 def _statistic(step: Step) -> Statistic:
     info, neutrinos, p_astro = step[SKYMAP_INFO], step[NEUTRINOS], step[P_ASTRO]
     marks = marks_of(
-        {"inputs": {**trigger_inputs(info, {}), **neutrino_inputs(neutrinos)}, "graceid": info.graceid},
+        {"inputs": decoded(result_inputs(info, None, neutrinos)), "graceid": info.graceid},
         role=str(step.flag("role")),
         retracted=retracted(step, info.graceid, info.role),
         blinded=blinds(step),

@@ -26,6 +26,7 @@ from llama.analyses.result.inputs import (
 from llama.analyses.result.limits import Reached, reached
 from llama.analyses.result.marks import not_blinded
 from llama.analyses.result.pvalues import response_digest, search_digest
+from llama.analyses.result.record import MapHeader
 from llama.engine.errors import NotYet
 from llama.engine.graph import FlagValues, Guard
 from llama.messengers.gw.record import SkymapInfo
@@ -127,7 +128,7 @@ class UsedSearch:
 class UsedSkymap:
     """What results need of the sky map: what its header says, its distance (mean and standard deviation, Mpc)."""
 
-    header: dict[str, str | None]
+    header: MapHeader
     distance_mpc: tuple[float, float] | None
 
 
