@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from llama.advice import REMAKE_FILE
 from llama.ports import Burst, BurstWindow, Retraction, Stretch
 from llama.science.times import datetime_from_gps, utc_from_gps
 from llama.services.fermi.latest import Told, days, latest, told
@@ -38,9 +39,10 @@ LATE_S = 6 * 3600.0
 MOST_LATER = 100_000
 """Files that are searched for a burst's names: years of what LLAMA listens to, in some seconds."""
 
+_ASK_AGAIN = REMAKE_FILE.of(FILE="FERMI_GRBS")
 _ADVICE = (
     "set LLAMA_GRB_NOTICES (a folder of notices) or LLAMA_GRB_CATALOGUE (a burst catalogue), then ask again with "
-    "`llama event EVENT remake FERMI_GRBS`"
+    f"{_ASK_AGAIN}"
 )
 _NAMED = 3  # files, in a message
 _EVER = datetime.max.replace(tzinfo=UTC)
@@ -149,8 +151,7 @@ def _unreadable(files: Sequence[str]) -> str:
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
     return (
         f"{len(files)} file(s) are no readable notice, so what they tell is not known: "
-        f"{', '.join(files[:_NAMED])}{more}; mend or move them, then ask again with "
-        "`llama event EVENT remake FERMI_GRBS`"
+        f"{', '.join(files[:_NAMED])}{more}; mend or move them, then ask again with {_ASK_AGAIN}"
     )
 
 
