@@ -93,6 +93,10 @@ class FakeEnvironment:
         except KeyError:
             raise ServiceUnavailable(f"this test gives no {key.name}") from None
 
+    def lacks(self, key: ServiceKey[Any]) -> str | None:
+        """Says so of one that the test does not give."""
+        return None if key.name in self.services else f"this test gives no {key.name}"
+
     def shared_path(self, shared: Shared[Any]) -> Path:
         """In the folder."""
         return self.folder / shared.name
