@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Protocol
 
-from llama.advice import REMAKE_FILE, Advice
+from llama.advice import REMAKE_FILE, Advice, Reason
 from llama.analyses.result.record import decoded
 from llama.engine.errors import NotYet
 from llama.engine.graph import FlagValues, Guard, Step
@@ -116,11 +116,13 @@ def picture_guard(filename: str) -> Guard[Any]:
     return Guard((FLAG,), show)
 
 
-def not_blinded(filename: str, event_id: str) -> str:
+def not_blinded(filename: str, event_id: str) -> Reason:
     """Why nothing is made from a file, and how to go on."""
     remake = REMAKE_FILE.of(EVENT=event_id, FILE=filename)
-    return (
-        f"{filename} is not blinded, but flag {FLAG} is set: {remake} (after "
-        f"`unlock`, if it is locked) makes one that is, {_UNBLIND.of(EVENT=event_id)} unblinds the "
-        "event"
+    return Reason(
+        f"{filename} is not blinded, but flag {FLAG} is set: ",
+        remake,
+        " (after `unlock`, if it is locked) makes one that is, ",
+        _UNBLIND.of(EVENT=event_id),
+        " unblinds the event",
     )
