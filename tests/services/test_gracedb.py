@@ -200,9 +200,9 @@ def test_what_is_stored_damaged_is_not_fetched_for_ever(server: GraceDBServer) -
 
 def test_silence_has_an_end(server: GraceDBServer) -> None:
     graceid = plain(server, 1e9)
-    server.stall(0.3, where="/logs/")
+    server.stall(0.2, where="/logs/")
     assert connected(server, timeout_s=0.1).files(graceid) == []
-    server.stall(0.3, times=2, where="/logs/")
+    server.stall(0.2, times=2, where="/logs/")
     with pytest.raises(GraceDBError, match=r"no answer within 0\.1 s \(asked 2 times\)"):
         connected(server, timeout_s=0.1, tries=2).files(graceid)
 
