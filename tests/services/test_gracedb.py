@@ -163,7 +163,7 @@ def test_answers_that_come_damaged_are_asked_for_again(server: GraceDBServer, fa
 def test_downloads_that_come_damaged_are_fetched_again(server: GraceDBServer, fault: str) -> None:
     """Also what is cut off without a sign of it, by what it holds."""
     graceid = plain(server, 1e9)
-    content = json.dumps({"numbers": list(range(300_000))}).encode()
+    content = json.dumps({"numbers": list(range(60_000))}).encode()
     server.state.store(graceid, "x.json", content)
 
     def spoil(times: int) -> None:
