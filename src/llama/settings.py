@@ -14,11 +14,12 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from llama.formats.errors import InputError
 from llama.formats.limits import MAX_SETTINGS_BYTES, read_text
 from llama.sections import HIDDEN, About, Secret, SecretError, Section, hide
+from llama.sections_listen import ARCHIVE, LISTEN
 from llama.sections_read import Field, SettingsError, Stated, fields_of, read_value, refuse_clashes
 
 __all__ = [
@@ -60,25 +61,6 @@ class RunSettings:
 
 
 @dataclass(frozen=True)
-class ArchiveSettings:
-    """How the archive of notices is kept."""
-
-    plain_days: Annotated[
-        int, About("the last so many days of notices stay files; older ones may be packed, one ZIP a day", least=2)
-    ] = 30
-
-
-@dataclass(frozen=True)
-class ListenSettings:
-    """What is made of what is heard."""
-
-    preset_observation: Annotated[
-        Literal["TRIGGERED_PUBLIC", "TRIGGERED_INTERNAL", "TRIGGERED_TEST", "RERUN", "DEFAULT"],
-        About("the preset of flags with which events of real, public alerts start"),
-    ] = "TRIGGERED_PUBLIC"
-
-
-@dataclass(frozen=True)
 class ScienceSettings:
     """Files that stand in for packaged ones."""
 
@@ -112,8 +94,6 @@ class ScienceSettings:
 
 FOLDERS = Section("", Folders)
 RUN = Section("run", RunSettings)
-LISTEN = Section("listen", ListenSettings)
-ARCHIVE = Section("archive", ArchiveSettings)
 SCIENCE = Section("science", ScienceSettings)
 OWN: tuple[Section[Any], ...] = (FOLDERS, RUN, LISTEN, ARCHIVE, SCIENCE)
 """Sections that belong to no service."""

@@ -82,14 +82,17 @@ def _keep(order: Order, report: Tidings, lock: int | None) -> int:
     def tell(event: Event) -> None:
         _tell(event, order, shared)
 
+    def up() -> None:
+        report.say(UP)
+        if args.foreground:
+            _announce(order)
+
     with running(
         order.program, order.app, screen, args.logfile, order.folder, kind=KIND, lock=lock, about=order.about
     ) as program:
         runner = order.runner(program, tell)
-        if args.foreground:
-            _announce(order)
         changes = FolderChanges(order.folder, depth=0 if where.exact else 1)
-        keep(program, runner, order.finder(), changes, lambda: report.say(UP))
+        keep(program, runner, order.finder(), changes, up)
         return 1 if runner.troubles or runner.failures else 0
 
 

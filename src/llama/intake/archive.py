@@ -16,11 +16,12 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import msgspec
 
 from llama.engine.folder import fsync_folder, storage_errors, utc
+from llama.formats.avro import is_avro
 from llama.formats.errors import FormatError, InputError
 from llama.formats.notice_json import is_json
 from llama.formats.packed import Kept, members
@@ -38,7 +39,6 @@ MESSAGES = (*READ_SUFFIXES, ".bin")
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _DAY = re.compile(r"[0-9]{2}")
 _PACKED_DAY = re.compile(r"[0-9]{2}\.zip")
-_AVRO = b"Obj\x01"
 _ARRIVALS, HEARTBEATS = ".heard", "heartbeats.jsonl"
 _LONGEST_NAME = 120
 
@@ -154,6 +154,15 @@ class Archive:
         _append(path, message.data)
         return path
 
+    def arrival(self, path: PurePath) -> Arrival | None:
+        """What is known of a message in this archive, also of a dead letter; None for any other file."""
+        day = path.parent
+        if not (_MONTH.fullmatch(day.parent.name) and _DAY.fullmatch(day.name)):
+            return None
+        if day.parent.parent not in (self.root, self.root / DEAD_LETTERS):
+            return None
+        return self.arrivals(Path(day)).get(path.name)
+
     def arrivals(self, day: Path) -> dict[str, Arrival]:
         """By file name, what is known of the messages in a day's folder; nothing of those without a topic."""
         try:
@@ -243,7 +252,7 @@ def _own_id(data: bytes) -> str:
 
 def _suffix(data: bytes) -> str:
     kinds: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
-        (".avro", lambda data: data.startswith(_AVRO)),
+        (".avro", is_avro),
         (".xml", is_xml),
         (".json", is_json),
     )

@@ -118,7 +118,7 @@ def raise_flags(delivery: Delivery, delivered: Delivered, run: Run, observation:
 
     These are the event of this alert and that of the superevent itself. Flags that somebody has set since stay.
     """
-    if delivery.internal or delivery.takes_back or delivery.role != "observation":
+    if delivery.internal or delivery.takes_back or delivery.role != "observation" or observation != PUBLIC:
         return
     public = PRESETS[observation]
     paths = {event.path for event in delivered.events} | {run.path / delivery.event_id}
@@ -126,6 +126,6 @@ def raise_flags(delivery: Delivery, delivered: Delivered, run: Run, observation:
         if not path.is_dir():
             continue
         event = Event.open(path)
-        if Flags.of(event.refresh().flags) == PRESETS[INTERNAL] != public:
+        if Flags.of(event.refresh().flags) == PRESETS[INTERNAL]:
             why = f"the same alert is public: {delivery.why} (flags {INTERNAL} become {observation})"
             event.flag(public.as_dict(), why=why, now=now)

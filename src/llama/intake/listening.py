@@ -68,8 +68,8 @@ class Intake:
         """
         return self.make(message, self.archive.keep(message, now=now), now=now)
 
-    def make(self, message: Message, path: Path, *, now: datetime) -> Heard:
-        """What comes of a message that is in the archive already."""
+    def make(self, message: Message, path: Path, *, now: datetime, dead: Path | None = None) -> Heard:
+        """What comes of a message that is in the archive already, and as a dead letter too if `dead` says where."""
         delivered: list[Delivered] = []
         told: list[Event] = []
         faults: list[str] = []
@@ -85,8 +85,9 @@ class Intake:
         # Nobody knows whose a message without a topic is: that it is not another's is no fault of it
         if not message.topic and (delivered or told or len(faults) < len(asked)):
             faults = []
-        dead = self._bury(message, "\n".join(faults), now) if faults else None
-        return Heard(path, tuple(delivered), tuple(told), dead)
+        if not faults:
+            return Heard(path, tuple(delivered), tuple(told))
+        return Heard(path, tuple(delivered), tuple(told), dead or self._bury(message, "\n".join(faults), now))
 
     def _tell(self, messenger: Messenger, message: Message, path: Path, now: datetime) -> list[Event] | str:
         """The events to which it is news; or why that cannot be known. Raises as `_take` does."""
