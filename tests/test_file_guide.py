@@ -21,7 +21,7 @@ from llama.engine.folder.run import Delivery, Run
 from llama.flags import Flags
 from llama.formats.populations import PopulationsFile
 from llama.formats.records import to_json
-from llama.messengers.fermi.record import BurstList
+from llama.messengers.burst_record import BurstList
 from llama.messengers.gw.start import Given, start
 from llama.operate.update import bring_up_to_date
 from llama.ports import Burst, BurstMap

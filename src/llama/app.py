@@ -16,9 +16,17 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llama.engine.errors import PipelineError
 from llama.installed import Providers, ServiceUnavailable
-from llama.ports import GRACEDB, GRB_SOURCE, NEUTRINO_ALERTS, NEUTRINO_SOURCE, Opener, Provider
+from llama.ports import (
+    GRACEDB,
+    GRB_SOURCE,
+    NEUTRINO_ALERTS,
+    NEUTRINO_SOURCE,
+    SWIFT_SOURCE,
+    Opener,
+    Provider,
+)
 from llama.sections import Secret, SecretError, hide, hiding
-from llama.services.sources import GRB, ICECUBE, open_alerts, open_bursts
+from llama.services.sources import GRB, ICECUBE, open_alerts, open_bursts, open_swift
 from llama.settings import RUN, Settings, SettingsError, SettingsText, read_settings
 
 if TYPE_CHECKING:
@@ -297,8 +305,17 @@ def _alerts(host: Opener) -> NeutrinoSource:
     return open_alerts(host, parse, files_between)
 
 
-ALERTS: Provider[NeutrinoSource] = Provider(NEUTRINO_ALERTS, _alerts, (ICECUBE,))
+def _swift(host: Opener) -> GRBSource:
+    """The same of Swift's notices."""
+    from llama.intake import files_between
+    from llama.messengers.swift.notices import parse
+
+    return open_swift(host, parse, files_between)
+
+
 BURSTS: Provider[GRBSource] = Provider(GRB_SOURCE, _bursts, (GRB,))
+ALERTS: Provider[NeutrinoSource] = Provider(NEUTRINO_ALERTS, _alerts, (ICECUBE,))
+SWIFT: Provider[GRBSource] = Provider(SWIFT_SOURCE, _swift, (GRB,))
 
 
 def preload() -> list[str]:

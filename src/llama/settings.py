@@ -19,10 +19,12 @@ from typing import Annotated, Any, TypeVar
 from llama.formats.errors import InputError
 from llama.formats.limits import MAX_SETTINGS_BYTES, read_text
 from llama.sections import HIDDEN, About, Secret, SecretError, Section, hide
+from llama.sections_listen import ARCHIVE, LISTEN
 from llama.sections_read import Field, SettingsError, Stated, fields_of, read_value, refuse_clashes
 
 __all__ = [
     "ARCHIVE",
+    "LISTEN",
     "OWN",
     "RUN",
     "SCIENCE",
@@ -59,15 +61,6 @@ class RunSettings:
 
 
 @dataclass(frozen=True)
-class ArchiveSettings:
-    """How the archive of notices is kept."""
-
-    plain_days: Annotated[
-        int, About("the last so many days of notices stay files; older ones may be packed, one ZIP a day", least=2)
-    ] = 30
-
-
-@dataclass(frozen=True)
 class ScienceSettings:
     """Files that stand in for packaged ones."""
 
@@ -101,9 +94,8 @@ class ScienceSettings:
 
 FOLDERS = Section("", Folders)
 RUN = Section("run", RunSettings)
-ARCHIVE = Section("archive", ArchiveSettings)
 SCIENCE = Section("science", ScienceSettings)
-OWN: tuple[Section[Any], ...] = (FOLDERS, RUN, ARCHIVE, SCIENCE)
+OWN: tuple[Section[Any], ...] = (FOLDERS, RUN, LISTEN, ARCHIVE, SCIENCE)
 """Sections that belong to no service."""
 
 

@@ -18,8 +18,8 @@ from llama.analyses.gw_neutrino import BACKGROUND, NEUTRINOS, PLOT_PDF, RESULTS,
 from llama.analyses.result.marks import BLINDED, MARKS, RETRACTED, SIMULATED, TEST
 from llama.analyses.telling.terminal import result_lines, unblinded_lines
 from llama.app import DEMO_ALERT, environment, packaged, pipelines
-from llama.engine.folder.care import versions
 from llama.engine.folder.event import Event
+from llama.engine.folder.journal import Made
 from llama.engine.folder.run import Delivery, Run
 from llama.engine.folder.store import SharedDigests
 from llama.engine.graph.pipeline import Pipeline
@@ -312,8 +312,9 @@ def test_a_retraction_draws_no_background_anew(tmp_path: Path) -> None:
 
 
 def made_as(event: Event, product: Product[Any]) -> tuple[int, bytes]:
-    """How many versions there were, and the last one's bytes."""
-    return len(versions(event, product.filename)), (event.path / product.filename).read_bytes()
+    """How often it was made, and its bytes."""
+    made = [item for item in event.entries() if isinstance(item, Made) and item.filename == product.filename]
+    return len(made), (event.path / product.filename).read_bytes()
 
 
 def test_every_product_that_shows_neutrinos_stands_behind_the_door() -> None:

@@ -47,6 +47,17 @@ def test_other_hdf5_files(tmp_path):
         IceCubeTablesFile().read(path)
 
 
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_a_declination_without_response_is_refused(tmp_path, value):
+    """The statistic divides by it: beside a map that lies there odds would be no number."""
+    path = tmp_path / "tables.h5"
+    path.write_bytes(SHIPPED.read_bytes())
+    with h5py.File(path, "a") as file:
+        file["IC40/signal_per_dex"][:, :5] = value
+    with pytest.raises(TableError, match=r"tables\.h5 .*IC40 has no response .*declination -81\.9°"):
+        IceCubeTablesFile().read(path).season("IC40")
+
+
 def test_missing_column(tmp_path):
     path = tmp_path / "tables.h5"
     path.write_bytes(SHIPPED.read_bytes())

@@ -20,9 +20,8 @@ from llama.engine.folder.journal import Made, Notified
 from llama.engine.running import FolderChanges, Here, Maker, Runner
 from llama.flags import PRESETS
 from llama.intake import Archive, Intake
-from llama.messengers import Message
+from llama.messengers import Message, Subject
 from llama.messengers.fermi import MESSENGER
-from llama.messengers.fermi.news import about
 from llama.messengers.gw.record import SkymapInfo
 from llama.operate.update import bring_up_to_date
 from llama.science.times import gps_from_utc, utc_from_gps
@@ -92,6 +91,12 @@ class Sky:
         return json.loads((event.path / GRBS).read_bytes())["bursts"]
 
 
+def told(message: Message) -> Subject | None:
+    """What a message is about."""
+    assert MESSENGER.follower is not None
+    return MESSENGER.follower.about(message)
+
+
 @pytest.fixture
 def sky(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sky]:
     monkeypatch.setenv("LLAMA_DATA_DIR", str(tmp_path / "data"))
@@ -131,7 +136,7 @@ def test_a_retraction_reaches_it_by_whatever_name(sky: Sky, name: str) -> None:
 @pytest.mark.parametrize("name", [NUMBER, "bn180116026", "GRB 180116A", "GRB 180116.026"])
 def test_names_say_when_a_burst_was(sky: Sky, name: str) -> None:
     """Before any list has the burst, which it would know by its name."""
-    found = about(sky.retraction(id=[name], trigger_time=None))
+    found = told(sky.retraction(id=[name], trigger_time=None))
     assert found is not None and any(one.start_gps <= GPS <= one.stop_gps for one in found.times)
 
 
@@ -215,9 +220,28 @@ def test_what_cannot_be_read_is_a_dead_letter(sky: Sky) -> None:
 
 
 def test_tests_are_no_news(sky: Sky) -> None:
-    assert about(sky.retraction(alert_tense="test")) is None
+    assert told(sky.retraction(alert_tense="test")) is None
     other = (sky.data / "notices" / "swift" / "swift_grb_gcn.xml").read_bytes()
-    assert about(Message(other)) is None
+    assert told(Message(other)) is None
+
+
+def test_bursts_of_swift_reach_their_list(sky: Sky) -> None:
+    from llama.messengers import swift
+
+    intake = Intake(sky.run, Archive(sky.app.settings.notices), [MESSENGER, swift.MESSENGER])
+    gps = gps_from_utc("2022-09-07T14:05:25.76Z")
+    event, other = sky.event("S220907a", gps + 100), sky.event("S180116a", GPS)
+    pipeline = sky.app.pipeline("GW_GRB").only(["SWIFT_GRBS"], ancestors=True)
+    bring_up_to_date([event, other], pipeline, sky.app)
+    assert json.loads((event.path / "swift_grbs.json").read_bytes())["bursts"] == []
+    raw = (sky.data / "notices" / "swift" / "swift_grb_gcn.xml").read_bytes()
+    message = Message(raw, "gcn.classic.voevent.SWIFT_BAT_GRB_POS_ACK", "1123129")
+    heard = intake.hear(message, now=HEARD.replace(year=2022, month=9, day=7))
+    assert [one.id for one in heard.told] == [event.id] and heard.dead is None
+    bring_up_to_date([event, other], pipeline, sky.app)
+    (burst,) = json.loads((event.path / "swift_grbs.json").read_bytes())["bursts"]
+    assert (burst["trigger_id"], burst["ra"], burst["error_radius"]) == ("1123129", 268.87, 0.05)
+    assert intake.hear(message, now=HEARD.replace(year=2022, month=9, day=8)).told == ()
 
 
 @pytest.mark.slow

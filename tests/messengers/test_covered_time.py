@@ -12,9 +12,9 @@ import pytest
 from llama.engine.errors import DecodeError
 from llama.engine.graph.product import read
 from llama.formats.records import Record, to_json
+from llama.messengers.burst_record import BurstList
+from llama.messengers.burst_record import from_window as bursts_from_window
 from llama.messengers.fermi.likelihood import listening
-from llama.messengers.fermi.record import BurstList
-from llama.messengers.fermi.record import from_window as bursts_from_window
 from llama.messengers.icecube.blinding import blind
 from llama.messengers.icecube.likelihood import covered_pieces, list_notes, neutrinos
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow, from_window

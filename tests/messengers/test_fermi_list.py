@@ -19,11 +19,11 @@ from llama.engine.graph.product import Product, Step, read
 from llama.flags import Flags
 from llama.formats.records import JsonObject, Record, to_json
 from llama.formats.skymap_multiorder import to_bytes
+from llama.messengers.burst_product import WINDOW_S, due
+from llama.messengers.burst_record import BurstList, from_window
 from llama.messengers.fermi import MESSENGER, candidates
 from llama.messengers.fermi.likelihood import companion, listening, localisation, widths
 from llama.messengers.fermi.notices import parse
-from llama.messengers.fermi.products import WINDOW_S, due
-from llama.messengers.fermi.record import BurstList, from_window
 from llama.messengers.fermi.text import as_text
 from llama.science.companions import GRBModel, log_strength
 from llama.science.sky import SkyMap, credible_area_deg2, directions, probability

@@ -56,8 +56,9 @@ def test_an_event_from_the_alert_to_the_final_list(tmp_path, gps):
         bench.wait(440)
         bench.make(NEUTRINOS)
         assert listed(bench)["covered_s"] == pytest.approx(600) and not listed(bench)["complete"]
+        assert bench.status().until == datetime_from_gps(gps + 560)
         service.trouble = [Trouble(503)] * 2
-        bench.wait(300)
+        bench.wait(60)
         bench.make(NEUTRINOS)
         waiting = bench.status()
         assert "answers 503" in str(waiting.why) and listed(bench)["covered_s"] == pytest.approx(600)

@@ -16,7 +16,7 @@ from llama.sections import Secret
 from llama.services.gracedb import PROVIDER, GraceDBSettings
 from llama.services.gracedb import asking as patience
 from llama.services.gracedb.adapter import open_adapter
-from llama.services.gracedb.asking import Asking
+from llama.services.gracedb.asking import Questioner
 from llama.testing import GraceDBServer, check_service, superevent_record, world
 
 MS = "notices/gracedb_json/MS220722v.json"
@@ -237,7 +237,7 @@ def test_a_clock_that_is_wrong_is_told_once(
 def paused(error: Exception, tries: int = 9) -> list[float]:
     """How long was waited between questions that all met this."""
     pauses: list[float] = []
-    asking = Asking("here", False, 1.0, tries, 1.0, sleep=pauses.append)
+    asking = Questioner("here", False, 1.0, tries, 1.0, sleep=pauses.append)
 
     def question() -> None:
         raise error

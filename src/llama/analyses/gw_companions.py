@@ -19,7 +19,7 @@ from llama.analyses.telling import joint_text
 from llama.engine.errors import NotYet
 from llama.engine.graph import Pipeline, Product, Step
 from llama.formats.records import JsonObject, Text
-from llama.messengers import Candidates, fermi, ztf
+from llama.messengers import Candidates, fermi, swift, ztf
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, P_ASTRO, SKYMAP_INFO
 from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.record import NeutrinoList
@@ -89,6 +89,7 @@ def joint_table(result: Product[dict[str, Any]]) -> Product[str]:
 
 FERMI = fermi.candidates(TRIGGER)
 FERMI_GRBS = FERMI.product
+SWIFT_GRBS = swift.bursts(TRIGGER)
 ZTF = ztf.candidates(TRIGGER)
 
 SIGNIFICANCE_GRB = joint_significance("SIGNIFICANCE_GRB", "significance_joint_lvc-fermi.json", None, FERMI)
@@ -102,7 +103,7 @@ SIGNIFICANCE_GRB_TEXT = joint_table(SIGNIFICANCE_GRB)
 SIGNIFICANCE_NEUTRINO_GRB_TEXT = joint_table(SIGNIFICANCE_NEUTRINO_GRB)
 SIGNIFICANCE_NEUTRINO_ZTF_TEXT = joint_table(SIGNIFICANCE_NEUTRINO_ZTF)
 
-_GRB = (FERMI_GRBS, SIGNIFICANCE_GRB, SIGNIFICANCE_GRB_TEXT)
+_GRB = (FERMI_GRBS, SIGNIFICANCE_GRB, SIGNIFICANCE_GRB_TEXT, SWIFT_GRBS)
 GW_GRB = Pipeline("GW_GRB", (*ALERT, *_GRB, *DETAILS), aliases=("LVC_FERMI",))
 GW_NEUTRINO_GRB = Pipeline(
     "GW_NEUTRINO_GRB",

@@ -17,10 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.advice import Advice
+
 if TYPE_CHECKING:
     from llama.app import App
     from llama.engine.folder import Event
 
+_ME = Advice(("dev", "clean"))
+_KEYS = Advice(("run", "--print-downselections"))
 _OLD_S = 86_400.0
 
 
@@ -32,23 +36,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--into", type=Path, metavar="DIR", help="where to (default: test_event_archive in the data folder)")
     add("--flags", nargs="+", metavar="PRESET|NAME=value", help="set these flags; with --testevents those of tests")
     add("--notices", action="store_true", help="pack the older days of the archive of notices")
-    add("--downselect", metavar="KEY=VALUE,…", default="", help="which events, see llama run --print-downselections")
+    add("--downselect", metavar="KEY=VALUE,…", default="", help=f"which events, see {_KEYS.typed}")
     add("--dry-run-dirs", action="store_true", help="print the folders of the events meant, one a line, and stop")
     add("--dry-run", action="store_true", help="say what would be done, and do nothing")
     add("--repeat", type=_seconds, metavar="S", help="do it again every S seconds, until Ctrl-C")
-    add("--why", default="llama dev clean", help="the reason, for the history of events whose flags are set")
+    add("--why", default=_ME.typed, help="the reason, for the history of events whose flags are set")
 
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Once, or again and again."""
     if not (args.testevents or args.flags or args.notices or args.dry_run_dirs):
-        print("llama dev clean: say what: --testevents, --flags, --notices", file=sys.stderr)
+        print(f"{_ME.typed}: say what: --testevents, --flags, --notices", file=sys.stderr)
         return 2
     status = _clean(args, app)
     pause = threading.Event()
     while args.repeat and not args.dry_run_dirs and not pause.wait(args.repeat):
-        status = _clean(args, app)
+        status = _clean_again(args, app)
     return status
+
+
+def _clean_again(args: argparse.Namespace, app: App) -> int:
+    """As `_clean`; a disk that is full now may not be next time."""
+    from llama.engine.errors import EngineError
+
+    try:
+        return _clean(args, app)
+    except (EngineError, OSError) as error:
+        print(f"{_ME.typed}: {error}; trying again in {args.repeat:g} s", file=sys.stderr)
+        return 1
 
 
 def _seconds(text: str) -> float:
@@ -94,7 +109,7 @@ def _set_flags(events: list[Event], args: argparse.Namespace) -> bool:
         except ValueError as error:
             raise EventError(str(error)) from None
         except EngineError as error:
-            print(f"llama dev clean: {error}", file=sys.stderr)
+            print(f"{_ME.typed}: {error}", file=sys.stderr)
             right = False
             continue
         if not args.dry_run:
@@ -109,7 +124,7 @@ def _put_away(events: list[Event], args: argparse.Namespace, app: App) -> bool:
     into, right = (args.into or app.settings.test_events).absolute(), True
     for one in put_away(events, into, now=datetime.now(UTC), dry_run=args.dry_run):
         if one.where is None:
-            print(f"llama dev clean: {one.why}", file=sys.stderr)
+            print(f"{_ME.typed}: {one.why}", file=sys.stderr)
             right = False
         else:
             print(f"{one.event.path} {'would go' if args.dry_run else 'went'} to {one.where}", flush=True)
@@ -123,7 +138,7 @@ def _pack(args: argparse.Namespace, app: App) -> bool:
     right, days = True, app.settings[ARCHIVE].plain_days
     for day in pack_days(app.settings.notices, plain_days=days, now=datetime.now(UTC), dry_run=args.dry_run):
         if day.why:
-            print(f"llama dev clean: {day.why}", file=sys.stderr)
+            print(f"{_ME.typed}: {day.why}", file=sys.stderr)
             right = False
         elif args.dry_run:
             print(f"{day.folder}: {day.files} files ({_size(day.before)}) would be packed into {day.archive.name}")

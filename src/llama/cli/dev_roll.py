@@ -15,9 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.advice import Advice
+
 if TYPE_CHECKING:
     from llama.app import App
     from llama.operate.roll import Roll
+
+_ME = Advice(("dev", "roll"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +39,10 @@ def main(args: argparse.Namespace, app: App) -> int:
 
     roll = Roll(args.source or app.settings.current_run, app.settings.past_runs / args.run)
     if roll.resumed:
-        print(f"llama dev roll: going on with {roll.past}", flush=True)
+        print(f"{_ME.typed}: going on with {roll.past}", flush=True)
     wrong = _tell_problems(roll)
     if wrong and not args.anyway:
-        print("llama dev roll: nothing was moved; mend it, or move all with --anyway", file=sys.stderr)
+        print(f"{_ME.typed}: nothing was moved; mend it, or move all with --anyway", file=sys.stderr)
         return 1
     if args.dry_run:
         print("".join(f"{event.path} would go to {roll.past}\n" for event in roll.events()), end="")
@@ -51,7 +55,7 @@ def _tell_problems(roll: Roll) -> bool:
     wrong = False
     for problem in roll.problems(datetime.now(UTC)):
         wrong |= not problem.busy
-        print(f"llama dev roll: {problem.event.label}: {problem.why}", file=sys.stderr)
+        print(f"{_ME.typed}: {problem.event.label}: {problem.why}", file=sys.stderr)
     return wrong
 
 
@@ -63,11 +67,11 @@ def _move(roll: Roll) -> int:
     for one in roll.go(datetime.now(UTC)):
         if isinstance(one, Problem):
             stayed += 1
-            print(f"llama dev roll: {one.why}", file=sys.stderr)
+            print(f"{_ME.typed}: {one.why}", file=sys.stderr)
         else:
             moved += 1
     for name in roll.left():
-        print(f"llama dev roll: {roll.run.path / name} is no event and stays", file=sys.stderr)
+        print(f"{_ME.typed}: {roll.run.path / name} is no event and stays", file=sys.stderr)
     if stayed:
         print(f"{moved} events moved to {roll.past}, {stayed} not yet: type it again when they are made", flush=True)
         return 1

@@ -28,6 +28,8 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("files", "skymap_info"): ("skymap_info", "start an event by hand"),
     ("files", "i3"): ("files_i3", "list neutrinos by hand"),
     ("files", "fermi"): ("files_fermi", "list gamma-ray bursts by hand"),
+    ("listen", "gcn"): ("listen_gcn", "hear GCN: archive everything, make events of alerts"),
+    ("listen", "replay"): ("listen_replay", "notices from files or the archive, the listener's way"),
     ("poll", "gracedb"): ("poll_gracedb", "find alerts that were missed, in GraceDB"),
     ("install",): ("install", "fetch large data files and check their digests"),
     ("search", "list"): ("search_list", "the search of each population"),
@@ -38,6 +40,8 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "clean"): ("dev_clean", "old test events to their archive, older notices packed, flags set"),
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
     ("dev", "season"): ("season", "a season of the response tables from a sample in the public formats"),
+    ("dev", "skymaps", "lists"): ("skymaps_lists", "sky maps of a population as lists per detector combination"),
+    ("dev", "skymaps", "compress"): ("skymaps_compress", "gzip a folder of sky maps into another"),
     ("dev", "validate"): ("validate", "check by simulation that the statistic is right; writes a report"),
 }
 """Words typed -> (module in llama.cli, one line of help). `skymap_info` is also a program of its own."""
@@ -211,12 +215,21 @@ def _expected() -> tuple[type[Exception], ...]:
     from llama.engine.errors import EngineError
     from llama.formats.errors import FormatError
     from llama.operate.errors import OperateError
-    from llama.ports import GraceDBError
+    from llama.ports import BrokerError, GraceDBError
     from llama.sections import SecretError
     from llama.services.errors import ServiceError
     from llama.settings import SettingsError
 
-    ours = (EngineError, FormatError, ServiceError, GraceDBError, SettingsError, SecretError, OperateError)
+    ours = (
+        EngineError,
+        FormatError,
+        ServiceError,
+        GraceDBError,
+        BrokerError,
+        SettingsError,
+        SecretError,
+        OperateError,
+    )
     return (*ours, OSError)
 
 

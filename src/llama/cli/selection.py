@@ -6,6 +6,8 @@ import dataclasses
 import difflib
 import fnmatch
 import glob
+import re
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -58,19 +60,54 @@ def target(word: str | None, default_run: Path) -> Target:
 
     `/glob` is the default run, `dir/` every event in dir, `.` this event folder, a bare name one event (or a
     pattern of them) in this folder, or else in the default run; nothing at all is every event of the default run.
+    A superevent's name is its newest event, and the others are named on standard error.
     """
     if not word:
         return Target(default_run, "*")
     if word.startswith("/") and "/" not in word[1:]:
-        return Target(default_run, word[1:] or "*")
+        found = _newest_alert(Target(default_run, word[1:] or "*"))
+        _tell_others(found, word[1:])
+        return found
     if word.endswith("/"):
         return Target(Path(word).resolve(), "*")
     path = Path(word)
-    if "/" not in word and not path.is_dir() and ((default_run / word).is_dir() or not Run(Path.cwd()).events()):
-        return Target(default_run, word)
-    if path.name in ("", "..") or word == ".":
-        path = path.resolve()
-    return Target(path.parent.resolve(), path.name)  # an event keeps its name, even if it is a link
+    if "/" not in word and not path.is_dir():
+        here = _newest_alert(Target(Path.cwd(), word))
+        there = _newest_alert(Target(default_run, word))
+        is_there = there.exact and (there.run / there.pattern).is_dir()
+        found = there if here.pattern == word and (is_there or not Run(Path.cwd()).events()) else here
+    else:
+        if path.name in ("", "..") or word == ".":
+            path = path.resolve()
+        found = _newest_alert(
+            Target(path.parent.resolve(), path.name)
+        )  # an event keeps its name, even if it is a link
+    _tell_others(found, path.name)
+    return found
+
+
+def _alerts(where: Target) -> list[str]:
+    """The events of a superevent's alerts, by their numbers; none when an event itself has that name."""
+    if not where.exact or not where.run.is_dir() or (where.run / where.pattern).is_dir():
+        return []
+    numbered = re.compile(rf"{re.escape(where.pattern)}-([0-9]+)(-[A-Za-z]+)?")
+    found = [
+        (int(match[1]), event.id) for event in Run(where.run).events() if (match := numbered.fullmatch(event.id))
+    ]
+    return [name for _, name in sorted(found)]
+
+
+def _newest_alert(where: Target) -> Target:
+    """Where a superevent is named, its newest event."""
+    names = _alerts(where)
+    return Target(where.run, names[-1]) if names else where
+
+
+def _tell_others(found: Target, typed: str) -> None:
+    """A superevent has several events: say which one is meant, and which are not."""
+    if found.pattern != typed and (names := _alerts(Target(found.run, typed))):
+        others = f"; there are also {', '.join(names[:-1])}" if names[1:] else ""
+        print(f"llama: {typed} is {found.pattern}{others}", file=sys.stderr)
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,11 @@ def _read_season(group: Any) -> SeasonTable:
         else:
             value = group.attrs[field.name]
             columns[field.name] = value if isinstance(value, str) else value.item()
-    return SeasonTable(**columns)
+    season = SeasonTable(**columns)
+    if not (there := season.alpha > 0).all():  # also of NaN; the statistic divides by it
+        blind = np.degrees(np.arcsin(season.sin_dec[~there][0]))
+        raise ValueError(f"{season.name} has no response at declination {blind:+.1f}°, where there must be some")
+    return season
 
 
 def _array(group: Any, name: str) -> Any:

@@ -7,14 +7,16 @@ read becomes a dead letter.
 
 from __future__ import annotations
 
-from llama.intake.archive import FETCHED, Archive, files_between
+from llama.intake.archive import DEAD_LETTERS, FETCHED, MESSAGES, Archive, files_between
 from llama.intake.delivery import Delivered, deliver, flags_of_role
 from llama.intake.listening import Intake, hears
 from llama.intake.memory import copy_memory
 from llama.intake.packing import pack_days
 
 __all__ = [
+    "DEAD_LETTERS",
     "FETCHED",
+    "MESSAGES",
     "Archive",
     "Delivered",
     "Intake",

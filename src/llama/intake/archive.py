@@ -3,6 +3,9 @@
 The layout is known here alone: `YEAR-MONTH/DAY/NAME` by the day of arrival (UTC), for older days `YEAR-MONTH/DAY.zip`
 (see `packing`), and `dead_letters/YEAR-MONTH/DAY/NAME` beside `NAME.reason.txt`. A file once there is never written
 again.
+`heartbeats.jsonl` of a day has, line by line, the messages that say only that a broker is alive: one comes every
+second, and a file for each would fill the disk with names. `.heard/YEAR-MONTH-DAY.jsonl` says of each message of a
+day when and on which topic it came.
 """
 
 from __future__ import annotations
@@ -13,9 +16,12 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
+
+import msgspec
 
 from llama.engine.folder import fsync_folder, storage_errors, utc
+from llama.formats.avro import is_avro
 from llama.formats.errors import FormatError, InputError
 from llama.formats.notice_json import is_json
 from llama.formats.packed import Kept, members
@@ -33,7 +39,7 @@ MESSAGES = (*READ_SUFFIXES, ".bin")
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _DAY = re.compile(r"[0-9]{2}")
 _PACKED_DAY = re.compile(r"[0-9]{2}\.zip")
-_AVRO = b"Obj\x01"
+_ARRIVALS, HEARTBEATS = ".heard", "heartbeats.jsonl"
 _LONGEST_NAME = 120
 
 
@@ -48,8 +54,7 @@ def files_between(root: Path, first: datetime, last: datetime) -> list[Kept]:
 
     That of messages in no day's folder is not known: those are given for whatever days. Dead letters are copies of
     messages that are in the archive too, so those are not given a second time; what was fetched later is not given.
-    `read_kept` reads one, packed or
-    not; of a day's ZIP that cannot be read the ZIP itself is given.
+    `read_kept` reads one, packed or not; of a day's ZIP that cannot be read the ZIP itself is given.
     """
     if not root.is_dir():
         return []
@@ -116,6 +121,15 @@ def _day_of(place: Path) -> str:
     return f"{place.parent.name}/{place.name}" if is_day and (place.is_dir() or packed_day(place).is_file()) else ""
 
 
+class Arrival(msgspec.Struct, frozen=True):
+    """A file of a day: where its message was heard and when, and what its broker calls it."""
+
+    file: str
+    topic: str
+    id: str
+    at: datetime
+
+
 class Archive:
     """The archive in a folder, which need not exist yet; `within` it another folder for what was not heard."""
 
@@ -125,7 +139,40 @@ class Archive:
 
     def keep(self, message: Message, *, now: datetime) -> Path:
         """Put the message there, on disk when this returns; the same message again is the same file."""
-        return _keep(day_folder(self._kept, now), _name(message), message.data)
+        folder = day_folder(self._kept, now)
+        path = _keep(folder, _name(message), message.data)
+        if message.topic:
+            line = msgspec.json.encode(Arrival(path.name, message.topic, message.id, utc(now)))
+            _append(self._arrivals(folder), line)
+        return path
+
+    def keep_heartbeat(self, message: Message, *, now: datetime) -> Path:
+        """Add what says only that a broker is alive to those of the day; it is on disk when this returns."""
+        if b"\n" in message.data or not is_json(message.data):
+            return self.keep(message, now=now)
+        path = day_folder(self.root, now) / HEARTBEATS
+        _append(path, message.data)
+        return path
+
+    def arrival(self, path: PurePath) -> Arrival | None:
+        """What is known of a message in this archive, also of a dead letter; None for any other file."""
+        day = path.parent
+        if not (_MONTH.fullmatch(day.parent.name) and _DAY.fullmatch(day.name)):
+            return None
+        if day.parent.parent not in (self.root, self.root / DEAD_LETTERS):
+            return None
+        return self.arrivals(Path(day)).get(path.name)
+
+    def arrivals(self, day: Path) -> dict[str, Arrival]:
+        """By file name, what is known of the messages in a day's folder; nothing of those without a topic."""
+        try:
+            lines = self._arrivals(day).read_bytes().splitlines()
+        except FileNotFoundError:
+            return {}
+        return {one.file: one for line in lines if (one := _arrival(line)) is not None}
+
+    def _arrivals(self, day: Path) -> Path:
+        return self.root / _ARRIVALS / f"{day.parent.name}-{day.name}.jsonl"
 
     def bury(self, message: Message, reason: str, *, now: datetime) -> Path:
         """Keep what could not be understood beside the reason, under dead letters."""
@@ -133,6 +180,23 @@ class Archive:
         said = f"{reason}\nheard on {message.topic or 'no topic'}\n"
         _keep(path.parent, f"{path.name}.reason.txt", said.encode())
         return path
+
+
+def _arrival(line: bytes) -> Arrival | None:
+    """The line; None for one that a crash left unfinished."""
+    try:
+        return msgspec.json.decode(line, type=Arrival)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _append(path: Path, line: bytes) -> None:
+    """A line more, on disk when this returns; many programs may do so at once."""
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab", buffering=0) as file:
+            file.write(line + b"\n")
+            os.fsync(file.fileno())
 
 
 def _keep(folder: Path, name: str, data: bytes) -> Path:
@@ -188,7 +252,7 @@ def _own_id(data: bytes) -> str:
 
 def _suffix(data: bytes) -> str:
     kinds: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
-        (".avro", lambda data: data.startswith(_AVRO)),
+        (".avro", is_avro),
         (".xml", is_xml),
         (".json", is_json),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,8 +11,7 @@ from llama.flags import PRESETS, Flags
 from llama.intake.numbering import Numbers
 from llama.intake.retraction import hand_over, take_back, waiting
 
-_PRESET_OF_ROLE: Mapping[str, str] = {"observation": "TRIGGERED_PUBLIC", "test": "TRIGGERED_TEST"}
-"""The flags of an event by what it is. An operator says what that is; for a broker the alert does."""
+PUBLIC, INTERNAL = "TRIGGERED_PUBLIC", "TRIGGERED_INTERNAL"
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,12 @@ class Delivered:
     known: bool = False
 
 
-def flags_of_role(role: str) -> Flags:
-    """The flags for what an event is; the cautious ones when nothing says what."""
-    return PRESETS[_PRESET_OF_ROLE.get(role, "DEFAULT")]
+def flags_of_role(role: str, observation: str = PUBLIC) -> Flags:
+    """The flags of an event by what it is: an operator says what that is, for a broker the alert does.
+
+    A test is a test; `observation` is the preset of what is real. When nothing says what it is: the cautious ones.
+    """
+    return PRESETS[{"observation": observation, "test": "TRIGGERED_TEST"}.get(role, "DEFAULT")]
 
 
 def deliver(
@@ -110,3 +111,21 @@ def _delivered(event: Event, run: Run, now: datetime, *, known: bool = False) ->
     Looked up only now that the event is there: a retraction that comes meanwhile finds the event, or is found here.
     """
     return Delivered((event,), tuple(hand_over(event, waiting(run, event.id), now=now)), known)
+
+
+def raise_flags(delivery: Delivery, delivered: Delivered, run: Run, observation: str, *, now: datetime) -> None:
+    """Give what was known to members only the flags of public events, now that the same alert is public.
+
+    These are the event of this alert and that of the superevent itself. Flags that somebody has set since stay.
+    """
+    if delivery.internal or delivery.takes_back or delivery.role != "observation" or observation != PUBLIC:
+        return
+    public = PRESETS[observation]
+    paths = {event.path for event in delivered.events} | {run.path / delivery.event_id}
+    for path in sorted(paths):
+        if not path.is_dir():
+            continue
+        event = Event.open(path)
+        if Flags.of(event.refresh().flags) == PRESETS[INTERNAL]:
+            why = f"the same alert is public: {delivery.why} (flags {INTERNAL} become {observation})"
+            event.flag(public.as_dict(), why=why, now=now)

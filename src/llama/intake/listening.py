@@ -13,7 +13,7 @@ from llama.engine.errors import EngineError, StorageError, UnsupportedFileSystem
 from llama.engine.folder import Delivery, Event, Run
 from llama.formats.errors import FormatError
 from llama.intake.archive import Archive
-from llama.intake.delivery import Delivered, deliver, flags_of_role
+from llama.intake.delivery import INTERNAL, PUBLIC, Delivered, deliver, flags_of_role, raise_flags
 from llama.intake.news import News
 from llama.intake.numbering import Numbers
 from llama.messengers import Message, Messenger
@@ -39,10 +39,16 @@ class Heard:
 
 
 class Intake:
-    """A run's door for messages, kept for as long as they come."""
+    """A run's door for messages, kept for as long as they come.
 
-    def __init__(self, run: Run, archive: Archive, messengers: Iterable[Messenger]) -> None:
+    `observation` is the preset of flags that events of real, public alerts start with.
+    """
+
+    def __init__(
+        self, run: Run, archive: Archive, messengers: Iterable[Messenger], observation: str = PUBLIC
+    ) -> None:
         self.run = run
+        self.observation = observation
         self.archive = archive
         self.messengers = tuple(messengers)
         self.numbers = Numbers(run.path)
@@ -60,22 +66,28 @@ class Intake:
         message must be heard. A full or failing disk raises (StorageError, OSError), and the message is to be given
         again.
         """
-        path = self.archive.keep(message, now=now)
+        return self.make(message, self.archive.keep(message, now=now), now=now)
+
+    def make(self, message: Message, path: Path, *, now: datetime, dead: Path | None = None) -> Heard:
+        """What comes of a message that is in the archive already, and as a dead letter too if `dead` says where."""
         delivered: list[Delivered] = []
         told: list[Event] = []
-        dead = None
-        for messenger in (one for one in self.messengers if hears(one, message.topic)):
+        faults: list[str] = []
+        asked = [one for one in self.messengers if (one.read or one.follower) and offered(one, message.topic)]
+        for messenger in asked:
             came = None if messenger.read is None else self._take(messenger.name, messenger.read, message, now)
-            if isinstance(came, str):
-                dead = self._bury(message, came, now)
-            elif came is not None:
+            if isinstance(came, Delivered):
                 delivered.append(came)
             events = self._tell(messenger, message, path, now)
-            if isinstance(events, str):
-                dead = self._bury(message, events, now)
-            else:
+            if isinstance(events, list):
                 told += events
-        return Heard(path, tuple(delivered), tuple(told), dead)
+            faults += [one for one in (came, events) if isinstance(one, str)]
+        # Nobody knows whose a message without a topic is: that it is not another's is no fault of it
+        if not message.topic and (delivered or told or len(faults) < len(asked)):
+            faults = []
+        if not faults:
+            return Heard(path, tuple(delivered), tuple(told))
+        return Heard(path, tuple(delivered), tuple(told), dead or self._bury(message, "\n".join(faults), now))
 
     def _tell(self, messenger: Messenger, message: Message, path: Path, now: datetime) -> list[Event] | str:
         """The events to which it is news; or why that cannot be known. Raises as `_take` does."""
@@ -114,8 +126,9 @@ class Intake:
             return f"{name}: {error}"
 
     def _deliver(self, found: Delivery, now: datetime) -> Delivered:
-        flagged = replace(found, flags=flags_of_role(found.role))
+        flagged = replace(found, flags=flags_of_role(found.role, INTERNAL if found.internal else self.observation))
         delivered = deliver(flagged, self.run, now=now, update=True, numbers=self.numbers)
+        raise_flags(found, delivered, self.run, self.observation, now=now)
         for sentence in delivered.refused:
             _LOG.error("%s", sentence)
         return delivered
@@ -129,3 +142,8 @@ class Intake:
 def hears(messenger: Messenger, topic: str) -> bool:
     """Whether a messenger listens to a topic; its own may be patterns (`gcn.notices.fermi.*`)."""
     return any(fnmatch.fnmatchcase(topic, wanted) for wanted in messenger.topics)
+
+
+def offered(messenger: Messenger, topic: str) -> bool:
+    """Whether a messenger is to read a message of a topic, or of none."""
+    return not topic or hears(messenger, topic)

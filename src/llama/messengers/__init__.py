@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from llama.engine.folder import Delivery
 from llama.engine.graph import Product, Selection, Shared, Step
-from llama.ports import Stretch
+from llama.ports import Message, Stretch
 from llama.science.companions import Listening
+
+__all__ = ["Candidates", "Follower", "Message", "Messenger", "Subject"]
 
 T = TypeVar("T")
 
@@ -32,21 +34,6 @@ class Candidates(Generic[T]):
         """What the messenger says in a step that declares `product` and `shared`; None when the file is absent."""
         found = step.get(self.product)
         return None if found is None else self.read(found, *(step[table] for table in self.shared))
-
-
-@dataclass(frozen=True)
-class Message:
-    """What a broker sent, or somebody gave in its place.
-
-    Attributes:
-        data: as it was received.
-        topic: where it was heard; empty when nowhere.
-        id: the broker's unique name for it, if it has one.
-    """
-
-    data: bytes = field(repr=False)
-    topic: str = ""
-    id: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -116,13 +116,24 @@ class Poller:
         self._not_before: dict[str, datetime] = {}
         self._remarked: set[str] = set()
 
-    def poll(self, *, now: datetime, since_s: float = LOOK_BACK_S, mock: bool = False) -> Polled:
-        """Take in what is new of the superevents since then. GraceDBError when GraceDB cannot even be searched."""
+    def poll(
+        self,
+        *,
+        now: datetime,
+        since_s: float = LOOK_BACK_S,
+        mock: bool = False,
+        alive: Callable[[], object] = lambda: None,
+    ) -> Polled:
+        """Take in what is new of the superevents since then, saying `alive` before each.
+
+        GraceDBError when GraceDB cannot even be searched.
+        """
         superevents = self._superevents(now, since_s, mock=mock)
         found: list[TakenIn] = []
         troubles: list[str] = []
         remarks: list[str] = []
         for superevent in superevents:
+            alive()
             try:
                 fetched, refused = self._fetched(superevent.graceid, now)
                 for one in fetched:  # what was taken in is told, also when the next one fails

@@ -6,7 +6,8 @@ answers them.
 
 from __future__ import annotations
 
-from llama.ports.bursts import GRB_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
+from llama.ports.broker import GCN, LVALERT, SCIMMA, Broker, BrokerError, BrokerFault, Incoming, Message
+from llama.ports.bursts import GRB_SOURCE, SWIFT_SOURCE, Burst, BurstMap, BurstWindow, GRBSource, Retraction
 from llama.ports.covered import SeasonStretch, Stretch
 from llama.ports.gracedb import GRACEDB, GraceDB, GraceDBError, GraceDBRefused, StoredFile, StoredNotice, Superevent
 from llama.ports.neutrino_alerts import NEUTRINO_ALERTS, NeutrinoAlert
@@ -21,11 +22,18 @@ from llama.ports.neutrinos import (
 from llama.ports.service import Opener, Places, Provider, Service
 
 __all__ = [
+    "GCN",
     "GRACEDB",
     "GRB_SOURCE",
+    "LVALERT",
     "NEUTRINO_ALERTS",
     "NEUTRINO_SOURCE",
+    "SCIMMA",
     "SIMULATED_SOURCE",
+    "SWIFT_SOURCE",
+    "Broker",
+    "BrokerError",
+    "BrokerFault",
     "Burst",
     "BurstMap",
     "BurstWindow",
@@ -33,6 +41,8 @@ __all__ = [
     "GraceDB",
     "GraceDBError",
     "GraceDBRefused",
+    "Incoming",
+    "Message",
     "Neutrino",
     "NeutrinoAlert",
     "NeutrinoSource",

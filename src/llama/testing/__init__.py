@@ -6,6 +6,7 @@ docs/guides/testing.md shows each thing at work.
 
 from __future__ import annotations
 
+from llama.testing.brokers import FakeBroker, FakeProgram
 from llama.testing.gracedb import GraceDBServer, superevent_record
 from llama.testing.messengers import check_messenger
 from llama.testing.neutrino_service import ReferenceService, Trouble, serve_neutrinos
@@ -16,8 +17,10 @@ __all__ = [
     "NOW",
     "Bench",
     "Clock",
+    "FakeBroker",
     "FakeEnvironment",
     "FakeGraceDB",
+    "FakeProgram",
     "GraceDBServer",
     "ReferenceService",
     "Trouble",

@@ -25,13 +25,17 @@ PATH = "/v1/neutrinos"
 
 @dataclass(frozen=True)
 class Trouble:
-    """What an answer is instead: its status, body and headers, after a delay; `cut` breaks it off half way."""
+    """What an answer is instead: its status, body and headers, after a delay.
+
+    `cut` breaks it off half way; with `drip_s` it comes byte by byte, with such pauses between.
+    """
 
     status: int = 200
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
     delay_s: float = 0.0
     cut: bool = False
+    drip_s: float = 0.0
 
 
 @dataclass
@@ -68,7 +72,8 @@ class ReferenceService:
         except (KeyError, ValueError) as error:
             return 400, {"error": f"the query is not understood: {error!r}"}
         rows = [*map(row_of, window.neutrinos), *self.more]
-        if self.livetime_until_gps is not None:
+        # a source that covers nothing of it does not say that the detector was off
+        if self.livetime_until_gps is not None and window.covered:
             known = window.start_gps, min(stop, self.livetime_until_gps)
             livetime: dict[str, Any] | None = {"until_gps": known[1], "good": _good(window, *known)}
         else:
@@ -134,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         if service.trouble:
             trouble = service.trouble.pop(0)
             time.sleep(trouble.delay_s)
-            self._send(trouble.status, trouble.body, trouble.headers, cut=trouble.cut)
+            self._send(trouble.status, trouble.body, trouble.headers, cut=trouble.cut, drip_s=trouble.drip_s)
             return
         status, body = self._answer(parts.path, query)
         self._send(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
@@ -147,14 +152,19 @@ class _Handler(BaseHTTPRequestHandler):
             return 401, {"error": "a token is needed: Authorization: Bearer TOKEN"}
         return self.service.answer(query)
 
-    def _send(self, status: int, body: bytes, headers: Mapping[str, str], *, cut: bool = False) -> None:
+    def _send(
+        self, status: int, body: bytes, headers: Mapping[str, str], *, cut: bool = False, drip_s: float = 0
+    ) -> None:
         try:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body[: len(body) // 2] if cut else body)
+            size = 1 if drip_s else max(len(body), 1)
+            for start in range(0, len(body) // 2 if cut else len(body), size):
+                self.wfile.write(body[start : start + (len(body) // 2 if cut else size)])
+                time.sleep(drip_s)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # whoever asked has left
 

@@ -34,6 +34,7 @@ class Delivery:
         identity: what all copies of the alert have in common and no other alert of that name has.
         takes_back: the files go to every event of that name, now or later, and make none.
         role: what it says of itself, test or observation; empty when it does not.
+        internal: whether it is not public, known to members only.
         about: the content, for people.
         doubt: why a person should say whether it is meant; empty when nothing speaks against it.
         remark: what was odd and how it was read; empty for most.
@@ -48,6 +49,7 @@ class Delivery:
     identity: str = ""
     takes_back: bool = False
     role: str = ""
+    internal: bool = False
     about: str = ""
     doubt: str = ""
     remark: str = ""

@@ -13,6 +13,7 @@ from llama.formats.localization import Localization, read_localization
 from llama.formats.notice_json import notice_object, plain_names
 from llama.formats.skymap import read_skymap
 from llama.formats.values import mapping, probability, shown, text, utc
+from llama.messengers import burst_fields as read
 from llama.messengers.fermi import fields
 from llama.ports import Burst, BurstMap, Retraction
 from llama.science.times import gps_from_utc
@@ -26,7 +27,7 @@ def from_json(data: bytes) -> Burst | Retraction:
     """The burst in a notice, or what takes one back. NotForUs names whose it is; NoticeError says what is wrong."""
     notice = _object(data)
     if _is_retraction(notice):
-        return Retraction(_names(notice), fields.RETRACTED, _time_if_any(notice), _role(notice))
+        return Retraction(_names(notice), read.RETRACTED, _time_if_any(notice), _role(notice))
     kind = _kind(notice)
     time = utc(notice.get("trigger_time"), "trigger_time")
     written = notice.get("alert_datetime")
@@ -43,13 +44,13 @@ def from_json(data: bytes) -> Burst | Retraction:
         notice_type=kind,
         notice_utc=None if written is None else utc(written, "alert_datetime"),
         **_place(read_localization(notice)),
-        significance=fields.positive(notice.get("rate_snr"), "rate_snr"),
-        timescale_s=fields.positive(notice.get("rate_duration"), "rate_duration"),
-        duration_class=fields.duration_class(notice.get("duration_class")),
-        hardness_ratio=fields.positive(notice.get("hardness_ratio"), "hardness_ratio"),
+        significance=read.positive(notice.get("rate_snr"), "rate_snr"),
+        timescale_s=read.positive(notice.get("rate_duration"), "rate_duration"),
+        duration_class=read.duration_class(notice.get("duration_class")),
+        hardness_ratio=read.positive(notice.get("hardness_ratio"), "hardness_ratio"),
         hardness_class=fields.hardness_class(notice.get("hardness_class")),
         classification=shares,
-        not_a_burst=fields.why_not_a_burst(shares),
+        not_a_burst=read.why_not_a_burst(shares),
         reliability=text(notice.get("reliability"), "reliability") or None,
         role=_role(notice),
     )
@@ -115,7 +116,7 @@ def _names_in(given: object) -> tuple[str, ...]:
 def _place(found: Localization) -> dict[str, Any]:
     """Position, error and map, as far as the notice gives them."""
     place: dict[str, Any] = {"skymap_url": found.healpix_url or None}
-    if position := fields.position(found):
+    if position := read.position(found):
         stated = (
             "the notice says so" if found.containment_stated else "the schema's default, for the notice does not say"
         )

@@ -2,58 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
-
-from llama.engine.graph import Product, Selection, Shared, Step
+from llama.engine.graph import Shared
 from llama.formats.records import Record
-from llama.messengers.fermi.record import BurstList, from_window
-from llama.ports import GRB_SOURCE, GRBSource
+from llama.messengers.burst_product import BurstFile
+from llama.ports import GRB_SOURCE
 from llama.science.companions import GRBModel
-from llama.science.times import datetime_from_gps
 
 GRB_MODEL: Shared[GRBModel] = Shared("grb.json", Record(GRBModel, whole=True), setting="grb.model")
 """Every number on gamma-ray bursts that the statistic uses."""
 
-FILENAME = "fermi_grbs.json"
-
-WINDOW_S = 500.0
-"""As wide as the neutrinos': it holds −1 to +5 s around any source time within 250 s of the trigger."""
-
-GIVE_UP = timedelta(days=1)
-"""A day after the window nothing more comes: positions by people and sub-threshold candidates take hours."""
-
-_ASK_AGAIN = timedelta(minutes=5)
-
-
-def burst_list(trigger: Selection[Any]) -> Product[BurstList]:
-    """The burst list around whatever gives the trigger's `gps_time` (a selection of that field alone)."""
-
-    def make(step: Step) -> BurstList:
-        gps_time = float(step[trigger]["gps_time"])
-        source: GRBSource = step.service(GRB_SOURCE)
-        window = source.window(gps_time - WINDOW_S, gps_time + WINDOW_S)
-        if step.now > datetime_from_gps(window.stop_gps) + GIVE_UP:
-            window = replace(window, again_gps=None)
-        return from_window(window, source.name)
-
-    return Product(
-        "FERMI_GRBS",
-        FILENAME,
-        Record(BurstList),
-        make,
-        inputs=(trigger,),
-        services=(GRB_SOURCE,),
-        due=due,
-        aliases=("FermiGRBsJSON",),
-        help="gamma-ray bursts within 500 s of the trigger, from the burst source",
-    )
-
-
-def due(bursts: BurstList, made: datetime) -> datetime | None:
-    """When to ask again: five minutes after what the source said, then after ever longer waits; None when final."""
-    if bursts.ask_again is None:
-        return None
-    known = datetime.fromisoformat(bursts.ask_again)
-    return max(known, made) + max(_ASK_AGAIN, (made - known) / 4)
+FERMI_GRBS = BurstFile(
+    "FERMI_GRBS",
+    "fermi_grbs.json",
+    GRB_SOURCE,
+    "gamma-ray bursts within 500 s of the trigger, from the burst source",
+    ("FermiGRBsJSON",),
+)

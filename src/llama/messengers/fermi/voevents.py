@@ -9,6 +9,7 @@ from llama.formats.errors import NotForUs, NoticeError
 from llama.formats.localization import circle
 from llama.formats.values import number, shown, truth, utc
 from llama.formats.voevent import VOEvent, parse_voevent
+from llama.messengers import burst_fields as read
 from llama.messengers.fermi import fields
 from llama.ports import Burst, Retraction
 from llama.science.times import gps_from_utc, utc_from_gps
@@ -50,11 +51,11 @@ def from_voevent(data: bytes) -> Burst | Retraction:
         notice_utc=None if packet.date is None else utc(packet.date, "Who/Date"),
         **_position(packet, kind),
         **_strength(params),
-        duration_class=fields.duration_class(flags.get("Long_short") or _misc(packet).get("Duration_class")),
-        hardness_ratio=fields.positive(params.get("Hardness_Ratio"), "Hardness_Ratio"),
+        duration_class=read.duration_class(flags.get("Long_short") or _misc(packet).get("Duration_class")),
+        hardness_ratio=read.positive(params.get("Hardness_Ratio"), "Hardness_Ratio"),
         hardness_class=fields.hardness_class(_misc(packet).get("Spectral_class")),
         classification=classification,
-        not_a_burst=denied or fields.why_not_a_burst(classification),
+        not_a_burst=denied or read.why_not_a_burst(classification),
         reliability=params.get("Reliability"),
         skymap_url=_skymap_url(params, kind),
         role="observation" if _is_observation(packet) else "test",
@@ -71,7 +72,7 @@ def _trigger(params: Mapping[str, str]) -> str:
 def _retraction(packet: VOEvent) -> Retraction:
     """Its trigger's number is all that it needs; whatever else it says counts no more."""
     role: Literal["observation", "test"] = "observation" if packet.role == "observation" else "test"
-    return Retraction((_trigger(packet.params),), fields.RETRACTED, None, role)
+    return Retraction((_trigger(packet.params),), read.RETRACTED, None, role)
 
 
 def _is_observation(packet: VOEvent) -> bool:
@@ -95,7 +96,7 @@ def _trigger_time(packet: VOEvent) -> float:
 def _position(packet: VOEvent, kind: str) -> dict[str, Any]:
     if packet.position is None or kind not in _ERRORS or packet.params.get("Coords_Type") == "0":
         return {}
-    found = fields.position(circle(*packet.position, fields.DEFAULT_CONTAINMENT, "Position2D"))
+    found = read.position(circle(*packet.position, fields.DEFAULT_CONTAINMENT, "Position2D"))
     included, source = _ERRORS[kind]
     return found and found | {"systematic_included": included, "error_source": source}
 
@@ -106,8 +107,8 @@ def _strength(params: Mapping[str, str]) -> dict[str, Any]:
     )
     timescale = next((params[key] for key in _TIMESCALES if key in params), None)
     return {
-        "significance": fields.positive(significance, "significance"),
-        "timescale_s": fields.positive(timescale, "timescale"),
+        "significance": read.positive(significance, "significance"),
+        "timescale_s": read.positive(timescale, "timescale"),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llama.engine.folder import Delivery
+from llama.formats.avro import as_json, is_avro
 from llama.formats.errors import NotForUs, NoticeError
 from llama.formats.notice_json import is_json
 from llama.formats.xmlsafe import is_xml
@@ -21,13 +22,19 @@ TOPICS = (
 """Of GCN, by the list of its topics (https://gcn.nasa.gov/notices); on SCiMMA it is `igwn.gwalert` too."""
 
 
+def plain(data: bytes) -> bytes:
+    """A notice as an event keeps it: that in Avro as JSON, all others as they were received."""
+    return as_json(data) if is_avro(data) else data
+
+
 def read_alert(data: bytes) -> Alert:
-    """An alert out of JSON or XML."""
+    """An alert out of JSON, Avro or XML."""
+    data = plain(data)
     if is_xml(data):
         return from_voevent(data)
     if is_json(data):
         return from_json(data)
-    raise NoticeError("neither JSON nor XML, so not a notice")
+    raise NoticeError("neither JSON, Avro nor XML, so not a notice")
 
 
 def parse(data: bytes) -> Delivery:
@@ -40,7 +47,7 @@ def parse(data: bytes) -> Delivery:
     filename = _filename(alert)
     return Delivery(
         event_id=alert.graceid,
-        files={filename: data},
+        files={filename: alert.raw},
         why=f"{filename} of {alert.time_created}",
         kind=alert.alert_type,
         serial=alert.serial,

@@ -34,7 +34,7 @@ from llama.messengers.gw.alert import (
 from llama.messengers.gw.errors import StartError
 from llama.messengers.gw.gracedb import classification_file, from_superevent, newest_of, newest_skymap
 from llama.messengers.gw.names import check_graceid
-from llama.messengers.gw.notice import parse, read_alert
+from llama.messengers.gw.notice import parse, plain, read_alert
 from llama.messengers.gw.products import EVENT_DATA, FLAT_SKYMAP, GW_SKYMAP, IGWN_ALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
 from llama.messengers.gw.skymap_origin import described, of_another_event, read_remark
 from llama.ports import GraceDB, StoredFile
@@ -73,7 +73,7 @@ def start(given: Given, connect: Connect) -> Delivery:
     """
     _not_swapped(given)
     graceid = check_graceid(given.graceid) if given.graceid else None
-    notices = {IGWN_ALERT.filename: given.alert, LVC_GCN.filename: given.voevent}
+    notices = {IGWN_ALERT.filename: given.alert and plain(given.alert), LVC_GCN.filename: given.voevent}
     files = {name: data for name, data in notices.items() if data is not None}
     alerts = [read_alert(data) for data in files.values()]
     if not alerts and graceid is None:

@@ -58,10 +58,11 @@ def _pause(now: datetime, stop_gps: float) -> timedelta:
 
 
 def due(neutrinos: NeutrinoList, made: datetime) -> datetime | None:
-    """When to ask the source again: when it said it would know more, then every five minutes until it is final.
+    """When to ask the source again: when it said it would know more, or in five minutes where that time has passed.
 
     An archive is final at once, also where it covers nothing.
     """
     if neutrinos.ask_again is None:
         return None
-    return max(datetime.fromisoformat(neutrinos.ask_again), made + _ASK_AGAIN)
+    asked = datetime.fromisoformat(neutrinos.ask_again)
+    return asked if asked > made else made + _ASK_AGAIN

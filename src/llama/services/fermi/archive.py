@@ -39,9 +39,10 @@ LATE_S = 6 * 3600.0
 MOST_LATER = 100_000
 """Files that are searched for a burst's names: years of what LLAMA listens to, in some seconds."""
 
+FERMI_AGAIN = "`llama event EVENT remake FERMI_GRBS`"
+SWIFT_AGAIN = "`llama event EVENT remake SWIFT_GRBS`"
 _ADVICE = (
-    "set LLAMA_GRB_NOTICES (a folder of notices) or LLAMA_GRB_CATALOGUE (a burst catalogue), then ask again with "
-    "`llama event EVENT remake FERMI_GRBS`"
+    "set LLAMA_GRB_NOTICES (a folder of notices) or LLAMA_GRB_CATALOGUE (a burst catalogue), then ask again with {}"
 )
 _NAMED = 3  # files, in a message
 _EVER = datetime.max.replace(tzinfo=UTC)
@@ -58,16 +59,20 @@ class NoticeFolder:
         folder: where they are; it need not exist yet.
         parse: reads one notice; raises NotForUs for what is not about a burst.
         files_between: which files of the folder are of some days.
+        whose: notices are read.
+        again: how to ask it again.
     """
 
     folder: Path
     parse: Parse
     files_between: FilesBetween
+    whose: str = "Fermi GBM"
+    again: str = FERMI_AGAIN
 
     @property
     def name(self) -> str:
         """How results name it."""
-        return "Fermi GBM notices"
+        return f"{self.whose} notices"
 
     def window(self, start_gps: float, stop_gps: float) -> BurstWindow:
         """The triggers of the window, each as its latest notice describes it."""
@@ -82,7 +87,7 @@ class NoticeFolder:
         settled = bool(heard) and heard[-1] >= stop_gps + LATE_S
         why = [
             *([] if listened else [self._why(heard, start_gps, stop_gps, listened_s)]),
-            *([_unreadable(unreadable)] if unreadable else []),
+            *([_unreadable(unreadable, self.again)] if unreadable else []),
             *([_unseen(unseen)] if unseen else []),
             *notes,
         ]
@@ -137,21 +142,23 @@ class NoticeFolder:
 
     def _why(self, heard: Sequence[float], start_gps: float, stop_gps: float, covered_s: float) -> str:
         if not self.folder.is_dir():
-            return f"there is no folder of notices {self.folder}; {_ADVICE}"
+            return f"there is no folder of notices {self.folder}; {_ADVICE.format(self.again)}"
         if not heard:
-            return f"no notice was archived in {self.folder} around {utc_from_gps(start_gps, 0)}; {_ADVICE}"
+            return f"no notice was archived in {self.folder} around {utc_from_gps(start_gps, 0)}; " + _ADVICE.format(
+                self.again
+            )
         return (
             f"{covered_s:.0f} of {stop_gps - start_gps:.0f} s lie between notices less than {GAP_S / 3600:.0f} h "
             f"apart; heard from {utc_from_gps(heard[0], 0)} to {utc_from_gps(heard[-1], 0)}"
         )
 
 
-def _unreadable(files: Sequence[str]) -> str:
+def _unreadable(files: Sequence[str], again: str) -> str:
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
     return (
         f"{len(files)} file(s) are no readable notice, so what they tell is not known: "
         f"{', '.join(files[:_NAMED])}{more}; mend or move them, then ask again with "
-        "`llama event EVENT remake FERMI_GRBS`"
+        f"{again}"
     )
 
 

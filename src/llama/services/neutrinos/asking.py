@@ -141,7 +141,9 @@ class Asking:
         """All of it, in time and not without end."""
         deadline = time.monotonic() + self._timeout_s
         parts, size = [], 0
-        while part := answer.raw.read1(_AT_ONCE, decode_content=True):
+        # what has come so far, or a slow sender would be waited for until all of that much has
+        read = getattr(answer.raw, "read1", answer.raw.read)
+        while part := read(_AT_ONCE, decode_content=True):
             parts.append(part)
             size += len(part)
             if size > MAX_RECORD_BYTES:

@@ -1,4 +1,4 @@
-"""The gamma-ray bursts around a trigger, as they are written to `fermi_grbs.json`."""
+"""The gamma-ray bursts around a trigger, as they are written to `fermi_grbs.json` and `swift_grbs.json`."""
 
 from __future__ import annotations
 

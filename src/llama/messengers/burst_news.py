@@ -1,23 +1,25 @@
-"""Which events a GBM notice is news for: those that asked for bursts of the time it is about.
+"""Which events a notice of a burst is news for: those that asked for bursts of the time it is about.
 
-A retraction need not say when its burst was, but its names do: GBM's numbers are seconds since 2001, its names and
-those of the community begin with the day. In doubt it is about more than it need be: who asks again in vain gets the
-same answer.
+A retraction need not say when its burst was, but its names do: numbers of GBM and GUANO are seconds since 2001, GBM's
+names and those of the community begin with the day. In doubt it is about more than it need be: who asks again in vain
+gets the same answer.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 
 from llama.formats.errors import NotForUs, RecordError
 from llama.messengers import Follower, Message, Subject
-from llama.messengers.fermi.notices import parse
-from llama.ports import Retraction, Stretch
+from llama.ports import Burst, Retraction, Stretch
 from llama.science.times import gps_from_utc
+
+Parse = Callable[[bytes], Burst | Retraction]
 
 _MISSION_START_GPS = gps_from_utc("2001-01-01T00:00:00")
 _NUMBER = re.compile(r"[0-9]{9}")
@@ -50,8 +52,8 @@ def asked(data: bytes) -> Subject:
     )
 
 
-def about(message: Message) -> Subject | None:
-    """When the burst of a notice was, and its names; None for tests and for what is not GBM's."""
+def about(message: Message, parse: Parse) -> Subject | None:
+    """When the burst of a notice was, and its names; None for tests and for what is none of the detector's."""
     try:
         notice = parse(message.data)
     except NotForUs:
@@ -63,9 +65,9 @@ def about(message: Message) -> Subject | None:
     return Subject((_around(notice.gps, 0.0),), _names((notice.trigger_id, notice.name)))
 
 
-def follower(filename: str) -> Follower:
-    """For the product whose file is a burst list."""
-    return Follower(filename, asked, about)
+def follower(filename: str, parse: Parse) -> Follower:
+    """For the product whose file is a burst list of the notices that `parse` reads."""
+    return Follower(filename, asked, partial(about, parse=parse))
 
 
 def _times(retraction: Retraction) -> tuple[Stretch, ...]:

@@ -1,0 +1,43 @@
+"""Compress every .fits map below SOURCE, which may be a folder one can only read, into DEST.
+
+Copies are put in place whole: typed again, it goes on with what is missing. Maps that are no FITS files are named and
+left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llama.cli.arguments import count
+
+if TYPE_CHECKING:
+    from llama.app import App
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be typed."""
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="the folder of .fits maps")
+    parser.add_argument("target", type=Path, metavar="DEST", help="where NAME.fits.gz of each goes")
+    parser.add_argument("-j", "--workers", type=count, default=2, help="processes (default %(default)s)")
+
+
+def main(args: argparse.Namespace, app: App) -> int:
+    """Compress with a progress bar, and say what was done."""
+    from tqdm import tqdm
+
+    from llama.studies.blocks import processes
+    from llama.studies.skymap_lists import compress
+
+    with processes(args.workers) as executor:
+        found = list(tqdm(compress(args.source, args.target, executor), unit="map", leave=False, disable=None))
+    left_out = [one for one in found if one.why]
+    for one in left_out:
+        print(f"left out: {one.source}: {one.why}", file=sys.stderr)
+    made = [one for one in found if not one.why]
+    before = sum(one.was_there for one in made)
+    size_mb = sum(one.size for one in made) / 1e6
+    print(f"{len(made)} maps in {args.target}, {size_mb:.1f} MB; {before} of them were there from before")
+    return 1 if left_out else 0

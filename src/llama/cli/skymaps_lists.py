@@ -1,0 +1,45 @@
+"""Split the sky maps of a population into one list per detector combination: H1L1.csv, H1L1V1.csv, …
+
+FILE is a coincs.dat or a participating-detectors-*.txt: a header line, then the detectors joined by commas and the
+map's name without extension. The lists go to skymap-lists/POPULATION, and what they hold is counted against FILE.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llama.app import App
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be typed."""
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE", help="which detectors heard each source")
+    add("--prefix", metavar="PATH", help="the maps' folder on the machine that will read the lists")
+    add("-m", "--maps", type=Path, metavar="FOLDER", help="the maps here: each must be there, and says its extension")
+    add("--extension", default=".fits.gz", metavar="EXT", help="of the maps, without --maps (default %(default)s)")
+    add("-p", "--population", metavar="NAME", help="default: as FILE is named (coincs-bns-o3.dat is bns-o3)")
+    add("-o", "--out", type=Path, metavar="FOLDER", help="default: skymap-lists/POPULATION")
+    add("-c", "--clobber", action="store_true", help="overwrite lists")
+
+
+def main(args: argparse.Namespace, app: App) -> int:
+    """Write the lists and print the check that `wc -l` did."""
+    from llama.formats.errors import FormatError
+    from llama.studies.skymap_lists import population_of, split
+
+    population = args.population or population_of(args.file)
+    if args.out is None and population is None:
+        raise FormatError(f"{args.file.name} does not say which population it is of; say it with -p, as bns-o3")
+    prefix = args.prefix or (args.maps and str(args.maps.absolute()))
+    if not prefix:
+        raise FormatError("say where the maps are: --prefix PATH for a server's, or --maps FOLDER for those here")
+    out = args.out or Path("skymap-lists") / str(population)
+    found = split(args.file, out, prefix=prefix, maps=args.maps, ending=args.extension, overwrite=args.clobber)
+    for path, count in found.lists.items():
+        print(f"{count:>7} {path}")
+    print(f"{found.total:>7} total, as many as {found.source} has below its header line")
+    return 0

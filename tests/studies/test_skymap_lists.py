@@ -1,0 +1,154 @@
+"""Lists of sky maps per detector combination, and compressed copies of a folder."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from llama.formats.coincs import Coinc, read_coincs
+from llama.formats.errors import FormatError
+from llama.formats.skymap import read_skymap
+from llama.studies.blocks import InTurn
+from llama.studies.skymap_lists import compress, population_of, split
+
+SERVERS = "/home/vagrant/pre-er14-background/skymaps"
+COUNTS = {"H1L1": 2013, "H1L1V1": 5507, "H1V1": 703, "L1V1": 755}
+"""Of the population BNS at O3 sensitivity: 8978 sources."""
+
+
+def written(path: Path, *lines: str) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def of_bns_o3(folder: Path) -> Path:
+    rng = np.random.default_rng(1)
+    names = rng.permutation(np.repeat([*COUNTS], [*COUNTS.values()]))
+    rows = (
+        f"{','.join(a + b for a, b in zip(name[::2], name[1::2], strict=True))} bns-o3/{i}"
+        for i, name in enumerate(names)
+    )
+    return written(folder / "participating-detectors-bns-o3.txt", "ifos coinc_event_id", *rows)
+
+
+def split_of(source: Path, folder: Path, **more: object) -> dict[str, int]:
+    given = {"prefix": SERVERS, "maps": None, "ending": ".fits.gz", "overwrite": False} | more
+    return {path.name: count for path, count in split(source, folder, **given).lists.items()}  # type: ignore[arg-type]
+
+
+def test_a_population_is_split_and_its_counts_add_up(tmp_path: Path) -> None:
+    source = of_bns_o3(tmp_path)
+    assert population_of(source) == population_of(Path("coincs-bns-o3.dat")) == "bns-o3"
+    assert population_of(Path("coincs.dat")) is None
+    found = split_of(source, tmp_path / "bns-o3")
+    assert found == {f"{name}.csv": count for name, count in COUNTS.items()}
+    assert sum(found.values()) == 8978 == len(source.read_text().splitlines()) - 1
+    lines = [line for name in found for line in (tmp_path / "bns-o3" / name).read_text().splitlines()]
+    assert sorted(lines) == sorted(f"{SERVERS}/bns-o3/{i}.fits.gz" for i in range(8978))
+
+
+@pytest.mark.parametrize(
+    ("lines", "detectors", "name"),
+    [
+        (["detectors skymap", "L1,H1 7"], ("H1", "L1"), "7"),
+        (["a b", "H1,L1 bns/7"], ("H1", "L1"), "bns/7"),
+        (["coinc_event_id ifos snr", "7 H1,L1,V1 12.5"], ("H1", "L1", "V1"), "7"),
+        (["# coinc_event_id\tsimulation_id\tnetwork".replace("# ", "#"), "7\t9\tHLV"], ("H1", "L1", "V1"), "7"),
+        (["coinc_event_id ifos", "7 K1"], ("K1",), "7"),
+    ],
+)
+def test_every_way_of_writing_it(tmp_path: Path, lines: list[str], detectors: tuple[str, ...], name: str) -> None:
+    assert read_coincs(written(tmp_path / "coincs.dat", *lines)) == [Coinc(detectors, name)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (["ifos coinc_event_id"], "no line below its header"),
+        (["H1,L1 1", "H1,L1 2"], "its first line must be a header"),
+        (["ifos coinc_event_id", "H1,L1 1", "H1,L1"], "line 3 has 1 columns"),
+        (["ifos coinc_event_id", "H1,L1 1", "H1;L1 2"], "line 3 has 'H1;L1' where detectors"),
+        (["ifos coinc_event_id", "H1,H1 1"], "line 2 has 'H1,H1' where detectors"),
+        (["ifos coinc_event_id", "H1,L1 1", "H1,V1 1"], "line 3 names the sky map 1 a second time"),
+        (["mass1 mass2", "1.4 1.3"], "no column of detectors"),
+        (["ifos snr far", "H1,L1 9 1e-9"], "no column of names of sky maps"),
+    ],
+)
+def test_a_file_that_is_none_is_named_with_its_line(tmp_path: Path, lines: list[str], why: str) -> None:
+    with pytest.raises(FormatError, match=why):
+        read_coincs(written(tmp_path / "coincs.dat", *lines))
+
+
+def test_a_list_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
+    source = written(tmp_path / "coincs.dat", "ifos coinc_event_id", "H1,L1 1")
+    split_of(source, tmp_path)
+    (tmp_path / "H1L1.csv").write_text("mine\n")
+    with pytest.raises(FormatError, match="exists already and was left as it is"):
+        split_of(source, tmp_path)
+    assert (tmp_path / "H1L1.csv").read_text() == "mine\n"
+    split_of(source, tmp_path, overwrite=True)
+    assert (tmp_path / "H1L1.csv").read_text() == f"{SERVERS}/1.fits.gz\n"
+
+
+def test_maps_that_are_here_say_their_extension(tmp_path: Path) -> None:
+    source = written(tmp_path / "coincs.dat", "ifos coinc_event_id", "H1,L1 1", "H1,L1 2", "H1,L1 3")
+    for name in ("1.fits", "2.multiorder.fits"):
+        (tmp_path / name).touch()
+    with pytest.raises(FormatError, match=r"1 sky maps are not in .*, the first of them 3"):
+        split_of(source, tmp_path, maps=tmp_path, prefix="/maps")
+    assert not (tmp_path / "H1L1.csv").exists()
+    (tmp_path / "3.fits.gz").touch()
+    split_of(source, tmp_path, maps=tmp_path, prefix="/maps")
+    assert (tmp_path / "H1L1.csv").read_text().split() == [
+        "/maps/1.fits",
+        "/maps/2.multiorder.fits",
+        "/maps/3.fits.gz",
+    ]
+
+
+def a_map(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    column = fits.Column("PROB", "D", array=np.full(12 * 16**2, 1 / (12 * 16**2)))
+    table = fits.BinTableHDU.from_columns([column])
+    table.header.update(PIXTYPE="HEALPIX", ORDERING="NESTED", NSIDE=16, INDXSCHM="IMPLICIT", COORDSYS="C")
+    table.writeto(path)
+    return path
+
+
+def test_a_folder_is_compressed_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    source, target = tmp_path / "allsky", tmp_path / "zipped"
+    whole = [a_map(source / name) for name in ("0.fits", "1.fits", "more/2.fits")]
+    source.chmod(0o555)
+    with InTurn() as executor:
+        first = list(compress(source, target, executor))
+        assert [one.was_there for one in first] == [False] * 3
+        for one in whole:
+            copy = target / one.relative_to(source).with_name(f"{one.name}.gz")
+            assert gzip.decompress(copy.read_bytes()) == one.read_bytes()
+            assert read_skymap(copy).density.size
+        (target / "1.fits.gz").unlink()
+        assert [one.was_there for one in compress(source, target, executor)] == [True, False, True]
+    source.chmod(0o755)
+
+
+def test_what_is_no_map_is_told_and_left_out(tmp_path: Path) -> None:
+    whole = a_map(tmp_path / "maps" / "0.fits")
+    (tmp_path / "maps" / "1.fits").write_bytes(whole.read_bytes()[:5000])
+    (tmp_path / "maps" / "2.fits").write_text("<html>")
+    with InTurn() as executor:
+        found = list(compress(tmp_path / "maps", tmp_path / "zipped", executor))
+    assert [one.why for one in found] == [
+        "",
+        "it ends in the middle of a block of 2880 bytes, so it was cut",
+        "it is no FITS file",
+    ]
+    assert [path.name for path in (tmp_path / "zipped").iterdir()] == ["0.fits.gz"]
+
+
+def test_a_folder_without_maps_is_no_success(tmp_path: Path) -> None:
+    with InTurn() as executor, pytest.raises(FormatError, match="has no file that ends with"):
+        list(compress(tmp_path, tmp_path / "zipped", executor))
