@@ -89,6 +89,14 @@ def test_it_says_what_it_does_and_comes_round(bench: Bench) -> None:
     assert queues[0] == 1, "first when there is all to do"
 
 
+def test_it_comes_round_while_nothing_happens(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llama.engine.running.runner._TURN_S", 0.01)
+    bench.use(CHAIN)
+    run = Run(bench.event.path.parent)
+    with watching(Runner(bench.maker, Here(bench.maker)), run.events, run.path) as queues:
+        eventually(lambda: queues[-5:] == [0] * 5)
+
+
 def test_a_folder_that_goes_away_and_comes_back_is_watched_again(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
