@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from llama.advice import REMAKE_FILE, RUN, Reason
+from llama.advice import REMAKE_FILE, RUN, SEASON, Reason
 from llama.analyses.result.inputs import (
     astrophysical,
     finite,
@@ -226,7 +226,7 @@ def measure(
     """
     if neutrinos.season is None:
         raise NotYet(_no_background(neutrinos))  # a new list ends the wait at once
-    season = tables.season(neutrinos.season)
+    season = _season(neutrinos.season, tables)
     population = most_likely_population(p_astro, info.group)
     chosen = searches.choose(population)
     window = search_window_s(chosen.search)
@@ -253,6 +253,13 @@ def measure(
         notes=notes,
         **_numbers(result, arrays, neutrinos),
     )
+
+
+def _season(name: str, tables: IceCubeTables) -> SeasonTable:
+    try:
+        return tables.season(name)
+    except ValueError as error:
+        raise ValueError(f"{error}; {SEASON} makes one of the season's own files") from error
 
 
 def _no_background(neutrinos: NeutrinoList) -> str:
