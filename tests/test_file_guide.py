@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llama.analyses.gw_neutrino import ICECUBE_TABLES, SEARCHES
 from llama.analyses.result.pvalues import conditions
+from llama.analyses.tables import ICECUBE_TABLES, SEARCHES
 from llama.analyses.telling.gcn_notice import notice
 from llama.analyses.telling.reading import read_report
 from llama.app import DEMO_ALERT, App, packaged

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from llama.analyses.gw_neutrino import ICECUBE_EVENTS, ICECUBE_TABLES, NEUTRINOS
+from llama.analyses.gw_neutrino import NEUTRINOS
 from llama.analyses.result import (
     Found,
     ResultInputs,
@@ -26,6 +26,7 @@ from llama.analyses.result import (
     told_p_value,
     untold_p_value,
 )
+from llama.analyses.tables import ICECUBE_EVENTS, ICECUBE_TABLES
 from llama.engine.graph import Pipeline, Product, Step
 from llama.formats.records import JsonObject
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, SKYMAP_INFO

@@ -56,14 +56,14 @@ def is_test(role: str, alert_role: str | None, graceid: str) -> bool:
     return "test" in (role, alert_role) or graceid.startswith(("MS", "TS"))
 
 
-class Answer(Protocol):
+class Markable(Protocol):
     """The record of a result."""
 
     @property
     def marks(self) -> tuple[str, ...]: ...
 
 
-def marked(step: Step, result: Answer) -> dict[str, Any]:
+def marked(step: Step, result: Markable) -> dict[str, Any]:
     """A result as plain values with its marks, for a step that declares the flag `role`."""
     content = decoded(result)
     return content | {"marks": list(marks_of(content, role=str(step.flag("role")), blinded=blinds(step)))}
