@@ -88,6 +88,7 @@ WORDS = {
     "validate": ["--check", "nonsense"],
     "review": ["-d", "a-file"],
     "demo": [],
+    "season": ["X", "--events", "none", "--livetime", "none", "--area", "none", "-o", "seasons"],
 }
 
 
