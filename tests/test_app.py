@@ -95,6 +95,7 @@ WORDS = {
     "skymaps_lists": ["absent"],
     "skymaps_compress": ["absent", "out"],
     "demo": [],
+    "season": ["X", "--events", "none", "--livetime", "none", "--area", "none", "-o", "seasons"],
 }
 
 
