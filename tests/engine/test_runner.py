@@ -386,7 +386,7 @@ def test_running_out_of_memory_is_a_failure_that_says_so(tmp_path: Path, python:
     python(RUN, "PATIENTS", *paths)
     assert (fine / "trouble.txt").read_text() == "fine"
     failure = Event(hoards).refresh().file("trouble.txt").failure
-    assert failure is not None and failure.error.startswith("ran out of memory: end other programs")
+    assert failure is not None and str(failure.error).startswith("ran out of memory: end other programs")
 
 
 def test_the_order_is_the_pipelines(bench: Bench) -> None:

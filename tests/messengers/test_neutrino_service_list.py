@@ -72,6 +72,20 @@ def test_an_event_from_the_alert_to_the_final_list(tmp_path, gps):
         source.close()
 
 
+@pytest.mark.parametrize(("wanted", "minutes"), [("7", 5), ("1200", 20), ("999999", 240)])
+def test_a_service_is_left_alone_for_as_long_as_it_wants(tmp_path, gps, wanted, minutes):
+    with serve_neutrinos(read_excerpt(EXCERPT)) as service:
+        source = NeutrinoService(Asking(service.url, patience_s=0), lambda: gps + 9e6)
+        service.trouble = [Trouble(429, headers={"Retry-After": wanted})]
+        environment = FakeEnvironment(services={"neutrino_source": source})
+        trigger = {"trigger.json": json.dumps({"gps_time": gps}).encode()}
+        pipeline = Pipeline("LIST", (TRIGGER, NEUTRINOS))
+        bench = Bench(tmp_path / "run" / "S1", pipeline, trigger, environment, datetime_from_gps(gps + 600))
+        bench.make(NEUTRINOS)
+        assert bench.status().until == bench.now + timedelta(minutes=minutes)
+        source.close()
+
+
 def test_a_blinded_event_never_has_true_right_ascensions(tmp_path, gps):
     excerpt = read_excerpt(EXCERPT)
     true = excerpt.window(gps - 500, gps + 500).neutrinos

@@ -19,17 +19,17 @@ from llama.analyses.result import (
     Statistic,
     StatisticNumbers,
     blinds,
+    decoded,
     draw_background,
     is_test,
     marked,
     marks_of,
     measure,
-    neutrino_inputs,
     picture_guard,
     result_guard,
+    result_inputs,
     significance,
     significance_subthreshold,
-    trigger_inputs,
 )
 from llama.analyses.telling import (
     Report,
@@ -82,7 +82,7 @@ def _statistic(step: Step) -> Statistic:
 def _marks(step: Step, when: str | None = None) -> tuple[str, ...]:
     """Of the alert and the neutrinos; `when` it was taken back."""
     info = step[SKYMAP_INFO]
-    inputs = {**trigger_inputs(info, {}), **neutrino_inputs(step[NEUTRINOS])}
+    inputs = decoded(result_inputs(info, None, step[NEUTRINOS]))
     role = str(step.flag("role"))
     return marks_of({"inputs": inputs, "graceid": info.graceid}, role=role, retracted=when, blinded=blinds(step))
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from llama.advice import RUN_ONCE, Advice
 from llama.cli.arguments import count
+from llama.cli.listening import LEVELS, add_folders, intake_of
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -30,23 +31,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     add = parser.add_argument
     add("-s", "--since", type=count, default=_SINCE_S, metavar="SECONDS", help="how far to look back (%(default)s)")
-    add("-r", "--rundir", type=Path, metavar="FOLDER", help="where events go (the current run)")
-    add("-g", "--archive", type=Path, metavar="FOLDER", help="where notices are archived (gcn in the data folder)")
+    add_folders(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("-o", "--once", action="store_true", help="look once, then end; 1 when something went wrong")
     how.add_argument(
         "--interval", type=count, default=_INTERVAL_S, metavar="SECONDS", help="between two looks (%(default)s)"
     )
     add("--mock", action="store_true", help="mock superevents (MS…) too")
-    levels = ("DEBUG", "INFO", "WARNING", "ERROR")
     add(
         "-v",
         "--verbosity",
         metavar="LEVEL",
         default="WARNING",
         type=str.upper,
-        choices=levels,
-        help=", ".join(levels),
+        choices=LEVELS,
+        help=", ".join(LEVELS),
     )
     add(
         "-l",
@@ -59,18 +58,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Look once, or every so many seconds until stopped."""
-    from llama.app import messengers
-    from llama.engine.folder import Run
-    from llama.intake import FETCHED, Archive
     from llama.operate.polling import Poller
     from llama.operate.programs import running
 
     gracedb = app.gracedb()
-    run = args.rundir or app.settings.current_run
+    intake = intake_of(args, app)
+    run = intake.run.path
     about = {"run": str(run), "gracedb": gracedb.url}
     with running("gracedb", app, args.verbosity, args.logfile, tells=not args.once, about=about) as program:
-        archive = Archive(args.archive or app.settings.notices, FETCHED)
-        poller = Poller(gracedb, Run(run), archive, messengers().values())
+        poller = Poller(gracedb, intake)
         # Whatever is broken off is taken in at the next start, so that nobody waits for a GraceDB that is silent
         program.on_stop(_break_off())
         try:

@@ -222,7 +222,7 @@ def _storage_error(job: _Job, now: datetime) -> StorageError:
     """What the disk did to this job, which has given its claim back if the disk took the note of that."""
     give_back(job.event, job.claim, _DISK, until=now, now=now)
     deferral = job.event.refresh().file(job.product.filename).deferral
-    return StorageError(deferral.why if deferral else _DISK)
+    return StorageError(str(deferral.why) if deferral else _DISK)
 
 
 def _started(context: Any, target: Callable[..., None], args: tuple[Any, ...], name: str | None = None) -> Any:

@@ -33,7 +33,7 @@ def neutrino_list(trigger: Selection[Any]) -> Product[NeutrinoList]:
         try:
             window = source.window(gps_time - WINDOW_S, gps_time + WINDOW_S, seed=step.event_id)
         except NotNow as error:
-            raise NotYet(str(error), until=step.now + _pause(step.now, gps_time + WINDOW_S)) from error
+            raise NotYet(str(error), until=step.now + _pause(step.now, gps_time + WINDOW_S, error.wait_s)) from error
         found = from_window(window, source.name)
         return blind(found, step.event_id) if step.flag(FLAG) else found
 
@@ -52,9 +52,11 @@ def neutrino_list(trigger: Selection[Any]) -> Product[NeutrinoList]:
     )
 
 
-def _pause(now: datetime, stop_gps: float) -> timedelta:
-    """How long a source that had no answer is left alone: the longer, the longer ago the window closed."""
-    return min(max(_ASK_AGAIN, _PART * (now - datetime_from_gps(stop_gps))), _AT_LATEST)
+def _pause(now: datetime, stop_gps: float, wanted_s: float) -> timedelta:
+    """How long a source that had no answer is left alone: the longer, the longer ago the window closed, and no
+    shorter than it wants, but for hours at most."""
+    wanted = timedelta(seconds=min(wanted_s, _AT_LATEST.total_seconds()))
+    return min(max(_ASK_AGAIN, wanted, _PART * (now - datetime_from_gps(stop_gps))), _AT_LATEST)
 
 
 def due(neutrinos: NeutrinoList, made: datetime) -> datetime | None:
