@@ -124,6 +124,7 @@ def test_one_that_cannot_come_up_says_why(place: Path) -> None:
     said = typed("run", "-l", "/dev/null/log", home=place, status=1)
     assert "llama: it did not come up: File exists: /dev/null" in said
     assert "File exists: /dev/null" in typed("run", "-r", "-l", "/dev/null/log", home=place, status=1)
+    assert "there is no event S9" in typed("run", "S9", home=place, status=1)
     assert "no daemon is running" in typed("run", "-R", home=place)
 
 

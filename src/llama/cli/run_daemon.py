@@ -29,6 +29,8 @@ _LOG = logging.getLogger("llama.run")
 def go_on(order: Order) -> int:
     """Keep the events up to date: here (`-F`), or by a daemon that is up when this returns."""
     args = order.args
+    if order.where.exact:
+        order.where.events()  # or says that there is no such event
     order.where.run.mkdir(parents=True, exist_ok=True)
     if args.as_daemon is None and not args.foreground:
         return _launch(order)
