@@ -14,14 +14,14 @@ from llama.engine.folder import Run
 from llama.installed import Providers
 from llama.intake import Archive, Intake
 from llama.messengers.gw import MESSENGER
-from llama.operate.hearing import HeardSoFar, Listener, Patience
+from llama.operate.hearing import HeardSoFar, Listener, Pauses
 from llama.ports import GCN, Broker, BrokerError
 from llama.testing import FakeProgram, demo_alert, world
 from llama.testing.tansu import Proxy, Tansu
 
 pytestmark = pytest.mark.component
 
-HASTY = Patience(first_s=0.2, most_s=1.0, poll_s=0.2)
+HASTY = Pauses(first_s=0.2, most_s=1.0, poll_s=0.2)
 
 
 @contextmanager

@@ -14,12 +14,12 @@ from llama.engine.folder import Run
 from llama.intake import Archive, Intake
 from llama.messengers import Message
 from llama.messengers.gw import MESSENGER
-from llama.operate.hearing import Listener, Patience
+from llama.operate.hearing import Listener, Pauses
 from llama.ports import BrokerError
 from llama.testing import NOW, FakeBroker, FakeProgram, demo_alert
 
 BEAT = Message(b'{"alert_datetime": "2026-01-02T03:04:05Z"}', "gcn.heartbeat")
-IMPATIENT = Patience(first_s=0.0, most_s=0.0, poll_s=0.0)
+IMPATIENT = Pauses(first_s=0.0, most_s=0.0, poll_s=0.0)
 
 
 class Ticks:
@@ -40,7 +40,7 @@ class Ticks:
 def listener(tmp_path: Path, broker: FakeBroker, **given: Any) -> Listener:
     intake = Intake(Run(tmp_path / "run"), Archive(tmp_path / "gcn"), [MESSENGER])
     ticks = Ticks()
-    settings = {"patience": IMPATIENT, "once": True, "now": lambda: NOW, "tick": ticks, "pause": ticks.pause}
+    settings = {"pauses": IMPATIENT, "once": True, "now": lambda: NOW, "tick": ticks, "pause": ticks.pause}
     return Listener(broker, intake, FakeProgram(), **settings | given)
 
 
@@ -60,7 +60,7 @@ def test_what_is_heard_is_an_event_and_safe(tmp_path: Path) -> None:
 
 def test_a_full_disk_keeps_the_message_with_its_broker(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     broker = FakeBroker([demo_alert(), demo_alert("MS120131b")])
-    ear = listener(tmp_path, broker, patience=Patience(first_s=1.0, most_s=4.0, poll_s=0.0))
+    ear = listener(tmp_path, broker, pauses=Pauses(first_s=1.0, most_s=4.0, poll_s=0.0))
     real, tries = ear.intake.archive.keep, 0
 
     def full(message: Message, **given: Any) -> Path:
@@ -106,7 +106,7 @@ def test_a_broker_that_is_away_is_tried_again_later_and_later(
 ) -> None:
     away = BrokerError("unreachable", "nobody answers at kafka.gcn.nasa.gov")
     broker = FakeBroker([demo_alert(), away, away, away, away, demo_alert("MS120131b")])
-    ear = listener(tmp_path, broker, once=False, patience=Patience(first_s=1.0, most_s=4.0, poll_s=0.0))
+    ear = listener(tmp_path, broker, once=False, pauses=Pauses(first_s=1.0, most_s=4.0, poll_s=0.0))
     ear.program = FakeProgram(beats=7)
     with caplog.at_level(logging.WARNING, "llama.listen"):
         ear.listen()
@@ -126,7 +126,7 @@ def test_silence_where_there_was_a_heartbeat_means_a_new_connection(
 ) -> None:
     broker = FakeBroker([BEAT], "gcn.heartbeat")
     ticks = Ticks()
-    ear = listener(tmp_path, broker, once=False, tick=ticks, patience=Patience(poll_s=0.0))
+    ear = listener(tmp_path, broker, once=False, tick=ticks, pauses=Pauses(poll_s=0.0))
     ear.program = FakeProgram(beats=100)
     real = broker.receive
 

@@ -29,6 +29,8 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("files", "i3"): ("files_i3", "list neutrinos by hand"),
     ("files", "fermi"): ("files_fermi", "list gamma-ray bursts by hand"),
     ("listen", "gcn"): ("listen_gcn", "hear GCN: archive everything, make events of alerts"),
+    ("listen", "scimma"): ("listen_scimma", "hear SCiMMA: the same alerts by another way"),
+    ("listen", "lvalert"): ("listen_lvalert", "hear the stream that is internal to LIGO, Virgo and KAGRA"),
     ("listen", "replay"): ("listen_replay", "notices from files or the archive, the listener's way"),
     ("poll", "gracedb"): ("poll_gracedb", "find alerts that were missed, in GraceDB"),
     ("install",): ("install", "fetch large data files and check their digests"),

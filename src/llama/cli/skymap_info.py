@@ -226,9 +226,9 @@ def _make_info(event: Event, app: App) -> None:
     from llama.engine.folder import Owner, SharedDigests
     from llama.engine.graph import Pipeline
     from llama.engine.running import Maker, utc_now
-    from llama.messengers.gw.products import IGWN_ALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
+    from llama.messengers.gw.products import IGWN_ALERT, LVALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
 
-    pipeline = Pipeline("skymap_info", (IGWN_ALERT, LVC_GCN, SKYMAP_INFO, P_ASTRO))
+    pipeline = Pipeline("skymap_info", (IGWN_ALERT, LVC_GCN, LVALERT, SKYMAP_INFO, P_ASTRO))
     maker = Maker(pipeline, app, SharedDigests(app))
     now = utc_now()
     for product in pipeline.products:

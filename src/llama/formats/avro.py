@@ -36,6 +36,8 @@ def avro_record(data: bytes) -> dict[str, Any]:
         raise
     except Exception as error:
         raise NoticeError(f"malformed Avro: {type(error).__name__}: {error}; get the notice again") from error
+    if len(records) == 1 and isinstance(records[0], list):  # hop's writer makes a record of a list of one
+        records = records[0]
     if len(records) != 1 or not isinstance(records[0], dict):
         raise NoticeError("Avro with no or several records; a notice is one")
     return records[0]
@@ -43,7 +45,8 @@ def avro_record(data: bytes) -> dict[str, Any]:
 
 def as_json(data: bytes) -> bytes:
     """The record in JSON: bytes, such as a sky map, become base64, as in JSON notices."""
+    record = avro_record(data)
     try:
-        return msgspec.json.encode(avro_record(data))
+        return msgspec.json.encode(record)
     except (TypeError, ValueError, RecursionError) as error:
         raise NoticeError(f"Avro with a value that JSON cannot hold: {error}") from error

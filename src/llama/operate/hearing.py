@@ -40,7 +40,7 @@ class Watched(Protocol):
 
 
 @dataclass(frozen=True)
-class Patience:
+class Pauses:
     """How long is waited before something is tried again, and for a message.
 
     Attributes:
@@ -83,7 +83,7 @@ class Listener:
     broker: Broker
     intake: Intake
     program: Watched
-    patience: Patience = field(default_factory=Patience)
+    pauses: Pauses = field(default_factory=Pauses)
     once: bool = False
     now: Callable[[], datetime] = utc_now
     tick: Callable[[], float] = time.monotonic
@@ -98,11 +98,11 @@ class Listener:
 
     def listen(self) -> HeardSoFar:
         """Hear what comes until the program is to end. BrokerError only with `once`, when there is no getting on."""
-        waits = self.patience.waits()
+        waits = self.pauses.waits()
         tries = 0
         while not self.program.stopping:
             try:
-                came = self.broker.receive(self.patience.poll_s)
+                came = self.broker.receive(self.pauses.poll_s)
             except BrokerError as error:
                 if error.of_topic:
                     self._tell_once(error)
@@ -119,7 +119,7 @@ class Listener:
                 self.program.beat(failures=self.so_far.failures)
                 self._watch()
                 continue
-            waits, tries = self.patience.waits(), 0
+            waits, tries = self.pauses.waits(), 0
             self._back()
             self._heard_at = self.tick()
             if self._take_in(came):
@@ -144,7 +144,7 @@ class Listener:
 
     def _kept(self, came: Incoming, alive: bool) -> bool:
         """Take it in until the disk does: the same message, again and again, and nothing after it."""
-        for tried, wait in enumerate(self.patience.waits()):
+        for tried, wait in enumerate(self.pauses.waits()):
             try:
                 if alive:
                     self.intake.archive.keep_heartbeat(came.message, now=self.now())

@@ -27,7 +27,7 @@ class NothingToReplay(EngineError):
 
 
 @dataclass(frozen=True)
-class Notice:
+class PastNotice:
     """A notice that lies somewhere.
 
     Attributes:
@@ -51,15 +51,15 @@ class Notice:
 class Replayed:
     """What came of a notice: events that have it now; whether one of them is new; why nothing could be made of it."""
 
-    notice: Notice
+    notice: PastNotice
     events: tuple[str, ...] = ()
     new: bool = False
     dead: str = ""
 
 
-def collect(places: Iterable[Path], archive: Archive) -> list[Notice]:
+def collect(places: Iterable[Path], archive: Archive) -> list[PastNotice]:
     """The notices in files and folders, in order of time. NothingToReplay for a place that is not there, or empty."""
-    found: dict[tuple[str, ...], Notice] = {}
+    found: dict[tuple[str, ...], PastNotice] = {}
     for place in places:
         kept = list(_kept(place.absolute()))
         if not kept:
@@ -81,13 +81,13 @@ def _kept(place: Path) -> Iterator[Kept]:
         raise NothingToReplay(f"{place}: there is no such file or folder")
 
 
-def _notice(kept: Kept, archive: Archive) -> Notice:
+def _notice(kept: Kept, archive: Archive) -> PastNotice:
     as_path = Path(*kept.parts)
     arrival = archive.arrival(as_path)
     at = written(read_kept(kept, MAX_JSON_BYTES, "a notice"))
     if at is None:
         at = arrival.at if arrival else _day_of(as_path) or _mtime(kept)
-    return Notice(kept, utc(at), arrival.topic if arrival else "", arrival.id if arrival else "")
+    return PastNotice(kept, utc(at), arrival.topic if arrival else "", arrival.id if arrival else "")
 
 
 def _day_of(path: Path) -> datetime | None:
@@ -112,7 +112,7 @@ class Replay:
     past: Intake
     now: Callable[[], datetime]
 
-    def take(self, notice: Notice) -> Replayed:
+    def take(self, notice: PastNotice) -> Replayed:
         """Take one in. What lies in this archive already is not archived again. Raises as `Intake.hear`."""
         now = self.now()
         intake = self.fresh if now - notice.at < FRESH else self.past
@@ -133,8 +133,8 @@ def _folders(run: Path) -> Iterator[Path]:
 
 
 def at_pace(
-    notices: Iterable[Notice], factor: float | None, wait: Callable[[float], bool], tick: Callable[[], float]
-) -> Iterator[Notice]:
+    notices: Iterable[PastNotice], factor: float | None, wait: Callable[[float], bool], tick: Callable[[], float]
+) -> Iterator[PastNotice]:
     """The notices as fast as they are taken; or, with a factor, as far apart as they were, so much faster.
 
     `wait` says whether to stop.

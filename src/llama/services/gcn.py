@@ -5,14 +5,13 @@ from __future__ import annotations
 import fnmatch
 import logging
 import re
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from llama.ports import GCN, Broker, Incoming, Message, Opener, Provider
+from llama.ports import GCN, Broker, Incoming, Opener, Provider
 from llama.sections import About, Secret, Section, hiding
-from llama.services.kafka import SESSION_S, broker_error, check_loopback, client_log, lacks, place, sent_at
+from llama.services.kafka import SESSION_S, Connection, check_loopback, client_log, incoming, lacks, place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +30,6 @@ OURS = (
 OFF = ("gcn.classic.voevent.LVC_*",)
 """Not heard unless asked for: topics that were retired (docs/operate/listening.md says why)."""
 _RENEW = "make new ones at https://gcn.nasa.gov/quickstart and set client_id and client_secret of [gcn]"
-_NO_FAULT = ("_PARTITION_EOF", "_MAX_POLL_EXCEEDED", "_AUTO_OFFSET_RESET")
 
 
 @dataclass(frozen=True)
@@ -78,13 +76,6 @@ def _as_regex(topic: str) -> str:
     return "^" + re.escape(topic).replace(re.escape("*"), ".*").replace(re.escape("?"), ".") + "$"
 
 
-@dataclass(frozen=True)
-class _Mark:
-    topic: str
-    partition: int
-    offset: int
-
-
 class GCNBroker:
     """A consumer that keeps its place, and moves it on only past what is safe."""
 
@@ -96,12 +87,7 @@ class GCNBroker:
         self._settings = settings
         self._data_dir = data_dir
         self._topics: tuple[str, ...] = ()
-        self._consumer: Any = None
-        self._safe: dict[tuple[str, int], int] = {}
-        self._ends: set[tuple[str, int]] = set()
-        self._assigned: set[tuple[str, int]] = set()
-        self._errors: deque[Any] = deque()
-        self._detail = ""
+        self._connection: Connection | None = None
 
     @property
     def group(self) -> str:
@@ -111,7 +97,7 @@ class GCNBroker:
     @property
     def caught_up(self) -> bool:
         """Whether the end of every topic was reached."""
-        return bool(self._assigned) and self._assigned <= self._ends
+        return self._connection is not None and self._connection.caught_up
 
     def subscribe(self, topics: Sequence[str]) -> tuple[str, ...]:
         """Hear these, those of the settings, and what is always heard."""
@@ -120,65 +106,31 @@ class GCNBroker:
 
     def receive(self, timeout_s: float) -> Incoming | None:
         """The next message; an error that arrives in a message's place is raised, and never taken for one."""
-        if self._consumer is None:
-            self._connect()
-        found = self._consumer.poll(timeout_s)
-        if self._errors:
-            raise broker_error(self._errors.popleft(), self.name, _RENEW, detail=self._detail)
-        if found is None:
-            return None
-        where = (found.topic(), found.partition())
-        if (error := found.error()) is not None:
-            if error.code() == error._PARTITION_EOF:
-                self._ends.add(where)
-            if error.code() in [getattr(error, name) for name in _NO_FAULT]:
-                return None
-            raise broker_error(error, self.name, _RENEW, found.topic() or "")
-        self._ends.discard(where)
-        topic, partition, offset = found.topic(), found.partition(), found.offset()
-        message = Message(found.value() or b"", topic, f"{topic}-{partition}-{offset}")
-        return Incoming(message, _Mark(topic, partition, offset), sent_at(found.timestamp()[1]))
+        if self._connection is None:
+            self._connection = self._connect()
+        found = self._connection.take(timeout_s)
+        return None if found is None else incoming(found, found.value() or b"")
 
     def safe(self, mark: object) -> None:
-        """Tell the broker, which answers in its own time; it never hears of more than is safe."""
-        from confluent_kafka import KafkaException, TopicPartition
-
-        assert isinstance(mark, _Mark)
-        self._safe[mark.topic, mark.partition] = mark.offset + 1
-        try:
-            offsets = [TopicPartition(mark.topic, mark.partition, mark.offset + 1)]
-            self._consumer.commit(offsets=offsets, asynchronous=True)
-        except KafkaException as error:
-            _LOG.debug("GCN was not told what is safe (%s); it will be with the next", error)
+        """Told in the background; GCN never hears of more than is safe."""
+        if self._connection is not None:
+            self._connection.safe(mark)
 
     def drop(self) -> None:
-        """Let go. What is safe is told if that is possible, else those messages come again and change nothing."""
-        from confluent_kafka import KafkaException, TopicPartition
-
-        if self._consumer is None:
-            return
-        consumer, self._consumer = self._consumer, None
-        offsets = [TopicPartition(*where, offset) for where, offset in self._safe.items()]
-        try:
-            if offsets and not self._errors:
-                consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:
-            _LOG.debug("GCN was not told what is safe (%s); those messages come again", error)
-        consumer.close()
-        self._safe.clear()
-        self._ends.clear()
-        self._assigned.clear()
-        self._errors.clear()
+        """Let go, after telling what is safe."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.end()
 
     def close(self) -> None:
         """The same."""
         self.drop()
 
-    def _connect(self) -> None:
+    def _connect(self) -> Connection:
         from confluent_kafka import KafkaException
         from gcn_kafka import Consumer
 
-        asked = self._settings
+        asked, connection = self._settings, Connection(self.name, _RENEW)
         config: dict[str, Any] = {
             "group.id": self.group,
             "auto.offset.reset": "earliest",
@@ -191,7 +143,7 @@ class GCNBroker:
             "max.poll.interval.ms": 86_400_000,
             "queued.max.messages.kbytes": 65_536,
             "topic.metadata.refresh.interval.ms": 60_000,
-            "error_cb": self._remember,
+            "error_cb": connection.remember,
             "logger": client_log(),
         }
         if asked.bootstrap:
@@ -202,21 +154,13 @@ class GCNBroker:
             identity = {"client_id": asked.client_id, "client_secret": asked.client_secret.reveal()}
         try:
             with hiding([asked.client_secret]):
-                self._consumer = Consumer(config=config, domain=asked.domain, **identity)
-                self._consumer.subscribe([_as_regex(one) for one in self._topics], on_assign=self._on_assign)
+                connection.consumer = Consumer(config=config, domain=asked.domain, **identity)
+                connection.consumer.subscribe([_as_regex(one) for one in self._topics], on_assign=self._on_assign)
         except KafkaException as error:
-            raise broker_error(error.args[0], self.name, _RENEW) from None
-
-    def _remember(self, error: Any) -> None:
-        """What librdkafka says of the connection as a whole. One broker of several that is away is no trouble."""
-        if error.code() in (error._TRANSPORT, error._RESOLVE):
-            self._detail = error.str()
-        else:
-            self._detail = self._detail if error.code() == error._ALL_BROKERS_DOWN else ""
-            self._errors.append(error)
+            raise connection.translated(error.args[0]) from None
+        return connection
 
     def _on_assign(self, consumer: Any, partitions: Sequence[Any]) -> None:
-        self._assigned = {(one.topic, one.partition) for one in partitions}
         if not partitions:
             error = "another listener of this group hears all topics, and nothing is left for this one"
             _LOG.warning("GCN: %s: stop it, or set another group of [gcn] (now %s)", error, self.group)

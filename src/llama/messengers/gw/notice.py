@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from llama.engine.folder import Delivery
 from llama.formats.avro import as_json, is_avro
 from llama.formats.errors import NotForUs, NoticeError
@@ -10,16 +12,20 @@ from llama.formats.xmlsafe import is_xml
 from llama.messengers import Message
 from llama.messengers.gw.alert import Alert
 from llama.messengers.gw.igwn import from_json
+from llama.messengers.gw.internal import deliver_internal, internal_message, voevent_in
 from llama.messengers.gw.voevents import from_voevent
 
 TOPICS = (
     "igwn.gwalert",
+    "gracedb.*",
+    "gracedb-*.*",
     *(
         f"gcn.classic.voevent.LVC_{kind}"
         for kind in ("COUNTERPART", "EARLY_WARNING", "INITIAL", "PRELIMINARY", "RETRACTION", "UPDATE")
     ),
 )
-"""Of GCN, by the list of its topics (https://gcn.nasa.gov/notices); on SCiMMA it is `igwn.gwalert` too."""
+"""Of GCN, by the list of its topics (https://gcn.nasa.gov/notices); on SCiMMA it is `igwn.gwalert` too,
+and `SERVER.*` is what GraceDB tells its members."""
 
 
 def plain(data: bytes) -> bytes:
@@ -59,6 +65,10 @@ def parse(data: bytes) -> Delivery:
 
 def read(message: Message) -> Delivery | None:
     """The alert in a message; None when it is another observatory's. NoticeError for what is no notice."""
+    if (internal := internal_message(message.data)) is not None:
+        if (packet := voevent_in(internal)) is not None:
+            return replace(parse(packet), internal=True)
+        return deliver_internal(internal, message.data)
     try:
         return parse(message.data)
     except NotForUs:

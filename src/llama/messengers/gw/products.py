@@ -9,6 +9,7 @@ from llama.formats.records import JsonObject, Raw, Record
 from llama.formats.skymap import MultiOrderFits, read_skymap
 from llama.messengers.gw.alert import Alert, Notice, event_data, p_astro, skymap_bytes, skymap_info
 from llama.messengers.gw.igwn import from_json
+from llama.messengers.gw.internal import ADVOK_FILE, LVALERT_FILE, from_internal
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.gw.voevents import from_voevent
 from llama.science.sky import SkyMap, mean_distance
@@ -26,6 +27,20 @@ LVC_GCN = Product(
     codec=Notice(from_voevent),
     aliases=("LvcGcnXml",),
     help="the VOEvent as received",
+)
+LVALERT = Product(
+    name="LVALERT",
+    filename=LVALERT_FILE,
+    codec=Notice(from_internal),
+    aliases=("LvAlertJSON",),
+    help="the superevent as GraceDB told its members last",
+)
+ADVOK = Product(
+    name="ADVOK",
+    filename=ADVOK_FILE,
+    codec=JsonObject(),
+    aliases=("LVAlertAdvok",),
+    help="GraceDB's message to its members that advocates found the event good",
 )
 IGWN_RETRACTION = Product(
     name="IGWN_RETRACTION",
@@ -51,8 +66,8 @@ FLAT_SKYMAP = Product(
 
 
 def _alert(step: Step) -> Alert:
-    """The event's alert; the JSON notice says more, so it goes first when both are there."""
-    return step.get(IGWN_ALERT) or step[LVC_GCN]
+    """The event's alert; the JSON notice says most, so it goes first where there are several."""
+    return step.get(IGWN_ALERT) or step.get(LVC_GCN) or step[LVALERT]
 
 
 def make_skymap_info(step: Step) -> SkymapInfo:
@@ -65,7 +80,7 @@ SKYMAP_INFO: Product[SkymapInfo] = Product(
     filename="skymap_info.json",
     codec=Record(SkymapInfo),
     make=make_skymap_info,
-    any_of=(IGWN_ALERT, LVC_GCN),
+    any_of=(IGWN_ALERT, LVC_GCN, LVALERT),
     aliases=("SkymapInfo",),
     help="which event, when, how significant, which sky map",
 )
@@ -81,7 +96,7 @@ EVENT_DATA: Product[dict[str, Any]] = Product(
     filename="lvc_gracedb_event_data.json",
     codec=JsonObject(),
     make=make_event_data,
-    any_of=(IGWN_ALERT, LVC_GCN),
+    any_of=(IGWN_ALERT, LVC_GCN, LVALERT),
     aliases=("LvcGraceDbEventData",),
     help="the event as the alert or GraceDB describes it: SNR, detectors, properties, classification",
 )
@@ -97,7 +112,7 @@ P_ASTRO: Product[dict[str, Any]] = Product(
     filename="p_astro.json",
     codec=JsonObject(),
     make=make_p_astro,
-    any_of=(IGWN_ALERT, LVC_GCN),
+    any_of=(IGWN_ALERT, LVC_GCN, LVALERT),
     aliases=("PAstro",),
     help="probability of each source class: BNS, NSBH, BBH, (MassGap), Terrestrial; {} when the alert gives none",
 )
@@ -144,6 +159,8 @@ SKYMAP_DISTANCES: Product[dict[str, Any]] = Product(
 ALERT = (
     IGWN_ALERT,
     LVC_GCN,
+    LVALERT,
+    ADVOK,
     IGWN_RETRACTION,
     LVC_RETRACTION,
     FLAT_SKYMAP,

@@ -1,0 +1,25 @@
+"""Hear the stream that is internal to LIGO, Virgo and KAGRA (igwn-alert): superevents and their labels.
+
+Its events start with the flags TRIGGERED_INTERNAL, and get those of public ones when the same alert is public. Needs
+`pip install 'llama-astro[lvalert]'`, and username and password of [lvalert] in the settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from llama.cli.listening import add_listening, listen
+
+if TYPE_CHECKING:
+    from llama.app import App
+
+add_arguments = add_listening
+
+
+def main(args: argparse.Namespace, app: App) -> int:
+    """Listen."""
+    from llama.ports import LVALERT
+
+    args.command_name = "lvalert"
+    return listen(args, app, LVALERT, "lvalert")
