@@ -37,6 +37,7 @@ def listed(bench: Bench) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.component
 def test_an_event_from_the_alert_to_the_final_list(tmp_path, gps):
     """Before the window closes, while livetime is late, while the service is down, and when all is stated."""
     bench: Bench
@@ -72,6 +73,7 @@ def test_an_event_from_the_alert_to_the_final_list(tmp_path, gps):
         source.close()
 
 
+@pytest.mark.component
 @pytest.mark.parametrize(("wanted", "minutes"), [("7", 5), ("1200", 20), ("999999", 240)])
 def test_a_service_is_left_alone_for_as_long_as_it_wants(tmp_path, gps, wanted, minutes):
     with serve_neutrinos(read_excerpt(EXCERPT)) as service:
@@ -86,6 +88,7 @@ def test_a_service_is_left_alone_for_as_long_as_it_wants(tmp_path, gps, wanted, 
         source.close()
 
 
+@pytest.mark.component
 def test_a_blinded_event_never_has_true_right_ascensions(tmp_path, gps):
     excerpt = read_excerpt(EXCERPT)
     true = excerpt.window(gps - 500, gps + 500).neutrinos
@@ -109,6 +112,7 @@ def source_of(folder: Path, **variables: str) -> App:
     return world(folder, {"LLAMA_NEUTRINOS": "service", **variables})
 
 
+@pytest.mark.component
 def test_settings_name_the_service(tmp_path, gps):
     with serve_neutrinos(read_excerpt(EXCERPT), token=TOKEN) as service:
         given = {"LLAMA_NEUTRINO_SERVICE_URL": service.url, "LLAMA_NEUTRINO_SERVICE_TOKEN": TOKEN}

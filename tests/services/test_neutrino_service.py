@@ -16,10 +16,12 @@ from llama.science.times import mjd_from_gps
 from llama.sections import Secret
 from llama.services.errors import ServiceBusy, ServiceError
 from llama.services.icecube.archive import IceCubeArchive
-from llama.services.neutrinos import Asking, NeutrinoService, wrong_address
+from llama.services.neutrinos import Asking, NeutrinoService
 from llama.services.neutrinos.source import now_gps
 from llama.services.window import LATEST_S, again_gps
 from llama.testing import ReferenceService, Trouble, serve_neutrinos
+
+pytestmark = pytest.mark.component
 
 GPS = 1007104335.0
 START, STOP = GPS - 500, GPS + 500
@@ -308,33 +310,6 @@ def test_a_redirection_is_told_and_not_followed(service):
     service.trouble = [Trouble(302, headers={"Location": "https://elsewhere.example.org/"})]
     with pytest.raises(ServiceError, match=r"sends us to https://elsewhere\.example\.org/"):
         ask(service)
-
-
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("http://neutrinos.example.org/v1", "anybody can read"),
-        ("http://10.0.0.1/v1", "anybody can read"),
-        ("http://localhost.example.org/", "anybody can read"),
-        ("https://me:secret@neutrinos.example.org/", "no user name"),
-        ("https://neutrinos.example.org/?token=x", "no user name"),
-        ("ftp://neutrinos.example.org/", "no address"),
-        ("neutrinos.example.org", "no address"),
-        ("https://[::1", "no address"),
-        ("https://a:b/", "no address"),
-    ],
-)
-def test_where_a_token_must_not_go(url, words):
-    assert words in (wrong_address(url) or "")
-    with pytest.raises(ServiceError, match=words):
-        Asking(url)
-
-
-@pytest.mark.parametrize(
-    "url", ["https://neutrinos.example.org/v1", "http://localhost:8000/", "http://127.0.0.1/", "http://[::1]:80/x"]
-)
-def test_where_it_may(url):
-    assert wrong_address(url) is None
 
 
 def test_no_proxy_sees_what_goes_over_plain_http(service, monkeypatch):
