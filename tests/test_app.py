@@ -91,7 +91,6 @@ WORDS = {
     "validate": ["--check", "nonsense"],
     "review": ["-d", "a-file"],
     "listen_replay": ["absent"],
-    "season": ["X", "--events", "absent", "--livetime", "absent", "--area", "absent", "-o", "out"],
     "skymaps_lists": ["absent"],
     "skymaps_compress": ["absent", "out"],
     "demo": [],
