@@ -43,7 +43,7 @@ SAMPLE = Message(b"RADIO 1", "radio.bursts")
 @pytest.mark.parametrize("number", range(5))
 def test_the_page(number: int, tmp_path: Path) -> None:
     texts = [text for kind, text in blocks("testing.md") if kind == "python"]
-    assert len(texts) == 5
+    assert len(texts) == 6
     exec(compile(texts[number], f"testing.md, block {number + 1}", "exec"), {"folder": tmp_path})
 
 
