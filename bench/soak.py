@@ -29,8 +29,7 @@ from typing import Any
 import psutil
 
 from llama.engine.folder import Run
-from llama.testing import demo_alert
-from llama.testing.tansu import Tansu
+from llama.testing import Tansu, demo_alert
 
 KINDS = ("EARLYWARNING", "PRELIMINARY", "INITIAL", "UPDATE")
 _MALFORMED, _RETRACTED = 0.05, 0.1

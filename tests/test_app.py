@@ -90,7 +90,11 @@ WORDS = {
     "background_pvalue": ["absent"],
     "validate": ["--check", "nonsense"],
     "review": ["-d", "a-file"],
+    "listen_replay": ["absent"],
+    "skymaps_lists": ["absent"],
+    "skymaps_compress": ["absent", "out"],
     "demo": [],
+    "season": ["X", "--events", "none", "--livetime", "none", "--area", "none", "-o", "seasons"],
 }
 
 
@@ -258,7 +262,7 @@ def test_shared_files_of_two_packages_are_not_mixed_up(tellurium: Path) -> None:
 
 
 def test_a_setting_names_another_shared_file(tmp_path: Path) -> None:
-    from llama.analyses.gw_neutrino import ICECUBE_TABLES, SEARCHES
+    from llama.analyses.tables import ICECUBE_TABLES, SEARCHES
 
     with App(Settings(tmp_path, tmp_path).having("science", search=tmp_path / "mine.json")) as app:
         assert app.shared_path(SEARCHES) == tmp_path / "mine.json"

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llama.analyses.gw_neutrino import ICECUBE_TABLES, SEARCHES
 from llama.analyses.result.pvalues import conditions
+from llama.analyses.tables import ICECUBE_TABLES, SEARCHES
 from llama.analyses.telling.gcn_notice import notice
 from llama.analyses.telling.reading import read_report
 from llama.app import DEMO_ALERT, App, packaged
@@ -21,7 +21,7 @@ from llama.engine.folder.run import Delivery, Run
 from llama.flags import Flags
 from llama.formats.populations import PopulationsFile
 from llama.formats.records import to_json
-from llama.messengers.bursts.record import BurstList
+from llama.messengers.burst_record import BurstList
 from llama.messengers.gw.start import Given, start
 from llama.operate.update import bring_up_to_date
 from llama.ports import Burst, BurstMap

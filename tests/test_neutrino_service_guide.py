@@ -69,6 +69,7 @@ def test_schema_and_code_want_the_same_fields() -> None:
                 read_answer(lambda _, page=page: json.dumps(page).encode(), 1007103835.0, 1007104835.0, "it")
 
 
+@pytest.mark.component
 def test_the_code_runs() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
     exec(compile(code, "neutrino-service.md", "exec"), {})

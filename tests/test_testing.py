@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from llama.engine.folder.run import Delivery
+from llama.engine.graph import Environment
 from llama.engine.graph.product import Product
 from llama.formats.errors import NoticeError
 from llama.formats.records import JsonObject
@@ -24,7 +25,7 @@ from llama.ports import Provider, Service
 from llama.science.companions import Listening
 from llama.sections import About, Secret, Section
 from llama.services.sources import NEUTRINOS
-from llama.testing import NOW, Clock, check_messenger, check_service, demo_alert, event, world
+from llama.testing import NOW, Clock, FakeEnvironment, check_messenger, check_service, demo_alert, event, world
 from tests.plugins import blocks
 
 BURSTS: Product[Any] = Product("RADIO_BURSTS", "radio.json", JsonObject(), help="bursts")
@@ -40,10 +41,10 @@ RADIO = Messenger("radio", "radio bursts", (BURSTS,), topics=("radio.*",), read=
 SAMPLE = Message(b"RADIO 1", "radio.bursts")
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(7))
 def test_the_page(number: int, tmp_path: Path) -> None:
     texts = [text for kind, text in blocks("testing.md") if kind == "python"]
-    assert len(texts) == 6
+    assert len(texts) == 7
     exec(compile(texts[number], f"testing.md, block {number + 1}", "exec"), {"folder": tmp_path})
 
 
@@ -187,3 +188,7 @@ def test_an_event_of_a_test_is_one_like_any_other(tmp_path: Path) -> None:
         made = event(app.settings.current_run, {"igwn_alert.json": demo_alert().data})
         assert made.path == tmp_path / "data" / "llama" / "current_run" / "MS120130a"
         assert made.created() == NOW and not made.refresh().flags["upload"]
+
+
+def test_the_fake_application_has_all_that_the_engine_asks_of_one() -> None:
+    assert {name for name in vars(Environment) if not name.startswith("_")} <= {*dir(FakeEnvironment)}

@@ -7,6 +7,7 @@ An `Advice` is a command, named once where it is a constant, so that a test can 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 
@@ -63,8 +64,24 @@ class Reason:
         """What may be done about it, in the order in which it is said."""
         return tuple(part for part in self.parts if isinstance(part, Advice))
 
+    @classmethod
+    def read(cls, text: str, advice: Iterable[Advice]) -> Reason:
+        """One that was written down as its text and its advice; advice that the text does not say is left out."""
+        parts: list[str | Advice] = []
+        for one in advice:
+            before, said, after = text.partition(str(one))
+            if said:
+                parts, text = [*parts, before, one], after
+        return cls(*parts, text)
+
     def __str__(self) -> str:
         return "".join(map(str, self.parts))
+
+
+def advised(error: BaseException, hide: Callable[[str], str] = str) -> tuple[tuple[str, ...], ...]:
+    """The words of what an error advises that was raised with a `Reason`, to be written down."""
+    reasons = (part for part in error.args if isinstance(part, Reason))
+    return tuple(tuple(map(hide, one.words)) for reason in reasons for one in reason.advice)
 
 
 ADOPT = Advice(("event", "adopt"))
@@ -72,6 +89,7 @@ CHECK = Advice(("event", "check"))
 REMAKE = Advice(("event", "remake"))
 REMAKE_FILE = Advice(("event", "EVENT", "remake", "FILE"))
 REPAIR = Advice(("event", "repair"))
+SEASON = Advice(("dev", "season"))
 SHOW = Advice(("event",))
 SHOW_EVENT = Advice(("event", "EVENT"))
 UNLOCK = Advice(("event", "unlock"))

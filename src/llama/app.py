@@ -228,19 +228,19 @@ class App:
 
     def searches(self) -> Searches:
         """The search of each population, packaged or as the settings say."""
-        from llama.analyses.gw_neutrino import SEARCHES
+        from llama.analyses.tables import SEARCHES
 
         return self.shared(SEARCHES)
 
     def season(self, name: str) -> SeasonTable:
         """IceCube's response and background in a season."""
-        from llama.analyses.gw_neutrino import ICECUBE_TABLES
+        from llama.analyses.tables import ICECUBE_TABLES
 
         return self.shared(ICECUBE_TABLES).season(name)
 
     def season_events(self, name: str) -> SeasonEvents:
         """Real events of IceCube in a season, that own-map p-values are drawn from."""
-        from llama.analyses.gw_neutrino import ICECUBE_EVENTS
+        from llama.analyses.tables import ICECUBE_EVENTS
 
         return self.shared(ICECUBE_EVENTS).season(name)
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any, TypeVar
 from llama.formats.errors import InputError
 from llama.formats.limits import MAX_SETTINGS_BYTES, read_text
 from llama.sections import HIDDEN, About, Secret, SecretError, Section, hide
-from llama.sections_listen import ARCHIVE, LISTEN
+from llama.sections_own import ARCHIVE, LISTEN, RUN, SCIENCE
 from llama.sections_read import Field, SettingsError, Stated, fields_of, read_value, refuse_clashes
 
 __all__ = [
@@ -51,50 +51,7 @@ class Folders:
     cache_dir: Annotated[Path, About("what can be fetched or computed again")]
 
 
-@dataclass(frozen=True)
-class RunSettings:
-    """How steps are run."""
-
-    workers: Annotated[
-        int, About("how many steps run at once, 0 for one per core", variable="LLAMA_WORKERS", was="workers", least=0)
-    ] = 0
-
-
-@dataclass(frozen=True)
-class ScienceSettings:
-    """Files that stand in for packaged ones."""
-
-    search: Annotated[
-        Path | None,
-        About(
-            "search records (JSON) in place of the packaged ones",
-            variable="LLAMA_SEARCH",
-            was="search",
-            instead="the packaged one",
-        ),
-    ] = None
-    populations: Annotated[
-        Path | None,
-        About(
-            "p-value tables in place of the packaged populations.hdf5",
-            variable="LLAMA_POPULATIONS",
-            was="populations",
-            instead="the packaged one",
-        ),
-    ] = None
-    icecube_tables: Annotated[
-        Path | None,
-        About("response tables of IceCube's seasons in place of the packaged ones", instead="the packaged ones"),
-    ] = None
-    icecube_events: Annotated[
-        Path | None,
-        About("events of IceCube's seasons to draw from in place of the packaged ones", instead="the packaged ones"),
-    ] = None
-
-
 FOLDERS = Section("", Folders)
-RUN = Section("run", RunSettings)
-SCIENCE = Section("science", ScienceSettings)
 OWN: tuple[Section[Any], ...] = (FOLDERS, RUN, LISTEN, ARCHIVE, SCIENCE)
 """Sections that belong to no service."""
 

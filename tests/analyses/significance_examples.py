@@ -14,6 +14,7 @@ from llama.analyses.result.background import thresholds
 from llama.analyses.result.event_analysis import EventInputs
 from llama.analyses.result.opa import significance
 from llama.analyses.result.pvalues import conditions
+from llama.analyses.result.record import Significance
 from llama.analyses.result.statistic import Statistic, measure
 from llama.analyses.result.subthreshold import significance_subthreshold
 from llama.app import packaged
@@ -89,7 +90,7 @@ BNS = table("bns", "H1L1", ODDS)
 BNS_EXACT = table("bns", "H1L1", ODDS, search_type="subthreshold")
 
 STATISTIC = Record(Statistic)
-PRODUCTS: dict[str, Callable[[EventInputs], dict[str, Any]]] = {
+PRODUCTS: dict[str, Callable[[EventInputs], Significance]] = {
     "opa": significance,
     "subthreshold": significance_subthreshold,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from significance_examples import GPS, INFO, LIST, P_ASTRO, SEARCHES, SKYMAP, TA
 
 from llama.analyses.joint.company import company_significance
 from llama.app import packaged
+from llama.formats.records import to_json
 from llama.formats.tables import IceCubeEventsFile
 from llama.messengers.icecube.record import NeutrinoList
 from llama.messengers.ztf.likelihood import listening as transients
@@ -23,7 +25,7 @@ ANOTHER = {"OBJECT": "GW170817", "CREATOR": "BAYESTAR", "DATE-OBS": "2017-08-17T
 
 
 def joint(neutrinos: NeutrinoList | None, *listenings: Listening, skymap: SkyMap = SKYMAP) -> dict[str, Any]:
-    return company_significance(
+    result = company_significance(
         info=INFO,
         skymap=skymap,
         neutrinos=neutrinos,
@@ -33,6 +35,7 @@ def joint(neutrinos: NeutrinoList | None, *listenings: Listening, skymap: SkyMap
         searches=SEARCHES,
         listenings=listenings,
     )
+    return dict(json.loads(to_json(result)))
 
 
 def test_a_list_of_part_of_the_window_is_noted_and_described() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.cli.typed import fresh_event, loads, typed
 
 from llama.analyses.o2 import O2Inputs, significance_o2
 from llama.app import packaged
+from llama.formats.records import to_json
 from llama.formats.tables import IceCubeEventsFile
 from llama.messengers.icecube.record import NeutrinoList
 
@@ -65,7 +67,7 @@ def test_its_p_value_is_told(event: Path, tmp_path: Path) -> None:
 
 
 def joined(neutrinos: NeutrinoList) -> dict[str, Any]:
-    return significance_o2(O2Inputs(INFO, SKYMAP, neutrinos, TABLES, EVENTS))
+    return dict(json.loads(to_json(significance_o2(O2Inputs(INFO, SKYMAP, neutrinos, TABLES, EVENTS)))))
 
 
 def test_where_the_background_is_not_known_there_is_no_p_value() -> None:

@@ -25,7 +25,7 @@ def asking(url: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.component
 def test_a_service_gives_the_result_that_the_excerpt_gives(tmp_path: Path) -> None:
     home = tmp_path / "home"
     by_file, by_service = (fresh_event(tmp_path / name, home) for name in ("file", "service"))
@@ -41,7 +41,7 @@ def test_a_service_gives_the_result_that_the_excerpt_gives(tmp_path: Path) -> No
     assert everything and not any(TOKEN.encode() in path.read_bytes() for path in everything)
 
 
-@pytest.mark.slow
+@pytest.mark.component
 def test_while_it_is_down_the_event_waits_and_says_why(tmp_path: Path) -> None:
     home = tmp_path / "home"
     event = fresh_event(tmp_path / "run", home)

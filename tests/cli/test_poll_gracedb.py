@@ -73,7 +73,8 @@ def test_an_alert_that_was_missed(
     assert "MS260605l-2-retraction.json,0: takes back MS260605l-1-Preliminary" in capsys.readouterr().out
     assert main(words) == 0
     assert capsys.readouterr().out == "1 superevent(s) looked at, 0 notice(s) taken in, 0 new event(s)\n"
-    assert "llama poll gracedb" in (tmp_path / "xdg" / "share" / "llama" / "logs" / "gracedb.log").read_text()
+    log = (tmp_path / "xdg" / "share" / "llama" / "logs" / "gracedb.log").read_text()
+    assert "MS260605l-1-preliminary.json,0 new: MS260605l-1-Preliminary" in log
 
 
 def test_mock_alerts_only_when_asked_for(server: GraceDBServer, data: Path, tmp_path: Path) -> None:
@@ -152,6 +153,31 @@ def test_an_event_that_is_not_public(
     assert not (tmp_path / "run").exists()
 
 
+def test_an_event_for_those_with_a_token(
+    server: GraceDBServer,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A real record of a mock event, with the map of another one: that is told."""
+    record = json.loads((data / "notices" / "gracedb_json" / "lvalert_event_creation.json").read_bytes())["object"]
+    graceid = server.state.add(record)
+    server.private[graceid] = 401
+    server.state.store(graceid, "bayestar.multiorder.fits", (data / MAP).read_bytes(), tags=("sky_loc",))
+    token = tmp_path / "token"
+    token.write_text(server.token)
+    monkeypatch.setenv("LLAMA_GRACEDB_TOKEN_FILE", str(token))
+    words = ["skymap_info", "--graceid", graceid, "-d", str(tmp_path / "run"), "--flags", "DEFAULT"]
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert "the sky map may be of another event" in said.err and server.token not in said.out + said.err
+    info = json.loads((tmp_path / "run" / graceid / "skymap_info.json").read_bytes())
+    assert (info["graceid"], info["role"], info["far"]) == (graceid, "test", record["far"])
+    assert info["gps_time"] == pytest.approx(record["gpstime"], abs=1e-6)
+    assert json.loads((tmp_path / "run" / graceid / "p_astro.json").read_bytes()) == {}
+
+
 def test_without_the_library(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,8 +209,15 @@ def test_a_program_that_goes_on_until_stopped(server: GraceDBServer, data: Path,
     event = run / "MS260605l-1-Preliminary" / "igwn_alert.json"
     until(event.exists)
     until(lambda: sum("t_0" in line for line in server.asked) > 9)
+    state = json.loads((tmp_path / "xdg" / "share" / "llama" / "logs" / "gracedb.state.json").read_bytes())
+    assert (state["pid"], state["failures"], state["ended"]) == (second.pid, 0, None)
+    assert state["last_message"] == "MS260605l-1-preliminary.json,0" and state["about"]["run"] == str(run)
+    server.stall(60, where="/superevents/")
+    until(lambda: not server.faults.left)
     second.send_signal(signal.SIGTERM)
+    begun = time.monotonic()
     said = second.communicate(timeout=60)[0]
+    assert time.monotonic() - begun < 20, "nobody waits for a GraceDB that is silent"
     assert second.returncode == 0
     assert said.count("new event MS260605l-1-Preliminary") == 1 and said.endswith("stopped\n")
 
@@ -212,13 +245,13 @@ def test_every_command_of_the_guide(
     graceid = stored(server, data)
     server.state.candidates[graceid].contents["bayestar.multiorder.fits", 0] = (data / MAP).read_bytes()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("llama.cli.poll_gracedb.time.sleep", interrupted)
+    monkeypatch.setattr("llama.cli.poll_gracedb._rest", interrupted)
     assert len(commands()) == 5
     for words in commands():
         assert main(words) == 0, words
 
 
-def interrupted(seconds: float) -> None:
+def interrupted(*given: object) -> None:
     raise KeyboardInterrupt
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.cli.typed import loads, typed
 from llama.app import DEMO_ALERT, packaged
 
 TIME = "2008-08-28T02:09:19"
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "season.md"
 KDE = "effective_areas/plenum_irfs/energy_smearing_2D_step-0.1_KDE.npz"
 
 
@@ -69,3 +71,21 @@ def test_what_cannot_be_is_told_in_a_line(data: Path, tmp_path: Path) -> None:
             typing[typing.index(option) + 1] = value
         assert said in typed(*typing, "-o", tmp_path / "s", home=home, status=1)
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.slow
+def test_the_guides_command_runs(data: Path, tmp_path: Path) -> None:
+    """Its season is the packaged one under another name, since it is made of the same files."""
+    (command,) = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    places = {
+        "3year-data-release.zip/": data / "neutrinos" / "icecube_3yr_ps" / "3year-data-release.zip",
+        "uptime/": data / "neutrinos" / "icecube_10yr_ps" / "uptime",
+        "my-seasons": tmp_path / "my-seasons",
+        "energy_smearing_2D_step-0.1_KDE.npz": data / KDE,
+    }
+    asked = shlex.split(command.replace("\\\n", " "))[1:]
+    for begins, place in places.items():
+        asked = [str(place / word.removeprefix(begins)) if word.startswith(begins) else word for word in asked]
+    said = typed(*asked, home=tmp_path / "home")
+    assert "IC86-2012b: 105300 events in 331.98 days, 3.671 mHz" in said
+    assert "119 event(s) lie in no good run" in said and "(its own detector configuration)" in said

@@ -16,8 +16,7 @@ from llama.intake import Archive, Intake
 from llama.messengers.gw import MESSENGER
 from llama.operate.hearing import HeardSoFar, Listener, Pauses
 from llama.ports import GCN, Broker, BrokerError
-from llama.testing import FakeProgram, demo_alert, world
-from llama.testing.tansu import Proxy, Tansu
+from llama.testing import FakeProgram, Proxy, Tansu, demo_alert, world
 
 pytestmark = pytest.mark.component
 

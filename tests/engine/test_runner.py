@@ -77,6 +77,14 @@ def test_steps_run_in_processes_of_their_own(bench: Bench, python: Callable) -> 
     assert len(makers) == 4  # the runner, and one process for each of three
 
 
+def test_steps_are_made_though_the_folder_they_were_started_from_is_deleted(tmp_path: Path, python: Callable) -> None:
+    (path,) = trouble(tmp_path, "fine")
+    (here := tmp_path / "here").mkdir()
+    leave = f"    import os; os.chdir({str(here)!r}); os.rmdir({str(here)!r})\n"
+    done = python(RUN.replace("    Runner(maker", f"{leave}    Runner(maker"), "TROUBLES", path)
+    assert "trouble.txt done" in done.stdout, done.stderr
+
+
 def test_children_inherit_what_was_preloaded_and_it_is_noticed_when_not(tmp_path: Path, python: Callable) -> None:
     (path,) = trouble(tmp_path, "modules xmlrpc.client toys imaplib")
     done = python(RUN, "TROUBLES", path)
@@ -378,7 +386,7 @@ def test_running_out_of_memory_is_a_failure_that_says_so(tmp_path: Path, python:
     python(RUN, "PATIENTS", *paths)
     assert (fine / "trouble.txt").read_text() == "fine"
     failure = Event(hoards).refresh().file("trouble.txt").failure
-    assert failure is not None and failure.error.startswith("ran out of memory: end other programs")
+    assert failure is not None and str(failure.error).startswith("ran out of memory: end other programs")
 
 
 def test_the_order_is_the_pipelines(bench: Bench) -> None:

@@ -11,6 +11,7 @@ import toys
 from toybench import Bench
 from toys import ASK, BOTH, CHAIN, COUNT, JSON, POST, SOURCE, TABLE, TEXT, UPPER
 
+from llama.advice import REMAKE_FILE, Reason
 from llama.engine.errors import NotYet
 from llama.engine.folder.claim import Owner
 from llama.engine.folder.event import Event
@@ -295,6 +296,39 @@ def test_not_yet_is_no_failure(bench: Bench) -> None:
     assert bench.event.refresh().file("one.txt").failure is None
     bench.now = toys.NOW.replace(hour=5)
     assert bench.status(product).kind is Kind.READY
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins"), [(NotYet, ""), (ValueError, "failed: ValueError: ")], ids=["not-yet", "failed"]
+)
+def test_a_reason_keeps_its_advice_through_the_journal(bench: Bench, kind: type[Exception], begins: str) -> None:
+    remake = REMAKE_FILE.of(EVENT="my events/S1", FILE="one.txt")
+
+    def make(step: Step) -> str:
+        raise kind(Reason("it is not blinded: ", remake, " makes one that is"))
+
+    bench.use(Pipeline("P", (SOURCE, product := one(make))))
+    bench.make(product)
+    said = bench.status(product).reason
+    assert said == Reason(begins, "it is not blinded: ", remake, " makes one that is")
+    assert said.advice == (remake,)
+    # an entry of an earlier version says the same, without advice
+    path = bench.event.path / ".llama" / "journal.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({k: v for k, v in one.items() if k != "advice"}) + "\n" for one in lines))
+    earlier = bench.status(product).reason
+    assert (str(earlier), earlier.advice) == (str(said), ())
+
+
+def test_a_command_in_an_error_of_others_is_no_advice(bench: Bench) -> None:
+    """What came from outside may be in it."""
+
+    def make(step: Step) -> str:
+        raise ValueError("no event is called `llama event S1 unveto`")
+
+    bench.use(Pipeline("P", (SOURCE, product := one(make))))
+    bench.make(product)
+    assert bench.status(product).reason.advice == ()
 
 
 def test_due_is_judged_at_commit_and_makes_ready(bench: Bench) -> None:

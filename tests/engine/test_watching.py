@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,6 +88,14 @@ def test_it_says_what_it_does_and_comes_round(bench: Bench) -> None:
     assert queues[0] == 1, "first when there is all to do"
 
 
+def test_it_comes_round_while_nothing_happens(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llama.engine.running.runner._TURN_S", 0.01)
+    bench.use(CHAIN)
+    run = Run(bench.event.path.parent)
+    with watching(Runner(bench.maker, Here(bench.maker)), run.events, run.path) as queues:
+        eventually(lambda: queues[-5:] == [0] * 5)
+
+
 def test_a_folder_that_goes_away_and_comes_back_is_watched_again(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -104,7 +111,7 @@ def test_a_folder_that_goes_away_and_comes_back_is_watched_again(
         eventually(shows(folder / "S1" / "both.txt", "MORE: 4 letters"))
         new_event(folder, "S2")
         eventually(shows(folder / "S2" / "both.txt", "NEW: 3 letters"))
-        shutil.rmtree(folder)
+        folder.rename(folder.with_name("gone"))
         eventually(lambda: caplog.text.count("is not there: waiting") == 2)
         new_event(folder, "S3")
         eventually(shows(folder / "S3" / "both.txt", "NEW: 3 letters"))

@@ -31,7 +31,7 @@ from llama.engine.running.runner import Runner
 from llama.flags import Flags
 from llama.formats.records import to_json
 from llama.formats.skymap import read_skymap
-from llama.messengers.bursts.record import BurstList
+from llama.messengers.burst_record import BurstList
 from llama.messengers.gw.start import Given, start
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
 from llama.messengers.ztf.record import Transient, TransientList

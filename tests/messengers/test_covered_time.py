@@ -12,8 +12,8 @@ import pytest
 from llama.engine.errors import DecodeError
 from llama.engine.graph.product import read
 from llama.formats.records import Record, to_json
-from llama.messengers.bursts.record import BurstList
-from llama.messengers.bursts.record import from_window as bursts_from_window
+from llama.messengers.burst_record import BurstList
+from llama.messengers.burst_record import from_window as bursts_from_window
 from llama.messengers.fermi.likelihood import listening
 from llama.messengers.icecube.blinding import blind
 from llama.messengers.icecube.likelihood import covered_pieces, list_notes, neutrinos

@@ -19,8 +19,8 @@ from llama.engine.graph.product import Product, Step, read
 from llama.flags import Flags
 from llama.formats.records import JsonObject, Record, to_json
 from llama.formats.skymap_multiorder import to_bytes
-from llama.messengers.bursts.product import WINDOW_S, due
-from llama.messengers.bursts.record import BurstList, from_window
+from llama.messengers.burst_product import WINDOW_S, due
+from llama.messengers.burst_record import BurstList, from_window
 from llama.messengers.fermi import MESSENGER, candidates
 from llama.messengers.fermi.likelihood import companion, listening, localisation, widths
 from llama.messengers.fermi.notices import parse

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llama.formats.errors import NotForUs, NoticeError
-from llama.messengers.bursts.fields import why_not_a_burst
+from llama.messengers.burst_fields import why_not_a_burst
 from llama.messengers.fermi.notices import parse
 from llama.science.times import gps_from_utc
 

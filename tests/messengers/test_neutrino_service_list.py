@@ -37,6 +37,7 @@ def listed(bench: Bench) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.component
 def test_an_event_from_the_alert_to_the_final_list(tmp_path, gps):
     """Before the window closes, while livetime is late, while the service is down, and when all is stated."""
     bench: Bench
@@ -56,8 +57,9 @@ def test_an_event_from_the_alert_to_the_final_list(tmp_path, gps):
         bench.wait(440)
         bench.make(NEUTRINOS)
         assert listed(bench)["covered_s"] == pytest.approx(600) and not listed(bench)["complete"]
+        assert bench.status().until == datetime_from_gps(gps + 560)
         service.trouble = [Trouble(503)] * 2
-        bench.wait(300)
+        bench.wait(60)
         bench.make(NEUTRINOS)
         waiting = bench.status()
         assert "answers 503" in str(waiting.why) and listed(bench)["covered_s"] == pytest.approx(600)
@@ -71,6 +73,22 @@ def test_an_event_from_the_alert_to_the_final_list(tmp_path, gps):
         source.close()
 
 
+@pytest.mark.component
+@pytest.mark.parametrize(("wanted", "minutes"), [("7", 5), ("1200", 20), ("999999", 240)])
+def test_a_service_is_left_alone_for_as_long_as_it_wants(tmp_path, gps, wanted, minutes):
+    with serve_neutrinos(read_excerpt(EXCERPT)) as service:
+        source = NeutrinoService(Asking(service.url, patience_s=0), lambda: gps + 9e6)
+        service.trouble = [Trouble(429, headers={"Retry-After": wanted})]
+        environment = FakeEnvironment(services={"neutrino_source": source})
+        trigger = {"trigger.json": json.dumps({"gps_time": gps}).encode()}
+        pipeline = Pipeline("LIST", (TRIGGER, NEUTRINOS))
+        bench = Bench(tmp_path / "run" / "S1", pipeline, trigger, environment, datetime_from_gps(gps + 600))
+        bench.make(NEUTRINOS)
+        assert bench.status().until == bench.now + timedelta(minutes=minutes)
+        source.close()
+
+
+@pytest.mark.component
 def test_a_blinded_event_never_has_true_right_ascensions(tmp_path, gps):
     excerpt = read_excerpt(EXCERPT)
     true = excerpt.window(gps - 500, gps + 500).neutrinos
@@ -94,6 +112,7 @@ def source_of(folder: Path, **variables: str) -> App:
     return world(folder, {"LLAMA_NEUTRINOS": "service", **variables})
 
 
+@pytest.mark.component
 def test_settings_name_the_service(tmp_path, gps):
     with serve_neutrinos(read_excerpt(EXCERPT), token=TOKEN) as service:
         given = {"LLAMA_NEUTRINO_SERVICE_URL": service.url, "LLAMA_NEUTRINO_SERVICE_TOKEN": TOKEN}

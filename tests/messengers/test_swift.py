@@ -15,6 +15,7 @@ from llama.messengers import fermi, swift
 from llama.messengers.swift.notices import parse
 from llama.ports import Burst, Retraction
 from llama.science.times import gps_from_utc
+from llama.testing import check_messenger
 
 SCHEMA = "schemas/gcn-schema/gcn/notices/swift/bat"
 
@@ -88,6 +89,11 @@ def test_those_of_others_are_not_for_us(data: Path) -> None:
             parse(raw)
     with pytest.raises(NoticeError):
         example(data, "Guano", id=[])
+
+
+def test_it_keeps_its_contract() -> None:
+    check_messenger(swift.MESSENGER)
+    check_messenger(fermi.MESSENGER)
 
 
 def test_topics() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from llama.app import messengers
 from llama.engine.folder import Event, Run
+from llama.flags import PRESETS
 from llama.intake import FETCHED, Archive, Intake, files_between
 from llama.messengers import Message
 from llama.operate.fetched import FILENAME
@@ -41,7 +42,7 @@ def gracedb(server: GraceDBServer) -> GraceDB:
 
 
 def poller(server: GraceDBServer, folder: Path) -> Poller:
-    return Poller(gracedb(server), Run(folder / "run"), Archive(folder / "gcn", FETCHED), messengers().values())
+    return Poller(gracedb(server), listener(folder))
 
 
 def poll(server: GraceDBServer, folder: Path, *, now: datetime = LATER, **how: Any) -> Polled:
@@ -351,3 +352,11 @@ def test_two_alerts_of_one_kind_close_together(server: GraceDBServer, data: Path
     server.state.voevent(graceid, voevent(data, at).replace(b"S190521r-2-Initial", b"S190521r-3-Initial"))
     server.state.notice(graceid, alert(data, "INITIAL", at + timedelta(seconds=1), graceid))
     assert len(poll(server, tmp_path).found) == 1 and len(names(tmp_path)) == 2
+
+
+def test_events_start_with_the_flags_that_a_listener_gives(server: GraceDBServer, data: Path, tmp_path: Path) -> None:
+    graceid = known(server, "S260101a")
+    server.state.notice(graceid, alert(data, "PRELIMINARY", NOW, graceid))
+    intake = Intake(Run(tmp_path / "run"), Archive(tmp_path / "gcn"), messengers().values(), "TRIGGERED_INTERNAL")
+    (found,) = Poller(gracedb(server), intake).poll(now=LATER).found
+    assert found.events[0].refresh().flags == PRESETS["TRIGGERED_INTERNAL"]

@@ -26,6 +26,8 @@ from llama.services.dataverse import (
 from llama.services.errors import DigestMismatch, DownloadError
 from llama.services.icecube import installed_archive, open_archive
 
+pytestmark = pytest.mark.component
+
 EVENTS = "events/IC40_exp.csv"
 
 

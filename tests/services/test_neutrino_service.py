@@ -16,10 +16,12 @@ from llama.science.times import mjd_from_gps
 from llama.sections import Secret
 from llama.services.errors import ServiceBusy, ServiceError
 from llama.services.icecube.archive import IceCubeArchive
-from llama.services.neutrinos import Asking, NeutrinoService, wrong_address
+from llama.services.neutrinos import Asking, NeutrinoService
 from llama.services.neutrinos.source import now_gps
 from llama.services.window import LATEST_S, again_gps
 from llama.testing import ReferenceService, Trouble, serve_neutrinos
+
+pytestmark = pytest.mark.component
 
 GPS = 1007104335.0
 START, STOP = GPS - 500, GPS + 500
@@ -77,15 +79,15 @@ def test_gaps_between_runs_are_not_covered(service, archive):
     assert "covers" in found.why
 
 
-@pytest.mark.parametrize("late_s", [10.0, 3600.0, 86400.0])
-def test_no_stated_livetime_is_not_known_and_asked_again(service, late_s):
+@pytest.mark.parametrize(("late_s", "again_s"), [(10.0, 60.0), (3600.0, 360.0), (86400.0, 8640.0)])
+def test_no_stated_livetime_is_not_known_and_asked_again(service, late_s, again_s):
     service.livetime_until_gps = None
     now = STOP + late_s
     found = ask(service, now=now)
     assert (found.neutrinos, found.season, found.covered, found.covered_s) == ((), None, (), 0.0)
     assert not found.complete and "is not known" in found.why
     assert "5 neutrino(s) outside stated good time are left out" in found.why
-    assert found.again_gps == pytest.approx(now + late_s / 10)
+    assert found.again_gps == pytest.approx(now + again_s)
 
 
 def test_before_the_window_closes_it_is_asked_when_it_does(service):
@@ -99,7 +101,7 @@ def test_before_the_window_closes_it_is_asked_when_it_does(service):
 def test_late_livetime_and_late_neutrinos_arrive(service, archive):
     service.livetime_until_gps = STOP - 400
     early = ask(service, now=STOP + 60)
-    assert not early.complete and early.covered_s == 600.0 and early.again_gps == STOP + 66
+    assert not early.complete and early.covered_s == 600.0 and early.again_gps == STOP + 120
     assert "states livetime until" in early.why
     service.livetime_until_gps = float("inf")
     late = ask(service, now=STOP + 600)
@@ -114,8 +116,8 @@ def test_in_the_end_it_is_not_asked_any_more(service):
     assert "closed more than 7 days ago" in found.why and "llama event EVENT remake NEUTRINOS" in found.why
     now, times = STOP, 0
     while (again := again_gps(now, STOP)) is not None:
-        now, times = max(again, now + 300), times + 1
-    assert times < 80
+        now, times = again, times + 1
+    assert 70 < times < 90
 
 
 def test_a_neutrino_outside_the_window_is_left_out_and_told(service, archive):
@@ -308,33 +310,6 @@ def test_a_redirection_is_told_and_not_followed(service):
     service.trouble = [Trouble(302, headers={"Location": "https://elsewhere.example.org/"})]
     with pytest.raises(ServiceError, match=r"sends us to https://elsewhere\.example\.org/"):
         ask(service)
-
-
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("http://neutrinos.example.org/v1", "anybody can read"),
-        ("http://10.0.0.1/v1", "anybody can read"),
-        ("http://localhost.example.org/", "anybody can read"),
-        ("https://me:secret@neutrinos.example.org/", "no user name"),
-        ("https://neutrinos.example.org/?token=x", "no user name"),
-        ("ftp://neutrinos.example.org/", "no address"),
-        ("neutrinos.example.org", "no address"),
-        ("https://[::1", "no address"),
-        ("https://a:b/", "no address"),
-    ],
-)
-def test_where_a_token_must_not_go(url, words):
-    assert words in (wrong_address(url) or "")
-    with pytest.raises(ServiceError, match=words):
-        Asking(url)
-
-
-@pytest.mark.parametrize(
-    "url", ["https://neutrinos.example.org/v1", "http://localhost:8000/", "http://127.0.0.1/", "http://[::1]:80/x"]
-)
-def test_where_it_may(url):
-    assert wrong_address(url) is None
 
 
 def test_no_proxy_sees_what_goes_over_plain_http(service, monkeypatch):

@@ -17,6 +17,8 @@ from llama.services.icecube import SIGMA_FLOOR_DEG
 from llama.studies.season import LEAST_SIGMA_DEG, AddedSeason, SeasonFiles, add_season, read_sample
 from llama.studies.season_files import BANDS_DEG, find, read_area, read_smearing
 
+pytestmark = pytest.mark.slow
+
 TABLES = IceCubeTablesFile().read(packaged("icecube_tables.h5"))
 EVENTS = IceCubeEventsFile().read(packaged("icecube_events.h5"))
 THERE = TABLES, EVENTS
@@ -46,7 +48,6 @@ def assert_same(one: SeasonTable, other: SeasonTable, rtol: float) -> None:
             assert a == pytest.approx(b, rel=rtol), field.name
 
 
-@pytest.mark.slow
 def test_the_season_whose_smearing_is_its_own_is_the_packaged_one(data, tmp_path):
     files = three_years(data, "IC86-2012", "IC86_II")
     added = add_season(files, THERE, tmp_path, smearing_of="IC86-2012", overwrite=True)
@@ -56,7 +57,6 @@ def test_the_season_whose_smearing_is_its_own_is_the_packaged_one(data, tmp_path
     assert added.outside == 119
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("season", "uptime"), [("IC79-2010", "IC79"), ("IC86-2011", "IC86_I")])
 def test_seasons_that_borrow_it_are_the_packaged_ones(data, tmp_path, season, uptime):
     """Only the season that it is compared with comes out of a file, whose areas have seven digits."""

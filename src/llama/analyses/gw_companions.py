@@ -6,15 +6,13 @@ from typing import Any
 
 from llama.analyses.gw_neutrino import (
     GW_NEUTRINO,
-    ICECUBE_EVENTS,
-    ICECUBE_TABLES,
     NEUTRINOS,
-    SEARCHES,
     TRIGGER,
     taken_back,
 )
 from llama.analyses.joint import company_significance
 from llama.analyses.result import blinds, marked, result_guard
+from llama.analyses.tables import ICECUBE_EVENTS, ICECUBE_TABLES, SEARCHES
 from llama.analyses.telling import joint_text
 from llama.engine.errors import NotYet
 from llama.engine.graph import Pipeline, Product, Step

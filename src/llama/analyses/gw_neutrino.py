@@ -19,18 +19,19 @@ from llama.analyses.result import (
     Statistic,
     StatisticNumbers,
     blinds,
+    decoded,
     draw_background,
     is_test,
     marked,
     marks_of,
     measure,
-    neutrino_inputs,
     picture_guard,
     result_guard,
+    result_inputs,
     significance,
     significance_subthreshold,
-    trigger_inputs,
 )
+from llama.analyses.tables import ICECUBE_EVENTS, ICECUBE_TABLES, POPULATIONS, SEARCHES
 from llama.analyses.telling import (
     Report,
     circular,
@@ -42,31 +43,18 @@ from llama.analyses.telling import (
     scatterplot,
     summary,
 )
-from llama.engine.graph import Pipeline, Product, Shared, Step
+from llama.engine.graph import Pipeline, Product, Step
 from llama.formats.figures import PdfFigure, PngFigure
 from llama.formats.own_background import OwnBackgroundFile
 from llama.formats.pdf import Pdf
-from llama.formats.populations import PopulationsFile
 from llama.formats.records import JsonObject, Record, Text
-from llama.formats.searches import SearchesFile
 from llama.formats.skymap import MultiOrderFits
-from llama.formats.tables import IceCubeEventsFile, IceCubeTablesFile
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, P_ASTRO, SKYMAP_DISTANCES, SKYMAP_INFO
 from llama.messengers.gw.retraction import RETRACTIONS, retracted
 from llama.messengers.icecube.products import neutrino_list
 from llama.messengers.icecube.record import NeutrinoList
-from llama.science.detector import IceCubeEvents, IceCubeTables
-from llama.science.significance import OwnBackground, Populations, Searches
+from llama.science.significance import OwnBackground
 from llama.science.sky import SkyMap
-
-ICECUBE_TABLES: Shared[IceCubeTables] = Shared(
-    "icecube_tables.h5", IceCubeTablesFile(), setting="science.icecube_tables"
-)
-ICECUBE_EVENTS: Shared[IceCubeEvents] = Shared(
-    "icecube_events.h5", IceCubeEventsFile(), setting="science.icecube_events"
-)
-SEARCHES: Shared[Searches] = Shared("search.json", SearchesFile(), setting="science.search")
-POPULATIONS: Shared[Populations] = Shared("populations.hdf5", PopulationsFile(), setting="science.populations")
 
 TRIGGER = SKYMAP_INFO.select("gps_time")
 NEUTRINOS: Product[NeutrinoList] = neutrino_list(TRIGGER)
@@ -82,7 +70,7 @@ def _statistic(step: Step) -> Statistic:
 def _marks(step: Step, when: str | None = None) -> tuple[str, ...]:
     """Of the alert and the neutrinos; `when` it was taken back."""
     info = step[SKYMAP_INFO]
-    inputs = {**trigger_inputs(info, {}), **neutrino_inputs(step[NEUTRINOS])}
+    inputs = decoded(result_inputs(info, None, step[NEUTRINOS]))
     role = str(step.flag("role"))
     return marks_of({"inputs": inputs, "graceid": info.graceid}, role=role, retracted=when, blinded=blinds(step))
 

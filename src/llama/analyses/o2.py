@@ -8,21 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from llama.analyses.gw_neutrino import ICECUBE_EVENTS, ICECUBE_TABLES, NEUTRINOS
+from llama.analyses.gw_neutrino import NEUTRINOS
 from llama.analyses.result import (
     Found,
+    ResultInputs,
+    SourceDirection,
+    ToldPValue,
     header_of,
     identity,
     lists_drawn,
     livetime_fraction,
     marked,
-    neutrino_inputs,
     observed,
     result_guard,
+    result_inputs,
     skymap_notes,
     told_p_value,
-    trigger_inputs,
+    untold_p_value,
 )
+from llama.analyses.tables import ICECUBE_EVENTS, ICECUBE_TABLES
 from llama.engine.graph import Pipeline, Product, Step
 from llama.formats.records import JsonObject
 from llama.messengers.gw.products import ALERT, DETAILS, GW_SKYMAP, SKYMAP_INFO
@@ -56,47 +60,103 @@ class O2Inputs:
     retracted: str | None = None
 
 
-def significance_o2(given: O2Inputs) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class O2PValueBackground:
+    """What the p-value rests on."""
+
+    lists: int
+    above: float
+    error: float
+    expected_neutrinos: float
+    season: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconstructed:
+    """One neutrino: what was seen of it, the cuts it passes, L and where the source is if it is its."""
+
+    i3event: str
+    dt: float
+    ra: float
+    dec: float
+    sigma: float
+    energy: float
+    type: str
+    in_time: bool
+    in_region: bool
+    coincident: bool
+    upgoing: bool
+    likelihood: float
+    most_probable_direction: SourceDirection | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class O2Significance:
+    """A result in the order of its file; `docs/guides/files.md` says what each key means and when it is null."""
+
+    marks: tuple[str, ...] = ()
+    search_type: str = "o2"
+    retracted: str | None
+    event_id: str
+    graceid: str
+    event_time: str
+    gps_time: float
+    best_neutrino: str | None
+    likelihood: float
+    p_value: float | None
+    p_value_text: str
+    p_value_reason: str
+    significance_sigma: float | None
+    p_value_from: str = "map"
+    p_value_background: O2PValueBackground | None
+    most_probable_direction: SourceDirection | None
+    reconstructed_neutrinos: tuple[Reconstructed, ...]
+    notes: tuple[str, ...]
+    inputs: ResultInputs
+
+
+def significance_o2(given: O2Inputs) -> O2Significance:
     """L for each neutrino, the cuts it passes, the best of those that are coincident, and how rare it is."""
     info, skymap, neutrinos = given.info, given.skymap, given.neutrinos
     arrays = kernel_arrays(neutrinos)
     found, best = o2_search(skymap, info.gps_time, arrays.gps_s, arrays.ra_rad, arrays.dec_rad, arrays.sigma_rad)
     rows = neutrinos.neutrinos
     likelihood = 0.0 if best is None else found[best].likelihood
-    return {
-        "search_type": "o2",
-        "retracted": given.retracted,
+    told, background = _p_value(given, likelihood)
+    return O2Significance(
+        retracted=given.retracted,
         **identity(info),
-        "best_neutrino": None if best is None else rows[best].i3event,
-        "likelihood": likelihood,
-        **_p_value(given, likelihood),
-        "most_probable_direction": None if best is None else _direction(found[best]),
-        "reconstructed_neutrinos": [_one(row, info.gps_time, one) for row, one in zip(rows, found, strict=True)],
-        "notes": [*skymap_notes(skymap, info), *NOTES, *list_notes(neutrinos)],
-        "inputs": {**trigger_inputs(info, header_of(skymap, info)), **neutrino_inputs(neutrinos)},
-    }
+        best_neutrino=None if best is None else rows[best].i3event,
+        likelihood=likelihood,
+        **told,
+        p_value_background=background,
+        most_probable_direction=None if best is None else _direction(found[best]),
+        reconstructed_neutrinos=tuple(_one(row, info.gps_time, one) for row, one in zip(rows, found, strict=True)),
+        notes=(*skymap_notes(skymap, info), *NOTES, *list_notes(neutrinos)),
+        inputs=result_inputs(info, header_of(skymap, info), neutrinos),
+    )
 
 
-def _p_value(given: O2Inputs, likelihood: float) -> dict[str, Any]:
+def _p_value(given: O2Inputs, likelihood: float) -> tuple[ToldPValue, O2PValueBackground | None]:
     """How often unrelated neutrinos give as much beside the same map; null where their background is not known."""
     unknown = _why_unknown(given)
     if unknown:
-        nothing = dict.fromkeys(("significance_sigma", "p_value_background"))
-        return {"p_value": None, "p_value_text": "n/a", "p_value_reason": unknown, "p_value_from": "map", **nothing}
+        return untold_p_value(unknown), None
     drawn = o2_background(given.skymap, _supply(given), given.info.graceid, likelihood)
     found = Found.of_map(drawn.p, drawn.lists, lists_drawn(drawn.lists, drawn.season))
-    return {**told_p_value(found), "p_value_from": "map", "p_value_background": _drawn(drawn)}
+    return told_p_value(found), _drawn(drawn)
 
 
-def _drawn(drawn: O2Background) -> dict[str, Any]:
-    return {
-        "lists": drawn.lists,
-        "above": drawn.p.above,
-        "error": drawn.p.error,
-        "expected_neutrinos": drawn.expected,
-        "season": drawn.season,
-        "digest": drawn.digest,
-    }
+def _drawn(drawn: O2Background) -> O2PValueBackground:
+    return O2PValueBackground(
+        lists=drawn.lists,
+        above=drawn.p.above,
+        error=drawn.p.error,
+        expected_neutrinos=drawn.expected,
+        season=drawn.season,
+        digest=drawn.digest,
+    )
 
 
 def _why_unknown(given: O2Inputs) -> str:
@@ -123,22 +183,22 @@ def _supply(given: O2Inputs) -> SeasonData:
     return SeasonData(given.events.season(given.neutrinos.season), season.rate_hz * _livetime(given), window)
 
 
-def _one(row: NeutrinoRow, gps_time: float, one: O2Neutrino) -> dict[str, Any]:
-    return {
+def _one(row: NeutrinoRow, gps_time: float, one: O2Neutrino) -> Reconstructed:
+    return Reconstructed(
         **observed(row, gps_time),
-        "in_time": one.in_time,
-        "in_region": one.in_region,
-        "coincident": one.coincident,
-        "upgoing": one.upgoing,
-        "likelihood": one.likelihood,
-        "most_probable_direction": _direction(one),
-    }
+        in_time=one.in_time,
+        in_region=one.in_region,
+        coincident=one.coincident,
+        upgoing=one.upgoing,
+        likelihood=one.likelihood,
+        most_probable_direction=_direction(one),
+    )
 
 
-def _direction(one: O2Neutrino) -> dict[str, float] | None:
+def _direction(one: O2Neutrino) -> SourceDirection | None:
     if one.ra_rad is None or one.dec_rad is None:
         return None
-    return {"ra": math.degrees(one.ra_rad), "dec": math.degrees(one.dec_rad)}
+    return SourceDirection(math.degrees(one.ra_rad), math.degrees(one.dec_rad))
 
 
 def _make(step: Step) -> dict[str, Any]:

@@ -51,8 +51,19 @@ def main(args: argparse.Namespace, app: App) -> int:
     status = _clean(args, app)
     pause = threading.Event()
     while args.repeat and not args.dry_run_dirs and not pause.wait(args.repeat):
-        status = _clean(args, app)
+        status = _clean_again(args, app)
     return status
+
+
+def _clean_again(args: argparse.Namespace, app: App) -> int:
+    """As `_clean`; a disk that is full now may not be next time."""
+    from llama.engine.errors import EngineError
+
+    try:
+        return _clean(args, app)
+    except (EngineError, OSError) as error:
+        print(f"{_ME.typed}: {error}; trying again in {args.repeat:g} s", file=sys.stderr)
+        return 1
 
 
 def _seconds(text: str) -> float:

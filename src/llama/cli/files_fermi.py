@@ -14,7 +14,7 @@ from llama.cli.listing import add_outputs, add_window, answer
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.messengers.bursts.record import BurstList
+    from llama.messengers.burst_record import BurstList
     from llama.ports import GRBSource
 
 HALF_WIDTH_S = 500.0
@@ -37,7 +37,7 @@ def main(args: argparse.Namespace, app: App) -> int:
 
 
 def _list(app: App, start_gps: float, stop_gps: float) -> BurstList:
-    from llama.messengers.bursts.record import from_window
+    from llama.messengers.burst_record import from_window
     from llama.ports import GRB_SOURCE
 
     source: GRBSource = app.service(GRB_SOURCE)

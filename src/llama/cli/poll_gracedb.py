@@ -8,102 +8,121 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llama.advice import RUN_ONCE, Advice
 from llama.cli.arguments import count
+from llama.cli.listening import LEVELS, add_folders, intake_of
 
 if TYPE_CHECKING:
     from llama.app import App
     from llama.operate.polling import Polled, Poller, TakenIn
+    from llama.operate.programs import Program
 
 _ME = Advice(("poll", "gracedb"))
-_SINCE_S, _INTERVAL_S = 200_000, 300
+_SINCE_S, _INTERVAL_S, _BEAT_S = 200_000, 300, 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     add = parser.add_argument
     add("-s", "--since", type=count, default=_SINCE_S, metavar="SECONDS", help="how far to look back (%(default)s)")
-    add("-r", "--rundir", type=Path, metavar="FOLDER", help="where events go (the current run)")
-    add("-g", "--archive", type=Path, metavar="FOLDER", help="where notices are archived (gcn in the data folder)")
+    add_folders(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("-o", "--once", action="store_true", help="look once, then end; 1 when something went wrong")
     how.add_argument(
         "--interval", type=count, default=_INTERVAL_S, metavar="SECONDS", help="between two looks (%(default)s)"
     )
     add("--mock", action="store_true", help="mock superevents (MS…) too")
-    levels = ("DEBUG", "INFO", "WARNING", "ERROR")
     add(
         "-v",
         "--verbosity",
         metavar="LEVEL",
         default="WARNING",
         type=str.upper,
-        choices=levels,
-        help=", ".join(levels),
+        choices=LEVELS,
+        help=", ".join(LEVELS),
     )
-    add("-l", "--logfile", type=Path, metavar="LOGFILE", help="the log (logs/gracedb.log in the data folder)")
+    add(
+        "-l",
+        "--logfile",
+        type=Path,
+        metavar="LOGFILE",
+        help="write the log there too, beside logs/gracedb.log",
+    )
 
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Look once, or every so many seconds until stopped."""
-    from llama.app import messengers
-    from llama.engine.folder import Run
-    from llama.intake import FETCHED, Archive
-    from llama.operate.logs import open_log
     from llama.operate.polling import Poller
+    from llama.operate.programs import running
 
     gracedb = app.gracedb()
-    open_log(args.verbosity, args.logfile or app.settings.logs / "gracedb.log", app.secrets)
-    run = args.rundir or app.settings.current_run
-    archive = Archive(args.archive or app.settings.notices, FETCHED)
-    logging.getLogger("llama.gracedb").info("%s: %s for %s", _ME.typed, gracedb.url, run)
-    poller = Poller(gracedb, Run(run), archive, messengers().values())
-    if args.once:
-        return _tell(_look(poller, args), run)
-    with _stopped_by_sigterm():
+    intake = intake_of(args, app)
+    run = intake.run.path
+    about = {"run": str(run), "gracedb": gracedb.url}
+    with running("gracedb", app, args.verbosity, args.logfile, tells=not args.once, about=about) as program:
+        poller = Poller(gracedb, intake)
+        # Whatever is broken off is taken in at the next start, so that nobody waits for a GraceDB that is silent
+        program.on_stop(_break_off())
         try:
-            _go_on(poller, args, run)
+            return _once(poller, args, run) if args.once else _go_on(poller, args, run, program)
         except KeyboardInterrupt:
             print("stopped")
-    return 0
+            return 0 if program.signal is None or not args.once else 128 + program.signal
 
 
-def _look(poller: Poller, args: argparse.Namespace) -> Polled:
+def _break_off() -> Callable[[], None]:
+    """What the first signal does; the end is not broken off by a second one."""
+    came: list[bool] = []
+
+    def tell() -> None:
+        if not came:
+            came.append(True)
+            raise KeyboardInterrupt
+
+    return tell
+
+
+def _once(poller: Poller, args: argparse.Namespace, run: Path) -> int:
+    return _tell(_look(poller, args), run)
+
+
+def _look(poller: Poller, args: argparse.Namespace, alive: Callable[[], None] = lambda: None) -> Polled:
     from llama.engine.running import utc_now
 
-    return poller.poll(now=utc_now(), since_s=float(args.since), mock=args.mock)
+    return poller.poll(now=utc_now(), since_s=float(args.since), mock=args.mock, alive=alive)
 
 
-def _go_on(poller: Poller, args: argparse.Namespace, run: Path) -> None:
+def _go_on(poller: Poller, args: argparse.Namespace, run: Path, program: Program) -> int:
     """Until stopped; a GraceDB that is away, or a disk that is full, may be well at the next look."""
     from llama.engine.errors import EngineError
     from llama.ports import GraceDBError
 
-    while True:
+    while not program.stopping:
         try:
-            _tell(_look(poller, args), run)
+            polled = _look(poller, args, program.beat)
+            _tell(polled, run)
+            last = polled.found[-1].file if polled.found else None
+            program.beat(last_message=last, failures=len(polled.troubles), force=True)
         except (GraceDBError, EngineError, OSError) as error:
             print(f"{_ME.typed}: {error}", file=sys.stderr)
+            logging.getLogger("llama.gracedb").error("%s", error, extra={"files_only": True})
+            program.beat(failures=1, force=True)
         sys.stdout.flush()
-        time.sleep(args.interval)
+        _rest(program, args.interval)
+    return 0
 
 
-@contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """As by Ctrl-C. Whatever is being taken in then is taken in at the next start."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _rest(program: Program, seconds: float) -> None:
+    """Until the next look, telling all the while that we are there."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not program.pause(min(left, _BEAT_S)):
+        program.beat()
 
 
 def _tell(polled: Polled, run: Path) -> int:

@@ -29,6 +29,8 @@ _LOG = logging.getLogger("llama.run")
 def go_on(order: Order) -> int:
     """Keep the events up to date: here (`-F`), or by a daemon that is up when this returns."""
     args = order.args
+    if order.where.exact:
+        order.where.events()  # or says that there is no such event
     order.where.run.mkdir(parents=True, exist_ok=True)
     if args.as_daemon is None and not args.foreground:
         return _launch(order)
@@ -82,14 +84,17 @@ def _keep(order: Order, report: Tidings, lock: int | None) -> int:
     def tell(event: Event) -> None:
         _tell(event, order, shared)
 
+    def up() -> None:
+        report.say(UP)
+        if args.foreground:
+            _announce(order)
+
     with running(
         order.program, order.app, screen, args.logfile, order.folder, kind=KIND, lock=lock, about=order.about
     ) as program:
         runner = order.runner(program, tell)
-        if args.foreground:
-            _announce(order)
         changes = FolderChanges(order.folder, depth=0 if where.exact else 1)
-        keep(program, runner, order.finder(), changes, lambda: report.say(UP))
+        keep(program, runner, order.finder(), changes, up)
         return 1 if runner.troubles or runner.failures else 0
 
 

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Make and write it, and tell what it is."""
-    from llama.analyses.gw_neutrino import ICECUBE_EVENTS, ICECUBE_TABLES
+    from llama.analyses.tables import ICECUBE_EVENTS, ICECUBE_TABLES
     from llama.studies.season import SeasonFiles, add_season
 
     files = SeasonFiles(args.name, tuple(args.events), tuple(args.livetime), args.area, args.smearing)

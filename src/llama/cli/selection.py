@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from llama.engine.errors import EventError, NotAnEvent
-from llama.engine.folder import Event, Run, Stat, is_event, names_of, utc
+from llama.engine.folder import Event, Run, is_event, names_of, utc
 from llama.engine.graph import Pipeline
 from llama.flags import Flags
 
@@ -240,7 +240,7 @@ class _Facts:
     there: frozenset[str]
 
 
-Memory = dict[Path, tuple[Stat, _Facts]]
+Memory = dict[Path, tuple[tuple[int, ...], _Facts]]
 """By event, what was read of it, as of one state of its journal."""
 
 
@@ -293,10 +293,11 @@ def _tests(event: Event, wanted: Downselection, pipeline: Pipeline, now: datetim
 
 def _facts(event: Event, memory: Memory) -> _Facts:
     try:
-        stat = event.journal.stat()
+        found = event.journal.path.stat()
+        seen = found.st_mtime_ns, found.st_size, found.st_ino
     except FileNotFoundError:
-        stat = None
-    if stat is not None and event.path in memory and memory[event.path][0] == stat:
+        seen = None
+    if seen is not None and event.path in memory and memory[event.path][0] == seen:
         return memory[event.path][1]
     state = Event(event.path).refresh()  # not kept: whoever works on the event has its own
     flags, created = Flags.of(state.flags), event.created()
@@ -307,8 +308,8 @@ def _facts(event: Event, memory: Memory) -> _Facts:
         modified=state.modified or created,
         there=frozenset(name for name, file in state.files.items() if file.digest is not None),
     )
-    if stat is not None:
-        memory[event.path] = stat, facts
+    if seen is not None:
+        memory[event.path] = seen, facts
     return facts
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from llama.advice import START
+from llama.advice import START, Reason
 
 
 class EngineError(Exception):
@@ -94,7 +94,7 @@ class NotYet(EngineError):
     `until` says when to look again; None when only another input can help, which is noticed at once.
     """
 
-    def __init__(self, why: str, until: datetime | None = None) -> None:
+    def __init__(self, why: str | Reason, until: datetime | None = None) -> None:
         super().__init__(why)
-        self.why = why
+        self.why = str(why)
         self.until = until

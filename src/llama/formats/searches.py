@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from llama.advice import Advice
 from llama.formats.errors import RecordError
 from llama.formats.limits import MAX_RECORD_BYTES, read_limited
 from llama.formats.records import to_json
@@ -22,7 +23,8 @@ _SINCE = {"p_value_from": "map"}
 """What searches of earlier versions do not have, and what it is then. It is not written where it is that, so that
 files, and events that were made with them, stay as they were."""
 _DEFAULT = "the default: docs/decisions/own-map-p-values.md"
-_SHAPE = 'a search is {"parameters": {…}, "sources": {…}} under its name; `llama search show cbc --json` prints one'
+_PRINT_ONE = Advice(("search", "show", "cbc", "--json"))
+_SHAPE = f'a search is {{"parameters": {{…}}, "sources": {{…}}}} under its name; {_PRINT_ONE} prints one'
 
 
 class SearchesFile:

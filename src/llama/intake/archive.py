@@ -54,8 +54,7 @@ def files_between(root: Path, first: datetime, last: datetime) -> list[Kept]:
 
     That of messages in no day's folder is not known: those are given for whatever days. Dead letters are copies of
     messages that are in the archive too, so those are not given a second time; what was fetched later is not given.
-    `read_kept` reads one, packed or
-    not; of a day's ZIP that cannot be read the ZIP itself is given.
+    `read_kept` reads one, packed or not; of a day's ZIP that cannot be read the ZIP itself is given.
     """
     if not root.is_dir():
         return []

@@ -7,6 +7,7 @@ stay where they are.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -90,10 +91,18 @@ def _pack(day: PackedDay, files: list[Path]) -> PackedDay:
         for path in files:
             if Stat.of(path.stat()) == seen[path]:
                 path.unlink()
-        if not any(day.folder.iterdir()):
-            day.folder.rmdir()
+        _remove_if_empty(day.folder)
         fsync_folder(day.archive.parent)
     return PackedDay(day.folder, day.archive, day.files, day.before, day.archive.stat().st_size - before)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """A message that comes this moment, or what is none, keeps it."""
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def _write(target: Path, day: PackedDay, files: list[Path]) -> Mapping[str, Path | Packed]:

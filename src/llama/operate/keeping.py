@@ -37,11 +37,15 @@ def keep(
     up: Callable[[], None],
 ) -> None:
     """Keep the events that `find` names up to date until the program is stopped; `up` is called once it works."""
+    told = False
 
     def turned() -> None:
+        nonlocal told
         failures = len(runner.failures) + len(runner.troubles)
         program.beat(queue=runner.queue, failures=failures, last_message=runner.last or None)
-        up()
+        if not told:
+            told = True
+            up()
 
     program.on_stop(runner.stop)
     runner.watch(find, changes, turned)

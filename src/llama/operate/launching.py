@@ -133,7 +133,8 @@ def launch(words: list[str], out: Path) -> int:
     if UP in heard:
         return child.process.pid
     status = child.process.wait()
-    raise NotUp(_said(out, before) or f"it ended with exit status {status} and said nothing")
+    said = _said(out, before).removeprefix("llama: ")
+    raise NotUp(f"it did not come up: {said or f'it {how_it_ended(status)} and said nothing'}")
 
 
 def _size(path: Path) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 from llama.advice import VETO_RETRACTED
 from llama.engine.folder import Delivery, Event, Run
 from llama.formats.errors import FormatError, NotForUs
-from llama.intake import Archive, Intake
+from llama.intake import FETCHED, Archive, Intake
 from llama.messengers import Message, Messenger
 from llama.messengers.gw.alert import Alert, skymap_filename
 from llama.messengers.gw.gracedb import newest_skymap
@@ -107,22 +107,35 @@ class _Earlier(Written):
 
 
 class Poller:
-    """Looks into one GraceDB for one run, again and again."""
+    """Looks into one GraceDB for one run, again and again; `intake` is the listener's door."""
 
-    def __init__(self, gracedb: GraceDB, run: Run, archive: Archive, messengers: Iterable[Messenger]) -> None:
-        self._gracedb, self._run = gracedb, run
-        self._intake = Intake(run, archive, [_completed(one) if one.name == "gw" else one for one in messengers])
-        self._memory = Memory(run.path, gracedb.url)
+    def __init__(self, gracedb: GraceDB, intake: Intake) -> None:
+        self._gracedb, self._run = gracedb, intake.run
+        messengers = [_completed(one) if one.name == "gw" else one for one in intake.messengers]
+        apart = Archive(intake.archive.root, FETCHED)  # it was not heard when it was written
+        self._intake = Intake(intake.run, apart, messengers, intake.observation)
+        self._memory = Memory(intake.run.path, gracedb.url)
         self._not_before: dict[str, datetime] = {}
         self._remarked: set[str] = set()
 
-    def poll(self, *, now: datetime, since_s: float = LOOK_BACK_S, mock: bool = False) -> Polled:
-        """Take in what is new of the superevents since then. GraceDBError when GraceDB cannot even be searched."""
+    def poll(
+        self,
+        *,
+        now: datetime,
+        since_s: float = LOOK_BACK_S,
+        mock: bool = False,
+        alive: Callable[[], object] = lambda: None,
+    ) -> Polled:
+        """Take in what is new of the superevents since then, saying `alive` before each.
+
+        GraceDBError when GraceDB cannot even be searched.
+        """
         superevents = self._superevents(now, since_s, mock=mock)
         found: list[TakenIn] = []
         troubles: list[str] = []
         remarks: list[str] = []
         for superevent in superevents:
+            alive()
             try:
                 fetched, refused = self._fetched(superevent.graceid, now)
                 for one in fetched:  # what was taken in is told, also when the next one fails
@@ -234,7 +247,8 @@ class Poller:
     def _take(self, graceid: str, one: _Notice, now: datetime) -> TakenIn:
         """Through the one door; remembered only then."""
         beside = self._map_beside(graceid, one)
-        message = Fetched(one.data, TOPIC, _message_id(one.stored.file), one.stored.number, beside)
+        name = _message_id(one.stored.file)
+        message = Fetched(one.data, topic=TOPIC, id=name, serial=one.stored.number, files=beside)
         before = {name for name in self._numbered(graceid) if (self._run.path / name).exists()}
         heard = self._intake.hear(message, now=now)
         events = tuple(event for delivered in heard.delivered for event in delivered.events)

@@ -78,6 +78,7 @@ class Roll:
                     yield Problem(event, busy, busy=True)
                 for line in check(event):
                     yield Problem(event, line)
+                event.forget()  # thousands would be remembered else
             except NotAnEvent:
                 continue
             except (EngineError, OSError) as error:

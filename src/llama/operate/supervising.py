@@ -21,7 +21,7 @@ _LOG = logging.getLogger("llama.operate")
 
 
 @dataclass(frozen=True)
-class Patience:
+class Relaunching:
     """How soon a program is started again: after `first_s`, then twice as long each time, at most `most_s`.
 
     One that worked for `steady_s` counts as if it had never failed.
@@ -36,12 +36,14 @@ class Patience:
         return min(self.first_s * 2.0 ** (min(failures, 60) - 1), self.most_s)
 
 
-def supervise(start: Callable[[], Child], program: Program, report: Tidings, patience: Patience | None = None) -> int:
+def supervise(
+    start: Callable[[], Child], program: Program, report: Tidings, patience: Relaunching | None = None
+) -> int:
     """Keep a program going until it is stopped; the exit status.
 
     A first child that never comes to work is not started again: whoever started us is told.
     """
-    patience = patience or Patience()
+    patience = patience or Relaunching()
     failures = 0
     worked = False
     while True:

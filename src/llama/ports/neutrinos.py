@@ -72,8 +72,10 @@ SIMULATED_SOURCE = "simulated"
 class NotNow(Exception):
     """A source that has no answer for now, though nothing is wrong with the question: it is to be asked later.
 
-    The message says why.
+    The message says why; `wait_s` for how long it wants to be left alone, 0 when it does not say.
     """
+
+    wait_s: float = 0.0
 
 
 class NeutrinoSource(Protocol):

@@ -26,7 +26,7 @@ class BadEvent(ArchiveError):
 
 
 class ServiceBusy(ServiceError, NotNow):
-    """What is asked over the network has no answer for now; `wait_s` is how long it wants to be left alone."""
+    """What is asked over the network has no answer for now."""
 
     def __init__(self, why: str, wait_s: float = 0.0) -> None:
         super().__init__(why)

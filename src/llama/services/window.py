@@ -16,16 +16,18 @@ def require_window(start_gps: float, stop_gps: float) -> None:
 LATEST_S = 7 * 86400.0
 """How long after a window closed a source that has not told all is asked again by itself."""
 
-_PART = 0.1
+_PART, _AT_LEAST_S = 0.1, 60.0
 
 
 def again_gps(now_gps: float, stop_gps: float) -> float | None:
     """When to ask again a source that has not told all of a window; None when a person is to decide.
 
-    When the window closes, and after that whenever a tenth more of the time since has passed: what is a minute late
-    is found within seconds, what is a day late within hours, and nobody is asked without end. `LATEST_S` after the
-    window's end it is over. (The list's product never asks more often than every five minutes.)
+    When the window closes, after that every minute, and later whenever a tenth more of the time since has passed.
+    What is minutes late is found within a minute, what is a day late within hours, and nobody is asked without end:
+    some eighty times until `LATEST_S` after the window's end, when it is over.
     """
     if now_gps >= stop_gps + LATEST_S:
         return None
-    return max(stop_gps, now_gps + _PART * (now_gps - stop_gps))
+    if now_gps < stop_gps:
+        return stop_gps
+    return now_gps + max(_AT_LEAST_S, _PART * (now_gps - stop_gps))

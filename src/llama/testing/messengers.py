@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def check_messenger(
         values: values of its list of candidates, of which the likelihood terms are checked.
         shared: the values of the tables that its candidates need.
     """
-    faults = [*_names(messenger), *_graph(messenger), *_reading(messenger, samples)]
+    faults = [*_names(messenger), *_graph(messenger), *_reading(messenger, samples), *_following(messenger)]
     for value in values:
         faults += _terms(messenger, value, shared)
     judge(f"messenger {messenger.name}", faults)
@@ -111,6 +111,27 @@ def _reading(messenger: Messenger, samples: Sequence[Message]) -> Iterator[str]:
             continue
         except Exception as error:  # noqa: BLE001 - that is the fault
             yield f"{data!r} must raise a FormatError or give None, not raise {type(error).__name__}: {error}"
+
+
+def _following(messenger: Messenger) -> Iterator[str]:
+    """That its follower takes whatever may come, and whatever somebody may have made of its file."""
+    if messenger.follower is None:
+        return
+    if not messenger.topics:
+        yield "it has a follower, but names no topic to hear news on"
+    about, asked = messenger.follower.about, messenger.follower.asked
+    readers: dict[str, Callable[[bytes], object]] = {
+        "about": lambda data: about(Message(data, "a topic")),
+        "asked": asked,
+    }
+    for name, reader in readers.items():
+        for data in _GARBAGE:
+            try:
+                reader(data)
+            except FormatError:
+                continue
+            except Exception as error:  # noqa: BLE001 - that is the fault
+                yield f"its follower's {name} must raise a FormatError for {data!r}, not {type(error).__name__}"
 
 
 def _read(messenger: Messenger, message: Message, number: int) -> Iterator[Delivery | str]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from llama.analyses.joint.company_pvalue import CompanyGiven, company_p_value
+from llama.analyses.joint.record import Candidate, CandidateSet, JointSignificance, SetOdds, WithNeutrino
 from llama.analyses.result import (
+    PAstroChange,
+    ResultInputs,
+    UsedSearchName,
     astrophysical,
     finite,
     header_of,
     identity,
     named_notes,
-    neutrino_inputs,
     observed,
     odds,
     odds_and_weights,
+    result_inputs,
     skymap_notes,
-    trigger_inputs,
     unclassified,
     uncovered_window,
 )
@@ -46,7 +49,7 @@ def company_significance(
     searches: Searches,
     listenings: Sequence[Listening],
     retracted: str | None = None,
-) -> dict[str, Any]:
+) -> JointSignificance:
     """The joint search over all messengers that were asked; None for `neutrinos` when IceCube was not.
 
     Those that had no data are left out of `messengers`, and a note says why.
@@ -60,28 +63,28 @@ def company_significance(
     result = company(skymap, trigger, heard, chosen.search, listenings)
     season = None if heard is None else heard[1]
     background = CompanyGiven(info, skymap, trigger, neutrinos, season, tables, events, chosen.record)
-    return {
-        "search_type": SEARCH_TYPE,
-        "retracted": retracted,
-        "messengers": ["gw", *(["icecube"] if heard else []), *_taking_part(result)],
+    return JointSignificance(
+        search_type=SEARCH_TYPE,
+        retracted=retracted,
+        messengers=("gw", *(["icecube"] if heard else []), *_taking_part(result)),
         **identity(info),
         **odds_and_weights(result.event),
         **company_p_value(background, result),
-        "p_astro": {"before": result.p_astro_before, "after": result.p_astro_after},
-        "population": population,
-        "search": {"name": chosen.search.name, "why": chosen.why},
-        "distance_mode": result.mode,
-        "notes": [
+        p_astro=PAstroChange(result.p_astro_before, result.p_astro_after),
+        population=population,
+        search=UsedSearchName(chosen.search.name, chosen.why),
+        distance_mode=result.mode,
+        notes=(
             *skymap_notes(skymap, info),
             *unclassified(p_astro, info, population),
             *_coverage(neutrinos, chosen.search, info),
             *named_notes(result.notes, neutrinos),
-        ],
-        "candidates": [_candidate(one, i, info) for one in listenings for i in range(_count(one))],
-        "sets": [_set(one, info, neutrinos if heard else None) for one in result.sets],
-        "without_candidates": _two(result),
-        "inputs": _inputs(info, skymap, neutrinos, listenings, chosen.search, season),
-    }
+        ),
+        candidates=tuple(_candidate(one, i, info) for one in listenings for i in range(_count(one))),
+        sets=tuple(_set(one, info, neutrinos if heard else None) for one in result.sets),
+        without_candidates=_two(result),
+        inputs=_inputs(info, skymap, neutrinos, listenings, chosen.search, season),
+    )
 
 
 def _taking_part(result: CompanyResult) -> list[str]:
@@ -114,41 +117,41 @@ def _count(listening: Listening) -> int:
     return len(listening.companions)
 
 
-def _candidate(listening: Listening, i: int, info: SkymapInfo) -> dict[str, Any]:
+def _candidate(listening: Listening, i: int, info: SkymapInfo) -> Candidate:
     one = listening.companions[i]
-    return {
-        "messenger": listening.messenger,
-        "name": one.name,
-        "dt": one.gps_s - info.gps_time,
-        "window_s": [one.minus_s, one.plus_s],
-        "rate_hz": one.rate_hz,
-        "role": "test" if one.test else "observation",
-    }
+    return Candidate(
+        messenger=listening.messenger,
+        name=one.name,
+        dt=one.gps_s - info.gps_time,
+        window_s=(one.minus_s, one.plus_s),
+        rate_hz=one.rate_hz,
+        role="test" if one.test else "observation",
+    )
 
 
-def _set(one: SetResult, info: SkymapInfo, neutrinos: NeutrinoList | None) -> dict[str, Any]:
+def _set(one: SetResult, info: SkymapInfo, neutrinos: NeutrinoList | None) -> CandidateSet:
     """One set of candidates: by itself with the merger, and with each neutrino besides."""
-    with_neutrino = []
+    with_neutrino: tuple[WithNeutrino, ...] = ()
     if neutrinos is not None and one.weights_with_neutrino is not None:
-        with_neutrino = [
-            {
+        with_neutrino = tuple(
+            WithNeutrino(
                 **observed(row, info.gps_time),
-                "log_b": finite(float(one.terms.log_b_single[i])),
-                "log_lambda": finite(float(one.terms.log_lambda_single[i])),
-            }
+                log_b=finite(float(one.terms.log_b_single[i])),
+                log_lambda=finite(float(one.terms.log_lambda_single[i])),
+            )
             for i, row in enumerate(neutrinos.neutrinos)
-        ]
-    return {
-        "candidates": dict(one.names),
+        )
+    return CandidateSet(
+        candidates=dict(one.names),
         **odds(float(one.weights.log_odds())),
-        "log_b": finite(one.terms.log_b),
-        "with_neutrino": with_neutrino,
-    }
+        log_b=finite(one.terms.log_b),
+        with_neutrino=with_neutrino,
+    )
 
 
-def _two(result: CompanyResult) -> dict[str, Any] | None:
+def _two(result: CompanyResult) -> SetOdds | None:
     """What merger and neutrinos say by themselves."""
-    return None if result.two is None else odds(result.two.ensemble.log_odds)
+    return None if result.two is None else SetOdds(**odds(result.two.ensemble.log_odds))
 
 
 def _inputs(
@@ -158,10 +161,9 @@ def _inputs(
     listenings: Sequence[Listening],
     search: Search,
     season: SeasonTable | None,
-) -> dict[str, Any]:
-    return {
-        **trigger_inputs(info, header_of(skymap, info)),
-        **neutrino_inputs(neutrinos),
-        "search_parameters": as_parameters(search, None if season is None else season.rate_hz),
-        "companion_parameters": {one.messenger: dict(one.parameters) for one in listenings},
-    }
+) -> ResultInputs:
+    return replace(
+        result_inputs(info, header_of(skymap, info), neutrinos),
+        search_parameters=as_parameters(search, None if season is None else season.rate_hz),
+        companion_parameters={one.messenger: dict(one.parameters) for one in listenings},
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from llama.analyses.joint.record import JointBackground, Stratum
 from llama.analyses.result import (
     AlertClass,
     Found,
+    StatedPValue,
     finite_odds,
     lists_drawn,
     no_p_value,
@@ -32,7 +33,13 @@ from llama.science.significance import (
 from llama.science.sky import SkyMap
 from llama.science.statistic import CompanyResult, GWTrigger
 
-_FROM = {"p_value_from": "map"}
+
+class CompanyPValue(StatedPValue):
+    """With what it is compared with."""
+
+    p_value_from: str
+    p_value_odds_ratio: float | None
+    p_value_background: JointBackground | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,24 +68,23 @@ class CompanyGiven:
         return Gathering(self.skymap, self.trigger, self.season, search, parts, result.listenings)
 
 
-def company_p_value(given: CompanyGiven, result: CompanyResult) -> dict[str, Any]:
+def company_p_value(given: CompanyGiven, result: CompanyResult) -> CompanyPValue:
     """All that a result says of its p-value; null, with the reason, where a messenger's background is not known."""
     unknown = _why_unknown(given, result)
     if unknown:
-        return {**no_p_value(unknown), **_FROM, "p_value_background": None}
+        return _of_map(no_p_value(unknown), None, None)
     alerts, nothing = AlertClass.of(given.info, given.record), _nothing_rare(result)
-    common = {
-        **_FROM,
-        "p_value_odds_ratio": finite_odds(result.event.log_b - result.log_complement),
-        "p_value_table": None,
-    }
+    odds = finite_odds(result.event.log_b - result.log_complement)
     if nothing:
-        stated = stated_p_value(Found(1.0, "1.0000", nothing, None), alerts)
-        return {**stated, **common, "p_value_background": None}
+        return _of_map(stated_p_value(Found(1.0, "1.0000", nothing, None), alerts), odds, None)
     beside = given.gathering(result)
     drawn = company_background(beside, given.info.graceid, result.event.log_b)
     found = Found.of_map(drawn.p, drawn.lists or drawn.draws, _compared(drawn, beside))
-    return {**stated_p_value(found, alerts), **common, "p_value_background": _drawn(drawn, beside)}
+    return _of_map(stated_p_value(found, alerts), odds, _drawn(drawn, beside))
+
+
+def _of_map(stated: StatedPValue, odds: float | None, background: JointBackground | None) -> CompanyPValue:
+    return {**stated, "p_value_from": "map", "p_value_odds_ratio": odds, "p_value_background": background}
 
 
 def _why_unknown(given: CompanyGiven, result: CompanyResult) -> str:
@@ -111,24 +117,24 @@ def _seasons(beside: Gathering) -> str:
     return ", ".join(one.events.name for one in beside.supplies)
 
 
-def _drawn(drawn: CompanyBackground, beside: Gathering) -> dict[str, Any]:
+def _drawn(drawn: CompanyBackground, beside: Gathering) -> JointBackground:
     digests = "".join(one.events.digest for one in beside.supplies)
-    return {
-        "lists": drawn.lists,
-        "draws": drawn.draws,
-        "above": _finite(drawn.p.above),
-        "error": drawn.p.error,
-        "chance_of_candidate": drawn.chance,
-        "without_candidate": _stratum(drawn.without),
-        "with_candidate": _stratum(drawn.among),
-        "expected_neutrinos": beside.expected_neutrinos,
-        "season": _seasons(beside) or None,
-        "digest": hashlib.sha256(digests.encode()).hexdigest() if digests else None,
-    }
+    return JointBackground(
+        lists=drawn.lists,
+        draws=drawn.draws,
+        above=_finite(drawn.p.above),
+        error=drawn.p.error,
+        chance_of_candidate=drawn.chance,
+        without_candidate=_stratum(drawn.without),
+        with_candidate=_stratum(drawn.among),
+        expected_neutrinos=beside.expected_neutrinos,
+        season=_seasons(beside) or None,
+        digest=hashlib.sha256(digests.encode()).hexdigest() if digests else None,
+    )
 
 
-def _stratum(one: OwnMapP) -> dict[str, Any]:
-    return {"p_value": one.p, "above": _finite(one.above), "error": one.error}
+def _stratum(one: OwnMapP) -> Stratum:
+    return Stratum(one.p, _finite(one.above), one.error)
 
 
 def _finite(above: float) -> float | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from llama.advice import RUN
+from llama.advice import RUN, Reason
 from llama.analyses.result.inputs import astrophysical
 from llama.analyses.result.limits import livetime_fraction
 from llama.analyses.result.marks import BLINDED, not_blinded
@@ -89,9 +89,8 @@ def p_values(found: OwnBackground, kept: StatisticNumbers, search_type: str) -> 
     """The event's, each neutrino's and each pair's; ValueError when the background was asked about another event."""
     search = STATISTIC_OF[search_type]
     if not np.array_equal(found.thresholds[search], thresholds(kept)[search]):
-        raise ValueError(
-            f"{BACKGROUND_FILENAME} was drawn for another {STATISTIC_FILENAME}: {RUN} without -f makes it anew first"
-        )
+        drawn = f"{BACKGROUND_FILENAME} was drawn for another {STATISTIC_FILENAME}: "
+        raise ValueError(Reason(drawn, RUN, " without -f makes it anew first"))
     return found.p_values[search]
 
 

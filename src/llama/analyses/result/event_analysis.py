@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from llama.analyses.result.background import p_values
-from llama.analyses.result.inputs import identity, neutrino_inputs, observed, trigger_inputs
-from llama.analyses.result.limits import coincident, upper_limits
+from llama.analyses.result.inputs import identity, observed, result_inputs
+from llama.analyses.result.limits import Coincident, UpperLimits, coincident, upper_limits
 from llama.analyses.result.pvalues import AlertSearch, conditions, event_p_values, finite_odds, table_kind
+from llama.analyses.result.record import (
+    PAstroChange,
+    ResultInputs,
+    Significance,
+    SingleNeutrino,
+    SourceDirection,
+    UsedSearchName,
+)
 from llama.analyses.result.statistic import KeptSums, Statistic, logarithm
 from llama.analyses.result.weights import odds, odds_and_weights
 from llama.messengers.gw.record import SkymapInfo
@@ -85,30 +92,32 @@ class Analysis:
         return {"opa": self.statistic.event, "subthreshold": self.statistic.ensemble}[self.search_type]
 
 
-def event_result(analysis: Analysis) -> dict[str, Any]:
-    """All keys of the file of one search type but those of single neutrinos and pairs."""
+def event_result(analysis: Analysis) -> Significance:
+    """All that the files of both search types have."""
     info, kept, chosen = analysis.given.info, analysis.statistic, analysis.chosen
     found, of = analysis.sums.as_numbers(), AlertSearch.of(info, chosen.record)
     if_real = found.log_b - kept.log_complement
     given = analysis.given
     stated = event_p_values(analysis.own[0], given.background, analysis.table, if_real, of, _unlike(analysis))
-    direction = kept.most_probable_direction
-    return {
-        "search_type": analysis.search_type,
-        "headline": analysis.search_type == headline_type(info.significant),
-        "retracted": analysis.given.retracted,
+    direction, seen = kept.most_probable_direction, _coincident(analysis, stated["p_value"])
+    return Significance(
+        search_type=analysis.search_type,
+        headline=analysis.search_type == headline_type(info.significant),
+        retracted=given.retracted,
         **identity(info),
         **odds_and_weights(found),
         **stated,
-        "p_astro": {"before": kept.p_astro_before, "after": kept.p_astro_after},
-        "population": kept.population,
-        "search": {"name": kept.search.name, "why": kept.search.why},
-        "distance_mode": kept.distance_mode,
-        "notes": list(kept.notes),
-        "most_probable_direction": None if direction is None else {"ra": direction[0], "dec": direction[1]},
-        **_limits(analysis, stated["p_value"]),
-        "inputs": _inputs(analysis),
-    }
+        p_astro=PAstroChange(kept.p_astro_before, kept.p_astro_after),
+        population=kept.population,
+        search=UsedSearchName(kept.search.name, kept.search.why),
+        distance_mode=kept.distance_mode,
+        notes=kept.notes,
+        most_probable_direction=None if direction is None else SourceDirection(*direction),
+        neutrino_flux_sensitivity_range=kept.reached.sensitivity,
+        **_limits(analysis, seen),
+        inputs=_inputs(analysis),
+        single_neutrino=tuple(_single(analysis, i) for i in range(len(kept.neutrinos))),
+    )
 
 
 def _unlike(analysis: Analysis) -> str | None:
@@ -127,18 +136,18 @@ def headline_type(significant: bool | None) -> str:
     return "subthreshold" if significant is False else "opa"
 
 
-def single(analysis: Analysis, i: int) -> dict[str, Any]:
+def _single(analysis: Analysis, i: int) -> SingleNeutrino:
     """What is said of neutrino i: its own odds, and their p-value."""
     row, one = analysis.given.neutrinos.neutrinos[i], analysis.statistic.neutrinos[i]
-    return {
+    return SingleNeutrino(
         **observed(row, analysis.given.info.gps_time),
         **odds(logarithm(one.log_odds)),
-        "p_value": _own_p_value(analysis, i),
-        "p_value_population": _of_population(analysis, i),
-        "log_b": one.log_b,
-        "log_lambda": one.log_lambda,
-        "log_weights": asdict(one.log_weights),
-    }
+        p_value=_own_p_value(analysis, i),
+        p_value_population=_of_population(analysis, i),
+        log_b=one.log_b,
+        log_lambda=one.log_lambda,
+        log_weights=asdict(one.log_weights),
+    )
 
 
 def _own_p_value(analysis: Analysis, i: int) -> float | None:
@@ -155,22 +164,20 @@ def _of_population(analysis: Analysis, i: int) -> float | None:
     return p_value(table.statistics, finite_odds(if_real)).p
 
 
-def _limits(analysis: Analysis, event_p: float | None) -> dict[str, Any]:
-    """What could have been seen in the livetime that there was, and limits for the neutrinos that were."""
-    kept = analysis.statistic
-    reach, log_odds = kept.reached, [logarithm(one.log_odds) for one in kept.neutrinos]
-    own = [_own_p_value(analysis, i) for i in range(len(kept.neutrinos))]
-    seen = coincident(analysis.given.neutrinos, event_p, own, log_odds)
-    dec = np.array(reach.declinations_rad)
-    return {
-        "neutrino_flux_sensitivity_range": None if reach.sensitivity is None else asdict(reach.sensitivity),
-        **upper_limits(analysis.season, dec, kept.skymap.distance_mpc, reach.livetime_fraction, seen),
-    }
+def _coincident(analysis: Analysis, event_p: float | None) -> Coincident:
+    log_odds = [logarithm(one.log_odds) for one in analysis.statistic.neutrinos]
+    own = [_own_p_value(analysis, i) for i in range(len(log_odds))]
+    return coincident(analysis.given.neutrinos, event_p, own, log_odds)
 
 
-def _inputs(analysis: Analysis) -> dict[str, Any]:
-    return {
-        **trigger_inputs(analysis.given.info, analysis.statistic.skymap.header),
-        **neutrino_inputs(analysis.given.neutrinos),
-        "search_parameters": as_parameters(analysis.chosen.search, analysis.season.rate_hz),
-    }
+def _limits(analysis: Analysis, seen: Coincident) -> UpperLimits:
+    """Limits for the neutrinos that were seen, in the livetime that there was."""
+    reach, dec = analysis.statistic.reached, np.array(analysis.statistic.reached.declinations_rad)
+    distance = analysis.statistic.skymap.distance_mpc
+    return upper_limits(analysis.season, dec, distance, reach.livetime_fraction, seen)
+
+
+def _inputs(analysis: Analysis) -> ResultInputs:
+    given = analysis.given
+    made_from = result_inputs(given.info, analysis.statistic.skymap.header, given.neutrinos)
+    return replace(made_from, search_parameters=as_parameters(analysis.chosen.search, analysis.season.rate_hz))

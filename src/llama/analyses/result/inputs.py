@@ -6,10 +6,9 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TypedDict
 
-import msgspec
-
+from llama.analyses.result.record import AlertSaid, ListSaid, MapHeader, ResultInputs
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.gw.skymap_origin import of_another_event, read_remark
 from llama.messengers.icecube.record import NeutrinoList, NeutrinoRow
@@ -18,18 +17,31 @@ from llama.science.sky import SkyMap, likeliest_distance
 
 _SLACK_S = 1e-3
 _UNLIKE = 5.0  # ratio of distances that no real map's header and cells have
-_HEADER = {
-    "creator": "CREATOR",
-    "origin": "ORIGIN",
-    "telescope": "TELESCOP",
-    "instruments": "INSTRUME",
-    "object": "OBJECT",
-    "date_obs": "DATE-OBS",
-}
 _PLACE = re.compile(r"^neutrino ([0-9]+):")
 
 
-def identity(info: SkymapInfo) -> dict[str, Any]:
+class Identity(TypedDict):
+    """The event of a result."""
+
+    event_id: str
+    graceid: str
+    event_time: str
+    gps_time: float
+
+
+class NeutrinoSeen(TypedDict):
+    """One neutrino: `dt` is t_neutrino - t_gw in s, angles in degrees, energy in GeV."""
+
+    i3event: str
+    dt: float
+    ra: float
+    dec: float
+    sigma: float
+    energy: float
+    type: str
+
+
+def identity(info: SkymapInfo) -> Identity:
     """Which event a result is about."""
     return {
         "event_id": info.event_id,
@@ -44,27 +56,52 @@ def finite(log: float) -> float | None:
     return float(log) if math.isfinite(log) else None
 
 
-def observed(row: NeutrinoRow, gps_time: float) -> dict[str, Any]:
+def observed(row: NeutrinoRow, gps_time: float) -> NeutrinoSeen:
     """What was seen of one neutrino, `dt` seconds after the trigger."""
-    same = {name: getattr(row, name) for name in ("ra", "dec", "sigma", "energy", "type")}
-    return {"i3event": row.i3event, "dt": row.gps - gps_time, **same}
+    return {
+        "i3event": row.i3event,
+        "dt": row.gps - gps_time,
+        "ra": row.ra,
+        "dec": row.dec,
+        "sigma": row.sigma,
+        "energy": row.energy,
+        "type": row.type,
+    }
 
 
-def header_of(skymap: SkyMap, info: SkymapInfo) -> dict[str, str | None]:
+def header_of(skymap: SkyMap, info: SkymapInfo) -> MapHeader:
     """What the header of the map says, whether it seems to be another event's, and what was odd in its file."""
-    return {
-        **{name: skymap.origin.get(key) for name, key in _HEADER.items()},
-        "doubt": of_another_event(skymap.origin, info) or None,
-        "read": read_remark(skymap.origin) or None,
-    }
+    said = skymap.origin
+    return MapHeader(
+        creator=said.get("CREATOR"),
+        origin=said.get("ORIGIN"),
+        telescope=said.get("TELESCOP"),
+        instruments=said.get("INSTRUME"),
+        object=said.get("OBJECT"),
+        date_obs=said.get("DATE-OBS"),
+        doubt=of_another_event(said, info) or None,
+        read=read_remark(said) or None,
+    )
 
 
-def trigger_inputs(info: SkymapInfo, header: dict[str, str | None]) -> dict[str, Any]:
-    """The alert, and the header of the map that was used, which need not be the alert's own; see `header_of`."""
-    return {
-        "gw_skymap_info": msgspec.to_builtins(info),
-        "gw_skymap_header": header,
-    }
+def result_inputs(info: SkymapInfo, header: MapHeader | None, neutrinos: NeutrinoList | None) -> ResultInputs:
+    """The alert, the header of the map that was used, the neutrinos and what their list covers.
+
+    What is said of neutrinos is null where IceCube was not asked.
+    """
+    rows = None if neutrinos is None else tuple(asdict(row) for row in neutrinos.neutrinos)
+    return ResultInputs(AlertSaid.of(info), header, rows, None if neutrinos is None else _said_of(neutrinos))
+
+
+def _said_of(neutrinos: NeutrinoList) -> ListSaid:
+    return ListSaid(
+        complete=neutrinos.complete,
+        covered_s=neutrinos.covered_s,
+        season=neutrinos.season,
+        source=neutrinos.source,
+        why=neutrinos.why,
+        made_up=neutrinos.invented,
+    )
 
 
 def skymap_notes(skymap: SkyMap, info: SkymapInfo) -> list[str]:
@@ -84,17 +121,6 @@ def _of_another_distance(skymap: SkyMap) -> str:
         f"the sky map's header gives a distance of {stated:.3g} Mpc, its likeliest cells {typical:.3g} Mpc: limits "
         "of energy use the header, odds the cells"
     )
-
-
-def neutrino_inputs(neutrinos: NeutrinoList | None) -> dict[str, Any]:
-    """The neutrinos and what their list covers; null where IceCube was not asked."""
-    if neutrinos is None:
-        return {"neutrino_info": None, "neutrino_list": None}
-    coverage = ("complete", "covered_s", "season", "source", "why")
-    return {
-        "neutrino_info": [asdict(row) for row in neutrinos.neutrinos],
-        "neutrino_list": {**{name: getattr(neutrinos, name) for name in coverage}, "made_up": neutrinos.invented},
-    }
 
 
 def named_notes(notes: Sequence[str], neutrinos: NeutrinoList | None) -> list[str]:

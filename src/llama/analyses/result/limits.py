@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
+from llama.analyses.result.record import EnergyLimitRange, FluxSensitivity, NeutrinoLimit
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.arrays import Float
 from llama.science.detector import (
@@ -29,15 +30,6 @@ LISTED_BELOW_P = 0.1
 def is_listed(event_p: float | None, own_p: float | None) -> bool:
     """Whether a neutrino counts as coincident, by the event's p-value and its own; never without both."""
     return event_p is not None and own_p is not None and max(event_p, own_p) < LISTED_BELOW_P
-
-
-@dataclass(frozen=True, slots=True)
-class FluxSensitivity:
-    """Least and largest sensitivity (E² dN/dE, GeV cm⁻²) over some declinations, and the energies it stands for
-    (GeV)."""
-
-    flux_sensitivity: tuple[float, float]
-    sensitive_energy_range: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -114,9 +106,22 @@ def reached(season: SeasonTable, skymap: SkyMap, neutrinos: NeutrinoList, window
     return Reached(livetime, sensitivity(season, dec, livetime), ends)
 
 
+class EnergyLimitOrWhy(TypedDict):
+    """The limit on the source's isotropic energy, or why there is none."""
+
+    isotropic_energy_limit_range: EnergyLimitRange | None
+    isotropic_energy_limit_reason: str
+
+
+class UpperLimits(EnergyLimitOrWhy):
+    """Both limits, as a result has them."""
+
+    neutrino_limit: NeutrinoLimit
+
+
 def upper_limits(
     season: SeasonTable, dec_rad: Float, distance: tuple[float, float] | None, livetime: float, seen: Coincident
-) -> dict[str, Any]:
+) -> UpperLimits:
     """Limits on the source's fluence and isotropic energy over the declinations, and what they assume.
 
     Both are those for the neutrinos that may be the source's, none or more, without taking background off.
@@ -124,14 +129,14 @@ def upper_limits(
     """
     fluence = fluence_limit(season, dec_rad, seen.counts / livetime) if livetime > 0 else None
     return {
-        "neutrino_limit": {
-            "confidence": CONFIDENCE,
-            "coincident": list(seen.names),
-            "counts": seen.counts,
-            "livetime_fraction": livetime,
-            "flux_limit": None if fluence is None else [float(fluence.min()), float(fluence.max())],
-            "assumes": _assumes(seen, livetime),
-        },
+        "neutrino_limit": NeutrinoLimit(
+            confidence=CONFIDENCE,
+            coincident=seen.names,
+            counts=seen.counts,
+            livetime_fraction=livetime,
+            flux_limit=None if fluence is None else (float(fluence.min()), float(fluence.max())),
+            assumes=_assumes(seen, livetime),
+        ),
         **_energy(season, dec_rad, distance, livetime, seen.counts),
     }
 
@@ -147,7 +152,7 @@ def _assumes(seen: Coincident, livetime: float) -> str:
 
 def _energy(
     season: SeasonTable, dec_rad: Float, distance: tuple[float, float] | None, livetime: float, counts: float
-) -> dict[str, Any]:
+) -> EnergyLimitOrWhy:
     if distance is None:
         return _no_energy("the sky map has no distances")
     mean, std = distance
@@ -158,16 +163,16 @@ def _energy(
     at_mean = energy_limit_erg(season, dec_rad, mean, counts / livetime)
     low, high = float(at_mean.min()), float(at_mean.max())
     return {
-        "isotropic_energy_limit_range": {
-            "energy_erg": [low, high],
-            "energy_erg_one_sigma": [low * (max(mean - std, 0.0) / mean) ** 2, high * ((mean + std) / mean) ** 2],
-            "distance_mpc": mean,
-            "distance_std_mpc": std,
-            "counts": counts,
-        },
+        "isotropic_energy_limit_range": EnergyLimitRange(
+            energy_erg=(low, high),
+            energy_erg_one_sigma=(low * (max(mean - std, 0.0) / mean) ** 2, high * ((mean + std) / mean) ** 2),
+            distance_mpc=mean,
+            distance_std_mpc=std,
+            counts=counts,
+        ),
         "isotropic_energy_limit_reason": "",
     }
 
 
-def _no_energy(reason: str) -> dict[str, Any]:
+def _no_energy(reason: str) -> EnergyLimitOrWhy:
     return {"isotropic_energy_limit_range": None, "isotropic_energy_limit_reason": reason}

@@ -7,9 +7,10 @@ by now, and says each in words of its own that begin with the mark.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from llama.advice import REMAKE_FILE, Advice
+from llama.advice import REMAKE_FILE, Advice, Reason
+from llama.analyses.result.record import decoded
 from llama.engine.errors import NotYet
 from llama.engine.graph import FlagValues, Guard, Step
 from llama.messengers.icecube.blinding import FLAG
@@ -55,9 +56,17 @@ def is_test(role: str, alert_role: str | None, graceid: str) -> bool:
     return "test" in (role, alert_role) or graceid.startswith(("MS", "TS"))
 
 
-def marked(step: Step, result: dict[str, Any]) -> dict[str, Any]:
-    """A result with its marks, for a step that declares the flag `role`."""
-    return {"marks": list(marks_of(result, role=str(step.flag("role")), blinded=blinds(step))), **result}
+class Markable(Protocol):
+    """The record of a result."""
+
+    @property
+    def marks(self) -> tuple[str, ...]: ...
+
+
+def marked(step: Step, result: Markable) -> dict[str, Any]:
+    """A result as plain values with its marks, for a step that declares the flag `role`."""
+    content = decoded(result)
+    return content | {"marks": list(marks_of(content, role=str(step.flag("role")), blinded=blinds(step)))}
 
 
 def blinds(step: Step) -> bool:
@@ -107,11 +116,13 @@ def picture_guard(filename: str) -> Guard[Any]:
     return Guard((FLAG,), show)
 
 
-def not_blinded(filename: str, event_id: str) -> str:
+def not_blinded(filename: str, event_id: str) -> Reason:
     """Why nothing is made from a file, and how to go on."""
     remake = REMAKE_FILE.of(EVENT=event_id, FILE=filename)
-    return (
-        f"{filename} is not blinded, but flag {FLAG} is set: {remake} (after "
-        f"`unlock`, if it is locked) makes one that is, {_UNBLIND.of(EVENT=event_id)} unblinds the "
-        "event"
+    return Reason(
+        f"{filename} is not blinded, but flag {FLAG} is set: ",
+        remake,
+        " (after `unlock`, if it is locked) makes one that is, ",
+        _UNBLIND.of(EVENT=event_id),
+        " unblinds the event",
     )

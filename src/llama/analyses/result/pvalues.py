@@ -6,10 +6,11 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
+from llama.analyses.result.record import FarJoint, PValueBackground, PValuePopulation, PValueTable
 from llama.formats.records import to_json
 from llama.messengers.gw.record import SkymapInfo
 from llama.science.arrays import Float
@@ -115,6 +116,32 @@ class Found:
         return cls(found.p, found.text, choice.reason, limit)
 
 
+class ToldPValue(TypedDict):
+    """A p-value as results state it, or null and why there is none."""
+
+    p_value: float | None
+    p_value_text: str
+    p_value_reason: str
+    significance_sigma: float | None
+
+
+class StatedPValue(ToldPValue):
+    """With the false alarms as significant."""
+
+    far_joint_hz: float | None
+    far_joint: FarJoint | None
+
+
+class EventPValues(StatedPValue):
+    """With what it is compared with; see `event_p_values`."""
+
+    p_value_from: str
+    p_value_odds_ratio: float | None
+    p_value_table: PValueTable | None
+    p_value_background: PValueBackground | None
+    p_value_population: PValuePopulation
+
+
 def event_p_values(
     own: OwnMapP,
     background: OwnBackground,
@@ -122,7 +149,7 @@ def event_p_values(
     log_odds_if_real: float,
     record: AlertSearch,
     note: str | None,
-) -> dict[str, Any]:
+) -> EventPValues:
     """The event's p-value, significance and false alarm rate: of its own map and of a population of maps.
 
     Both compare at p_astro 1, so a p-value says how often unrelated neutrinos look so related to a trigger, and not
@@ -140,28 +167,32 @@ def event_p_values(
         "p_value_from": record.search.p_value_from,
         "p_value_odds_ratio": odds,
         "p_value_table": None if from_map or choice.table is None else _table(choice.table),
-        "p_value_background": {
-            "p_value": of_map.p,
-            "text": of_map.text,
-            "lists": background.lists,
-            "above": own.above,
-            "error": own.error,
-            "error_lists": own.error_lists,
-            "error_terms": own.error_bank,
-            "error_events": own.error_events,
-            "terms": background.terms,
-            "expected_neutrinos": background.expected,
-            "season": ", ".join(background.seasons),
-            "digest": background.digest,
-        },
-        "p_value_population": {
-            "p_value": None if of_population is None else of_population.p,
-            "text": "n/a" if of_population is None else of_population.text,
-            "reason": choice.reason,
-            "note": note,
-            "table": None if choice.table is None else _table(choice.table),
-        },
+        "p_value_background": _background(of_map, own, background),
+        "p_value_population": PValuePopulation(
+            p_value=None if of_population is None else of_population.p,
+            text="n/a" if of_population is None else of_population.text,
+            reason=choice.reason,
+            note=note,
+            table=None if choice.table is None else _table(choice.table),
+        ),
     }
+
+
+def _background(found: Found, own: OwnMapP, background: OwnBackground) -> PValueBackground:
+    return PValueBackground(
+        p_value=found.p,
+        text=found.text,
+        lists=background.lists,
+        above=own.above,
+        error=own.error,
+        error_lists=own.error_lists,
+        error_terms=own.error_bank,
+        error_events=own.error_events,
+        terms=background.terms,
+        expected_neutrinos=background.expected,
+        season=", ".join(background.seasons),
+        digest=background.digest,
+    )
 
 
 @dataclass(frozen=True)
@@ -181,7 +212,7 @@ def lists_drawn(lists: int, seasons: str) -> str:
     return f"{lists} background lists of {seasons}"
 
 
-def told_p_value(found: Found) -> dict[str, Any]:
+def told_p_value(found: Found) -> ToldPValue:
     """A p-value without the alerts that its false alarms are among."""
     p = found.p if found.limit is None else found.limit
     return {
@@ -192,27 +223,31 @@ def told_p_value(found: Found) -> dict[str, Any]:
     }
 
 
-def stated_p_value(found: Found, alerts: AlertClass) -> dict[str, Any]:
+def stated_p_value(found: Found, alerts: AlertClass) -> StatedPValue:
     """A p-value, its significance and false alarms."""
     limit = found.limit is not None
     p = found.p if found.limit is None else found.limit
     return {
         **told_p_value(found),
         "far_joint_hz": joint_far_hz(p, alerts.rate_hz),
-        "far_joint": {
-            "alerts": alerts.name,
-            "rate_hz": alerts.rate_hz,
-            "source": alerts.source,
-            "upper_limit": limit,
-            "confidence": CONFIDENCE if limit else None,
-        },
+        "far_joint": FarJoint(
+            alerts=alerts.name,
+            rate_hz=alerts.rate_hz,
+            source=alerts.source,
+            upper_limit=limit,
+            confidence=CONFIDENCE if limit else None,
+        ),
     }
 
 
-def no_p_value(reason: str) -> dict[str, Any]:
-    """The keys of a p-value, all null, and why there is none."""
-    nothing = ("p_value_odds_ratio", "p_value_table", "significance_sigma", "far_joint_hz", "far_joint")
-    return {"p_value": None, "p_value_text": "n/a", "p_value_reason": reason, **dict.fromkeys(nothing)}
+def untold_p_value(reason: str) -> ToldPValue:
+    """No p-value, and why."""
+    return {"p_value": None, "p_value_text": "n/a", "p_value_reason": reason, "significance_sigma": None}
+
+
+def no_p_value(reason: str) -> StatedPValue:
+    """The same with no false alarms."""
+    return {**untold_p_value(reason), "far_joint_hz": None, "far_joint": None}
 
 
 def finite_odds(log_odds: float) -> float:
@@ -220,14 +255,14 @@ def finite_odds(log_odds: float) -> float:
     return float(np.exp(min(log_odds, LARGEST_LOG)))
 
 
-def _table(table: BackgroundTable) -> dict[str, Any]:
-    return {
-        "name": table.name,
-        "events": int(table.statistics.size),
-        "sky_maps": table.sky_maps,
-        "rate_hz": table.rate_hz,
-        "search_digest": table.search_digest,
-        "response_digest": table.response_digest,
-        "distance_mode": table.distance_mode,
-        "provenance": table.provenance,
-    }
+def _table(table: BackgroundTable) -> PValueTable:
+    return PValueTable(
+        name=table.name,
+        events=int(table.statistics.size),
+        sky_maps=table.sky_maps,
+        rate_hz=table.rate_hz,
+        search_digest=table.search_digest,
+        response_digest=table.response_digest,
+        distance_mode=table.distance_mode,
+        provenance=table.provenance,
+    )

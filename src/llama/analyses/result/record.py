@@ -1,22 +1,25 @@
-"""What a significance file says, as types: the one place that knows its keys when it is read.
+"""What a significance file says, as types: the one place that knows its keys, when it is written and when it is read.
 
-Keys that are not known are left alone and those that earlier versions did not write have defaults, so that files of
-every version read; `docs/guides/significance.schema.json` says the same to other programs.
+Fields stand in the order of the file. Keys that are not known are left alone and those that earlier versions did not
+write have defaults, so that files of every version read; one that only some results have is unset in others.
+`docs/guides/significance.schema.json` says the same to other programs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
 import msgspec
 
-from llama.analyses.result.limits import FluxSensitivity
 from llama.formats.errors import RecordError
+from llama.messengers.gw.record import SkymapInfo
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SingleNeutrino:
     """One neutrino of the list. `dt` is t_neutrino - t_gw in s, angles in degrees, energy in GeV.
 
@@ -33,11 +36,11 @@ class SingleNeutrino:
     odds_ratio: float | None = None
     log_odds_ratio: float | None = None
     p_value: float | None = None
-    p_value_own: float | msgspec.UnsetType | None = msgspec.UNSET
     p_value_population: float | None = None
     log_b: float | None = None
     log_lambda: float | None = None
     log_weights: dict[str, float | None] | None = None
+    p_value_own: float | msgspec.UnsetType | None = msgspec.UNSET
 
     @property
     def own_p_value(self) -> float | None:
@@ -70,7 +73,7 @@ class PValueTable:
     provenance: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PValueBackground:
     """The p-value of the alert's own map, and what it rests on.
 
@@ -83,13 +86,13 @@ class PValueBackground:
     lists: int
     above: float
     error: float
-    season: str
-    digest: str
     error_lists: float | None = None
     error_terms: float | None = None
     error_events: float | None = None
     terms: int | None = None
     expected_neutrinos: float | None = None
+    season: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +105,19 @@ class PValuePopulation:
     p_value: float | None
     text: str
     reason: str
-    table: PValueTable | None = None
     note: str | None = None
+    table: PValueTable | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FarJoint:
     """The alerts among which a coincidence as significant comes about by chance."""
 
     alerts: str
-    confidence: float | None
     rate_hz: float | None = None
     source: str | None = None
     upper_limit: bool = False
+    confidence: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,25 +145,80 @@ class UsedSearchName:
 
 
 @dataclass(frozen=True, slots=True)
+class FluxSensitivity:
+    """Least and largest sensitivity (E² dN/dE, GeV cm⁻²) over some declinations, and the energies it stands for
+    (GeV)."""
+
+    flux_sensitivity: tuple[float, float]
+    sensitive_energy_range: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class NeutrinoLimit:
+    """Upper limit on the fluence (GeV cm⁻²) over the map's 90 % region, and what it assumes, for people.
+
+    `coincident` names the neutrinos that count as seen, `counts` is the mean of the Poisson law they exclude.
+    """
+
+    confidence: float
+    coincident: tuple[str, ...]
+    counts: float
+    livetime_fraction: float
+    flux_limit: tuple[float, float] | None
+    assumes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyLimitRange:
     """Isotropic energy in muon neutrinos, erg, over the map's 90 % region at its mean distance, Mpc."""
 
     energy_erg: tuple[float, float]
+    energy_erg_one_sigma: tuple[float, float] | None = None
     distance_mpc: float
     distance_std_mpc: float
     counts: float
-    energy_erg_one_sigma: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AlertSaid:
-    """What the outputs ask of `inputs.gw_skymap_info`."""
+    """The alert's `skymap_info.json` as it was, in `inputs.gw_skymap_info`; see `SkymapInfo`."""
 
+    graceid: str | None = None
+    event_id: str | None = None
+    event_time: str | None = None
+    gps_time: float | None = None
     notice_time: str | None = None
     far: float | None = None
     pipeline: str | None = None
+    group: str | None = None
+    search: str | None = None
     instruments: tuple[str, ...] | None = None
+    alert_type: str | None = None
     significant: bool | None = None
+    skymap_filename: str | None = None
+    gracedb_service_url: str | None = None
+    role: str | None = None
+
+    @classmethod
+    def of(cls, info: SkymapInfo) -> AlertSaid:
+        return cls(**asdict(info))
+
+
+@dataclass(frozen=True, slots=True)
+class MapHeader:
+    """What the header of the map that was used says, which need not be the alert's own.
+
+    `doubt` is why it seems to be another event's, `read` what was odd in its file and how it was read.
+    """
+
+    creator: str | None = None
+    origin: str | None = None
+    telescope: str | None = None
+    instruments: str | None = None
+    object: str | None = None
+    date_obs: str | None = None
+    doubt: str | None = None
+    read: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,29 +235,28 @@ class ListSaid:
 
 @dataclass(frozen=True, slots=True)
 class ResultInputs:
-    """What a result was made from."""
+    """What a result was made from; `neutrino_info` holds the rows of the list as they were."""
 
     gw_skymap_info: AlertSaid
-    gw_skymap_header: dict[str, str | None] | None = None
+    gw_skymap_header: MapHeader | None = None
     neutrino_info: tuple[dict[str, Any], ...] | None = None
     neutrino_list: ListSaid | None = None
-    search_parameters: dict[str, Any] | None = None
+    search_parameters: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
+    companion_parameters: dict[str, dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Significance:
     """A significance file; `docs/guides/files.md` says what each key means and when it is null."""
 
+    marks: tuple[str, ...] = ()
     search_type: str
+    headline: bool = False
+    retracted: str | None = None
     event_id: str
     graceid: str
     event_time: str
     gps_time: float
-    single_neutrino: tuple[SingleNeutrino, ...]
-    inputs: ResultInputs
-    marks: tuple[str, ...] = ()
-    headline: bool = False
-    retracted: str | None = None
     odds_ratio: float | None = None
     log_odds_ratio: float | None = None
     p_h_s1: float | None = None
@@ -209,14 +266,14 @@ class Significance:
     p_value: float | None = None
     p_value_text: str | None = None
     p_value_reason: str | None = None
-    p_value_odds_ratio: float | None = None
-    p_value_table: PValueTable | None = None
-    p_value_from: str = "population"
-    p_value_background: PValueBackground | None = None
-    p_value_population: PValuePopulation | None = None
     significance_sigma: float | None = None
     far_joint_hz: float | None = None
     far_joint: FarJoint | None = None
+    p_value_from: str = "population"
+    p_value_odds_ratio: float | None = None
+    p_value_table: PValueTable | None = None
+    p_value_background: PValueBackground | None = None
+    p_value_population: PValuePopulation | None = None
     p_astro: PAstroChange | None = None
     population: str | None = None
     search: UsedSearchName | None = None
@@ -224,16 +281,32 @@ class Significance:
     notes: tuple[str, ...] | None = None
     most_probable_direction: SourceDirection | None = None
     neutrino_flux_sensitivity_range: FluxSensitivity | None = None
-    neutrino_limit: dict[str, Any] | None = None
+    neutrino_limit: NeutrinoLimit | None = None
     isotropic_energy_limit_range: EnergyLimitRange | None = None
     isotropic_energy_limit_reason: str | None = None
-    neutrino_pair: tuple[SignificancePair, ...] = ()
-    dump: dict[str, Any] = field(default_factory=dict)
+    inputs: ResultInputs
+    single_neutrino: tuple[SingleNeutrino, ...]
+    neutrino_pair: tuple[SignificancePair, ...] | msgspec.UnsetType = msgspec.UNSET
+    dump: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
-def read_significance(decoded: Mapping[str, Any]) -> Significance:
+def decoded(record: object) -> dict[str, Any]:
+    """A record as plain values, as its file is written from."""
+    return dict(msgspec.to_builtins(record))
+
+
+def read_significance(content: Mapping[str, Any]) -> Significance:
     """The record in a decoded file; RecordError names the key that is missing or is not what it must be."""
+    return _read(content, Significance)
+
+
+def read_inputs(content: Mapping[str, Any]) -> ResultInputs:
+    """What a decoded result, of whatever search, was made from."""
+    return _read(content["inputs"], ResultInputs)
+
+
+def _read(content: Mapping[str, Any], kind: type[T]) -> T:
     try:
-        return msgspec.convert(dict(decoded), Significance)
+        return msgspec.convert(dict(content), kind)
     except msgspec.ValidationError as error:
         raise RecordError(f"the result cannot be read: {error}") from error

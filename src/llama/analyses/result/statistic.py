@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from llama.advice import REMAKE_FILE, RUN
+from llama.advice import REMAKE_FILE, RUN, SEASON, Reason
 from llama.analyses.result.inputs import (
     astrophysical,
     finite,
@@ -27,6 +27,7 @@ from llama.analyses.result.inputs import (
 from llama.analyses.result.limits import Reached, reached
 from llama.analyses.result.marks import not_blinded
 from llama.analyses.result.pvalues import response_digest, search_digest
+from llama.analyses.result.record import MapHeader
 from llama.engine.errors import NotYet
 from llama.engine.graph import FlagValues, Guard
 from llama.messengers.gw.record import SkymapInfo
@@ -129,7 +130,7 @@ class UsedSkymap:
     """What results need of the sky map: what its header says, its distance (mean and standard deviation, Mpc), and
     the area of its 90 % region, which files of earlier versions lack."""
 
-    header: dict[str, str | None]
+    header: MapHeader
     distance_mpc: tuple[float, float] | None
     area_deg2: float | None = None
 
@@ -162,20 +163,18 @@ class StatisticNumbers:
         """ValueError when one of these files is not as it was: the run may have been asked for the results only."""
         for name, digest in digests.items():
             if self.made_from.get(name, digest) != digest:
-                raise ValueError(
-                    f"{STATISTIC_FILENAME} was made from another {name}: {RUN} without -f makes it anew first"
-                )
+                made = f"{STATISTIC_FILENAME} was made from another {name}: "
+                raise ValueError(Reason(made, RUN, " without -f makes it anew first"))
 
     def check(self, neutrinos: NeutrinoList, search: Search, season: SeasonTable) -> None:
         """ValueError when it was not made of these: one that was adopted, or is locked, need not be."""
         listed = [(row.i3event, row.ra, row.dec, row.type) for row in neutrinos.neutrinos]
         if listed != [(one.i3event, one.ra, one.dec, one.type) for one in self.neutrinos]:
-            raise ValueError(f"{STATISTIC_FILENAME} is of other neutrinos than {_LIST}: {_AGAIN}")
+            raise ValueError(Reason(f"{STATISTIC_FILENAME} is of other neutrinos than {_LIST}: ", _AGAIN))
         used = self.search
         if (used.search_digest, used.response_digest) != (search_digest(search), response_digest(season)):
-            raise ValueError(
-                f"{STATISTIC_FILENAME} was made with other numbers of search {used.name} or {season.name}: {_AGAIN}"
-            )
+            numbers = f"search {used.name} or {season.name}"
+            raise ValueError(Reason(f"{STATISTIC_FILENAME} was made with other numbers of {numbers}: ", _AGAIN))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +207,7 @@ STATISTIC_NUMBERS = tuple(one.name for one in fields(StatisticNumbers))
 STATISTIC_FILENAME = "statistic_lvc-i3.json"
 _LIST = "icecube_neutrino_list.json"
 _REMAKE = REMAKE_FILE.of(FILE=STATISTIC_FILENAME)
-_AGAIN = f"{_REMAKE} makes it anew (after `unlock`, if it is locked)"
+_AGAIN = Reason(_REMAKE, " makes it anew (after `unlock`, if it is locked)")
 
 
 def measure(
@@ -227,7 +226,7 @@ def measure(
     """
     if neutrinos.season is None:
         raise NotYet(_no_background(neutrinos))  # a new list ends the wait at once
-    season = tables.season(neutrinos.season)
+    season = _season(neutrinos.season, tables)
     population = most_likely_population(p_astro, info.group)
     chosen = searches.choose(population)
     window = search_window_s(chosen.search)
@@ -254,6 +253,13 @@ def measure(
         notes=notes,
         **_numbers(result, arrays, neutrinos),
     )
+
+
+def _season(name: str, tables: IceCubeTables) -> SeasonTable:
+    try:
+        return tables.season(name)
+    except ValueError as error:
+        raise ValueError(f"{error}; {SEASON} makes one of the season's own files") from error
 
 
 def _no_background(neutrinos: NeutrinoList) -> str:

@@ -6,23 +6,19 @@ files every neutrino has the event's p-value. What a neutrino says by itself is 
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
-from llama.analyses.result.event_analysis import Analysis, EventInputs, event_result, single
+from llama.analyses.result.event_analysis import Analysis, EventInputs, event_result
+from llama.analyses.result.record import Significance
 
 
-def significance_subthreshold(given: EventInputs) -> dict[str, Any]:
+def significance_subthreshold(given: EventInputs) -> Significance:
     """The odds of the list and their p-value."""
-    analysis = Analysis.of(given, "subthreshold")
-    event = event_result(analysis)
-    neutrinos = range(len(given.neutrinos.neutrinos))
-    return {
-        **event,
-        "single_neutrino": [_of_list(analysis, i, event["p_value"]) for i in neutrinos],
-        "dump": {},  # empty in original files, and read by nobody we know; there because readers may ask for it
-    }
-
-
-def _of_list(analysis: Analysis, i: int, event_p: float | None) -> dict[str, Any]:
-    own = single(analysis, i)
-    return {**own, "p_value": event_p, "p_value_own": own["p_value"]}
+    event = event_result(Analysis.of(given, "subthreshold"))
+    return replace(
+        event,
+        single_neutrino=tuple(
+            replace(own, p_value=event.p_value, p_value_own=own.p_value) for own in event.single_neutrino
+        ),
+        dump={},  # empty in original files, and read by nobody we know; there because readers may ask for it
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -15,12 +15,28 @@ from llama.science.statistic import EventStatistic
 _LARGEST_WEIGHT_LOG = 700.0  # of exp() in a double
 
 
-def odds(log_odds: float) -> dict[str, float | None]:
+class Odds(TypedDict):
+    """Null where they are exactly 0."""
+
+    odds_ratio: float | None
+    log_odds_ratio: float | None
+
+
+class OddsAndWeights(Odds):
+    """With the weights of the hypotheses, see `odds_and_weights`."""
+
+    p_h_s1: float
+    p_h_0: float
+    p_h_c: float
+    log_weights: dict[str, float | None]
+
+
+def odds(log_odds: float) -> Odds:
     """Odds and their logarithm, null for odds of exactly 0: JSON has no infinity."""
     return {"odds_ratio": finite_odds(log_odds), "log_odds_ratio": finite(log_odds)}
 
 
-def odds_and_weights(statistic: EventStatistic) -> dict[str, Any]:
+def odds_and_weights(statistic: EventStatistic) -> OddsAndWeights:
     """The event's odds, and the hypotheses' weights: as logarithms by name, and under the names that readers know.
 
     Readers check `odds_ratio` = `p_h_s1` / (`p_h_0` + `p_h_c`), signal over noise and chance coincidence, so it is

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llama.analyses.result import BLINDED, RETRACTED, SIMULATED, TEST, marks_of
+from llama.analyses.result import BLINDED, RETRACTED, SIMULATED, TEST, marks_of, read_inputs
 from llama.analyses.telling.report import or_minus_infinity
 from llama.analyses.telling.skymap_used import SkymapUsed
 from llama.analyses.telling.terminal import p_astro_change
@@ -37,7 +37,7 @@ def joint_text(result: Mapping[str, Any], role: str, retracted: str | None = Non
             for word in marks_of(result, role=role, retracted=retracted, blinded=blinded)
         ],
         _numbers(result),
-        [f"Sky map: {SkymapUsed.of(result['inputs'])}"],
+        [f"Sky map: {SkymapUsed.of(read_inputs(result))}"],
         _candidates(result),
         _sets(result),
         _bullets("Notes", result["notes"]),

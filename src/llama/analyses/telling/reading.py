@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from llama.analyses.result import (
     EnergyLimitRange,
     ListSaid,
@@ -44,7 +46,7 @@ def read_report(
         significant=alert.significant,
         pipeline=alert.pipeline or "",
         instruments=alert.instruments or (),
-        skymap=SkymapUsed.of(significance["inputs"]),
+        skymap=SkymapUsed.of(said.inputs),
         rows=_rows(said.single_neutrino, p_text),
         log_odds=said.log_odds_ratio,
         p_value=said.p_value,
@@ -63,9 +65,14 @@ def read_report(
         best_direction=None if direction is None else (direction.ra, direction.dec),
         flux_sensitivity=said.neutrino_flux_sensitivity_range,
         energy_limit=_energy_limit(said.isotropic_energy_limit_range),
-        parameters=said.inputs.search_parameters or {},
+        parameters=_parameters(said),
         **_coverage(said.inputs.neutrino_list or ListSaid()),
     )
+
+
+def _parameters(said: Significance) -> dict[str, Any]:
+    given = said.inputs.search_parameters
+    return {} if given is None or isinstance(given, msgspec.UnsetType) else given
 
 
 def _coverage(data: ListSaid) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from llama.analyses.result import MapHeader, ResultInputs
 from llama.analyses.telling.sources import localisation
 from llama.formats.skymap_maker import maker
 
@@ -27,14 +26,14 @@ class SkymapUsed:
     read: str = ""
 
     @classmethod
-    def of(cls, inputs: Mapping[str, Any]) -> SkymapUsed:
+    def of(cls, inputs: ResultInputs) -> SkymapUsed:
         """From the inputs of a result; results of earlier versions know less."""
-        said = inputs.get("gw_skymap_header") or {}
+        said = inputs.gw_skymap_header or MapHeader()
         return cls(
-            named=str((inputs.get("gw_skymap_info") or {}).get("skymap_filename") or ""),
-            maker=maker({"CREATOR": said.get("creator") or "", "ORIGIN": said.get("origin") or ""}),
-            doubt=str(said.get("doubt") or ""),
-            read=str(said.get("read") or ""),
+            named=inputs.gw_skymap_info.skymap_filename or "",
+            maker=maker({"CREATOR": said.creator or "", "ORIGIN": said.origin or ""}),
+            doubt=said.doubt or "",
+            read=said.read or "",
         )
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from llama.advice import REMAKE_FILE, RUN, Advice
-from llama.analyses.result import BLINDED, RETRACTED, in_order, marks_of, shows_directions
+from llama.analyses.result import BLINDED, RETRACTED, in_order, marks_of, read_inputs, shows_directions
 from llama.analyses.telling.reading import read_report
 from llama.analyses.telling.report import Report
 from llama.analyses.telling.skymap_used import SkymapUsed
@@ -62,7 +62,7 @@ def _of_file(path: Path, flags: Flags, taken_back: bool) -> tuple[int, list[str]
             return 0, [*([told] if told else []), *_headline(read_report(result, role=flags.role))]
         place, line = _other(result)
         remarks = (
-            [] if place == _OF_THE_ALERT else SkymapUsed.of(result["inputs"]).remarks
+            [] if place == _OF_THE_ALERT else SkymapUsed.of(read_inputs(result)).remarks
         )  # else the headline has them
         return place, [f"{line}; {told}" if told else line, *remarks]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

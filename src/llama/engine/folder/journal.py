@@ -25,6 +25,8 @@ from llama.engine.folder.filesystem import open_regular, storage_errors
 from llama.engine.folder.names import name_fault
 
 _LOG = logging.getLogger("llama.engine")
+Words = tuple[tuple[str, ...], ...]
+"""Of commands that a message names; none are written where it names none, as earlier versions did."""
 
 
 def utc(time: datetime) -> datetime:
@@ -55,6 +57,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=Tru
             time = getattr(self, name, None)
             if time is not None and time.tzinfo is not UTC:
                 msgspec.structs.force_setattr(self, name, utc(time))
+        if getattr(self, "advice", None) == ():
+            msgspec.structs.force_setattr(self, "advice", msgspec.UNSET)
         filename = getattr(self, "filename", None)
         if filename is not None and (fault := name_fault(filename)):
             raise ValueError(f"names a file {filename!r}, which {fault}")
@@ -122,12 +126,13 @@ class Sending(Entry, frozen=True, kw_only=True, tag=True):
 
 
 class Failed(Entry, frozen=True, kw_only=True, tag=True):
-    """A making failed; `error` is one line for people."""
+    """A making failed; `error` is one line for people, `advice` the words of each command that it names."""
 
     claim: str
     filename: str
     error: str
     traceback: str = ""
+    advice: Words | msgspec.UnsetType = msgspec.UNSET
 
 
 class Deferred(Entry, frozen=True, kw_only=True, tag=True):
@@ -140,6 +145,7 @@ class Deferred(Entry, frozen=True, kw_only=True, tag=True):
     filename: str
     why: str
     until: datetime | None
+    advice: Words | msgspec.UnsetType = msgspec.UNSET
 
 
 class Requested(Entry, frozen=True, kw_only=True, tag=True):

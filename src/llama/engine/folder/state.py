@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from llama.advice import Advice, Reason
 from llama.engine.folder.journal import (
     Adopted,
     Claimed,
@@ -33,6 +34,7 @@ from llama.engine.folder.journal import (
     Unlocked,
     Unvetoed,
     Vetoed,
+    Words,
 )
 from llama.engine.graph import FLAG, SHARED, FlagRules, FlagValues
 
@@ -56,7 +58,7 @@ class Failure:
 
     count: int
     at: datetime
-    error: str
+    error: Reason
     inputs: Mapping[str, str]
 
 
@@ -64,7 +66,7 @@ class Failure:
 class Deferral:
     """The data were not there yet; `until` is None when only other inputs can help."""
 
-    why: str
+    why: Reason
     until: datetime | None
     inputs: Mapping[str, str]
 
@@ -272,12 +274,12 @@ class State:
         if (ended := self._given_up(entry)) is not None:
             file, inputs = ended
             count = file.failure.count + 1 if file.failure and file.failure.inputs == inputs else 1
-            file.failure = Failure(count, entry.at, entry.error, inputs)
+            file.failure = Failure(count, entry.at, _reason(entry.error, entry.advice), inputs)
 
     def _deferred(self, entry: Deferred) -> None:
         if (ended := self._given_up(entry)) is not None:
             file, inputs = ended
-            file.deferral, file.failure = Deferral(entry.why, entry.until, inputs), None
+            file.deferral, file.failure = Deferral(_reason(entry.why, entry.advice), entry.until, inputs), None
 
     def _given_up(self, entry: Failed | Deferred) -> tuple[FileState, Mapping[str, str]] | None:
         """The file and inputs of a claim that ends without a result; None when the claim had been lost before."""
@@ -345,6 +347,10 @@ def _sends(file: FileState) -> bool:
 def tables_among(inputs: Mapping[str, str]) -> dict[str, str]:
     """The shared files among the inputs of a product: what the settings of a run decide."""
     return {key: digest for key, digest in inputs.items() if key.startswith(SHARED)}
+
+
+def _reason(text: str, advice: Words | msgspec.UnsetType) -> Reason:
+    return Reason.read(text, () if isinstance(advice, msgspec.UnsetType) else map(Advice, advice))
 
 
 def _put(file: FileState, digest: str, at: datetime, kind: str, seen: Stat | None) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from llama.advice import RUN
+from llama.advice import RUN, advised
 from llama.engine.errors import (
     ClaimLost,
     DecodeError,
@@ -63,6 +63,7 @@ from llama.engine.graph import (
 )
 from llama.engine.running.status import Kind, current_inputs, statuses
 
+_Words = tuple[tuple[str, ...], ...]  # of advice
 Witness = Callable[[str], None]
 """Is told of each point of a commit as it is passed; see POINTS."""
 
@@ -123,16 +124,20 @@ class Maker:
         except ClaimLost as error:
             give_back(event, claim, str(error), until=self.clock() + _RETRY, now=self.clock())
         except NotYet as error:
-            soonest = self.clock() + _SOON  # a date in the past must not spin
-            until = None if error.until is None else max(utc(error.until), soonest)
-            give_back(event, claim, self.environment.hide(error.why), until=until, now=self.clock())
+            self._wait(event, claim, error)
         except StorageError as error:
             give_back(event, claim, str(error), until=self.clock(), now=self.clock())
             raise
         except Exception as error:  # noqa: BLE001 - whatever a step does wrong is recorded, not propagated
             hide = self.environment.hide
-            fail(event, claim, one_line(error, hide), now=self.clock(), details=hide(traceback.format_exc()))
+            details, words = hide(traceback.format_exc()), advised(error, hide)
+            fail(event, claim, one_line(error, hide), now=self.clock(), details=details, advice=words)
         return False
+
+    def _wait(self, event: Event, claim: Claimed, error: NotYet) -> None:
+        now, hide = self.clock(), self.environment.hide
+        until = None if error.until is None else max(utc(error.until), now + _SOON)  # one in the past must not spin
+        give_back(event, claim, hide(error.why), until=until, now=now, advice=advised(error, hide))
 
     def _make(
         self, event: Event, product: Product[Any], claim: Claimed, scratch: Path, now: datetime, witness: Witness
@@ -285,19 +290,23 @@ def take_over(event: Event, claim_id: str, owner: Owner) -> Claimed:
         return entry
 
 
-def fail(event: Event, claim: Claimed, error: str, *, now: datetime, details: str = "") -> None:
+def fail(event: Event, claim: Claimed, error: str, *, now: datetime, details: str = "", advice: _Words = ()) -> None:
     """Record a failure, unless the claim was lost."""
     with event.writing() as state:
         if claim.claim in state.claims:
             end = details[-_DETAILS_LENGTH:]
-            event.append([Failed(at=now, claim=claim.claim, filename=claim.filename, error=error, traceback=end)])
+            of = Failed(at=now, claim=claim.claim, filename=claim.filename, error=error, traceback=end, advice=advice)
+            event.append([of])
 
 
-def give_back(event: Event, claim: Claimed, why: str, *, until: datetime | None, now: datetime) -> None:
+def give_back(
+    event: Event, claim: Claimed, why: str, *, until: datetime | None, now: datetime, advice: _Words = ()
+) -> None:
     """Release a claim without blame, until `until`; None: until the inputs change."""
     with event.writing() as state:
         if claim.claim in state.claims:
-            event.append([Deferred(at=now, claim=claim.claim, filename=claim.filename, why=why, until=until)])
+            of = Deferred(at=now, claim=claim.claim, filename=claim.filename, why=why, until=until, advice=advice)
+            event.append([of])
 
 
 def one_line(error: BaseException, hide: Callable[[str], str] = str) -> str:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any, Protocol
 
 from llama.engine.errors import EventError, StorageError
@@ -221,7 +222,7 @@ def _storage_error(job: _Job, now: datetime) -> StorageError:
     """What the disk did to this job, which has given its claim back if the disk took the note of that."""
     give_back(job.event, job.claim, _DISK, until=now, now=now)
     deferral = job.event.refresh().file(job.product.filename).deferral
-    return StorageError(deferral.why if deferral else _DISK)
+    return StorageError(str(deferral.why) if deferral else _DISK)
 
 
 def _started(context: Any, target: Callable[..., None], args: tuple[Any, ...], name: str | None = None) -> Any:
@@ -230,6 +231,7 @@ def _started(context: Any, target: Callable[..., None], args: tuple[Any, ...], n
     A server may die after it forked and before it said so. Such a process is nobody's: each waits for a word from
     here before it does anything, and ends when that cannot come any more.
     """
+    _be_somewhere()
     for pause_s in (*_SERVER_PAUSES_S, None):
         told, tell = context.Pipe(duplex=False)
         with told, tell:
@@ -245,6 +247,14 @@ def _started(context: Any, target: Callable[..., None], args: tuple[Any, ...], n
                 return process
         time.sleep(pause_s)
     raise AssertionError("the last try returns or raises")
+
+
+def _be_somewhere() -> None:
+    """A process is started in the folder we are in, which somebody may have deleted since: then at the root."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        os.chdir("/")
 
 
 def _kill(process: Any) -> None:

@@ -144,8 +144,9 @@ class Runner:
                 touched, came = changes.take()
                 if touched - self._events.keys():  # copied in just now, or chosen from now on
                     due = min(due, time.monotonic() + _SOON_S)
-                if came or time.monotonic() >= due:
-                    self._follow_anew(find)
+                if (sweep := time.monotonic() >= due) or came:
+                    self._follow_anew(find, sweep=sweep)
+                if sweep:
                     due = time.monotonic() + _SWEEP_S
                 self._judge_soon({*touched, *self._due()})
                 self._judge_next(_SLICE_S)
@@ -155,8 +156,10 @@ class Runner:
 
     # ------------------------------------------------------------------ judging
 
-    def _follow(self, events: Iterable[Event]) -> None:
-        """From now on these events, in this order; those whose journal is as judged before cost one stat.
+    def _follow(self, events: Iterable[Event], *, sweep: bool = True) -> None:
+        """From now on these events, in this order; those whose journal is as judged before cost one stat in a sweep.
+
+        Without one they cost nothing: of changes one is told.
 
         Events with a claim are judged again: that its claimant died leaves no trace in a journal. So are all when a
         shared file changed.
@@ -169,12 +172,12 @@ class Runner:
             for kept in (self._verdicts, self._agenda, self._troubles, self._failures, self._awaited):
                 kept.pop(path, None)
             self._worked.discard(path)
-        changed = {path for path, event in self._events.items() if self._has_changed(event)}
+        changed = {path for path, event in self._events.items() if self._has_changed(event, sweep)}
         self._judge_soon(set(self._events) if tables != self._tables else changed)
 
-    def _has_changed(self, event: Event) -> bool:
+    def _has_changed(self, event: Event, sweep: bool) -> bool:
         verdict = self._verdicts.get(event.path)
-        return verdict is None or verdict.claimed or verdict.journal != _stat(event)
+        return verdict is None or verdict.claimed or (sweep and verdict.journal != _stat(event))
 
     def _judge_soon(self, paths: set[Path]) -> None:
         """These too are to be judged, in the order of the events."""
@@ -190,10 +193,10 @@ class Runner:
             if until is not None and time.monotonic() >= until:
                 return
 
-    def _follow_anew(self, find: Callable[[], Iterable[Event]]) -> None:
+    def _follow_anew(self, find: Callable[[], Iterable[Event]], *, sweep: bool) -> None:
         """Follow what `find` names now; where it cannot say (an unreadable folder, say), what was followed before."""
         try:
-            self._follow(find())
+            self._follow(find(), sweep=sweep)
             self._blind = ""
         except Exception as error:  # noqa: BLE001 - a folder that cannot be listed now may be readable again later
             if (text := one_line(error)) != self._blind:

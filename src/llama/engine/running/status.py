@@ -331,11 +331,11 @@ def _cooling(product: Product[Any], file: FileState, inputs: Mapping[str, str], 
         if failure.at - _AHEAD < now < failure.at + pause:
             times = f"failed {failure.count} times: " if failure.count > 1 else "failed: "
             return Status(Kind.COOLING, Reason(times, failure.error), failure.at + pause)
-        return Status(Kind.READY, Reason(f"trying again after: {failure.error}"))
+        return Status(Kind.READY, Reason("trying again after: ", failure.error))
     if deferral is not None and deferral.inputs == inputs:
         if deferral.until is None or now < deferral.until:
-            return Status(Kind.WAITING, Reason(deferral.why), deferral.until)
-        return Status(Kind.READY, Reason(f"trying again after: {deferral.why}"))
+            return Status(Kind.WAITING, deferral.why, deferral.until)
+        return Status(Kind.READY, Reason("trying again after: ", deferral.why))
     return None
 
 

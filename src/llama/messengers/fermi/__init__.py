@@ -6,9 +6,9 @@ from typing import Any
 
 from llama.engine.graph import Selection
 from llama.messengers import Candidates, Messenger
-from llama.messengers.bursts.news import follower
-from llama.messengers.bursts.product import burst_list
-from llama.messengers.bursts.record import BurstList
+from llama.messengers.burst_news import follower
+from llama.messengers.burst_product import burst_list
+from llama.messengers.burst_record import BurstList
 from llama.messengers.fermi.likelihood import listening
 from llama.messengers.fermi.notices import parse
 from llama.messengers.fermi.products import FERMI_GRBS, GRB_MODEL

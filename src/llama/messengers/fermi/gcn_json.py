@@ -13,7 +13,7 @@ from llama.formats.localization import Localization, read_localization
 from llama.formats.notice_json import notice_object, plain_names
 from llama.formats.skymap import read_skymap
 from llama.formats.values import mapping, probability, shown, text, utc
-from llama.messengers.bursts import fields as read
+from llama.messengers import burst_fields as read
 from llama.messengers.fermi import fields
 from llama.ports import Burst, BurstMap, Retraction
 from llama.science.times import gps_from_utc

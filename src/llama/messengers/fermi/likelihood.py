@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from llama.formats.skymap import read_skymap
-from llama.messengers.bursts.record import BurstList, is_assumed
+from llama.messengers.burst_record import BurstList, is_assumed
 from llama.messengers.fermi.unrelated import Alike, unrelated, usual
 from llama.messengers.lists import Place, same_place
 from llama.ports import Burst

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llama.engine.graph import Shared
 from llama.formats.records import Record
-from llama.messengers.bursts.product import BurstFile
+from llama.messengers.burst_product import BurstFile
 from llama.ports import GRB_SOURCE
 from llama.science.companions import GRBModel
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llama.messengers.bursts.record import BurstList, is_assumed
+from llama.messengers.burst_record import BurstList, is_assumed
 from llama.ports import Burst
 from llama.science.times import utc_from_gps
 

@@ -9,7 +9,7 @@ from llama.formats.errors import NotForUs, NoticeError
 from llama.formats.localization import circle
 from llama.formats.values import number, shown, truth, utc
 from llama.formats.voevent import VOEvent, parse_voevent
-from llama.messengers.bursts import fields as read
+from llama.messengers import burst_fields as read
 from llama.messengers.fermi import fields
 from llama.ports import Burst, Retraction
 from llama.science.times import gps_from_utc, utc_from_gps

@@ -33,7 +33,7 @@ def neutrino_list(trigger: Selection[Any]) -> Product[NeutrinoList]:
         try:
             window = source.window(gps_time - WINDOW_S, gps_time + WINDOW_S, seed=step.event_id)
         except NotNow as error:
-            raise NotYet(str(error), until=step.now + _pause(step.now, gps_time + WINDOW_S)) from error
+            raise NotYet(str(error), until=step.now + _pause(step.now, gps_time + WINDOW_S, error.wait_s)) from error
         found = from_window(window, source.name)
         return blind(found, step.event_id) if step.flag(FLAG) else found
 
@@ -52,16 +52,19 @@ def neutrino_list(trigger: Selection[Any]) -> Product[NeutrinoList]:
     )
 
 
-def _pause(now: datetime, stop_gps: float) -> timedelta:
-    """How long a source that had no answer is left alone: the longer, the longer ago the window closed."""
-    return min(max(_ASK_AGAIN, _PART * (now - datetime_from_gps(stop_gps))), _AT_LATEST)
+def _pause(now: datetime, stop_gps: float, wanted_s: float) -> timedelta:
+    """How long a source that had no answer is left alone: the longer, the longer ago the window closed, and no
+    shorter than it wants, but for hours at most."""
+    wanted = timedelta(seconds=min(wanted_s, _AT_LATEST.total_seconds()))
+    return min(max(_ASK_AGAIN, wanted, _PART * (now - datetime_from_gps(stop_gps))), _AT_LATEST)
 
 
 def due(neutrinos: NeutrinoList, made: datetime) -> datetime | None:
-    """When to ask the source again: when it said it would know more, then every five minutes until it is final.
+    """When to ask the source again: when it said it would know more, or in five minutes where that time has passed.
 
     An archive is final at once, also where it covers nothing.
     """
     if neutrinos.ask_again is None:
         return None
-    return max(datetime.fromisoformat(neutrinos.ask_again), made + _ASK_AGAIN)
+    asked = datetime.fromisoformat(neutrinos.ask_again)
+    return asked if asked > made else made + _ASK_AGAIN

@@ -6,9 +6,9 @@ from typing import Any
 
 from llama.engine.graph import Product, Selection
 from llama.messengers import Messenger
-from llama.messengers.bursts.news import follower
-from llama.messengers.bursts.product import BurstFile, burst_list
-from llama.messengers.bursts.record import BurstList
+from llama.messengers.burst_news import follower
+from llama.messengers.burst_product import BurstFile, burst_list
+from llama.messengers.burst_record import BurstList
 from llama.messengers.swift.notices import parse
 from llama.ports import SWIFT_SOURCE
 

@@ -11,7 +11,7 @@ from llama.formats.notice_json import is_json, notice_object, plain_names
 from llama.formats.values import mapping, probability, shown, text, truth, utc
 from llama.formats.voevent import VOEvent, parse_voevent
 from llama.formats.xmlsafe import is_xml
-from llama.messengers.bursts import fields
+from llama.messengers import burst_fields as fields
 from llama.ports import Burst, Retraction
 from llama.science.times import gps_from_utc, utc_from_gps
 

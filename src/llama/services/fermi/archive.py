@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from llama.advice import REMAKE_FILE, Advice
 from llama.formats.packed import Kept
 from llama.ports import Burst, BurstWindow, Retraction, Stretch
 from llama.science.times import datetime_from_gps, utc_from_gps
@@ -39,8 +40,8 @@ LATE_S = 6 * 3600.0
 MOST_LATER = 100_000
 """Files that are searched for a burst's names: years of what LLAMA listens to, in some seconds."""
 
-FERMI_AGAIN = "`llama event EVENT remake FERMI_GRBS`"
-SWIFT_AGAIN = "`llama event EVENT remake SWIFT_GRBS`"
+FERMI_AGAIN = REMAKE_FILE.of(FILE="FERMI_GRBS")
+SWIFT_AGAIN = REMAKE_FILE.of(FILE="SWIFT_GRBS")
 _ADVICE = (
     "set LLAMA_GRB_NOTICES (a folder of notices) or LLAMA_GRB_CATALOGUE (a burst catalogue), then ask again with {}"
 )
@@ -67,7 +68,7 @@ class NoticeFolder:
     parse: Parse
     files_between: FilesBetween
     whose: str = "Fermi GBM"
-    again: str = FERMI_AGAIN
+    again: Advice = FERMI_AGAIN
 
     @property
     def name(self) -> str:
@@ -153,12 +154,11 @@ class NoticeFolder:
         )
 
 
-def _unreadable(files: Sequence[str], again: str) -> str:
+def _unreadable(files: Sequence[str], again: Advice) -> str:
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
     return (
         f"{len(files)} file(s) are no readable notice, so what they tell is not known: "
-        f"{', '.join(files[:_NAMED])}{more}; mend or move them, then ask again with "
-        f"{again}"
+        f"{', '.join(files[:_NAMED])}{more}; mend or move them, then ask again with {again}"
     )
 
 

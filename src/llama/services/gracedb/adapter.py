@@ -18,7 +18,7 @@ from llama.formats.limits import MAX_SKYMAP_BYTES
 from llama.ports import GraceDBError, GraceDBRefused, StoredFile, StoredNotice, Superevent
 from llama.sections import Secret
 from llama.services.gracedb import answers
-from llama.services.gracedb.asking import Again, Asking
+from llama.services.gracedb.asking import Again, Questioner
 from llama.services.gracedb.setup import GraceDBSettings
 
 T = TypeVar("T")
@@ -88,7 +88,7 @@ class _Bearer:
 class GraceDBAdapter:
     """One GraceDB. Questions are asked in turn, each as often as the settings say."""
 
-    def __init__(self, settings: GraceDBSettings, asking: Asking) -> None:
+    def __init__(self, settings: GraceDBSettings, asking: Questioner) -> None:
         self._settings = settings
         self._asking = asking
         self._client = _Client(settings)
@@ -205,7 +205,7 @@ def _is_event(graceid: str) -> bool:
 
 def open_adapter(settings: GraceDBSettings) -> GraceDBAdapter:
     """The adapter for these settings."""
-    asking = Asking(
+    asking = Questioner(
         host=urlsplit(settings.service_url).netloc,
         lets_us_in=settings.lets_us_in,
         timeout_s=settings.timeout_s,

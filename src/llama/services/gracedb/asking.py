@@ -43,7 +43,7 @@ class Again(GraceDBError):
 
 
 @dataclass(frozen=True)
-class Asking:
+class Questioner:
     """How patient we are, and what nobody is to see.
 
     Attributes:

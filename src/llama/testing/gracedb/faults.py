@@ -49,6 +49,12 @@ class Faults:
                     return fault
         return None
 
+    @property
+    def left(self) -> int:
+        """How many kinds of them are still to happen."""
+        with self._lock:
+            return sum(fault.times != 0 for fault in self._faults)
+
     def clear(self) -> None:
         """All goes well again."""
         with self._lock:

@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from llama.testing.gracedb.faults import Fault, Faults
 from llama.testing.gracedb.multipart import fields_of
-from llama.testing.gracedb.state import Candidate, Holdings
+from llama.testing.gracedb.state import HeldCandidate, Holdings
 
 _SUPEREVENT_PARTS = ("file", "label", "log", "voevent", "emobservation", "notice")
 _LABELS = ("ADVOK", "ADVNO", "ADVREQ", "EM_READY", "GCN_PRELIM_SENT", "PASTRO_READY", "RETRACTED", "SKYMAP_READY")
@@ -235,7 +235,7 @@ def _of_category(record: dict[str, Any], wanted: str) -> bool:
     return category.lower() == wanted.lower() if wanted else category == "Production"
 
 
-def _part(candidate: Candidate, part: str, name: str, notices: bool) -> tuple[int, Any]:
+def _part(candidate: HeldCandidate, part: str, name: str, notices: bool) -> tuple[int, Any]:
     if not part:
         return 200, candidate.record
     lists: dict[str, tuple[str, Collection[Any]]] = {
@@ -256,7 +256,7 @@ def _part(candidate: Candidate, part: str, name: str, notices: bool) -> tuple[in
     return (200, chosen[0]) if chosen else (404, {"detail": "Not found."})
 
 
-def _file(candidate: Candidate, name: str) -> tuple[int, Any]:
+def _file(candidate: HeldCandidate, name: str) -> tuple[int, Any]:
     if not name:
         versions = {f"{one},{version}": "" for one, version in candidate.contents}
         return 200, {**versions, **{one: "" for one, _ in candidate.contents}}

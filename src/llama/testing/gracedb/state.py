@@ -19,7 +19,7 @@ _BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass
-class Candidate:
+class HeldCandidate:
     """A superevent or an event.
 
     Attributes:
@@ -44,7 +44,7 @@ class Holdings:
     """Everything there is, changed by tests and by what clients write; one lock for all of it."""
 
     def __init__(self) -> None:
-        self.candidates: dict[str, Candidate] = {}
+        self.candidates: dict[str, HeldCandidate] = {}
         self.lock = threading.RLock()
         self._seconds = 0
 
@@ -52,7 +52,7 @@ class Holdings:
         """A superevent or event by its record; its GraceID."""
         graceid = str(record.get("superevent_id") or record["graceid"])
         with self.lock:
-            self.candidates[graceid] = Candidate(json.loads(json.dumps(dict(record))))
+            self.candidates[graceid] = HeldCandidate(json.loads(json.dumps(dict(record))))
         return graceid
 
     def store(

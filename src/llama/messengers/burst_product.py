@@ -8,7 +8,7 @@ from typing import Any
 
 from llama.engine.graph import Product, Selection, Step
 from llama.formats.records import Record
-from llama.messengers.bursts.record import BurstList, from_window
+from llama.messengers.burst_record import BurstList, from_window
 from llama.ports import GRBSource, Service
 from llama.science.times import datetime_from_gps
 

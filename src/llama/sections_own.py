@@ -1,0 +1,75 @@
+"""The sections of the settings that belong to no service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from llama.sections import About, Section
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How steps are run."""
+
+    workers: Annotated[
+        int, About("how many steps run at once, 0 for one per core", variable="LLAMA_WORKERS", was="workers", least=0)
+    ] = 0
+
+
+@dataclass(frozen=True)
+class ScienceSettings:
+    """Files that stand in for packaged ones."""
+
+    search: Annotated[
+        Path | None,
+        About(
+            "search records (JSON) in place of the packaged ones",
+            variable="LLAMA_SEARCH",
+            was="search",
+            instead="the packaged one",
+        ),
+    ] = None
+    populations: Annotated[
+        Path | None,
+        About(
+            "p-value tables in place of the packaged populations.hdf5",
+            variable="LLAMA_POPULATIONS",
+            was="populations",
+            instead="the packaged one",
+        ),
+    ] = None
+    icecube_tables: Annotated[
+        Path | None,
+        About("response tables of IceCube's seasons in place of the packaged ones", instead="the packaged ones"),
+    ] = None
+    icecube_events: Annotated[
+        Path | None,
+        About("events of IceCube's seasons to draw from in place of the packaged ones", instead="the packaged ones"),
+    ] = None
+
+
+@dataclass(frozen=True)
+class ListenSettings:
+    """What is made of what is heard."""
+
+    preset_observation: Annotated[
+        Literal["TRIGGERED_PUBLIC", "TRIGGERED_INTERNAL", "TRIGGERED_TEST", "RERUN", "DEFAULT"],
+        About("the preset of flags with which events of real, public alerts start"),
+    ] = "TRIGGERED_PUBLIC"
+
+
+@dataclass(frozen=True)
+class ArchiveSettings:
+    """How the archive of notices is kept."""
+
+    plain_days: Annotated[
+        int, About("the last so many days of notices stay files; older ones may be packed, one ZIP a day", least=2)
+    ] = 30
+
+
+ARCHIVE = Section("archive", ArchiveSettings)
+LISTEN = Section("listen", ListenSettings)
+RUN = Section("run", RunSettings)
+SCIENCE = Section("science", ScienceSettings)
