@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= 2
 
-.PHONY: demo quick test components check format lint types imports bench lock clean
+.PHONY: demo quick test components check format lint types imports bench soak lock clean
 
 demo: .venv/installed
 	$(BIN)/llama demo
@@ -39,6 +39,10 @@ imports: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python -m bench $(ALL)
+
+# Live operation under load, on brokers of this machine; SOAK="--alerts 100 --kills 5" for a small one.
+soak: .venv/installed-dev
+	$(BIN)/python -m bench.soak $(SOAK)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

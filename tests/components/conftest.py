@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.needs import absent
 
-from llama.testing.tansu import Tansu, tansu_program
+from llama.testing import Tansu, tansu_program
 
 TOPICS = (
     "igwn.gwalert",

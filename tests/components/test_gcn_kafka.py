@@ -16,8 +16,7 @@ from llama.intake import Archive, Intake
 from llama.messengers.gw import MESSENGER
 from llama.operate.hearing import HeardSoFar, Listener, Pauses
 from llama.ports import GCN, Broker, BrokerError
-from llama.testing import FakeProgram, demo_alert, world
-from llama.testing.tansu import Proxy, Tansu
+from llama.testing import FakeProgram, Proxy, Tansu, demo_alert, world
 
 pytestmark = pytest.mark.component
 
@@ -146,3 +145,23 @@ def test_an_address_elsewhere_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ServiceError, match=r"127\.0\.0\.1:PORT only"):
         hear(tmp_path, "kafka.example.org:9092")
+
+
+def test_a_second_listener_of_the_group_says_that_nothing_is_left(
+    kafka: Tansu, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka.send("igwn.gwalert", [demo_alert().data])
+    one_topic = {"TOPICS": "igwn.gwalert"}
+    with (
+        gcn(tmp_path / "1", kafka.address, **one_topic) as first,
+        gcn(tmp_path / "2", kafka.address, **one_topic) as second,
+    ):
+        heard = []
+        until = time.monotonic() + 60
+        with caplog.at_level(logging.WARNING, "llama.listen"):
+            for broker in (first, second):
+                broker.subscribe(())
+            while "nothing is left for this one" not in caplog.text and time.monotonic() < until:
+                heard += [one for one in (first.receive(0.2), second.receive(0.2)) if one is not None]
+    assert "another listener of this group hears all topics" in caplog.text
+    assert {one.message.id for one in heard} <= {"igwn.gwalert-0-0"}

@@ -18,8 +18,7 @@ from llama.flags import PRESETS
 from llama.intake import Archive, Intake
 from llama.operate.hearing import HeardSoFar, Listener, Pauses
 from llama.ports import GCN, LVALERT, SCIMMA, Broker, BrokerError, Service
-from llama.testing import FakeProgram, demo_alert, world
-from llama.testing.tansu import Tansu
+from llama.testing import FakeProgram, Tansu, demo_alert, world
 
 pytestmark = pytest.mark.component
 

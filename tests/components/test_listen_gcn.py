@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from llama.engine.folder import Run
-from llama.testing import demo_alert
-from llama.testing.tansu import Tansu
+from llama.testing import Tansu, demo_alert
 
 pytestmark = pytest.mark.component
 

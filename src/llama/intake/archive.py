@@ -141,7 +141,7 @@ class Archive:
         """Put the message there, on disk when this returns; the same message again is the same file."""
         folder = day_folder(self._kept, now)
         path = _keep(folder, _name(message), message.data)
-        if message.topic:
+        if message.topic and self._kept == self.root:
             line = msgspec.json.encode(Arrival(path.name, message.topic, message.id, utc(now)))
             _append(self._arrivals(folder), line)
         return path

@@ -27,8 +27,8 @@ OURS = (
     HEARTBEAT,
 )
 """Heard beside what messengers ask for."""
-OFF = ("gcn.classic.voevent.LVC_*",)
-"""Not heard unless asked for: topics that were retired (docs/operate/listening.md says why)."""
+OFF = ("gcn.classic.voevent.LVC_*", "gracedb*")
+"""Not heard unless asked for: topics that were retired (docs/operate/listening.md says why), and another stream's."""
 _RENEW = "make new ones at https://gcn.nasa.gov/quickstart and set client_id and client_secret of [gcn]"
 
 

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 import secrets
+import threading
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ _CREDENTIALS = ("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SA
 _UNREACHABLE = ("_ALL_BROKERS_DOWN", "_TRANSPORT", "_TIMED_OUT", "_RESOLVE", "_SSL", "_WAIT_COORD")
 _NO_FAULT = ("_PARTITION_EOF", "_MAX_POLL_EXCEEDED", "_AUTO_OFFSET_RESET")
 _LOG = logging.getLogger("llama.listen")
+_CLOSE_S = 10.0
 GROUP_FILE = "listener-id"
 SESSION_S = 6.0
 """How long a broker waits for a listener that died before it gives its place to the next; the least there may be."""
@@ -172,6 +174,14 @@ class Connection:
 
     def end(self) -> None:
         """Let go. What is safe is told if that is possible, else those messages come again and change nothing."""
+        # Where nobody answers any more the client waits for answers for minutes: it does so behind us
+        closing = threading.Thread(target=self._close, daemon=True, name="llama closing kafka")
+        closing.start()
+        closing.join(_CLOSE_S)
+        if closing.is_alive():
+            _LOG.debug("%s does not answer; the connection ends by itself", self._who)
+
+    def _close(self) -> None:
         from confluent_kafka import KafkaException, TopicPartition
 
         offsets = [TopicPartition(*where, offset) for where, offset in self._safe.items()]

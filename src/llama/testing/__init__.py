@@ -11,6 +11,7 @@ from llama.testing.gracedb import GraceDBServer, superevent_record
 from llama.testing.messengers import check_messenger
 from llama.testing.neutrino_service import ReferenceService, Trouble, serve_neutrinos
 from llama.testing.services import check_service
+from llama.testing.tansu import Proxy, Tansu, tansu_program
 from llama.testing.worlds import NOW, Bench, Clock, FakeEnvironment, FakeGraceDB, demo_alert, event, world
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "FakeGraceDB",
     "FakeProgram",
     "GraceDBServer",
+    "Proxy",
     "ReferenceService",
+    "Tansu",
     "Trouble",
     "check_messenger",
     "check_service",
@@ -30,5 +33,6 @@ __all__ = [
     "event",
     "serve_neutrinos",
     "superevent_record",
+    "tansu_program",
     "world",
 ]
