@@ -129,6 +129,10 @@ class Intake:
         flagged = replace(found, flags=flags_of_role(found.role, INTERNAL if found.internal else self.observation))
         delivered = deliver(flagged, self.run, now=now, update=True, numbers=self.numbers)
         raise_flags(found, delivered, self.run, self.observation, now=now)
+        for event in delivered.events:
+            _LOG.info("%s: %s%s", event.label, found.why, ", which it had before" if delivered.known else "")
+        if found.takes_back and not delivered.events:
+            _LOG.info("%s: no event of this name yet; it is kept for those to come", found.why)
         for sentence in delivered.refused:
             _LOG.error("%s", sentence)
         return delivered

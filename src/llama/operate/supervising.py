@@ -21,7 +21,7 @@ _LOG = logging.getLogger("llama.operate")
 
 
 @dataclass(frozen=True)
-class Relaunching:
+class Pauses:
     """How soon a program is started again: after `first_s`, then twice as long each time, at most `most_s`.
 
     One that worked for `steady_s` counts as if it had never failed.
@@ -36,14 +36,12 @@ class Relaunching:
         return min(self.first_s * 2.0 ** (min(failures, 60) - 1), self.most_s)
 
 
-def supervise(
-    start: Callable[[], Child], program: Program, report: Tidings, patience: Relaunching | None = None
-) -> int:
+def supervise(start: Callable[[], Child], program: Program, report: Tidings, pauses: Pauses | None = None) -> int:
     """Keep a program going until it is stopped; the exit status.
 
     A first child that never comes to work is not started again: whoever started us is told.
     """
-    patience = patience or Relaunching()
+    pauses = pauses or Pauses()
     failures = 0
     worked = False
     while True:
@@ -56,8 +54,8 @@ def supervise(
         if REFUSED in heard or not worked:
             _LOG.error("process %d %s; it is not started again", child.process.pid, how_it_ended(status))
             return 1
-        failures = 1 if time.monotonic() - began >= patience.steady_s else failures + 1
-        pause_s = patience.pause_s(failures)
+        failures = 1 if time.monotonic() - began >= pauses.steady_s else failures + 1
+        pause_s = pauses.pause_s(failures)
         _LOG.error(
             "process %d %s; starting it again in %g s, for the %s time in a row",
             child.process.pid,
