@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from llama.advice import Advice
 from llama.cli.listening import add_listening, listen
 
 if TYPE_CHECKING:
     from llama.app import App
 
+_ME = Advice(("listen", "lvalert"))
 add_arguments = add_listening
 
 
@@ -21,5 +23,4 @@ def main(args: argparse.Namespace, app: App) -> int:
     """Listen."""
     from llama.ports import LVALERT
 
-    args.command_name = "lvalert"
-    return listen(args, app, LVALERT, "lvalert")
+    return listen(args, app, LVALERT, _ME)

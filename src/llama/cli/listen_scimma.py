@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from llama.advice import Advice
 from llama.cli.listening import add_listening, listen
 
 if TYPE_CHECKING:
     from llama.app import App
 
+_ME = Advice(("listen", "scimma"))
 add_arguments = add_listening
 
 
@@ -20,5 +22,4 @@ def main(args: argparse.Namespace, app: App) -> int:
     """Listen."""
     from llama.ports import SCIMMA
 
-    args.command_name = "scimma"
-    return listen(args, app, SCIMMA, "scimma")
+    return listen(args, app, SCIMMA, _ME)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llama.advice import Advice
     from llama.app import App
     from llama.intake import Intake
     from llama.ports import Broker, Service
@@ -51,7 +52,7 @@ def intake_of(args: argparse.Namespace, app: App) -> Intake:
     return Intake(run, archive, messengers().values(), app.section(LISTEN).preset_observation)
 
 
-def listen(args: argparse.Namespace, app: App, key: Service[Broker], program_name: str) -> int:
+def listen(args: argparse.Namespace, app: App, key: Service[Broker], me: Advice) -> int:
     """Hear a broker until stopped, or with --once all that it has."""
     from llama.operate.hearing import Listener
     from llama.operate.programs import running
@@ -63,12 +64,11 @@ def listen(args: argparse.Namespace, app: App, key: Service[Broker], program_nam
         print("\n".join(topics))
         return 0
     if args.err_alert:
-        said = "--err-alert comes with publishing; until then the log tells of errors"
-        print(f"llama listen {args.command_name}: {said}", file=sys.stderr)
+        print(f"{me.typed}: --err-alert comes with publishing; until then the log tells of errors", file=sys.stderr)
     intake.archive.root.mkdir(parents=True, exist_ok=True)
     about = {"run": str(intake.run.path), "archive": str(intake.archive.root), "topics": " ".join(topics)}
     where = intake.archive.root
-    with running(program_name, app, args.verbosity, args.logfile, sole=where, about=about) as program:
+    with running(key.name, app, args.verbosity, args.logfile, sole=where, about=about) as program:
         listener = Listener(broker, intake, program, once=args.once)
         so_far = listener.listen()
         broker.close()
