@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 import toys
-from toys import CHAIN, SOURCE, TABLED, TEXT, UPPER
+from toys import CHAIN, COUNT, SOURCE, TABLED, TEXT, UPPER
 
+from llama.engine.errors import PipelineError
 from llama.engine.folder import care
 from llama.engine.folder.event import Event
 from llama.engine.folder.journal import Made, Seen, Unknown
@@ -104,3 +105,10 @@ def test_what_changes_is_made_anew_and_recorded_as_today(early: Event) -> None:
     declared = [line.get("declared") for line in lines if line["kind"] == "Made"]
     assert declared[: len(before)] == [None] * len(before)
     assert declared[len(before) :] == [["source.txt"], ["upper.txt", "count.txt"], ["source.txt", "shared:table.txt"]]
+
+
+def test_files_from_outside_need_not_be_listed() -> None:
+    """A pipeline of another package is one still when its products may come of a new file from outside."""
+    assert Pipeline("SHORT", (UPPER,)).products == Pipeline("LONG", (SOURCE, UPPER)).products
+    with pytest.raises(PipelineError, match="COUNT is made from UPPER, which is not in pipeline GAP"):
+        Pipeline("GAP", (COUNT,))

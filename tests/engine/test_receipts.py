@@ -15,7 +15,7 @@ from toybench import Bench
 from toys import ASK, POST, SOURCE, TABLE, TEXT, UPPER, post
 
 from llama.advice import Reason
-from llama.cli.run import _standing
+from llama.cli.run_text import standing
 from llama.engine.folder.care import prune
 from llama.engine.folder.claim import Owner
 from llama.engine.folder.event import Event
@@ -279,7 +279,7 @@ def test_a_veto_lets_a_receipt_take_back_what_it_published(told: Bench, board: P
 def test_a_vetoed_event_says_that_its_receipts_may_speak(told: Bench) -> None:
     told.event.veto(None, why="glitch", now=told.now)
     state = Event(told.event.path).look(told.maker.pipeline, told.maker.shared)
-    said = _standing(told.maker.pipeline, state, told.statuses())
+    said = standing(told.maker.pipeline, state, told.statuses())
     assert said == (
         "vetoed (glitch), so nothing is made but what takes back what was published; "
         "2 of 2 products are there from before"

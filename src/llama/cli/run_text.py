@@ -64,11 +64,11 @@ def _lines(event: Event, pipeline: Pipeline, shared: SharedDigests) -> tuple[lis
     damage = journal_lines(state)
     lines = result_lines(event.path, known, state.flags)
     lines += unblinded_lines(event.path, [one for each in app.pipelines().values() for one in each], state)
-    first = f"{event.label}: {_standing(pipeline, state, found)}"
+    first = f"{event.label}: {standing(pipeline, state, found)}"
     return [first, *(f"  {line}" for line in [*damage, *lines])], bool(damage or unfinished(pipeline, state, found))
 
 
-def _standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str:
+def standing(pipeline: Pipeline, state: State, found: dict[str, Status]) -> str:
     """How much is up to date, and the first reason why not all; for an event at rest, that it is."""
     from llama.engine.running import Kind, may_speak
     from llama.flags import Flags

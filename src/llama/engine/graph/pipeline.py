@@ -16,13 +16,14 @@ class Pipeline:
     """A named set of products in makeable order.
 
     The order keeps that of the argument wherever the graph allows, so an author says "numbers before
-    pictures" by writing them in that order.
+    pictures" by writing them in that order. Files from outside that they are made from need not be listed, so that a
+    pipeline of another package still is one when there is a new way for an alert to come.
     """
 
     def __init__(self, name: str, products: Iterable[Product[Any]], aliases: tuple[str, ...] = ()) -> None:
         self.name = name
         self.aliases = aliases
-        listed = tuple(products)
+        listed = _with_outside(tuple(products))
         self.words = _words(listed)
         self.products = _sorted(name, listed)
         self.by_filename = {product.filename: product for product in self.products}
@@ -106,6 +107,14 @@ def _words(products: tuple[Product[Any], ...]) -> dict[str, Product[Any]]:
             if words.setdefault(word, product) is not product:
                 raise PipelineError(f"both {words[word].name} and {product.name} are called {word!r}")
     return words
+
+
+def _with_outside(listed: tuple[Product[Any], ...]) -> tuple[Product[Any], ...]:
+    """With the files from outside that they are made from, first."""
+    known = {product.filename for product in listed}
+    sources = (item.product for product in listed for item in product.all_inputs)
+    outside = {one.filename: one for one in sources if one.make is None and one.filename not in known}
+    return (*outside.values(), *listed)
 
 
 def _sorted(name: str, products: tuple[Product[Any], ...]) -> tuple[Product[Any], ...]:
