@@ -1,11 +1,12 @@
 """`make soak`: live operation under load, against real brokers on this machine; a report, no test.
 
-    python -m bench.soak [--alerts N] [--megabytes M] [--kills K] [--latency N] [--json FILE]
+    python -m bench.soak [--alerts N] [--megabytes M] [--kills K] [--worked N] [--latency N] …
 
 N alerts of M MB, duplicated and shuffled over two brokers, 5 % of them malformed and some retractions among them, are
 heard by `llama listen gcn` and `llama listen scimma` into one run, while the listeners are killed K times. Then the
-run is compared with what was sent. `--latency` measures how long after an alert is on a broker its statistic is on
-disk, with `llama run -F` beside the listener.
+run is compared with what was sent. With `--worked` fewer alerts are heard and worked on, and `llama run -F` is killed
+too. `--latency` measures how long after an alert is on a broker its statistic is on disk, with `--finished` events in
+the run from before. `--mutated` gives damaged notices to the listener's door (`bench.soak_mutated`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import logging
 import os
 import random
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -28,18 +31,23 @@ from typing import Any
 
 import psutil
 
-from llama.engine.folder import Run
+from bench.soak_mutated import mutated
+from llama.engine.folder import Made, Run
+from llama.operate.demo import demo_event
+from llama.ports import GraceDB
 from llama.testing import Tansu, demo_alert
 
 KINDS = ("EARLYWARNING", "PRELIMINARY", "INITIAL", "UPDATE")
 _MALFORMED, _RETRACTED = 0.05, 0.1
+_EVERY = ("-n", "100000", "+f", "STATISTIC")
+_PROGRAMS = {"gcn": ("listen", "gcn"), "scimma": ("listen", "scimma"), "run": ("run", "-F", *_EVERY)}
 TOPIC = "igwn.gwalert"
 
 
 class Sent:
     """What goes to the brokers, and what must come of it."""
 
-    def __init__(self, alerts: int, megabytes: float, draw: random.Random) -> None:
+    def __init__(self, alerts: int, megabytes: float, draw: random.Random, retracted: float = _RETRACTED) -> None:
         self.good: list[bytes] = []
         self.bad: list[bytes] = []
         self.retracted: set[str] = set()
@@ -53,7 +61,7 @@ class Sent:
                 self.good.append(data)
                 self.per_superevent[name] = self.per_superevent.get(name, 0) + 1
         for name in sorted(self.per_superevent):
-            if draw.random() < _RETRACTED:
+            if draw.random() < retracted:
                 self.retracted.add(name)
                 back = {"alert_type": "RETRACTION", "event": None, "time_created": "2026-01-02T00:00:00Z"}
                 self.good.append(demo_alert(name, **back).data)
@@ -95,7 +103,7 @@ class Listeners:
         for name in names:
             one = self.running.get(name)
             if one is None or one.poll() is not None:
-                self.running[name] = self.start("listen", name, "-v", "ERROR")
+                self.running[name] = self.start(*_PROGRAMS[name], "-v", "ERROR")
             else:
                 try:
                     used = psutil.Process(one.pid).memory_info().rss / 1e6
@@ -122,30 +130,33 @@ class Listeners:
             one.wait(60)
 
 
-def soak(alerts: int, megabytes: float, kills: int, seed: int) -> dict[str, Any]:
-    """Hear them all, and say what came of it."""
+def soak(alerts: int, megabytes: float, kills: int, seed: int, *, worked: bool = False) -> dict[str, Any]:
+    """Hear them all, and work on them if they are to be, and say what came of it."""
     draw = random.Random(seed)
-    sent = Sent(alerts, megabytes, draw)
+    sent = Sent(alerts, megabytes, draw, 0.0 if worked else _RETRACTED)
+    programs = [*_PROGRAMS] if worked else ["gcn", "scimma"]
     with tempfile.TemporaryDirectory() as folder, Tansu() as gcn, Tansu() as scimma:
         for broker in (gcn, scimma):
             broker.make_topics([TOPIC])
             broker.send(TOPIC, draw.sample(sent.messages, len(sent.messages)))
         listeners = Listeners(Path(folder), gcn, scimma)
         began, killed = time.monotonic(), 0
-        listeners.keep()
+        (Path(folder) / "current_run").mkdir()
+        listeners.keep(programs)
         total, heard = 2 * len(sent.messages), 0
         first: float | None = None
         while heard < total and time.monotonic() - began < 3600:
             time.sleep(draw.uniform(0.2, 1.0))
             heard = gcn.committed(_group(Path(folder)), TOPIC) + scimma.committed(f"x-{_group(Path(folder))}", TOPIC)
             first = time.monotonic() if first is None and heard else first
-            if killed < kills and heard < total:
+            if killed < kills and (heard < total or worked):
                 listeners.kill(draw)
                 killed += 1
-            listeners.keep()
+            listeners.keep(programs)
         took = time.monotonic() - (first or began)
+        report = _worked(Path(folder), listeners, draw, kills - killed) if worked else {}
         listeners.stop()
-        report = _compared(Path(folder), sent)
+        report |= _compared(Path(folder), sent)
     memory = {name: [round(min(used)), round(max(used))] for name, used in listeners.highest_mb.items()}
     return {
         "messages": total,
@@ -155,6 +166,25 @@ def soak(alerts: int, megabytes: float, kills: int, seed: int) -> dict[str, Any]
         "messages a second": round(heard / took, 1),
         "memory MB, lowest and highest": memory,
         **report,
+    }
+
+
+def _worked(folder: Path, listeners: Listeners, draw: random.Random, kills: int) -> dict[str, Any]:
+    """The runner is killed so many times more, then finishes: what is not made, and what was made twice."""
+    for _ in range(max(kills, 0)):
+        time.sleep(draw.uniform(0.2, 3.0))
+        one = listeners.running["run"]
+        one.send_signal(signal.SIGKILL)
+        one.wait()
+        listeners.keep(["run"])
+    listeners.stop()
+    listeners.start("run", "-o", "/", *_EVERY).wait(3600)
+    events = list(Run(folder / "current_run").events())
+    made = [[one.filename for one in event.entries() if isinstance(one, Made)] for event in events]
+    return {
+        "further kills, of the runner": max(kills, 0),
+        "events without their statistic": sum("statistic_lvc-i3.json" not in one for one in made),
+        "products made twice": sum(len(one) - len(set(one)) for one in made),
     }
 
 
@@ -197,19 +227,37 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def latency(count: int) -> dict[str, Any]:
+def _finish(listeners: Listeners, run: Path, count: int) -> None:
+    """So many events of which nothing is left to be made: one that was, and copies of it."""
+    if not count:
+        return
+    first = run / "MS990101a-1-Preliminary"
+    delivery = demo_event(Run(run), demo_alert("MS990101a").data, _no_gracedb).path
+    delivery.rename(first)
+    listeners.start("run", "-o", str(first), "+f", "STATISTIC").wait(120)
+    for number in range(1, count):
+        shutil.copytree(first, run / f"MS99{number:04d}b-1-Preliminary")
+
+
+def _no_gracedb() -> GraceDB:
+    raise LookupError("the alert has all that is needed")
+
+
+def latency(count: int, finished: int) -> dict[str, Any]:
     """From an alert on the broker to its statistic on disk, one alert at a time."""
     found = []
     with tempfile.TemporaryDirectory() as folder, Tansu() as gcn:
         gcn.make_topics([TOPIC])
         listeners = Listeners(Path(folder), gcn, gcn)
+        run = Path(folder) / "current_run"
+        run.mkdir()
+        _finish(listeners, run, finished)
         listeners.keep(["gcn"])
-        (Path(folder) / "current_run").mkdir()
         listeners.running["run"] = listeners.start("run", "-F", "+f", "STATISTIC")
         for number in range(count + 1):
             gcn.send(TOPIC, [demo_alert(f"MS13{number:04d}a").data])
             at = time.time()
-            made = Path(folder) / "current_run" / f"MS13{number:04d}a-1-Preliminary" / "statistic_lvc-i3.json"
+            made = run / f"MS13{number:04d}a-1-Preliminary" / "statistic_lvc-i3.json"
             while not made.exists() and time.time() - at < 120:
                 time.sleep(0.01)
             if number:  # the first waits for the start of both
@@ -218,6 +266,7 @@ def latency(count: int) -> dict[str, Any]:
     ranked = sorted(found)
     return {
         "alerts, one at a time": count,
+        "finished events in the run": finished,
         "broker to statistic, median s": round(statistics.median(ranked), 2),
         "99th percentile s": round(ranked[min(len(ranked) - 1, int(0.99 * len(ranked)))], 2),
     }
@@ -231,14 +280,24 @@ def main() -> None:
     add("--megabytes", type=float, default=1.2, help="of each (%(default)s)")
     add("--kills", type=int, default=200, help="of listeners, at random moments (%(default)s)")
     add("--latency", type=int, default=50, help="alerts to measure the way to the statistic with (%(default)s)")
+    add("--worked", type=int, default=100, help="alerts that are worked on while all is killed (%(default)s)")
+    add("--finished", type=int, default=4000, help="events in the run before those (%(default)s)")
+    add("--mutated", type=int, default=10_000, help="damaged notices (%(default)s)")
     add("--seed", type=int, default=13, help="of all that is random (%(default)s)")
     add("--json", type=Path, metavar="FILE", help="write the report there too")
     given = parser.parse_args()
-    report: dict[str, Any] = {"rate": soak(given.alerts, given.megabytes, 0, given.seed)}
-    if given.kills:
+    report: dict[str, Any] = {}
+    if given.alerts:
+        report["rate"] = soak(given.alerts, given.megabytes, 0, given.seed)
+    if given.alerts and given.kills:
         report["kills"] = soak(given.alerts, 0.0, given.kills, given.seed)
+    if given.worked:
+        report["worked on, everything killed"] = soak(given.worked, 0.0, given.kills, given.seed, worked=True)
     if given.latency:
-        report["latency"] = latency(given.latency)
+        report["latency"] = latency(given.latency, given.finished)
+    if given.mutated:
+        logging.getLogger("llama").setLevel(logging.CRITICAL)
+        report["damaged notices"] = mutated(given.mutated, given.seed)
     for part, figures in report.items():
         print(f"\n{part}")
         print("\n".join(f"  {name:<36} {value}" for name, value in figures.items()))
