@@ -63,6 +63,8 @@ def test_a_json_notice(notices):
     assert (found.ra, found.dec) == (345.82, 9.01)
     assert found.sigma == pytest.approx(0.5 / math.sqrt(2 * math.log(10)))
     assert found.error_source == "90% radius 0.5 deg, statistical error only"
+    both = parse(changed(notices("bronze"), systematic_included=True))
+    assert both.error_source == "90% radius 0.5 deg, statistical and systematic error"
     assert found.energy_gev == pytest.approx(127290)
     assert found.gps == pytest.approx(GPS, abs=1e-6)
     assert parse(notices("gold")).stream == "gold"

@@ -57,7 +57,8 @@ def _from_json(notice: Mapping[str, Any]) -> NeutrinoAlert:
     if where.error is not None:
         # an ellipse counts as the circle of the same area
         radius = math.sqrt(where.error.semi_major * where.error.semi_minor)
-        sigma, told = _sigma(radius, where.containment, "" if where.error.is_circle else " (of an ellipse)")
+        shape = "" if where.error.is_circle else " (of an ellipse)"
+        sigma, told = _sigma(radius, where.containment, shape, with_systematic=where.systematic_included)
     written = utc(notice.get("alert_datetime"), "alert_datetime")
     energy = number(notice.get("nu_energy"), "nu_energy", 0.0)
     return NeutrinoAlert(
@@ -124,11 +125,12 @@ def _radius(packet: VOEvent) -> tuple[float | None, str]:
     return None, ""
 
 
-def _sigma(radius_deg: float, share: float, what: str = "") -> tuple[float, str]:
+def _sigma(radius_deg: float, share: float, what: str = "", *, with_systematic: bool = False) -> tuple[float, str]:
     sigma_rad = sigma_of_radius(math.radians(radius_deg), share)
     if not LEAST_SIGMA_RAD <= sigma_rad <= math.pi:
         raise NoticeError(f"an error of {radius_deg:g} deg around {share:.0%} of the probability is none that can be")
-    return math.degrees(sigma_rad), f"{share:.0%} radius {radius_deg:.4g} deg{what}, statistical error only"
+    error = "statistical and systematic error" if with_systematic else "statistical error only"
+    return math.degrees(sigma_rad), f"{share:.0%} radius {radius_deg:.4g} deg{what}, {error}"
 
 
 def _in_unit(packet: VOEvent, name: str, factors: Mapping[str, float]) -> float | None:
