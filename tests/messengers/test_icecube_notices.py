@@ -179,6 +179,11 @@ def test_a_retraction_takes_it_back_whenever_it_came(tmp_path, notices):
         messages = [notices("bronze"), notices("retraction"), changed(notices("bronze"), record_number=7)]
         window = around(source(tmp_path / str(order), *(messages[k] for k in order)))
         assert window.neutrinos == () and "(IceCube-230416A) was taken back" in window.why
+    short = changed(notices("retraction"), pipeline="gone")
+    window = around(source(tmp_path / "short", notices("bronze"), short))
+    assert window.neutrinos == () and "was taken back" in window.why
+    with pytest.raises(NotForUs):
+        parse(changed(short, id="gone"))
     xml = notices("AMON_ICECUBE_GOLD_190730.xml")
     back = xml.replace(b'name="Retraction"     value="false"', b'name="Retraction"     value="true"')
     assert back != xml

@@ -47,8 +47,9 @@ def parse(data: bytes) -> NeutrinoAlert:
 
 def _from_json(notice: Mapping[str, Any]) -> NeutrinoAlert:
     """By the GCN schema `icecube/single_neutrino_alerts`: degrees, TeV."""
-    pipeline = str(notice.get("pipeline"))
-    if str(notice.get("mission")).strip().lower() != "icecube" or pipeline not in _PIPELINES:
+    pipeline, takes_back = str(notice.get("pipeline")), _takes_back(notice)
+    ours = pipeline in _PIPELINES or (takes_back and _names_one(notice))
+    if str(notice.get("mission")).strip().lower() != "icecube" or not ours:
         raise NotForUs(f"a notice of {shown(notice.get('mission'))}, {shown(pipeline)}: no gold or bronze track")
     run, event, revision = _name(notice.get("id"))
     names = notice.get("event_name")
@@ -66,7 +67,7 @@ def _from_json(notice: Mapping[str, Any]) -> NeutrinoAlert:
         event=event,
         name=text(names[0] if isinstance(names, list) and names else names or None, "event_name"),
         revision=int(number(notice.get("record_number"), "record_number", 0) or revision),
-        stream=_PIPELINES[pipeline],
+        stream=_PIPELINES.get(pipeline, ""),
         gps=gps_from_utc(utc(notice.get("trigger_time"), "trigger_time")),
         ra=where.ra,
         dec=where.dec,
@@ -74,9 +75,21 @@ def _from_json(notice: Mapping[str, Any]) -> NeutrinoAlert:
         error_source=told,
         energy_gev=energy * _TO_GEV["tev"] if energy else None,
         notice_utc=written,
-        taken_back=str(notice.get("alert_type")).strip().lower() == "retraction",
+        taken_back=takes_back,
         role="observation" if (notice.get("alert_tense") or "current") in ("current", "archival") else "test",
     )
+
+
+def _takes_back(notice: Mapping[str, Any]) -> bool:
+    return str(notice.get("alert_type")).strip().lower() == "retraction"
+
+
+def _names_one(notice: Mapping[str, Any]) -> bool:
+    """Whether it names a neutrino without a word on its selection, as a retraction may: the name tells which."""
+    try:
+        return notice.get("pipeline") is None and bool(_name(notice.get("id")))
+    except NoticeError:
+        return False
 
 
 def _from_voevent(packet: VOEvent) -> NeutrinoAlert:
