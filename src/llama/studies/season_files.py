@@ -30,6 +30,7 @@ _SMEARING_COLUMNS = 11
 _DAY_S = 86400.0
 _CM2_PER_M2 = 1e4
 _EDGE_DAYS = 1.0 / _DAY_S
+_LEAST_EVENTS = 1000
 _MOST_SILENT = 0.01
 _MOST_BY_CHANCE = 20.0
 _ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, KeyError)
@@ -130,11 +131,14 @@ def inside(mjd: Float, runs: Float) -> NDArray[np.bool_]:
 
 
 def check_one_sample(events: Float, runs: Float, name: str) -> None:
-    """TableError where events are there twice, or where much of the good time holds none: the rate would be wrong.
+    """TableError for few events, for some that are there twice, or where much of the good time holds none.
 
-    Real lists have a few hours without events, 0.1 % of a season; a season that is missing is more, and is more than
-    chance leaves empty.
+    Of few the background is not known: where they leave energies and declinations empty, p-values would be as low as
+    one likes. With the others the rate would be wrong. Real lists have a few hours without events, 0.1 % of a season;
+    a season that is missing is more, and is more than chance leaves empty.
     """
+    if len(events) < _LEAST_EVENTS:
+        raise TableError(f"{name} has {len(events)} events; a background needs {_LEAST_EVENTS} or more")
     if twice := len(events) - len(np.unique(events, axis=0)):
         raise TableError(f"{twice} of {len(events)} events of {name} are there twice; each counts once")
     lengths = np.diff(runs, axis=1)[:, 0]
