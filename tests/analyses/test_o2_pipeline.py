@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from llama.app import packaged
 from llama.formats.records import to_json
 from llama.formats.tables import IceCubeEventsFile
 from llama.messengers.icecube.record import NeutrinoList
+from llama.science.detector import IceCubeEvents
 
 EVENTS = IceCubeEventsFile().read(packaged("icecube_events.h5"))
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "files.md"
@@ -87,3 +89,13 @@ def test_a_nearer_neutrino_is_rarer_and_an_empty_list_is_not_rare() -> None:
     assert near < far < 1.0
     empty = joined(neutrino_list())
     assert (empty["p_value"], empty["p_value_text"], empty["significance_sigma"]) == (1.0, "1.0000", None)
+
+
+def test_files_that_were_not_made_together_give_no_p_value() -> None:
+    """As in the other searches: rates would be of one sample, directions and errors of another."""
+    neutrinos = neutrino_list(row(1, 30.0))
+    of = EVENTS.season(neutrinos.season)
+    few = replace(of, dec_rad=of.dec_rad[:9], sigma_rad=of.sigma_rad[:9], energy_gev=of.energy_gev[:9])
+    given = O2Inputs(INFO, SKYMAP, neutrinos, TABLES, IceCubeEvents({of.name: few}))
+    with pytest.raises(ValueError, match="set the files icecube_tables and icecube_events that were made together"):
+        significance_o2(given)

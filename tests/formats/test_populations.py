@@ -34,7 +34,8 @@ def test_quantiles_of_a_table_s_maps_come_back_and_tell_what_is_unlike_them(tmp_
     PopulationsFile().write(Populations({said.name: said}), tmp_path / "a.hdf5")
     table = PopulationsFile().read(tmp_path / "a.hdf5").tables[said.name]
     assert (table.map_area_deg2, table.map_distance_mpc) == (said.map_area_deg2, said.map_distance_mpc)
-    assert table.unlike(12.0, 210.0) == table.unlike(None, None) == ""
+    assert table.unlike(12.0, 210.0) == table.unlike(12.0, None) == ""
+    assert table.unlike(None, None) == "the area of this map's 90 % region is not recorded"  # of an earlier version
     assert (
         table.unlike(5000.0, 100.0) == "this map's 90 % region is 5000 deg², those of the table's maps are 12 to 900"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llama.messengers.gw.gracedb import classification_file, newest_skymap
+from llama.messengers.gw.alert import skymap_info
+from llama.messengers.gw.gracedb import classification_file, from_superevent, newest_skymap
 from llama.ports import StoredFile
 
 
@@ -45,6 +46,29 @@ def test_what_is_filed_under_the_sky_goes_first() -> None:
     assert found is not None and found.name == "bayestar.fits.gz"
     found = newest_skymap(stored("noise.fits", tags=()))
     assert found is not None, "before files were tagged"
+
+
+@pytest.mark.parametrize(
+    ("labels", "significant"),
+    [
+        ([], None),
+        (["EM_READY", "PASTRO_READY"], None),
+        (["LOW_SIGNIF_LOCKED"], False),
+        (["LOW_SIGNIF_LOCKED", "SIGNIF_LOCKED"], True),
+        (None, None),
+    ],
+)
+def test_labels_say_whether_it_is_significant(labels: list[str] | None, significant: bool | None) -> None:
+    """Else false alarms of one of low significance would be counted among the fewer significant ones."""
+    record = {
+        "superevent_id": "S240513ei",
+        "t_0": 1399630000.5,
+        "created": "2024-05-13 10:06:51 UTC",
+        "labels": labels,
+        "preferred_event_data": {"group": "CBC", "pipeline": "gstlal", "search": "AllSky", "instruments": "H1,L1"},
+        "links": {"self": "https://gracedb.ligo.org/api/superevents/S240513ei/"},
+    }
+    assert skymap_info(from_superevent(record), "S240513ei").significant is significant
 
 
 @pytest.mark.parametrize(

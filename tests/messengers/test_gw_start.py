@@ -267,6 +267,16 @@ def test_from_gracedb(data: Path) -> None:
     assert named.files["lvc_skymap.fits.gz"] == read(data, FLAT)
 
 
+def test_a_label_of_what_was_taken_back_is_told(data: Path) -> None:
+    """It is no retraction, so nothing in the event's files would say it."""
+    told = {**record(data, "MS220722v"), "labels": ["EM_READY", "ADVNO"]}
+    files = {"MS220722v/bayestar.multiorder.fits": read(data, MULTI)}
+    begun = start(Given(graceid="MS220722v"), lambda: FakeGraceDB({"MS220722v": told}, files))
+    assert "GraceDB labels it ADVNO: it was taken back, and results will not say so" in begun.remark
+    begun = start(Given(graceid="MS220722v"), lambda: FakeGraceDB({"MS220722v": told | {"labels": []}}, files))
+    assert "labels" not in begun.remark
+
+
 def test_without_gracedb(data: Path) -> None:
     with pytest.raises(StartError, match=r"S190425z cannot be looked up.*--alert or --voevent FILE, --skymap FILE"):
         start(Given(graceid="S190425z"), nobody)

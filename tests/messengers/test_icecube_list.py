@@ -268,6 +268,8 @@ def test_neutrinos_of_a_window_that_nothing_covers_are_told():
     bare = dataclasses.replace(LIST, complete=False, covered_s=0.0, why="", covered=())
     assert any("covered_s is 0" in note and "correct one of the two" in note for note in list_notes(bare))
     assert "the neutrino list is not complete: good data cover 0.0 of 1000.0 s" in list_notes(bare)
+    announced = dataclasses.replace(bare, season=None)  # claims no season, so it contradicts nothing
+    assert not any("correct" in note for note in list_notes(announced))
 
 
 def test_a_live_list_is_due_when_its_window_closes_and_then_again():

@@ -63,6 +63,8 @@ def test_a_json_notice(notices):
     assert (found.ra, found.dec) == (345.82, 9.01)
     assert found.sigma == pytest.approx(0.5 / math.sqrt(2 * math.log(10)))
     assert found.error_source == "90% radius 0.5 deg, statistical error only"
+    both = parse(changed(notices("bronze"), systematic_included=True))
+    assert both.error_source == "90% radius 0.5 deg, statistical and systematic error"
     assert found.energy_gev == pytest.approx(127290)
     assert found.gps == pytest.approx(GPS, abs=1e-6)
     assert parse(notices("gold")).stream == "gold"
@@ -177,6 +179,11 @@ def test_a_retraction_takes_it_back_whenever_it_came(tmp_path, notices):
         messages = [notices("bronze"), notices("retraction"), changed(notices("bronze"), record_number=7)]
         window = around(source(tmp_path / str(order), *(messages[k] for k in order)))
         assert window.neutrinos == () and "(IceCube-230416A) was taken back" in window.why
+    short = changed(notices("retraction"), pipeline="gone")
+    window = around(source(tmp_path / "short", notices("bronze"), short))
+    assert window.neutrinos == () and "was taken back" in window.why
+    with pytest.raises(NotForUs):
+        parse(changed(short, id="gone"))
     xml = notices("AMON_ICECUBE_GOLD_190730.xml")
     back = xml.replace(b'name="Retraction"     value="false"', b'name="Retraction"     value="true"')
     assert back != xml

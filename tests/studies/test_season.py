@@ -108,6 +108,8 @@ def test_nothing_is_overwritten_unless_asked(added, data):
         add_season(ic40(data, "X"), THERE, added.tables_path.parent, smearing_of="IC86-2012")
     with pytest.raises(TableError, match="there is a season IC40 already"):
         add_season(ic40(data), THERE, added.tables_path.parent / "new", smearing_of="IC86-2012")
+    with pytest.raises(TableError, match="would not tell 2024 in the name GFU_2024"):
+        add_season(ic40(data, "GFU_2024"), THERE, added.tables_path.parent / "new", smearing_of="IC86-2012")
     with pytest.raises(TableError, match="--smearing-of IC99"):
         add_season(ic40(data, "X"), THERE, added.tables_path.parent / "new", smearing_of="IC99")
     assert not (added.tables_path.parent / "new").exists()
@@ -181,6 +183,8 @@ def broken(path: Path, change, folder: Path) -> Path:
         ("livetime", lambda rows: [*rows, "54600.0 54700.0"], "begins before another ends"),
         ("livetime", lambda rows: [*rows, "54601.0 54600.0"], "no run is from"),
         ("livetime", lambda rows: rows[:200], "in no good run"),
+        ("events", lambda rows: [*rows, *rows[1:4]], "3 of 36903 events of X are there twice"),
+        ("events", lambda rows: rows[:20000], "days of good runs of X pass without an event"),
         ("area", lambda rows: rows[:-1], "no grid of"),
         ("area", lambda rows: [*rows[:-1], rows[-1].rsplit(None, 1)[0] + " -1"], "below 0"),
     ],
@@ -210,9 +214,16 @@ def test_files_that_are_none(data, tmp_path):
 
 
 def test_too_few_events_to_compare_energies(data, tmp_path):
-    few = broken(ic40(data).events[0], lambda rows: rows[:40], tmp_path)
+    few = broken(ic40(data).events[0], lambda rows: [rows[0], *rows[1::36]], tmp_path)
     files = dataclasses.replace(ic40(data, "X"), events=(few,))
-    with pytest.raises(TableError, match="cannot be put on one scale"):
+    with pytest.raises(TableError, match="events south of -20 deg, too few to compare energies by"):
         add_season(files, THERE, tmp_path / "out", smearing_of="IC86-2012")
     own = add_season(files, THERE, tmp_path / "out", smearing_of="X", alone=True)
-    assert own.table.n_observed == 39
+    assert own.table.n_observed == 1025
+
+
+def test_too_few_events_for_a_background(data, tmp_path):
+    """Of three, spread over a year, p-values came out below 1e-14."""
+    few = broken(ic40(data).events[0], lambda rows: [rows[0], *rows[1::37]], tmp_path)
+    with pytest.raises(TableError, match="X has 998 events; a background needs 1000 or more"):
+        read_sample(dataclasses.replace(ic40(data, "X"), events=(few,)))

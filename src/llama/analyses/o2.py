@@ -18,6 +18,7 @@ from llama.analyses.result import (
     identity,
     lists_drawn,
     livetime_fraction,
+    made_together,
     marked,
     observed,
     result_guard,
@@ -178,9 +179,9 @@ def _livetime(given: O2Inputs) -> float:
 
 
 def _supply(given: O2Inputs) -> SeasonData:
-    season = given.tables.season(given.neutrinos.season)
+    season, events = made_together(str(given.neutrinos.season), given.tables, given.events)
     window = np.array([[-o2.WINDOW_S, o2.WINDOW_S]])
-    return SeasonData(given.events.season(given.neutrinos.season), season.rate_hz * _livetime(given), window)
+    return SeasonData(events, season.rate_hz * _livetime(given), window)
 
 
 def _one(row: NeutrinoRow, gps_time: float, one: O2Neutrino) -> Reconstructed:

@@ -20,7 +20,7 @@ from llama.formats.errors import FormatError, NotForUs
 from llama.intake import FETCHED, Archive, Intake
 from llama.messengers import Message, Messenger
 from llama.messengers.gw.alert import Alert, skymap_filename
-from llama.messengers.gw.gracedb import newest_skymap
+from llama.messengers.gw.gracedb import TAKEN_BACK, newest_skymap
 from llama.messengers.gw.names import RETRACTION
 from llama.messengers.gw.notice import read_alert
 from llama.messengers.gw.products import IGWN_ALERT
@@ -42,7 +42,6 @@ _AHEAD_S = 10 * 365 * 86_400.0
 """However far this machine's clock is behind, that must not hide what is new."""
 _ALONE = "alone"
 """How a VOEvent is remembered that counted by itself."""
-_TAKEN_BACK = frozenset({"ADVNO", "RETRACTED"})
 
 
 @dataclass(frozen=True)
@@ -280,7 +279,7 @@ class Poller:
 
     def _remarks(self, superevent: Superevent) -> Iterator[str]:
         taken = self._memory.of(superevent.graceid)
-        labels = sorted(_TAKEN_BACK.intersection(superevent.labels))
+        labels = sorted(TAKEN_BACK.intersection(superevent.labels))
         if not labels or not taken or any(one.kind == RETRACTION for one in taken):
             return
         if superevent.graceid not in self._remarked:

@@ -16,7 +16,7 @@ class NeutrinoAlert:
     Attributes:
         run, event: IceCube's own name of it. name: the public one, `IceCube-230416A`.
         revision: 0 for the first notice of it, higher for later ones.
-        stream: how sure its selection is that it is astrophysical.
+        stream: how sure its selection is that it is astrophysical; empty for a retraction that does not say.
         gps: its time, GPS seconds.
         ra, dec: ICRS degrees.
         sigma: width of the two-dimensional Gaussian of the position's error, deg.
@@ -31,7 +31,7 @@ class NeutrinoAlert:
     event: int
     name: str
     revision: int
-    stream: Literal["gold", "bronze"]
+    stream: Literal["gold", "bronze", ""]
     gps: float
     ra: float | None
     dec: float | None

@@ -16,6 +16,7 @@ import numpy as np
 from llama.analyses.result import response_digest
 from llama.formats.errors import TableError
 from llama.formats.tables import IceCubeEventsFile, IceCubeTablesFile
+from llama.messengers.icecube.blinding import withheld_in
 from llama.science.arrays import Float
 from llama.science.detector import (
     IceCubeEvents,
@@ -27,6 +28,7 @@ from llama.science.detector import (
     season_table,
 )
 from llama.studies.season_files import (
+    check_one_sample,
     find,
     inside,
     joined,
@@ -82,6 +84,7 @@ def read_sample(files: SeasonFiles) -> tuple[SeasonSample, int]:
         raise TableError(
             f"{outside} of {len(table)} events of {files.name} lie in no good run: are these lists of one sample?"
         )
+    check_one_sample(table, good, files.name)
     used = [*([find(files.smearing)] if files.smearing else []), *runs, *events, area]
     sample = SeasonSample(
         name=files.name,
@@ -157,6 +160,11 @@ def add_season(
     then.
     """
     tables, events = there
+    if hidden := withheld_in(files.name):
+        raise TableError(
+            f"blinded events would not tell {hidden} in the name {files.name}, as it might be a place; numbers that "
+            "follow a letter, or a letter or digit and a hyphen, may stay: IC86-2012"
+        )
     paths = folder / TABLES_FILENAME, folder / EVENTS_FILENAME
     if not overwrite:
         _refuse_overwriting(files.name, paths, () if alone else (*tables.seasons, *events.seasons))

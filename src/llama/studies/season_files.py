@@ -30,6 +30,9 @@ _SMEARING_COLUMNS = 11
 _DAY_S = 86400.0
 _CM2_PER_M2 = 1e4
 _EDGE_DAYS = 1.0 / _DAY_S
+_LEAST_EVENTS = 1000
+_MOST_SILENT = 0.01
+_MOST_BY_CHANCE = 20.0
 _ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, KeyError)
 BANDS_DEG = {"dec_m50": (-90.0, -10.0), "dec_0": (-10.0, 10.0), "dec_p50": (10.0, 90.0)}
 """Of the compact matrices that the PLEnuM project made of the 10-year release's."""
@@ -125,6 +128,30 @@ def inside(mjd: Float, runs: Float) -> NDArray[np.bool_]:
     """(n,) whether each time lies in a run, whose edges are known to a second."""
     at = np.clip(np.searchsorted(runs[:, 0], mjd + _EDGE_DAYS, side="right") - 1, 0, None)
     return np.asarray((mjd >= runs[at, 0] - _EDGE_DAYS) & (mjd <= runs[at, 1] + _EDGE_DAYS))
+
+
+def check_one_sample(events: Float, runs: Float, name: str) -> None:
+    """TableError for few events, for some that are there twice, or where much of the good time holds none.
+
+    Of few the background is not known: where they leave energies and declinations empty, p-values would be as low as
+    one likes. With the others the rate would be wrong. Real lists have a few hours without events, 0.1 % of a season;
+    a season that is missing is more, and is more than chance leaves empty.
+    """
+    if len(events) < _LEAST_EVENTS:
+        raise TableError(f"{name} has {len(events)} events; a background needs {_LEAST_EVENTS} or more")
+    if twice := len(events) - len(np.unique(events, axis=0)):
+        raise TableError(f"{twice} of {len(events)} events of {name} are there twice; each counts once")
+    lengths = np.diff(runs, axis=1)[:, 0]
+    before = np.concatenate([[0.0], np.cumsum(lengths)])
+    at = np.clip(np.searchsorted(runs[:, 0], events[:, 0], side="right") - 1, 0, None)
+    passed = np.sort(before[at] + np.clip(events[:, 0] - runs[at, 0], 0.0, lengths[at]))
+    silent = float(np.diff(np.concatenate([[0.0], passed, before[-1:]])).max())
+    expected = len(events) * silent / before[-1]
+    if silent > _MOST_SILENT * before[-1] and expected > _MOST_BY_CHANCE + np.log(len(events)):
+        raise TableError(
+            f"{silent:.1f} of {before[-1]:.1f} days of good runs of {name} pass without an event, where "
+            f"{expected:.0f} are expected: are these lists of one sample?"
+        )
 
 
 def read_area(found: GivenFile) -> Float:

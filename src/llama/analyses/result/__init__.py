@@ -8,6 +8,7 @@ from llama.analyses.result.background import (
     BACKGROUND_GUARD,
     BackgroundInputs,
     draw_background,
+    made_together,
     supplies,
 )
 from llama.analyses.result.event_analysis import EventInputs
@@ -127,6 +128,7 @@ __all__ = [
     "is_test",
     "lists_drawn",
     "livetime_fraction",
+    "made_together",
     "marked",
     "marks_of",
     "measure",

@@ -18,7 +18,7 @@ from llama.messengers.icecube.blinding import FLAG
 from llama.messengers.icecube.likelihood import covered_pieces
 from llama.messengers.icecube.record import NeutrinoList
 from llama.science.arrays import Float
-from llama.science.detector import IceCubeEvents, IceCubeTables
+from llama.science.detector import IceCubeEvents, IceCubeTables, SeasonEvents, SeasonTable
 from llama.science.search import Search
 from llama.science.significance import Beside, OwnBackground, OwnMapP, Searches, SeasonData, own_background
 from llama.science.sky import SkyMap
@@ -94,6 +94,17 @@ def p_values(found: OwnBackground, kept: StatisticNumbers, search_type: str) -> 
     return found.p_values[search]
 
 
+def made_together(season: str, tables: IceCubeTables, events: IceCubeEvents) -> tuple[SeasonTable, SeasonEvents]:
+    """A season's table and its events; ValueError when the one does not count the other."""
+    table, drawn = tables.season(season), events.season(season)
+    if drawn.dec_rad.size != table.n_observed:
+        raise ValueError(
+            f"there are {drawn.dec_rad.size} events of {season} to draw from, but its response table counts "
+            f"{table.n_observed}: set the files icecube_tables and icecube_events that were made together"
+        )
+    return table, drawn
+
+
 def supplies(
     info: SkymapInfo, neutrinos: NeutrinoList, tables: IceCubeTables, events: IceCubeEvents, search: Search
 ) -> tuple[SeasonData, ...]:
@@ -103,12 +114,7 @@ def supplies(
     """
 
     def supply(season: str, pieces: list[tuple[float, float]], part: float = 1.0) -> SeasonData:
-        table, drawn = tables.season(season), events.season(season)
-        if drawn.dec_rad.size != table.n_observed:
-            raise ValueError(
-                f"there are {drawn.dec_rad.size} events of {season} to draw from, but its response table counts "
-                f"{table.n_observed}: set the files icecube_tables and icecube_events that were made together"
-            )
+        table, drawn = made_together(season, tables, events)
         some = drawn.within(search.energy_min_gev, search.energy_max_gev)
         return SeasonData(some, part * rate_hz(table, search), np.array(pieces) - info.gps_time)
 

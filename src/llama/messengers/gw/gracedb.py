@@ -17,6 +17,10 @@ _SKYMAP = re.compile(r"(?P<stem>.+?)(?P<multi>\.multiorder)?\.fits(?:\.gz)?", re
 _NOT_ALONE = re.compile(r"combined|external|overlap", re.IGNORECASE)
 """Maps of a burst, or of a merger and a burst together, which RAVEN files beside the merger's own."""
 _SKY = "sky_loc"
+TAKEN_BACK = frozenset({"ADVNO", "RETRACTED"})
+"""Labels of what advocates found to be none."""
+_SIGNIFICANT, _NOT_SIGNIFICANT = "SIGNIF_LOCKED", "LOW_SIGNIF_LOCKED"
+"""Labels, since 2023, of which an alert's `significant` is made. One that became significant has both."""
 
 
 def from_superevent(
@@ -41,6 +45,18 @@ def from_superevent(
         time_created=values.utc(record.get("created"), "created"),
         event=_event(record, preferred, classification or {}),
         urls={"gracedb": page} | ({"skymap": f"{page.rstrip('/')}/files/{skymap}"} if skymap else {}),
+    )
+
+
+def taken_back_label(record: Mapping[str, Any]) -> str:
+    """What a reader must know of one that GraceDB marks as taken back; empty when it does not."""
+    labels = record.get("labels")
+    found = sorted(TAKEN_BACK.intersection(map(str, labels))) if isinstance(labels, list) else []
+    if not found:
+        return ""
+    return (
+        f"GraceDB labels it {', '.join(found)}: it was taken back, and results will not say so; the retraction "
+        "notice makes them say it"
     )
 
 
@@ -89,6 +105,7 @@ def _event(
         raise NoticeError("GraceDB's record has no t_0, the time of the event")
     return {
         "time": utc_from_gps(gps_time),
+        "significant": _significant(record),
         "far": record.get("far", preferred.get("far")),
         "snr": _snr(preferred),
         "instruments": preferred.get("instruments"),
@@ -99,6 +116,14 @@ def _event(
         "classification": classification,
         "extra_attributes": preferred.get("extra_attributes"),
     }
+
+
+def _significant(record: Mapping[str, Any]) -> bool | None:
+    """Which threshold for public alerts it passed; None before one was, and before there were two."""
+    labels = record.get("labels")
+    if not isinstance(labels, list):
+        return None
+    return True if _SIGNIFICANT in labels else False if _NOT_SIGNIFICANT in labels else None
 
 
 def _snr(preferred: Mapping[str, Any]) -> object:

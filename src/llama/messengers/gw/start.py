@@ -32,7 +32,13 @@ from llama.messengers.gw.alert import (
     skymap_info,
 )
 from llama.messengers.gw.errors import StartError
-from llama.messengers.gw.gracedb import classification_file, from_superevent, newest_of, newest_skymap
+from llama.messengers.gw.gracedb import (
+    classification_file,
+    from_superevent,
+    newest_of,
+    newest_skymap,
+    taken_back_label,
+)
 from llama.messengers.gw.names import check_graceid
 from llama.messengers.gw.notice import parse, plain, read_alert
 from llama.messengers.gw.products import EVENT_DATA, FLAT_SKYMAP, GW_SKYMAP, IGWN_ALERT, LVC_GCN, P_ASTRO, SKYMAP_INFO
@@ -81,10 +87,11 @@ def start(given: Given, connect: Connect) -> Delivery:
     _agree(graceid, alerts)
     if any(alert.is_retraction for alert in alerts):
         return _retraction(given, alerts)
+    labelled = ""
     if alerts:
         alert, why = alerts[0], f"by hand from {' and '.join(files)}"
     else:
-        alert, why = _from_gracedb(str(graceid), given.skymap, connect), "by hand from GraceDB"
+        (alert, labelled), why = _from_gracedb(str(graceid), given.skymap, connect), "by hand from GraceDB"
         files |= _described(alert)
     _check(alert)
     map_files, skymap = _skymap(given.skymap, alert, connect)
@@ -96,7 +103,7 @@ def start(given: Given, connect: Connect) -> Delivery:
         role=alert.role,
         about=described(said),
         doubt=of_another_event(said, skymap_info(alert, alert.graceid)),
-        remark=read_remark(said),
+        remark="; ".join(filter(None, [labelled, read_remark(said)])),
     )
 
 
@@ -139,8 +146,9 @@ def _described(alert: Alert) -> dict[str, bytes]:
     }
 
 
-def _from_gracedb(graceid: str, skymap: str | None, connect: Connect) -> Alert:
-    """What GraceDB says of it, with the name of the map that is to be used unless that is a file here."""
+def _from_gracedb(graceid: str, skymap: str | None, connect: Connect) -> tuple[Alert, str]:
+    """What GraceDB says of it, with the name of the map that is to be used unless that is a file here; and whether
+    it has a label of what was taken back, which is no retraction yet."""
     gracedb = _connected(connect, f"{graceid} cannot be looked up")
     record = gracedb.record(graceid)
     stored = gracedb.files(graceid)
@@ -150,7 +158,8 @@ def _from_gracedb(graceid: str, skymap: str | None, connect: Connect) -> Alert:
     if not isinstance(classes, dict):
         raise NoticeError(f"{P_ASTRO.filename} of {graceid} in GraceDB is not a JSON object")
     here = skymap is not None and Path(skymap).exists()
-    return from_superevent(record, classes, None if here else _named(skymap, stored, graceid))
+    alert = from_superevent(record, classes, None if here else _named(skymap, stored, graceid))
+    return alert, taken_back_label(record)
 
 
 def _named(skymap: str | None, stored: Sequence[StoredFile], graceid: str) -> str:

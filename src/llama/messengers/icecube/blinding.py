@@ -80,6 +80,12 @@ def blind(neutrinos: NeutrinoList, seed: str) -> NeutrinoList:
     )
 
 
+def withheld_in(text: str) -> str:
+    """The first number in a text that blinding withholds; empty when it is told whole."""
+    matches = re.finditer(rf"(?P<kept>{_HARMLESS})|{_MAY_BE_A_PLACE}", text, flags=re.IGNORECASE)
+    return next((found[0] for found in matches if found["kept"] is None), "")
+
+
 def _without_places(text: str, names: list[str]) -> str:
     """The text with its numbers withheld, but for names of neutrinos, which stay, and what is harmless."""
     known = [

@@ -108,7 +108,7 @@ def list_notes(found: NeutrinoList) -> list[str]:
         notes.append(f"the neutrino list is not complete: good data cover {covered}")
     if (open_question := when_unknown(found)) and not contradicts:
         notes.append(open_question)
-    if found.neutrinos and not found.covered_s:
+    if found.season and found.neutrinos and not found.covered_s:
         notes.append(
             f"the neutrino list says that good data cover none of its window (covered_s is 0), but it has "
             f"{len(found.neutrinos)} neutrino(s): correct one of the two"

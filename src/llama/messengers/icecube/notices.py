@@ -47,8 +47,9 @@ def parse(data: bytes) -> NeutrinoAlert:
 
 def _from_json(notice: Mapping[str, Any]) -> NeutrinoAlert:
     """By the GCN schema `icecube/single_neutrino_alerts`: degrees, TeV."""
-    pipeline = str(notice.get("pipeline"))
-    if str(notice.get("mission")).strip().lower() != "icecube" or pipeline not in _PIPELINES:
+    pipeline, takes_back = str(notice.get("pipeline")), _takes_back(notice)
+    ours = pipeline in _PIPELINES or (takes_back and _names_one(notice))
+    if str(notice.get("mission")).strip().lower() != "icecube" or not ours:
         raise NotForUs(f"a notice of {shown(notice.get('mission'))}, {shown(pipeline)}: no gold or bronze track")
     run, event, revision = _name(notice.get("id"))
     names = notice.get("event_name")
@@ -57,7 +58,8 @@ def _from_json(notice: Mapping[str, Any]) -> NeutrinoAlert:
     if where.error is not None:
         # an ellipse counts as the circle of the same area
         radius = math.sqrt(where.error.semi_major * where.error.semi_minor)
-        sigma, told = _sigma(radius, where.containment, "" if where.error.is_circle else " (of an ellipse)")
+        shape = "" if where.error.is_circle else " (of an ellipse)"
+        sigma, told = _sigma(radius, where.containment, shape, with_systematic=where.systematic_included)
     written = utc(notice.get("alert_datetime"), "alert_datetime")
     energy = number(notice.get("nu_energy"), "nu_energy", 0.0)
     return NeutrinoAlert(
@@ -65,7 +67,7 @@ def _from_json(notice: Mapping[str, Any]) -> NeutrinoAlert:
         event=event,
         name=text(names[0] if isinstance(names, list) and names else names or None, "event_name"),
         revision=int(number(notice.get("record_number"), "record_number", 0) or revision),
-        stream=_PIPELINES[pipeline],
+        stream=_PIPELINES.get(pipeline, ""),
         gps=gps_from_utc(utc(notice.get("trigger_time"), "trigger_time")),
         ra=where.ra,
         dec=where.dec,
@@ -73,9 +75,21 @@ def _from_json(notice: Mapping[str, Any]) -> NeutrinoAlert:
         error_source=told,
         energy_gev=energy * _TO_GEV["tev"] if energy else None,
         notice_utc=written,
-        taken_back=str(notice.get("alert_type")).strip().lower() == "retraction",
+        taken_back=takes_back,
         role="observation" if (notice.get("alert_tense") or "current") in ("current", "archival") else "test",
     )
+
+
+def _takes_back(notice: Mapping[str, Any]) -> bool:
+    return str(notice.get("alert_type")).strip().lower() == "retraction"
+
+
+def _names_one(notice: Mapping[str, Any]) -> bool:
+    """Whether it names a neutrino without a word on its selection, as a retraction may: the name tells which."""
+    try:
+        return notice.get("pipeline") is None and bool(_name(notice.get("id")))
+    except NoticeError:
+        return False
 
 
 def _from_voevent(packet: VOEvent) -> NeutrinoAlert:
@@ -124,11 +138,12 @@ def _radius(packet: VOEvent) -> tuple[float | None, str]:
     return None, ""
 
 
-def _sigma(radius_deg: float, share: float, what: str = "") -> tuple[float, str]:
+def _sigma(radius_deg: float, share: float, what: str = "", *, with_systematic: bool = False) -> tuple[float, str]:
     sigma_rad = sigma_of_radius(math.radians(radius_deg), share)
     if not LEAST_SIGMA_RAD <= sigma_rad <= math.pi:
         raise NoticeError(f"an error of {radius_deg:g} deg around {share:.0%} of the probability is none that can be")
-    return math.degrees(sigma_rad), f"{share:.0%} radius {radius_deg:.4g} deg{what}, statistical error only"
+    error = "statistical and systematic error" if with_systematic else "statistical error only"
+    return math.degrees(sigma_rad), f"{share:.0%} radius {radius_deg:.4g} deg{what}, {error}"
 
 
 def _in_unit(packet: VOEvent, name: str, factors: Mapping[str, float]) -> float | None:

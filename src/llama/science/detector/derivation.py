@@ -201,8 +201,11 @@ def northern_energies(sample: SeasonSample) -> Float:
 def energies_at_rates(sample: SeasonSample, counts: Float) -> Float:
     """log10 energies which so many southern events (a number, fractions allowed) exceed."""
     energy = np.sort(sample.log10_energy[sample.dec_deg < SOUTH_DEG])[::-1]
-    if not energy.size:
-        raise DerivationError(f"season {sample.name} has no events south of {SOUTH_DEG:g} deg to compare energies by")
+    if energy.size < counts.max():  # the rarer ones would all have the lowest energy
+        raise DerivationError(
+            f"season {sample.name} has {energy.size} events south of {SOUTH_DEG:g} deg, too few to compare energies "
+            f"by ({counts.max():.0f}); give its own smearing, or none"
+        )
     return np.interp(counts, np.arange(energy.size) + 0.5, energy)
 
 

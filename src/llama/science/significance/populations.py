@@ -92,11 +92,13 @@ class BackgroundTable:
         """How a sky map differs from the table's, or that nobody can know; empty when it is like them.
 
         Args:
-            area_deg2: of the map's 90 % region. distance_mpc: its mean distance. None where that is not known.
+            area_deg2: of the map's 90 % region; None where it is not recorded. distance_mpc: its mean distance; None
+                where it has none.
         """
         if not self.map_area_deg2:
             return "how large and how far the table's sky maps are is not recorded, so this one may be unlike them"
         told = (
+            "" if area_deg2 is not None else "the area of this map's 90 % region is not recorded",
             _outside("90 % region", area_deg2, self.map_area_deg2, "deg²"),
             _outside("mean distance", distance_mpc, self.map_distance_mpc, "Mpc"),
         )
