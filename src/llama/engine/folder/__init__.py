@@ -19,7 +19,7 @@ from llama.engine.folder.care import (
 )
 from llama.engine.folder.claim import Owner, is_expired, is_mine, lives, process_start
 from llama.engine.folder.event import Event, Surroundings
-from llama.engine.folder.filesystem import fsync_folder, full_disk, storage_errors
+from llama.engine.folder.filesystem import append_line, fsync_folder, full_disk, storage_errors, write_whole
 from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Sending, Stat, utc
 from llama.engine.folder.moving import being_made, move
 from llama.engine.folder.names import name_fault
@@ -49,6 +49,7 @@ __all__ = [
     "State",
     "Surroundings",
     "Taking",
+    "append_line",
     "being_made",
     "by_hand",
     "canonical",
@@ -84,4 +85,5 @@ __all__ = [
     "utc",
     "version_name",
     "versions",
+    "write_whole",
 ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from llama.engine.errors import EventExists
 from llama.engine.folder.creation import clear_leftovers
 from llama.engine.folder.event import Event
-from llama.engine.folder.filesystem import fsync_folder, require_local, storage_errors
+from llama.engine.folder.filesystem import append_line, fsync_folder, require_local, storage_errors
 from llama.engine.graph import FlagValues
 
 _ELSEWHERE = Path(".llama") / "elsewhere"
@@ -79,10 +79,7 @@ class Run:
         path = self.path / _ELSEWHERE
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "ab") as file:
-                file.write(os.fsencode(folder) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            append_line(path, os.fsencode(folder))
             fsync_folder(path.parent)
 
     def moved(self) -> list[Event]:
