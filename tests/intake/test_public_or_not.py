@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llama.engine.folder import Delivery, Event, Run
+from llama.engine.folder import Delivery, Event, Run, move
 from llama.flags import PRESETS
 from llama.intake import Archive, Intake, deliver
 from llama.messengers import Message
@@ -111,3 +111,14 @@ def test_a_test_alert_of_the_same_second_is_not_the_real_one(tmp_path: Path) -> 
     test, real = heard(intake, public("MDC")), heard(intake, public())
     assert (test.id, real.id) == ("S260102a-1-Preliminary", "S260102a-2-Preliminary")
     assert flags(test) == PRESETS["TRIGGERED_TEST"] and flags(real) == PRESETS["TRIGGERED_PUBLIC"]
+
+
+def test_what_was_moved_away_does_not_come_again(tmp_path: Path) -> None:
+    intake = door(tmp_path)
+    event, past = heard(intake, told()), tmp_path / "past"
+    intake.run.went(past)
+    move(event, past, now=NOW)
+    found = intake.hear(told(), now=NOW).delivered[0]
+    assert found.known and found.events[0].path == past / "S260102a" and intake.run.events() == []
+    heard(intake, told(far=2e-9))
+    assert [one.id for one in intake.run.events()] == ["S260102a"], "what is new begins anew"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from llama.app import App
 from llama.cli.main import main
-from llama.engine.folder import Event, Owner, Run, SharedDigests, check
+from llama.engine.errors import StorageError
+from llama.engine.folder import Event, Owner, Run, SharedDigests, check, storage_errors
 from llama.engine.running import Maker
 from llama.intake import Archive, Intake
 from llama.messengers import Message
@@ -162,3 +165,38 @@ def test_what_is_no_event_stays(intake: Intake, home: Path, capsys: pytest.Captu
     (intake.run.path / "notes.txt").write_text("mine")
     assert roll("o4c") == 0
     assert "notes.txt is no event and stays" in capsys.readouterr().err and names(intake.run.path) == ["notes.txt"]
+
+
+def test_a_link_that_would_lead_nowhere_stays(intake: Intake, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here = intake.run.path / "S260301b-1-Preliminary"
+    here.rename(home / "disk")
+    here.symlink_to("../disk")
+    assert roll("o4c") == 1
+    assert "it is a link, to ../disk; move that itself" in capsys.readouterr().err
+    assert names(intake.run.path) == [here.name] and (here / "igwn_alert.json").exists()
+
+
+@pytest.mark.parametrize("where", ["past", "here"])
+def test_past_runs_that_nobody_may_write_hold_up_no_listener(
+    intake: Intake, home: Path, data: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    if where == "past":
+        assert roll("o4c") == 0
+    real = Event.receive
+
+    def receive(event: Event, *given: Any, **named: Any) -> list[str]:
+        if event.path.name == "S260301b-1-Preliminary":
+            with storage_errors(event.path):
+                raise OSError(errno.EROFS, "read-only")
+        return real(event, *given, **named)
+
+    monkeypatch.setattr(Event, "receive", receive)
+    retraction = json.loads((data / J / "igwn_gwalert_retraction.json").read_bytes())
+    given = Message(json.dumps(retraction | {"superevent_id": "S260301b"}).encode(), TOPIC)
+    if where == "here":
+        with pytest.raises(StorageError):
+            intake.hear(given, now=NOW)
+        return
+    (delivered,) = intake.hear(given, now=NOW).delivered
+    (sentence,) = delivered.refused
+    assert "S260301b-1-Preliminary in" in sentence and "read-only" in sentence

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from llama.engine.errors import EventError, EventExists
-from llama.engine.folder import Delivery, Event, Run, journal, name_fault
+from llama.engine.folder import Delivery, Event, Run, holds, journal, name_fault
 from llama.flags import PRESETS, Flags
 from llama.intake.numbering import Numbers
 from llama.intake.retraction import hand_over, take_back, waiting
@@ -80,6 +80,8 @@ def deliver(
         name = numbers.number(delivery.event_id, delivery.kind, delivery.identity, serial=delivery.serial)
         delivery = replace(delivery, event_id=name, kind="")
         return _numbered(delivery, run, now)
+    if delivery.internal and (moved := run.moved_to(delivery.event_id)) and holds(moved, delivery.files):
+        return Delivered((moved,), known=True)
     if delivery.internal and delivery.role == "test":
         _check_test(run.path / delivery.event_id)
     reflagged = reflag and (run.path / delivery.event_id).exists()

@@ -23,7 +23,7 @@ from llama.engine.folder.filesystem import append_line, fsync_folder, full_disk,
 from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Sending, Stat, utc
 from llama.engine.folder.moving import being_made, move
 from llama.engine.folder.names import name_fault
-from llama.engine.folder.run import Delivery, Run, is_event, names_of
+from llama.engine.folder.run import Delivery, Run, holds, is_event, names_of
 from llama.engine.folder.state import NOT_A_FILE, FileState, Origin, State, flag_inputs, tables_among
 from llama.engine.folder.store import SharedDigests, canonical, digest_of, place, read_json, settle
 from llama.engine.folder.taking_in import Taking, files_in, take_in, take_in_copy
@@ -60,6 +60,7 @@ __all__ = [
     "fsync_folder",
     "full_disk",
     "get_version",
+    "holds",
     "is_event",
     "is_expired",
     "is_mine",

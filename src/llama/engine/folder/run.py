@@ -117,7 +117,7 @@ class Run:
             return Event.create(path, delivery.files, delivery.flags, why=delivery.why, now=now)
         except EventExists:
             event = Event.open(path)
-            if not update and not _has(event, delivery.files):
+            if not update and not holds(event, delivery.files):
                 raise
         if update:
             event.receive(delivery.files, why=delivery.why, now=now)
@@ -137,7 +137,7 @@ def is_event(path: Path) -> bool:
     return os.path.isfile(path / ".llama" / "journal.jsonl")  # noqa: PTH113 - false if it may not be read
 
 
-def _has(event: Event, files: Mapping[str, bytes]) -> bool:
+def holds(event: Event, files: Mapping[str, bytes]) -> bool:
     """Whether the event got all these contents at some time."""
     state = event.refresh()
     return all(state.file(name).knows(hashlib.sha256(data).hexdigest()) for name, data in files.items())
