@@ -14,7 +14,7 @@ import pytest
 from llama.app import App
 from llama.cli.main import main
 from llama.engine.errors import StorageError
-from llama.engine.folder import Event, Owner, Run, SharedDigests, check, storage_errors
+from llama.engine.folder import Event, Owner, Run, SharedDigests, check, filesystem, storage_errors
 from llama.engine.running import Maker
 from llama.intake import Archive, Intake
 from llama.messengers import Message
@@ -200,3 +200,18 @@ def test_past_runs_that_nobody_may_write_hold_up_no_listener(
     (delivered,) = intake.hear(given, now=NOW).delivered
     (sentence,) = delivered.refused
     assert "S260301b-1-Preliminary in" in sentence and "read-only" in sentence
+
+
+def test_a_past_run_on_the_disk_of_a_network_keeps_no_retraction_from_the_others(
+    intake: Intake, home: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert roll("o4c") == 0
+    alert = json.loads((data / J / "igwn_gwalert_preliminary.json").read_bytes())
+    intake.hear(message(alert, "S260301b", "09"), now=NOW)
+    monkeypatch.setattr(filesystem, "filesystem_of", lambda path: "nfs4" if "past_runs" in path.parts else "ext4")
+    retraction = json.loads((data / J / "igwn_gwalert_retraction.json").read_bytes())
+    given = Message(json.dumps(retraction | {"superevent_id": "S260301b"}).encode(), TOPIC)
+    (delivered,) = intake.hear(given, now=NOW).delivered
+    assert (intake.run.path / "S260301b-2-Preliminary" / "igwn_retraction.json").exists()
+    (sentence,) = delivered.refused
+    assert "S260301b-1-Preliminary did not take its retraction" in sentence and "network file system" in sentence

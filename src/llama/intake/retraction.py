@@ -31,7 +31,7 @@ def take_back(delivery: Delivery, run: Run, *, now: datetime) -> tuple[list[Even
     refused: list[str] = []
     for event in [*here, *away]:
         try:
-            refused += _received(event, _news(delivery, event.path), delivery.why, now)
+            refused += _unusable(event) or _received(event, _news(delivery, event.path), delivery.why, now)
         except StorageError as error:
             if event in here or not _is_for_good(error):
                 raise
@@ -41,6 +41,17 @@ def take_back(delivery: Delivery, run: Run, *, now: datetime) -> tuple[list[Even
 
 def _of(events: Iterable[Event], name: str) -> list[Event]:
     return [event for event in events if belongs(event.id, name)]
+
+
+def _unusable(event: Event) -> list[str]:
+    """A sentence for an event that cannot be opened, such as one of a past run on a network's disk."""
+    try:
+        Event.open(event.path)
+    except StorageError:
+        raise
+    except EngineError as error:
+        return [f"{event.label} did not take its retraction: {error}"]
+    return []
 
 
 def _is_for_good(error: StorageError) -> bool:

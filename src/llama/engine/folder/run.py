@@ -83,8 +83,9 @@ class Run:
             fsync_folder(path.parent)
 
     def moved(self) -> list[Event]:
-        """Events of this run that were moved, where they are now."""
-        return [event for folder in self._elsewhere() if folder.is_dir() for event in Run(folder).events()]
+        """Events of this run that were moved, where they are now, be it a disk on which nothing is changed."""
+        places = (folder / name for folder in self._elsewhere() for name in names_of(folder))
+        return [Event(place) for place in places if is_event(place)]
 
     def moved_to(self, event_id: str) -> Event | None:
         """Where an event is that was moved; None for one that is here, or never was."""
