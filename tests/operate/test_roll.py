@@ -15,6 +15,7 @@ from llama.app import App
 from llama.cli.main import main
 from llama.engine.errors import StorageError
 from llama.engine.folder import Event, Owner, Run, SharedDigests, check, filesystem, storage_errors
+from llama.engine.folder import event as event_module
 from llama.engine.running import Maker
 from llama.intake import Archive, Intake
 from llama.messengers import Message
@@ -215,3 +216,24 @@ def test_a_past_run_on_the_disk_of_a_network_keeps_no_retraction_from_the_others
     assert (intake.run.path / "S260301b-2-Preliminary" / "igwn_retraction.json").exists()
     (sentence,) = delivered.refused
     assert "S260301b-1-Preliminary did not take its retraction" in sentence and "network file system" in sentence
+
+
+@pytest.mark.parametrize("moment", ["build", "open"])
+def test_one_that_is_heard_again_while_it_is_moved_makes_no_second(
+    intake: Intake, home: Path, data: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    past, here = home / "past_runs" / "o4c", intake.run.path / "S260301b-1-Preliminary"
+    intake.run.went(past)
+    name = {"build": "llama.engine.folder.event.build", "open": "llama.intake.delivery.Event.open"}[moment]
+    real = event_module.build if moment == "build" else Event.open
+
+    def meanwhile(*given: Any) -> Any:
+        if here.exists():
+            past.mkdir(parents=True)
+            here.rename(past / here.name)
+        return real(*given)
+
+    monkeypatch.setattr(name, meanwhile)
+    alert = json.loads((data / J / "igwn_gwalert_preliminary.json").read_bytes())
+    (delivered,) = intake.hear(message(alert, "S260301b", "03"), now=NOW).delivered
+    assert delivered.events[0].id == here.name and here.exists() is not (past / here.name).exists()

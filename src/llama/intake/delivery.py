@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from llama.engine.errors import EventError, EventExists
-from llama.engine.folder import Delivery, Event, Run, holds, journal, name_fault
+from llama.engine.errors import EventError, EventExists, NotAnEvent
+from llama.engine.folder import Delivery, Event, Run, holds, is_event, journal, name_fault
 from llama.flags import PRESETS, Flags
 from llama.intake.numbering import Numbers
 from llama.intake.retraction import hand_over, take_back, waiting
@@ -106,12 +106,20 @@ def _check_test(path: Path) -> None:
 
 
 def _numbered(delivery: Delivery, run: Run, now: datetime) -> Delivered:
+    path = run.path / delivery.event_id
     if (moved := run.moved_to(delivery.event_id)) is not None:
         return Delivered((moved,), known=True)
     try:
+        if is_event(path):  # nothing is built for one that is there: it may be moved away meanwhile
+            event = Event.open(path)
+            return _delivered(event, run, now, known=not holds(event, delivery.files))
         event, known = run.accept(delivery, now=now), False
     except EventExists:
-        event, known = Event.open(run.path / delivery.event_id), True
+        event, known = Event.open(path), True
+    except NotAnEvent:
+        if (moved := run.moved_to(delivery.event_id)) is None:
+            raise
+        return Delivered((moved,), known=True)
     return _delivered(event, run, now, known=known)
 
 
