@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,7 +173,8 @@ def test_a_damaged_zip_is_named_and_nothing_goes_into_it(root: Path) -> None:
 
 
 def test_a_full_disk_leaves_all_as_it_was(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = sorted(root.rglob("*"))
+    with packing._alone(root):  # its lock stays
+        before = sorted(root.rglob("*"))
 
     def full(fd: int) -> None:
         raise OSError(28, os.strerror(28))
@@ -197,3 +200,20 @@ def _nothing_left_open() -> Iterator[None]:
     yield
     if before:
         assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+
+
+def test_of_two_at_once_none_undoes_the_other(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, real, others = told(root), packing._compare, list[threading.Thread]()
+
+    def meanwhile(archive: Path, named: Any) -> None:
+        real(archive, named)
+        if not others:
+            (root / "2018-01" / "16" / "late.json").write_bytes(b'{"late": 1}')
+            others.append(threading.Thread(target=pack, args=(root,)))
+            others[0].start()
+            others[0].join(1.0)
+
+    monkeypatch.setattr(packing, "_compare", meanwhile)
+    pack(root)
+    others[0].join()
+    assert told(root) == before | {"late.json": b'{"late": 1}'}

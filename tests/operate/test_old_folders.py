@@ -189,3 +189,13 @@ def test_bad_folders_are_refused(old: Path, tmp_path: Path, capsys: pytest.Captu
         Event.open(old)
     assert imported(old) == 1
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_copy_has_what_links_lead_to(old: Path, tmp_path: Path) -> None:
+    (tmp_path / "past_runs" / "shared.txt").write_text("of all")
+    (old / "shared.txt").symlink_to("../../shared.txt")
+    for _ in range(2):
+        assert imported(old, "-d", tmp_path / "elsewhere" / "deep" / "run") == 0
+    event = Event.open(tmp_path / "elsewhere" / "deep" / "run" / old.name)
+    assert (event.path / "shared.txt").read_text() == "of all" and check(event) == []
+    assert "shared.txt" in event.refresh().files and (old / "shared.txt").is_symlink()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from llama.app import App
 from llama.cli.main import main
-from llama.engine.folder import Event, Owner, Run, SharedDigests, check
+from llama.engine.errors import StorageError
+from llama.engine.folder import Event, Owner, Run, SharedDigests, check, filesystem, storage_errors
+from llama.engine.folder import event as event_module
 from llama.engine.running import Maker
 from llama.intake import Archive, Intake
 from llama.messengers import Message
@@ -162,3 +166,74 @@ def test_what_is_no_event_stays(intake: Intake, home: Path, capsys: pytest.Captu
     (intake.run.path / "notes.txt").write_text("mine")
     assert roll("o4c") == 0
     assert "notes.txt is no event and stays" in capsys.readouterr().err and names(intake.run.path) == ["notes.txt"]
+
+
+def test_a_link_that_would_lead_nowhere_stays(intake: Intake, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here = intake.run.path / "S260301b-1-Preliminary"
+    here.rename(home / "disk")
+    here.symlink_to("../disk")
+    assert roll("o4c") == 1
+    assert "it is a link, to ../disk; move that itself" in capsys.readouterr().err
+    assert names(intake.run.path) == [here.name] and (here / "igwn_alert.json").exists()
+
+
+@pytest.mark.parametrize("where", ["past", "here"])
+def test_past_runs_that_nobody_may_write_hold_up_no_listener(
+    intake: Intake, home: Path, data: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    if where == "past":
+        assert roll("o4c") == 0
+    real = Event.receive
+
+    def receive(event: Event, *given: Any, **named: Any) -> list[str]:
+        if event.path.name == "S260301b-1-Preliminary":
+            with storage_errors(event.path):
+                raise OSError(errno.EROFS, "read-only")
+        return real(event, *given, **named)
+
+    monkeypatch.setattr(Event, "receive", receive)
+    retraction = json.loads((data / J / "igwn_gwalert_retraction.json").read_bytes())
+    given = Message(json.dumps(retraction | {"superevent_id": "S260301b"}).encode(), TOPIC)
+    if where == "here":
+        with pytest.raises(StorageError):
+            intake.hear(given, now=NOW)
+        return
+    (delivered,) = intake.hear(given, now=NOW).delivered
+    (sentence,) = delivered.refused
+    assert "S260301b-1-Preliminary in" in sentence and "read-only" in sentence
+
+
+def test_a_past_run_on_the_disk_of_a_network_keeps_no_retraction_from_the_others(
+    intake: Intake, home: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert roll("o4c") == 0
+    alert = json.loads((data / J / "igwn_gwalert_preliminary.json").read_bytes())
+    intake.hear(message(alert, "S260301b", "09"), now=NOW)
+    monkeypatch.setattr(filesystem, "filesystem_of", lambda path: "nfs4" if "past_runs" in path.parts else "ext4")
+    retraction = json.loads((data / J / "igwn_gwalert_retraction.json").read_bytes())
+    given = Message(json.dumps(retraction | {"superevent_id": "S260301b"}).encode(), TOPIC)
+    (delivered,) = intake.hear(given, now=NOW).delivered
+    assert (intake.run.path / "S260301b-2-Preliminary" / "igwn_retraction.json").exists()
+    (sentence,) = delivered.refused
+    assert "S260301b-1-Preliminary did not take its retraction" in sentence and "network file system" in sentence
+
+
+@pytest.mark.parametrize("moment", ["build", "open"])
+def test_one_that_is_heard_again_while_it_is_moved_makes_no_second(
+    intake: Intake, home: Path, data: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    past, here = home / "past_runs" / "o4c", intake.run.path / "S260301b-1-Preliminary"
+    intake.run.went(past)
+    name = {"build": "llama.engine.folder.event.build", "open": "llama.intake.delivery.Event.open"}[moment]
+    real = event_module.build if moment == "build" else Event.open
+
+    def meanwhile(*given: Any) -> Any:
+        if here.exists():
+            past.mkdir(parents=True)
+            here.rename(past / here.name)
+        return real(*given)
+
+    monkeypatch.setattr(name, meanwhile)
+    alert = json.loads((data / J / "igwn_gwalert_preliminary.json").read_bytes())
+    (delivered,) = intake.hear(message(alert, "S260301b", "03"), now=NOW).delivered
+    assert delivered.events[0].id == here.name and here.exists() is not (past / here.name).exists()

@@ -16,10 +16,10 @@ from llama.operate.errors import NotUp
 from llama.operate.launching import REFUSED, STOPPED, UP, Child, Inherited, Tidings, how_it_ended, launch
 from llama.operate.programs import Program, running
 from llama.operate.sole import held
-from llama.operate.supervising import Pauses, supervise
+from llama.operate.supervising import Relaunches, supervise
 from llama.sections import Secret
 
-AT_ONCE = Pauses(0.0, 0.0, 600.0)
+AT_ONCE = Relaunches(0.0, 0.0, 600.0)
 
 
 @dataclass
@@ -123,12 +123,12 @@ def test_a_stop_is_passed_on(program: Program) -> None:
 def test_a_stop_while_it_waits_ends_it(program: Program) -> None:
     program.on_stop(lambda: None)
     children = Children(COMES_UP + f"os.kill({os.getpid()}, signal.SIGTERM); sys.exit(3)")
-    assert supervise(children, program, Tidings(None), Pauses(600.0)) in (0, 3)
+    assert supervise(children, program, Tidings(None), Relaunches(600.0)) in (0, 3)
     assert not children.scripts
 
 
 def test_pauses_grow_and_end_somewhere() -> None:
-    pauses = Pauses(1.0, 300.0)
+    pauses = Relaunches(1.0, 300.0)
     assert [pauses.pause_s(count) for count in (1, 2, 3, 9, 10, 10_000)] == [1.0, 2.0, 4.0, 256.0, 300.0, 300.0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 
 from llama.app import messengers
 from llama.cli.main import main
-from llama.ports import GCN, LVALERT, SCIMMA
+from llama.operate.hearing import HeardSoFar, Listener
+from llama.ports import GCN, LVALERT, SCIMMA, BrokerError
 from llama.sections import Secret
 from llama.services.errors import ServiceError
-from llama.services.gcn import PROVIDER, GCNSettings, chosen
+from llama.services.gcn import PROVIDER, GCNBroker, GCNSettings, chosen
 from llama.services.hopskotch import LVALERT_PROVIDER, SCIMMA_PROVIDER
 from llama.services.kafka import check_loopback, place
 from llama.testing import check_service, world
@@ -88,3 +90,39 @@ def test_the_topics_are_shown(capsys: pytest.CaptureFixture[str], monkeypatch: p
     monkeypatch.setenv("LLAMA_LVALERT_TOPICS", "superevent,cbc_gstlal")
     assert main(["listen", "lvalert", "--dry-run-topics"]) == 0
     assert capsys.readouterr().out == "gracedb.superevent\ngracedb.cbc_gstlal\nsys.heartbeat\n"
+
+
+def test_a_second_listener_of_a_place_is_refused_whatever_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"CLIENT_ID": "x", "CLIENT_SECRET": "y" * 20, "GROUP": "ours"}.items():
+        monkeypatch.setenv(f"LLAMA_GCN_{name}", value)
+    monkeypatch.setenv("LLAMA_DATA_DIR", str(tmp_path / "data"))
+    heard: list[str] = []
+
+    def listen(self: Listener) -> HeardSoFar:
+        heard.append(self.broker.group)
+        if len(heard) == 1:
+            monkeypatch.setenv("LLAMA_GCN_GROUP", "ours")
+            words = ["listen", "gcn", "-r", str(tmp_path / "run"), "-g", str(tmp_path / "gcn")]
+            assert main(words) == 1
+            said = capsys.readouterr().err
+            assert "llama listen gcn works on" in said and f"process {os.getpid()}" in said
+            monkeypatch.setenv("LLAMA_GCN_GROUP", "another")
+            assert main(words) == 0
+        return HeardSoFar()
+
+    monkeypatch.setattr(Listener, "listen", listen)
+    assert main(["listen", "gcn"]) == 0
+    assert heard == ["ours", "another"]
+
+
+def test_a_secret_that_is_just_renewed_is_asked_for_again(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("y" * 20)
+    broker = GCNBroker(GCNSettings(client_id="x", client_secret=Secret(file=file)), tmp_path)
+    broker.subscribe(["igwn.gwalert"])
+    file.write_text("")
+    with pytest.raises(BrokerError, match="is empty; it is tried again") as caught:
+        broker.receive(0.0)
+    assert caught.value.kind == "credentials"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +71,10 @@ def listen(args: argparse.Namespace, app: App, key: Service[Broker], me: Advice)
     intake.archive.root.mkdir(parents=True, exist_ok=True)
     about = {"run": str(intake.run.path), "archive": str(intake.archive.root), "topics": " ".join(topics)}
     where = intake.archive.root
-    with running(key.name, app, args.verbosity, args.logfile, sole=where, about=about) as program:
+    with (
+        _alone(app.settings.data_dir, key.name, broker.group),
+        running(key.name, app, args.verbosity, args.logfile, sole=where, about=about) as program,
+    ):
         listener = Listener(broker, intake, program, once=args.once)
         so_far = listener.listen()
         broker.close()
@@ -76,3 +82,19 @@ def listen(args: argparse.Namespace, app: App, key: Service[Broker], me: Advice)
         dead = f", {so_far.dead} of them dead letters" if so_far.dead else ""
         print(f"{so_far.messages} message(s) heard of {broker.name}{dead}; events are in {intake.run.path}")
     return 0
+
+
+@contextmanager
+def _alone(data_dir: Path, name: str, group: str) -> Iterator[None]:
+    """Alone at the broker's place: another listener of the group, with whatever run and archive, would take away
+    messages of the first."""
+    from llama.engine.running import utc_now
+    from llama.operate.sole import Sole, myself
+
+    data_dir.mkdir(parents=True, exist_ok=True)
+    kind = f"{name}-{hashlib.sha256(group.encode()).hexdigest()[:12]}"
+    place = Sole(data_dir, kind, myself(f"llama listen {name}", utc_now()))
+    try:
+        yield
+    finally:
+        place.release()

@@ -20,7 +20,7 @@ from pathlib import Path, PurePath
 
 import msgspec
 
-from llama.engine.folder import fsync_folder, storage_errors, utc
+from llama.engine.folder import append_line, fsync_folder, storage_errors, utc
 from llama.formats.avro import is_avro
 from llama.formats.errors import FormatError, InputError
 from llama.formats.notice_json import is_json
@@ -194,9 +194,7 @@ def _append(path: Path, line: bytes) -> None:
     """A line more, on disk when this returns; many programs may do so at once."""
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab", buffering=0) as file:
-            file.write(line + b"\n")
-            os.fsync(file.fileno())
+        append_line(path, line)
 
 
 def _keep(folder: Path, name: str, data: bytes) -> Path:

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
-from llama.engine.errors import EventError, EventExists
-from llama.engine.folder import Delivery, Event, Run, name_fault
+from llama.engine.errors import EventError, EventExists, NotAnEvent
+from llama.engine.folder import Delivery, Event, Run, holds, is_event, journal, name_fault
 from llama.flags import PRESETS, Flags
 from llama.intake.numbering import Numbers
 from llama.intake.retraction import hand_over, take_back, waiting
 
 PUBLIC, INTERNAL = "TRIGGERED_PUBLIC", "TRIGGERED_INTERNAL"
+_MEMBERS = "internal:"
+"""How the reason of an event begins that was made of what is not public."""
+
+
+def as_heard(found: Delivery, observation: str) -> Delivery:
+    """A delivery with the flags of a new event, and with a reason that tells what is for members only.
+
+    `observation` is the preset of real, public alerts. What is for members never gets more than INTERNAL, and less
+    where that preset lets nothing out.
+    """
+    if not found.internal:
+        return replace(found, flags=flags_of_role(found.role, observation))
+    preset = INTERNAL if PRESETS[observation].upload else observation
+    why = found.why if found.why.startswith(_MEMBERS) else f"{_MEMBERS} {found.why}"
+    return replace(found, flags=flags_of_role(found.role, preset), why=why)
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,10 @@ def deliver(
         name = numbers.number(delivery.event_id, delivery.kind, delivery.identity, serial=delivery.serial)
         delivery = replace(delivery, event_id=name, kind="")
         return _numbered(delivery, run, now)
+    if delivery.internal and (moved := run.moved_to(delivery.event_id)) and holds(moved, delivery.files):
+        return Delivered((moved,), known=True)
+    if delivery.internal and delivery.role == "test":
+        _check_test(run.path / delivery.event_id)
     reflagged = reflag and (run.path / delivery.event_id).exists()
     event = _reflagged(delivery, run, now) if reflagged else run.accept(delivery, now=now, update=update)
     return _delivered(event, run, now)
@@ -79,13 +99,27 @@ def _check_names(delivery: Delivery) -> None:
             raise EventError(f"a delivery of the file {filename!r}: its name {fault}; nothing was delivered")
 
 
+def _check_test(path: Path) -> None:
+    """EventError when that is an observation: what a test says of the same name is none of its."""
+    if path.exists() and Flags.of(Event.open(path).refresh().flags).role != "test":
+        raise EventError(f"a test about {path.name}, which is an observation here: nothing was delivered")
+
+
 def _numbered(delivery: Delivery, run: Run, now: datetime) -> Delivered:
+    path = run.path / delivery.event_id
     if (moved := run.moved_to(delivery.event_id)) is not None:
         return Delivered((moved,), known=True)
     try:
+        if is_event(path):  # nothing is built for one that is there: it may be moved away meanwhile
+            event = Event.open(path)
+            return _delivered(event, run, now, known=not holds(event, delivery.files))
         event, known = run.accept(delivery, now=now), False
     except EventExists:
-        event, known = Event.open(run.path / delivery.event_id), True
+        event, known = Event.open(path), True
+    except NotAnEvent:
+        if (moved := run.moved_to(delivery.event_id)) is None:
+            raise
+        return Delivered((moved,), known=True)
     return _delivered(event, run, now, known=known)
 
 
@@ -126,6 +160,12 @@ def raise_flags(delivery: Delivery, delivered: Delivered, run: Run, observation:
         if not path.is_dir():
             continue
         event = Event.open(path)
-        if Flags.of(event.refresh().flags) == PRESETS[INTERNAL]:
+        if Flags.of(event.refresh().flags) == PRESETS[INTERNAL] and _are_its_first(event):
             why = f"the same alert is public: {delivery.why} (flags {INTERNAL} become {observation})"
             event.flag(public.as_dict(), why=why, now=now)
+
+
+def _are_its_first(event: Event) -> bool:
+    """Whether its flags are those that a message for members gave it, and nobody has set any since."""
+    flagged = [entry for entry in event.entries() if isinstance(entry, journal.Flagged)]
+    return len(flagged) == 1 and flagged[0].why.startswith(_MEMBERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from llama.engine.errors import EngineError, StorageError, UnsupportedFileSystem
 from llama.engine.folder import Delivery, Event, Run
 from llama.formats.errors import FormatError
 from llama.intake.archive import Archive
-from llama.intake.delivery import INTERNAL, PUBLIC, Delivered, deliver, flags_of_role, raise_flags
+from llama.intake.delivery import PUBLIC, Delivered, as_heard, deliver, raise_flags
 from llama.intake.news import News
 from llama.intake.numbering import Numbers
 from llama.messengers import Message, Messenger
@@ -126,8 +126,7 @@ class Intake:
             return f"{name}: {error}"
 
     def _deliver(self, found: Delivery, now: datetime) -> Delivered:
-        flagged = replace(found, flags=flags_of_role(found.role, INTERNAL if found.internal else self.observation))
-        delivered = deliver(flagged, self.run, now=now, update=True, numbers=self.numbers)
+        delivered = deliver(as_heard(found, self.observation), self.run, now=now, update=True, numbers=self.numbers)
         raise_flags(found, delivered, self.run, self.observation, now=now)
         for event in delivered.events:
             _LOG.info("%s: %s%s", event.label, found.why, ", which it had before" if delivered.known else "")

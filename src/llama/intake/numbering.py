@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from llama.engine.folder import Journal, fsync_folder, keep_bytes, storage_errors
+from llama.engine.folder import Journal, fsync_folder, keep_bytes, storage_errors, write_whole
 
 _LOG = logging.getLogger("llama.intake")
 _NUMBERED = re.compile(r"(?P<superevent>.+)-(?P<serial>[0-9]+)(?:-(?P<kind>[^-]+))?")
@@ -161,7 +161,7 @@ class Numbers:
         line, new = msgspec.json.encode(entry) + b"\n", not known.inode
         try:
             with open(self._path, "ab", buffering=0) as file:
-                file.write(line)
+                write_whole(file.fileno(), line)
                 os.fsync(file.fileno())
                 known.inode = os.fstat(file.fileno()).st_ino
         except OSError:

@@ -13,11 +13,12 @@ import os
 import secrets
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from llama.engine.folder import Stat, fsync_folder, storage_errors, utc
+from llama.engine.folder import Journal, Stat, fsync_folder, storage_errors, utc
 from llama.formats.errors import InputError
 from llama.formats.packed import Packed, members
 from llama.intake.archive import MESSAGES, days_in, packed_day
@@ -49,19 +50,46 @@ def pack_days(root: Path, *, plain_days: int, now: datetime, dry_run: bool = Fal
     """Pack all days of an archive but the last `plain_days`, the oldest first. A full disk raises StorageError."""
     first_plain = utc(now).date() - timedelta(days=plain_days)
     for day, folder in days_in(root):
-        if day >= first_plain or not (files := _messages(folder)):
+        if day >= first_plain:
             continue
-        found = PackedDay(folder, packed_day(folder), len(files), sum(path.stat().st_size for path in files))
-        try:
-            yield found if dry_run else _pack(found, files)
-        except InputError as error:
-            yield PackedDay(folder, found.archive, why=str(error))
+        if dry_run:
+            found: PackedDay | None = _found(folder, _messages(folder))
+        else:
+            with _alone(root):
+                found = _packed(folder)
+        if found is not None:
+            yield found
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """One at a time: of two, the slower would put back a ZIP without what the other packed and removed."""
+    with storage_errors(root):
+        (root / ".llama").mkdir(exist_ok=True)
+        with Journal(root / ".llama").lock():
+            yield
+
+
+def _found(folder: Path, files: list[Path]) -> PackedDay | None:
+    size = sum(path.stat().st_size for path in files)
+    return PackedDay(folder, packed_day(folder), len(files), size) if files else None
+
+
+def _packed(folder: Path) -> PackedDay | None:
+    files = _messages(folder)
+    if (found := _found(folder, files)) is None:
+        return None
+    try:
+        return _pack(found, files)
+    except InputError as error:
+        return PackedDay(folder, found.archive, why=str(error))
 
 
 def _messages(folder: Path) -> list[Path]:
+    """None where another has packed all and taken the folder away."""
     return sorted(
         path
-        for path in folder.iterdir()
+        for path in (folder.iterdir() if folder.is_dir() else ())
         if path.suffix.lower() in MESSAGES and not path.name.startswith(".") and _is_plain(path)
     )
 

@@ -6,9 +6,10 @@ run's folder, `.llama/retractions/NAME/`.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -26,14 +27,36 @@ def take_back(delivery: Delivery, run: Run, *, now: datetime) -> tuple[list[Even
     standing. A test replaces no notice that is there already, since that may be a real one.
     """
     _keep(delivery, run)
-    events: list[Event] = []
+    here, away = (_of(events, delivery.event_id) for events in (run.events(), run.moved()))
     refused: list[str] = []
-    for event in [*run.events(), *run.moved()]:
-        if not belongs(event.id, delivery.event_id):
-            continue
-        refused += _received(event, _news(delivery, event.path), delivery.why, now)
-        events.append(event)
-    return events, refused
+    for event in [*here, *away]:
+        try:
+            refused += _unusable(event) or _received(event, _news(delivery, event.path), delivery.why, now)
+        except StorageError as error:
+            if event in here or not _is_for_good(error):
+                raise
+            refused.append(f"{event.label} in {event.path.parent} did not take its retraction: {error}")
+    return [*here, *away], refused
+
+
+def _of(events: Iterable[Event], name: str) -> list[Event]:
+    return [event for event in events if belongs(event.id, name)]
+
+
+def _unusable(event: Event) -> list[str]:
+    """A sentence for an event that cannot be opened, such as one of a past run on a network's disk."""
+    try:
+        Event.open(event.path)
+    except StorageError:
+        raise
+    except EngineError as error:
+        return [f"{event.label} did not take its retraction: {error}"]
+    return []
+
+
+def _is_for_good(error: StorageError) -> bool:
+    """Whether waiting helps nothing: past runs may be kept where nobody writes any more."""
+    return getattr(error.__cause__, "errno", None) in (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def belongs(event_id: str, name: str) -> bool:

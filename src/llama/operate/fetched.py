@@ -6,14 +6,13 @@ known by its identity.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from llama.engine.folder import storage_errors
+from llama.engine.folder import append_line, storage_errors
 
 FILENAME = "gracedb.jsonl"
 
@@ -54,19 +53,8 @@ class Memory:
         one = Taken(self._gracedb, graceid, file, form, kind, written)
         with storage_errors(self._path.parent):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self._path, "ab", buffering=0) as out:
-                # A line that a crash left unfinished must not swallow this one
-                out.write(b"\n" * _is_torn(self._path) + msgspec.json.encode(one) + b"\n")
-                os.fsync(out.fileno())
+            append_line(self._path, msgspec.json.encode(one))
         self._of[graceid][file] = one
-
-
-def _is_torn(path: Path) -> bool:
-    with open(path, "rb") as file:
-        if file.seek(0, os.SEEK_END) == 0:
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
 
 
 def _read(path: Path) -> list[Taken]:

@@ -21,7 +21,7 @@ _LOG = logging.getLogger("llama.operate")
 
 
 @dataclass(frozen=True)
-class Pauses:
+class Relaunches:
     """How soon a program is started again: after `first_s`, then twice as long each time, at most `most_s`.
 
     One that worked for `steady_s` counts as if it had never failed.
@@ -36,12 +36,12 @@ class Pauses:
         return min(self.first_s * 2.0 ** (min(failures, 60) - 1), self.most_s)
 
 
-def supervise(start: Callable[[], Child], program: Program, report: Tidings, pauses: Pauses | None = None) -> int:
+def supervise(start: Callable[[], Child], program: Program, report: Tidings, pauses: Relaunches | None = None) -> int:
     """Keep a program going until it is stopped; the exit status.
 
     A first child that never comes to work is not started again: whoever started us is told.
     """
-    pauses = pauses or Pauses()
+    pauses = pauses or Relaunches()
     failures = 0
     worked = False
     while True:

@@ -75,6 +75,11 @@ class Broker(Protocol):
         ...
 
     @property
+    def group(self) -> str:
+        """The name under which it keeps our place; listeners of one group share its messages."""
+        ...
+
+    @property
     def silence_s(self) -> float:
         """Without a heartbeat for so long its connection is dead, whatever it says; 0 is never."""
         ...

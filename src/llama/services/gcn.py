@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from llama.ports import GCN, Broker, Incoming, Opener, Provider
-from llama.sections import About, Secret, Section, hiding
+from llama.ports import GCN, Broker, BrokerError, Incoming, Opener, Provider
+from llama.sections import About, Secret, SecretError, Section, hiding
 from llama.services.kafka import SESSION_S, Connection, check_loopback, client_log, incoming, lacks, place
 
 if TYPE_CHECKING:
@@ -131,8 +131,9 @@ class GCNBroker:
         from gcn_kafka import Consumer
 
         asked, connection = self._settings, Connection(self.name, _RENEW)
+        group, secret = self._told()
         config: dict[str, Any] = {
-            "group.id": self.group,
+            "group.id": group,
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
@@ -151,7 +152,7 @@ class GCNBroker:
             config |= {"bootstrap.servers": asked.bootstrap, "security.protocol": "plaintext"}
             identity = {}
         else:
-            identity = {"client_id": asked.client_id, "client_secret": asked.client_secret.reveal()}
+            identity = {"client_id": asked.client_id, "client_secret": secret}
         try:
             with hiding([asked.client_secret]):
                 connection.consumer = Consumer(config=config, domain=asked.domain, **identity)
@@ -159,6 +160,13 @@ class GCNBroker:
         except KafkaException as error:
             raise connection.translated(error.args[0]) from None
         return connection
+
+    def _told(self) -> tuple[str, str]:
+        """Our group and our secret. A file that is just being renewed, or a full disk, is no reason to give up."""
+        try:
+            return self.group, "" if self._settings.bootstrap else self._settings.client_secret.reveal()
+        except (SecretError, OSError) as error:
+            raise BrokerError("credentials", f"GCN cannot be heard now: {error}; it is tried again") from error
 
     def _on_assign(self, consumer: Any, partitions: Sequence[Any]) -> None:
         if not partitions:

@@ -66,17 +66,39 @@ LVALERT_SETTINGS = Section("lvalert", LvalertSettings)
 def _whole(stream: Any, found: Any) -> tuple[bytes, str]:
     """The message itself, where SCiMMA sent only its address because it is large; and the name its sender gave it."""
     headers = dict(found.headers() or ())
-    name = headers.get("_id", b"").hex()
+    name = (headers.get("_id") or b"").hex()
     data = found.value() or b""
     if headers.get("_format") != b"external":
         return data, name
+    fetched = _fetched(stream, found, data)
+    return (data if fetched is None else fetched), name
+
+
+def _fetched(stream: Any, found: Any, data: bytes) -> bytes | None:
+    """What is at the address in a message; None when it gives none, or there is nothing: no other try helps then.
+
+    Raises BrokerError when another may.
+    """
+    from confluent_kafka import KafkaError
     from hop.models import ExternalMessage
 
-    # hop fetches these only where it also unpacks them, and we keep what was sent
-    fetched = stream._fetch_external(ExternalMessage.deserialize(data).url, True, found)
-    if not isinstance(fetched, tuple):
-        raise BrokerError("unreachable", f"a large message could not be fetched ({fetched.error().str()})")
-    return bytes(fetched[1]._raw.value()), name
+    try:
+        url = str(ExternalMessage.deserialize(data).url)
+    except (ValueError, TypeError):
+        return None
+    try:
+        # hop fetches these only where it also unpacks them, and we keep what was sent
+        fetched = stream._fetch_external(url, True, found)
+    except Exception as error:  # noqa: BLE001 - the one seam to hop, whose errors are of many kinds
+        if isinstance(error, OSError) and isinstance(error, ValueError):  # as requests tells of what is no address
+            return None
+        raise BrokerError("unreachable", f"a large message could not be fetched ({error})") from None
+    if isinstance(fetched, tuple):
+        return bytes(fetched[1]._raw.value())
+    why = fetched.error()
+    if why.code() in (KafkaError.RESOURCE_NOT_FOUND, KafkaError._VALUE_DESERIALIZATION):
+        return None
+    raise BrokerError("unreachable", f"a large message could not be fetched ({why.str()})")
 
 
 class HopBroker:

@@ -55,8 +55,11 @@ def broker_error(error: Any, who: str, renew: str, topic: str = "", detail: str 
 
 
 def sent_at(timestamp_ms: int | None) -> datetime | None:
-    """When the broker got a message; None when it does not say."""
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC) if timestamp_ms and timestamp_ms > 0 else None
+    """When the broker got a message; None when it does not say, or what can be no time: its sender may set it."""
+    try:
+        return datetime.fromtimestamp(timestamp_ms / 1000, UTC) if timestamp_ms and timestamp_ms > 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def place(data_dir: Path) -> str:

@@ -20,6 +20,7 @@ class FakeBroker:
     """
 
     name = "Fake"
+    group = "fake"
     silence_s = 30.0
 
     def __init__(

@@ -19,11 +19,11 @@ from llama.engine.folder.care import (
 )
 from llama.engine.folder.claim import Owner, is_expired, is_mine, lives, process_start
 from llama.engine.folder.event import Event, Surroundings
-from llama.engine.folder.filesystem import fsync_folder, full_disk, storage_errors
+from llama.engine.folder.filesystem import append_line, fsync_folder, full_disk, storage_errors, write_whole
 from llama.engine.folder.journal import Claimed, Deferred, Failed, Item, Journal, Made, Sending, Stat, utc
 from llama.engine.folder.moving import being_made, move
 from llama.engine.folder.names import name_fault
-from llama.engine.folder.run import Delivery, Run, is_event, names_of
+from llama.engine.folder.run import Delivery, Run, holds, is_event, names_of
 from llama.engine.folder.state import NOT_A_FILE, FileState, Origin, State, flag_inputs, tables_among
 from llama.engine.folder.store import SharedDigests, canonical, digest_of, place, read_json, settle
 from llama.engine.folder.taking_in import Taking, files_in, take_in, take_in_copy
@@ -49,6 +49,7 @@ __all__ = [
     "State",
     "Surroundings",
     "Taking",
+    "append_line",
     "being_made",
     "by_hand",
     "canonical",
@@ -59,6 +60,7 @@ __all__ = [
     "fsync_folder",
     "full_disk",
     "get_version",
+    "holds",
     "is_event",
     "is_expired",
     "is_mine",
@@ -84,4 +86,5 @@ __all__ = [
     "utc",
     "version_name",
     "versions",
+    "write_whole",
 ]

@@ -7,7 +7,6 @@ work beside a newer one. A last line without its newline was torn by a crash: it
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import logging
 import os
@@ -21,7 +20,7 @@ import msgspec
 
 from llama.engine.errors import NotAFile, NotAnEvent
 from llama.engine.folder.aside import keep_bytes
-from llama.engine.folder.filesystem import open_regular, storage_errors
+from llama.engine.folder.filesystem import open_regular, storage_errors, write_whole
 from llama.engine.folder.names import name_fault
 
 _LOG = logging.getLogger("llama.engine")
@@ -372,8 +371,7 @@ def write_new(path: Path, entries: Iterable[Entry]) -> None:
 
 
 def _write(fd: int, data: bytes, durable: bool) -> None:
-    if os.write(fd, data) != len(data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # a short write to a regular file is a full disk
+    write_whole(fd, data)
     if durable:
         os.fsync(fd)
 

@@ -35,10 +35,14 @@ def _nothing(state: State) -> str:
 def move(event: Event, into: Path, *, now: datetime, unless: Callable[[State], str] = _nothing) -> Event:
     """The event in another folder, under the name it has; there it is, or here, whenever anybody is killed.
 
-    Raises EventError, and moves nothing, while something is being made, when `unless` gives a reason, when the folder
-    is on another file system, and EventExists when there is something of its name already. Whoever wants to change
-    the event meanwhile finds it gone.
+    Raises EventError, and moves nothing, while something is being made, when `unless` gives a reason, when the event
+    is only a link that would lead nowhere from there, when the folder is on another file system, and EventExists when
+    there is something of its name already. Whoever wants to change the event meanwhile finds it gone.
     """
+    if event.path.is_symlink() and not event.path.readlink().is_absolute():
+        raise EventError(
+            f"{event.path} stays where it is: it is a link, to {event.path.readlink()}; move that itself"
+        )
     target = into.absolute() / event.id
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)

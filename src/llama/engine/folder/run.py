@@ -12,7 +12,7 @@ from pathlib import Path
 from llama.engine.errors import EventExists
 from llama.engine.folder.creation import clear_leftovers
 from llama.engine.folder.event import Event
-from llama.engine.folder.filesystem import fsync_folder, require_local, storage_errors
+from llama.engine.folder.filesystem import append_line, fsync_folder, require_local, storage_errors
 from llama.engine.graph import FlagValues
 
 _ELSEWHERE = Path(".llama") / "elsewhere"
@@ -79,15 +79,13 @@ class Run:
         path = self.path / _ELSEWHERE
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "ab") as file:
-                file.write(os.fsencode(folder) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            append_line(path, os.fsencode(folder))
             fsync_folder(path.parent)
 
     def moved(self) -> list[Event]:
-        """Events of this run that were moved, where they are now."""
-        return [event for folder in self._elsewhere() if folder.is_dir() for event in Run(folder).events()]
+        """Events of this run that were moved, where they are now, be it a disk on which nothing is changed."""
+        places = (folder / name for folder in self._elsewhere() for name in names_of(folder))
+        return [Event(place) for place in places if is_event(place)]
 
     def moved_to(self, event_id: str) -> Event | None:
         """Where an event is that was moved; None for one that is here, or never was."""
@@ -120,7 +118,7 @@ class Run:
             return Event.create(path, delivery.files, delivery.flags, why=delivery.why, now=now)
         except EventExists:
             event = Event.open(path)
-            if not update and not _has(event, delivery.files):
+            if not update and not holds(event, delivery.files):
                 raise
         if update:
             event.receive(delivery.files, why=delivery.why, now=now)
@@ -140,7 +138,7 @@ def is_event(path: Path) -> bool:
     return os.path.isfile(path / ".llama" / "journal.jsonl")  # noqa: PTH113 - false if it may not be read
 
 
-def _has(event: Event, files: Mapping[str, bytes]) -> bool:
+def holds(event: Event, files: Mapping[str, bytes]) -> bool:
     """Whether the event got all these contents at some time."""
     state = event.refresh()
     return all(state.file(name).knows(hashlib.sha256(data).hexdigest()) for name, data in files.items())

@@ -85,6 +85,10 @@ def take_in_copy(folder: Path, run: Path, taking: Taking) -> Event:
             (hidden / "copy").mkdir(parents=True)
             copy = hidden / "copy" / target.name
             shutil.copytree(folder, copy, symlinks=True)
+            for path in files_in(folder)[0]:
+                if path.is_symlink():  # it may lead nowhere from there
+                    (copy / path.name).unlink()
+                    shutil.copy2(path, copy / path.name)
             copy.chmod(copy.stat().st_mode | 0o700)
             take_in(copy, taking)
             rename_new(copy, target)
