@@ -16,8 +16,7 @@ from typing import Any
 
 from llama.app import messengers
 from llama.engine.folder import Run
-from llama.intake import Archive, Intake
-from llama.intake.listening import Heard
+from llama.intake import Archive, Heard, Intake
 from llama.ports import Message
 from llama.testing import demo_alert
 

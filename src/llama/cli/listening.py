@@ -72,7 +72,7 @@ def listen(args: argparse.Namespace, app: App, key: Service[Broker], me: Advice)
     about = {"run": str(intake.run.path), "archive": str(intake.archive.root), "topics": " ".join(topics)}
     where = intake.archive.root
     with (
-        _alone(app.settings.data_dir, key.name, broker.group),
+        _alone(app.settings.data_dir, key.name, broker.group, me),
         running(key.name, app, args.verbosity, args.logfile, sole=where, about=about) as program,
     ):
         listener = Listener(broker, intake, program, once=args.once)
@@ -85,15 +85,17 @@ def listen(args: argparse.Namespace, app: App, key: Service[Broker], me: Advice)
 
 
 @contextmanager
-def _alone(data_dir: Path, name: str, group: str) -> Iterator[None]:
-    """Alone at the broker's place: another listener of the group, with whatever run and archive, would take away
-    messages of the first."""
+def _alone(data_dir: Path, name: str, group: str, me: Advice) -> Iterator[None]:
+    """Alone at the broker's place.
+
+    Another listener of the group, with whatever run and archive, would take away messages of the first.
+    """
     from llama.engine.running import utc_now
     from llama.operate.sole import Sole, myself
 
     data_dir.mkdir(parents=True, exist_ok=True)
     kind = f"{name}-{hashlib.sha256(group.encode()).hexdigest()[:12]}"
-    place = Sole(data_dir, kind, myself(f"llama listen {name}", utc_now()))
+    place = Sole(data_dir, kind, myself(me.typed, utc_now()))
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from llama.intake.archive import DEAD_LETTERS, FETCHED, MESSAGES, Archive, files_between
 from llama.intake.delivery import Delivered, deliver, flags_of_role
-from llama.intake.listening import Intake, hears
+from llama.intake.listening import Heard, Intake, hears
 from llama.intake.memory import copy_memory
 from llama.intake.packing import pack_days
 
@@ -19,6 +19,7 @@ __all__ = [
     "MESSAGES",
     "Archive",
     "Delivered",
+    "Heard",
     "Intake",
     "copy_memory",
     "deliver",
