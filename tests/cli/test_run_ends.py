@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,9 @@ def test_odd_neighbours_do_not_end_a_watcher_whatever_the_terminal(home: Path, f
         running.stdout.close()  # nobody listens any more
         event = copied(fresh, run)
         wait_for(event, "Made", 2, running)
+        until = time.monotonic() + 120
+        while b"must be readable text" not in said.read_bytes() and time.monotonic() < until:
+            time.sleep(0.05)
         running.send_signal(signal.SIGTERM)
         status = running.wait(60)
     text = said.read_bytes().decode("ascii", "backslashreplace")

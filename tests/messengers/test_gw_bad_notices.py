@@ -167,9 +167,9 @@ def test_graceid_from_its_page() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "neither JSON nor XML"),
-        (b"hello", "neither JSON nor XML"),
-        (b"\x00\x01", "neither JSON nor XML"),
+        (b"", "neither JSON, Avro nor XML"),
+        (b"hello", "neither JSON, Avro nor XML"),
+        (b"\x00\x01", "neither JSON, Avro nor XML"),
         (b"{", "malformed JSON"),
         (b'{"a": NaN}', "malformed JSON"),
         (b'{"a": "\xff"}', "malformed JSON"),

@@ -124,7 +124,8 @@ def test_notice(data: Path, golden: Golden) -> None:
     assert not parsed.takes_back
     assert parsed.files == {"lvc_gcn.xml" if golden.path.endswith("xml") else "igwn_alert.json": raw}
     assert alert.time_created == info.notice_time == golden.notice_time
-    assert parsed.identity == f"{golden.kind} {golden.notice_time}"
+    posing = " test" if golden.role == "test" and golden.graceid.startswith("S") else ""  # as a real superevent
+    assert parsed.identity == f"{golden.kind} {golden.notice_time}{posing}"
     assert (info.graceid, info.event_id, info.alert_type, info.role) == (
         golden.graceid,
         "some-event",
@@ -155,7 +156,8 @@ def test_retraction(data: Path, path: str, graceid: str, serial: int | None, cre
     raw = notice(data, path)
     parsed = parse(raw)
     assert (parsed.event_id, parsed.serial, parsed.kind) == (graceid, serial, "Retraction")
-    assert (parsed.role, parsed.identity) == ("test", f"Retraction {created}")
+    posing = " test" if graceid.startswith("S") else ""
+    assert (parsed.role, parsed.identity) == ("test", f"Retraction {created}{posing}")
     assert parsed.takes_back
     assert parsed.files == {filename: raw}
     with pytest.raises(NoticeError, match=f"retraction of {graceid}"):
