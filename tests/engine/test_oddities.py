@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_runner import Watching, eventually, shows
@@ -22,6 +23,7 @@ from llama.engine.folder.event import Event
 from llama.engine.folder.filesystem import MOST_BYTES
 from llama.engine.folder.journal import Unknown
 from llama.engine.folder.run import Run
+from llama.engine.folder.state import State
 from llama.engine.folder.store import digest_of
 from llama.engine.graph.pipeline import Pipeline
 from llama.engine.running.processes import Here
@@ -237,6 +239,25 @@ def test_a_run_that_cannot_be_listed_for_a_while_does_not_end_the_watch(
         run.unlink()
         run.with_name("away").rename(run)
         eventually(shows(run / "S1" / "upper.txt", "HELLO"))
+
+
+def test_an_event_that_was_not_there_for_a_moment_is_looked_at_again_soon(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the run is looked at next, and not after the time that a disk in trouble is given."""
+    monkeypatch.setattr("llama.engine.running.runner._SWEEP_S", 0.2)
+    look, missed = Event.look, []
+
+    def not_there_at_first(self: Event, *given: Any) -> State:
+        if not missed:
+            missed.append(self)
+            raise FileNotFoundError(self.path)
+        return look(self, *given)
+
+    monkeypatch.setattr(Event, "look", not_there_at_first)
+    with Watching(bench):
+        eventually(shows(bench.event.path / "upper.txt", "HELLO"))
+    assert missed
 
 
 def test_what_is_no_text_in_a_message_of_failure_is_written_all_the_same(bench: Bench) -> None:

@@ -351,7 +351,10 @@ class Runner:
         self._agenda.pop(event.path, None)
         text, before = f"{event.label}: {one_line(error)}", self._troubles.get(event.path)
         if event.path in self._events:
-            self._verdicts[event.path] = Verdict(until=self._maker.clock() + _ASIDE, journal=_stat(event), aside=True)
+            until = self._maker.clock() + _ASIDE
+            self._verdicts[event.path] = Verdict(until=until, journal=_stat(event), aside=True)
+            if isinstance(error, FileNotFoundError):  # its folder is on the move: until the run is looked at next
+                del self._verdicts[event.path]
             if not isinstance(error, NotAnEvent):  # it may be moved away while we look
                 self._troubles[event.path] = text
         if self._troubles.get(event.path) != before:
