@@ -42,6 +42,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "clean"): ("dev_clean", "old test events to their archive, older notices packed, flags set"),
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
     ("dev", "season"): ("season", "a season of the response tables from a sample in the public formats"),
+    ("dev", "simulate"): ("simulate", "sky maps of simulated mergers, with tables and lists"),
     ("dev", "skymaps", "lists"): ("skymaps_lists", "sky maps of a population as lists per detector combination"),
     ("dev", "skymaps", "compress"): ("skymaps_compress", "gzip a folder of sky maps into another"),
     ("dev", "validate"): ("validate", "check by simulation that the statistic is right; writes a report"),
