@@ -23,7 +23,7 @@ from llama.science.sky import SkyMap, credible_area_deg2, credible_level, lookup
 from llama.studies.blocks import Arrays, Blocks, Form, generator
 from llama.studies.simulation.curves import NoiseCurve
 from llama.studies.simulation.localiser import localise
-from llama.studies.simulation.measurement import BETA, Measurement, SearchConditions, Spectra, measure
+from llama.studies.simulation.measurement import BETA, LUCK, Measurement, SearchConditions, Spectra, measure
 from llama.studies.simulation.populations import Mergers, draw_sources, loudest, redshift_of
 
 FAST, BAYESTAR = "fast", "bayestar"
@@ -99,7 +99,7 @@ def _searched(found: Arrays) -> Searched:
 
 def reach(kind: Mergers, curves: tuple[NoiseCurve, ...], conditions: SearchConditions) -> float:
     """Redshift beyond which no source of a population reaches the threshold, even with luck."""
-    needed = max(conditions.network_snr - 3 / BETA, 1.0)
+    needed = max(conditions.network_snr - LUCK / BETA, 1.0)
     redshift = 0.0
     for _ in range(50):
         horizon = float(np.linalg.norm(Spectra.of(loudest(kind, redshift), curves, conditions.band_hz).horizon_mpc))

@@ -30,9 +30,11 @@ RATE_HZ = 16384.0
 HALF_S = 0.08
 """Half the length of a series about the time at the Earth's centre."""
 
+LUCK = 4.0
+"""Standard deviations of noise by which a source may be louder than it should; quieter ones are passed over."""
+
 _APART_S = 0.025  # from the true arrival, within which a search looks for the peak
 _FEW, _MARGIN = 96, 1.15
-_LUCK = 3.0  # standard deviations of noise by which a source may be louder than it should
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def measure(
         x = signal(sources[row], network, spectra.horizon_mpc[k, kept])
         expected = float(np.linalg.norm(x))
         loudest = max(loudest, expected)
-        if expected < conditions.network_snr - _LUCK / BETA:
+        if expected < conditions.network_snr - LUCK / BETA:
             continue
         template = (spectra.horizon_mpc[k, kept], bandwidth[k, kept])
         direction = direction_of(sources[row])
@@ -171,7 +173,7 @@ def _promising(sources: Rows, on: Bool, curves: tuple[NoiseCurve, ...], conditio
     squared = (whitened * frequency).sum(axis=2) * np.log(frequency[1] / frequency[0])
     best = np.sqrt((squared * on).sum(axis=1)) * (1 + np.cos(sources["inclination"]) ** 2) / 2 / sources["distance"]
     best = np.where(on.sum(axis=1) >= 2, best, 0.0)
-    enough = _MARGIN * best >= conditions.network_snr - _LUCK / BETA
+    enough = _MARGIN * best >= conditions.network_snr - LUCK / BETA
     enough[np.argmax(best)] = True
     return np.flatnonzero(enough & (best > 0))
 
