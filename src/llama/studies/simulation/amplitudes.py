@@ -20,7 +20,7 @@ from llama.science.arrays import Complex, Float
 
 _LEAST_V = 1.0  # nothing is heard further away; the volume there is infinite
 _STEP, _LARGEST = 0.05, 60.0
-_FEW = 10
+_FEW, _FEW_TURNS = 10, 8
 
 
 class Averaged(NamedTuple):
@@ -65,9 +65,10 @@ class Orientations:
     def enough_for(cls, snr: float) -> Orientations:
         """As many points as a source of this network SNR needs: its orientation is known to about 1/SNR."""
         points = max(_FEW, int(np.ceil(0.7 * snr)))
-        turn = np.pi * np.arange(points) / points
+        turns = max(_FEW_TURNS, points - 2)  # a sum over a whole period converges faster
+        turn = np.pi * np.arange(turns) / turns
         u, weight = np.polynomial.legendre.leggauss(points)
-        return cls(np.cos(turn), np.sin(turn), (1 + u * u) / 2, u, weight / (2 * points))
+        return cls(np.cos(turn), np.sin(turn), (1 + u * u) / 2, u, weight / (2 * turns))
 
 
 def averaged(plus: Float, cross: Float, z: Complex, points: Orientations) -> Averaged:

@@ -25,7 +25,9 @@ _FIRST_ORDER, _LAST_ORDER = 4, 11
 _SHARE = 1e-3  # a cell with more probability is split
 _DROP = 18.0  # ln of probability below the best, from which on a crude value is enough
 _MOST_SLACK = 14.0
-_TIMES = np.linspace(-5.4, 5.4, 13)  # in standard deviations of a detector's arrival
+_TIMES = np.linspace(-5.6, 5.6, 15)  # in standard deviations of a detector's arrival
+_PIECE = 5  # times that are taken together
+_NEGLIGIBLE, _UNLIKELY = 4.0, 10.0  # in ln of the weight, below the best time and the best direction
 _MERGE = 1e-7  # four siblings with less than this become one
 _COARSEST = 2
 
@@ -86,7 +88,7 @@ def _coarse() -> Float:
 def _first(heard: Measurement, points: Orientations) -> _Cells:
     """All cells of the first order: those that can matter evaluated, the others by their timing alone."""
     direction = _coarse()
-    best, _ = _timing(heard, direction)
+    best = np.logaddexp.reduce(_times(heard, direction)[1], axis=1)
     near = best >= best.max() - _DROP - _slack(heard, _FIRST_ORDER)
     found = _at(heard, direction[near], points)
     crude = np.full(best.size, -np.inf)
@@ -117,53 +119,66 @@ def _slack(heard: Measurement, level: int) -> float:
 
 
 def _at(heard: Measurement, direction: Float, points: Orientations) -> Averaged:
-    best, z = _timing(heard, direction)
+    """(p,) in each direction: amplitudes and phases at the mean time of each piece of time that matters there."""
+    place, log_weight = _times(heard, direction)
+    pixel, when, log_share = _pieces(place, log_weight)
+    z = _series(heard, when[:, None] + heard.network.delays(direction)[pixel])
     plus, cross = heard.network.patterns(direction)
     scale = BETA * heard.horizon_mpc
     step = 1 << 9  # so that the integrand of a chunk stays in the processor's cache
     chunks = [
-        averaged(plus[i : i + step] * scale, cross[i : i + step] * scale, BETA * z[i : i + step], points)
+        averaged(plus[part] * scale, cross[part] * scale, BETA * z[i : i + step], points)
         for i in range(0, len(z), step)
+        for part in (pixel[i : i + step],)
     ]
     found = Averaged(*(np.concatenate(column) for column in zip(*chunks, strict=True)))
-    timing = best - BETA**2 * np.sum(np.abs(z) ** 2, axis=1) / 2
-    return found._replace(log_likelihood=found.log_likelihood + timing)
+    return _of_pixels(pixel, found._replace(log_likelihood=found.log_likelihood - _power(z) + log_share))
 
 
-def _timing(heard: Measurement, direction: Float) -> tuple[Float, Complex]:
-    """(p,) ln of the integral over times of exp(β² Σ|z|²/2), and (p, d) z at the best time.
+def _of_pixels(pixel: Index, found: Averaged) -> Averaged:
+    """Pieces of time added up; each pixel has one or more, one after the other."""
+    first = np.flatnonzero(np.diff(pixel, prepend=-1))
+    highest = np.maximum.reduceat(found.log_likelihood, first)
+    weight = np.exp(found.log_likelihood - highest[pixel])
+    total = np.add.reduceat(weight, first)
+    mean = np.add.reduceat(weight * found.mean_mpc, first) / total
+    square = np.add.reduceat(weight * (found.mean_mpc**2 + found.std_mpc**2), first) / total
+    return Averaged(highest + np.log(total), mean, np.sqrt(np.maximum(square - mean**2, 0.0)))
+
+
+def _times(heard: Measurement, direction: Float) -> tuple[Float, Float]:
+    """(p, k) times when the signal may pass the Earth's centre, and ln of exp(β² Σ|z|²/2) times their spacing.
 
     Times are those about the peak of each detector, as the direction has it: whichever of them is noise, the others
-    still say where the source is.
+    still say where the source is. One that lies about a louder detector's peak as well counts there.
     """
     delay = heard.network.delays(direction)
     sigma_s = 1 / (2 * np.pi * BETA * heard.snr * np.maximum(heard.bandwidth_hz, 1.0))
     loud = np.argsort(-heard.snr)
     middle = heard.arrival_s[loud] - delay[:, loud]
-    places, sizes, weights = [], [], []
+    places, weights = [], []
     for k, d in enumerate(loud):
         place = middle[:, k, None] + _TIMES * sigma_s[d]
-        free = np.ones(place.shape)
+        size = np.stack([_power(_series(heard, at[:, None] + delay)) for at in place.T], axis=1)
         for other in range(k):
-            free[np.abs(place - middle[:, other, None]) <= _TIMES[-1] * sigma_s[loud[other]]] = 0.0
+            size[np.abs(place - middle[:, other, None]) <= _TIMES[-1] * sigma_s[loud[other]]] = -np.inf
         places.append(place)
-        weights.append(free * sigma_s[d] / sigma_s[loud[0]])
-        sizes.append(np.stack([_power(_series(heard, at[:, None] + delay)) for at in place.T], axis=1))
-    return _added_up(heard, delay, np.concatenate(places, 1), np.concatenate(sizes, 1), np.concatenate(weights, 1))
+        weights.append(size + np.log(sigma_s[d] / sigma_s[loud[0]]))
+    return np.concatenate(places, axis=1), np.concatenate(weights, axis=1)
 
 
-def _added_up(heard: Measurement, delay: Float, place: Float, size: Float, weight: Float) -> tuple[Float, Complex]:
-    row = np.arange(len(size))
-    at = np.argmax(size, axis=1)
-    highest = size[row, at]
-    total = highest + np.log((weight * np.exp(size - highest[:, None])).sum(axis=1))
-    # a parabola through the largest value and its neighbours has its top at the best time
-    at = np.clip(at % _TIMES.size, 1, _TIMES.size - 2) + at // _TIMES.size * _TIMES.size
-    before, here, after = size[row, at - 1], size[row, at], size[row, at + 1]
-    bend = before - 2 * here + after
-    offset = np.where(bend < 0, (before - after) / (2 * np.where(bend < 0, bend, 1.0)), 0.0)
-    best = place[row, at] + np.clip(offset, -1.5, 1.5) * (place[row, at + 1] - place[row, at])
-    return total, _series(heard, best[:, None] + delay)
+def _pieces(place: Float, log_weight: Float) -> tuple[Index, Float, Float]:
+    """(m,) the pixel, mean time and ln of the summed weight of those groups of times that are not negligible."""
+    groups = log_weight.reshape(len(place), -1, _PIECE)
+    highest = groups.max(axis=2)
+    best = highest.max(axis=1, keepdims=True)
+    alone = best < best.max() - _UNLIKELY
+    pixel, piece = np.nonzero(highest >= best - np.where(alone, 0.0, _NEGLIGIBLE))
+    top = highest[pixel, piece]
+    weight = np.exp(groups[pixel, piece] - top[:, None])
+    total = weight.sum(axis=1)
+    mean = (weight * place.reshape(groups.shape)[pixel, piece]).sum(axis=1) / total
+    return pixel, mean, top + np.log(total)
 
 
 def _power(z: Complex) -> Float:
