@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from llama.science.significance import Searches
     from llama.sections import Section
     from llama.studies.validation.inputs import Pool
+    from llama.studies.validation.observed import ObservedSeason
 
 __all__ = ["App", "ServiceUnavailable", "environment", "messengers", "packaged", "pipelines", "preload"]
 
@@ -251,11 +252,21 @@ class App:
 
     def neutrino_pool(self, season: str) -> Pool | None:
         """Every neutrino of a season's good runs; None when no archive is installed."""
+        from llama.studies.validation.inputs import Pool
+
+        if (found := self.observed_season(season)) is None:
+            return None
+        seen = found.neutrinos
+        return Pool(seen.dec_rad, seen.sigma_rad, seen.energy_gev, f"{found.source}, scrambled")
+
+    def observed_season(self, season: str) -> ObservedSeason | None:
+        """What a season's good runs saw, where and when it was; None when no archive is installed."""
         import numpy as np
 
+        from llama.science.statistic import Neutrinos
         from llama.services.errors import ArchiveError
         from llama.services.icecube import installed_archive, open_archive
-        from llama.studies.validation.inputs import Pool
+        from llama.studies.validation.observed import ObservedSeason
 
         try:
             archive = open_archive(installed_archive(self.settings.archives), self.settings.cache_dir)
@@ -263,8 +274,9 @@ class App:
             return None
         sample = archive.season(season)
         good = sample.in_good_run()
-        dec, sigma, energy = (sample.column(name)[good] for name in ("dec_deg", "sigma_deg", "energy_gev"))
-        return Pool(np.radians(dec), np.radians(sigma), energy, f"real events of {archive.name} {season}, scrambled")
+        ra, dec, sigma = (np.radians(sample.column(f"{name}_deg")[good]) for name in ("ra", "dec", "sigma"))
+        neutrinos = Neutrinos(sample.column("gps")[good], ra, dec, sigma, sample.column("energy_gev")[good])
+        return ObservedSeason(neutrinos, sample.runs_gps, f"real events of {archive.name} {season}")
 
 
 @functools.lru_cache(maxsize=1)  # asked for each block of a study, in a process that ends with the study

@@ -50,7 +50,8 @@ def main(args: argparse.Namespace, app: App) -> int:
     def gather() -> CheckInputs:
         simulated, season = app.settings.data_dir / "simulated", app.season(args.season)
         pool, events = app.neutrino_pool(args.season), app.season_events(args.season)
-        return inputs_at_hand(args.maps, simulated, app.searches(), season, pool, events)
+        observed = app.observed_season(args.season)
+        return inputs_at_hand(args.maps, simulated, app.searches(), season, pool, events, observed)
 
     passed = True
     for check in validate(
