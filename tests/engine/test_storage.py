@@ -92,6 +92,7 @@ def test_a_disk_that_fills_inside_a_make_is_not_the_product_s_fault(bench: Bench
     assert status.kind is Kind.READY and "the disk is full" in status.why
 
 
+@pytest.mark.slow
 def test_watching_a_full_disk_does_not_spin_and_goes_on_when_space_is_freed(small_disk: Path) -> None:
     on_small = Bench(small_disk / "run" / "S1", CHAIN, {"source.txt": b"x" * 30_000}, small_disk)
     filler = small_disk / "filler"

@@ -166,6 +166,7 @@ def test_windows_as_they_were_against_a_count_one_by_one() -> None:
         assert np.array_equal(lists.neutrinos.ra_rad[at], seen.ra_rad[mine]), "where they were"
 
 
+@pytest.mark.slow
 def test_a_map_is_looked_at_with_windows_of_its_own(inputs: CheckInputs) -> None:
     rng = np.random.default_rng(5)
     observed = _observed(rng, 190, np.array([[0.0, 30_000.0]]))
