@@ -48,7 +48,7 @@ class Layout:
 def write_layout(root: Path, data: Path, cache: Path, *, superevents: int = 3, lists: int = 4) -> Layout:
     """The whole data set below `root`, with so many superevents that have maps, and so many lists."""
     chosen = tuple(MAPS)[:superevents]
-    names = tuple(f"bg-{number:05}.json" for number in range(lists))
+    names = tuple(f"bg-{number:05}" for number in range(lists))
     for superevent in chosen:
         folder = root / "superevents" / superevent
         folder.mkdir(parents=True)

@@ -1,8 +1,8 @@
 """Run a pipeline over many inputs: every combination of the values of the lists becomes an event of its own.
 
 A word name=LISTFILE is a parameter: {name} stands for its values in addresses, names of folders and templates, and so
-do {number} (of the combination) and {eventid} (the name of its event's folder). A word without = is a study, packaged or
-a TOML file, that says all this; what is typed besides goes before. Without any word it is the study
+do {number} (of the combination) and {eventid} (the name of its event's folder). A word without = is a study,
+packaged or a TOML file, that says all this; what is typed besides goes before. Without any word it is the study
 mid-o3-subthreshold. What is put already is not done again: type the same to go on.
 """
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from llama.cli.arguments import count, seed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from llama.app import App
     from llama.operate.programs import Program
@@ -33,6 +33,7 @@ PREFIX_CHARS = "-+"
 PROGRAM = "llama.batch"
 _DEFAULT_STUDY = "mid-o3-subthreshold"
 _SHOWN = 3
+_QUIET = "QUIET"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("words", nargs="*", metavar="STUDY|name=LISTFILE", help="what is combined (see above)")
     pairs = {
-        "--get": ("FILE=URL", "fetch a file of the event: a path, https://… or s3://…, with {name}"),
-        "--put": ("FILE=URL", "put a file of the event there: a path or s3://…, with {name}"),
+        "--get": ("FILE=URL", "fetch a file of the event: a path, https://… or s3://…, with {name}; FILE= not"),
+        "--put": ("FILE=URL", "put a file of the event there: a path or s3://…, with {name}; FILE= not"),
         "--set": ("NAME=VALUE", "a name that is not listed; without it, the variable of the environment"),
         "--skip": ("NAME=LISTFILE", "leave these values of a parameter out"),
     }
@@ -100,7 +101,7 @@ def main(args: argparse.Namespace, app: App) -> int:
 
         crew = Crew(task(whole.orders, connect), workers, lost)
         program.on_stop(crew.stop)
-        return _conclude(_counted(_watched(crew, whole)), whole, program)
+        return _conclude(_watched(crew, whole), whole, program, app.settings.logs / f"{PROGRAM}.log")
 
 
 def _asked(args: argparse.Namespace, app: App) -> Asked:
@@ -155,7 +156,7 @@ def _pairs(words: Iterable[str], form: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
-        if not (name and equals and value):
+        if not (name and equals and (value or "FILE" in form)):
             raise BatchError(f"{word!r} is not understood; write {form}")
         if name in found:
             raise BatchError(f"{name} is given twice ({form}); keep one of them")
@@ -196,44 +197,34 @@ def _show(whole: Plan) -> int:
     return 0
 
 
-def _watched(crew: Crew[Combination, Outcome], whole: Plan) -> Iterator[Outcome]:
-    """Outcomes as they come, with a progress bar, until the disk is full."""
+def _watched(crew: Crew[Combination, Outcome], whole: Plan) -> Counter[str]:
+    """How many came to which end, with a progress bar, and the first failures as they come; a full disk ends it."""
     from tqdm import tqdm
 
-    failed = 0
+    found: Counter[str] = Counter()
     with tqdm(total=len(whole), unit="event", disable=None) as bar:
         for outcome in crew.through(whole):
-            failed += outcome.kind == "failed"
+            found[outcome.kind] += 1
+            bar.update()
+            if outcome.kind == "failed":
+                bar.set_postfix(failed=found["failed"])
+                if found["failed"] <= _SHOWN:
+                    bar.write(f"llama batch: {outcome.why}", file=sys.stderr)
             if outcome.full:
                 crew.stop()
-            bar.update()
-            if failed:
-                bar.set_postfix(failed=failed)
-            yield outcome
+                found["full"] += 1
+    return found
 
 
-def _counted(outcomes: Iterator[Outcome]) -> tuple[Counter[str], list[Outcome]]:
-    found: Counter[str] = Counter()
-    failed: list[Outcome] = []
-    for outcome in outcomes:
-        found[outcome.kind] += 1
-        if outcome.kind == "failed":
-            failed.append(outcome)
-    return found, failed
-
-
-def _conclude(counted: tuple[Counter[str], list[Outcome]], whole: Plan, program: Program) -> int:
-    """The counts, and the first of what failed; the exit status."""
-    found, failed = counted
-    for outcome in failed[:_SHOWN]:
-        print(f"llama batch: {outcome.why}", file=sys.stderr)
-    if len(failed) > _SHOWN:
-        print(f"llama batch: and {len(failed) - _SHOWN} more; the log has them all", file=sys.stderr)
-    if any(outcome.full for outcome in failed):
+def _conclude(found: Counter[str], whole: Plan, program: Program, log: Path) -> int:
+    """The counts; the exit status."""
+    if found["failed"] > _SHOWN:
+        print(f"llama batch: and {found['failed'] - _SHOWN} more; {log} has them all", file=sys.stderr)
+    if found["full"]:
         print("llama batch: the disk is full; free some room, and type the same to go on", file=sys.stderr)
-    left = len(whole) - sum(found.values())
+    left = len(whole) - sum(found[kind] for kind in ("done", "before", "failed"))
     counts = f"{found['done']} done, {found['before']} had been put before, {found['failed']} failed"
     print(f"{counts}, {whole.skipped} skipped" + (f", {left} not begun" if left else ""))
     if program.signal is not None:
         return 128 + program.signal
-    return 1 if failed or left else 0
+    return 1 if found["failed"] or left else 0

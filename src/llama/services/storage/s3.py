@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import os
 from collections.abc import Iterator
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from llama.ports import NoSuchObject, StoredObject, TransferError, TransferRefused
 from llama.services.storage.setup import EXTRA, StorageSettings
@@ -15,7 +18,6 @@ from llama.services.storage.whole import whole
 
 try:
     import boto3
-    from boto3.s3.transfer import S3UploadFailedError, TransferConfig
     from botocore.config import Config
 except ImportError as error:
     raise TransferRefused(f"s3:// needs a library that is not installed: {EXTRA}") from error
@@ -23,6 +25,7 @@ except ImportError as error:
 from llama.services.storage.asking import Patience, translated
 
 _AT_ONCE = 64 * 1024 * 1024  # larger files go in parts, which the store puts together at the end
+_PART = 16 * 1024 * 1024
 _CHUNK = 1 << 20
 _SHA256 = "sha256"
 
@@ -81,7 +84,7 @@ class S3:
 
         def fetch() -> None:
             answer = self._client.get_object(Bucket=bucket, Key=key)
-            with answer["Body"] as body, whole(target) as file:
+            with closing(answer["Body"]) as body, whole(target) as file:
                 _take(url, answer, body, file)
 
         self._patience.insist(url, fetch)
@@ -92,10 +95,10 @@ class S3:
         with source.open("rb") as file:
             more["Metadata"] = {_SHA256: hashlib.file_digest(file, "sha256").hexdigest()}
             if os.fstat(file.fileno()).st_size > _AT_ONCE:
-                self._patience.insist(url, lambda: self._put_in_parts(source, bucket, key, more))
+                self._put_in_parts(file, url, more)
                 return
             file.seek(0)
-            md5 = base64.b64encode(hashlib.file_digest(file, _md5).digest()).decode()
+            md5 = _base64_md5(file)
 
             def send() -> None:
                 file.seek(0)
@@ -106,12 +109,23 @@ class S3:
     def close(self) -> None:
         self._client.close()
 
-    def _put_in_parts(self, source: Path, bucket: str, key: str, more: dict[str, Any]) -> None:
-        config = TransferConfig(multipart_threshold=_AT_ONCE, use_threads=False)
+    def _put_in_parts(self, file: IO[bytes], url: str, more: dict[str, Any]) -> None:
+        """Each part is asked for by itself; where one cannot be put, the store forgets all of them."""
+        bucket, key = _file(url)
+        ask, place = self._patience.insist, {"Bucket": bucket, "Key": key}
+        place["UploadId"] = ask(url, lambda: self._client.create_multipart_upload(**place, **more))["UploadId"]
+        tags: list[str] = []
+        file.seek(0)
         try:
-            self._client.upload_file(str(source), bucket, key, ExtraArgs=more, Config=config)
-        except S3UploadFailedError as error:
-            raise error.__context__ or error from None
+            while part := file.read(_PART):
+                sent = {"Body": part, "PartNumber": len(tags) + 1, "ContentMD5": _base64_md5(io.BytesIO(part))}
+                tags.append(ask(url, partial(self._client.upload_part, **place, **sent))["ETag"])
+            parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
+            ask(url, lambda: self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts}))
+        except BaseException:
+            with suppress(TransferError):
+                ask(url, lambda: self._client.abort_multipart_upload(**place))
+            raise
 
     def _require(self, bucket: str) -> None:
         """TransferRefused where there is no such bucket, or it is not ours to look into."""
@@ -147,6 +161,10 @@ def _client(settings: StorageSettings) -> Any:
 
 def _md5() -> Any:
     return hashlib.md5(usedforsecurity=False)
+
+
+def _base64_md5(file: IO[bytes]) -> str:
+    return base64.b64encode(hashlib.file_digest(cast("Any", file), _md5).digest()).decode()
 
 
 def _take(url: str, answer: dict[str, Any], body: Any, file: IO[bytes]) -> None:

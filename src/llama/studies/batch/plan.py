@@ -151,21 +151,19 @@ def check_places(whole: Plan, storage: Storage) -> None:
 
 
 def check_apart(whole: Plan) -> None:
-    """BatchError where two combinations have one event folder, or put to one address, or a name that none can have."""
+    """BatchError where two combinations have one event folder or put to one address, or a folder has no fit name."""
     orders = whole.orders
     seen: dict[str, int] = {}
     for one in whole:
         folder = orders.folder(one)
         if fault := name_fault(folder.name):
-            raise BatchError(
-                f"{folder}: the name of an event's folder {fault}; correct --eventdir, or use {{number}}"
-            )
+            raise BatchError(f"{folder}: the name of an event's folder {fault}; use {{{NUMBER}}} in --eventdir")
         for what in (f"the event folder {folder}", *(orders.address(url, one) for url in orders.asked.put.values())):
             other = seen.setdefault(what, one.number)
             if other != one.number:
                 raise BatchError(
-                    f"{what} would be of two combinations, number {other} and {one.number} ({_shown(one)}); a pattern "
-                    f"with {{{NUMBER}}} or with every parameter keeps them apart"
+                    f"{what} would be of two combinations, number {other} and {one.number} ({_shown(one)}); a "
+                    f"pattern with {{{NUMBER}}} or with every parameter keeps them apart"
                 )
 
 
@@ -202,7 +200,7 @@ def _fixed(asked: Asked, environ: Mapping[str, str]) -> dict[str, str]:
                 continue
             there = ", ".join(sorted({*known, *fixed}))
             raise BatchError(
-                f"{where}: {{{name}}} is unknown; list it (name=LISTFILE), set it (--set name=VALUE), or set the "
+                f"{where}: {{{name}}} is unknown; list it (name=LISTFILE), set it (--set NAME=VALUE), or set the "
                 f"variable {name}; there are {there or 'none'}"
             )
     return fixed

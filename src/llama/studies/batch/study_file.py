@@ -49,11 +49,14 @@ class Asked:
     discard: bool = False
 
     def then(self, typed: Asked) -> Asked:
-        """With what was typed besides: it goes before, by name and by file."""
+        """With what was typed besides: it goes before, by name and by file; an empty text takes away."""
         changes: dict[str, Any] = {}
         for one in fields(self):
             mine, its = getattr(self, one.name), getattr(typed, one.name)
-            changes[one.name] = {**mine, **its} if isinstance(mine, Mapping) else its or mine
+            if isinstance(mine, Mapping):
+                changes[one.name] = {name: text for name, text in {**mine, **its}.items() if text}
+            else:
+                changes[one.name] = its or mine
         if typed.only or typed.upto:
             changes |= {"only": typed.only, "upto": typed.upto}
         return replace(self, **changes)
