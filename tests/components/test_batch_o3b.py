@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -143,7 +142,8 @@ def test_a_bucket_or_key_that_is_not_there_ends_it_before_it_begins(
     assert "key_id and secret belong together" in said
     del given["LLAMA_STORAGE_SECRET"]
     alone = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
-    assert not [name for name in os.environ if name.startswith("AWS_")]
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
     said = typed("batch", STUDY, home=tmp_path, status=1, fresh=True, **given, **alone)
     assert "there are no credentials" in said and "[storage]" in said
 

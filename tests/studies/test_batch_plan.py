@@ -15,7 +15,7 @@ from llama.services.storage.by_address import ByAddress
 from llama.studies.batch.errors import BatchError
 from llama.studies.batch.lists import read_values
 from llama.studies.batch.patterns import filled, folder_filled, template_filled
-from llama.studies.batch.plan import Plan, at_random, check_apart, plan
+from llama.studies.batch.plan import Batch, at_random, check_apart, plan
 from llama.studies.batch.study_file import Asked, read_study
 
 
@@ -31,7 +31,7 @@ def asked(tmp_path: Path) -> Asked:
     return Asked(parameters=parameters, pipeline="GW_NEUTRINO")
 
 
-def planned(asked: Asked, **environ: str) -> Plan:
+def planned(asked: Asked, **environ: str) -> Batch:
     return plan(asked, ByAddress(StorageSettings()), environ)
 
 
@@ -53,7 +53,7 @@ def test_random_combinations_are_those_of_their_seed(asked: Asked) -> None:
     assert [one.number for one in at_random(whole, 6, 1)] == list(range(6))
     with pytest.raises(BatchError, match="7 at random are more than the 6 combinations"):
         at_random(whole, 7, 1)
-    huge = Plan(whole.orders, tuple(_many(one.name) for one in whole.parameters))
+    huge = Batch(whole.orders, tuple(_many(one.name) for one in whole.parameters))
     assert len(huge) == 10**10 and len({one.number for one in at_random(huge, 1000, 3)}) == 1000
 
 

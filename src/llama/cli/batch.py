@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from llama.ports import Storage
     from llama.studies.batch.combination import Outcome
     from llama.studies.batch.crew import Crew
-    from llama.studies.batch.plan import Combination, Plan
+    from llama.studies.batch.plan import Batch, Combination
     from llama.studies.batch.study_file import Asked
 
 PREFIX_CHARS = "-+"
@@ -164,17 +164,20 @@ def _pairs(words: Iterable[str], form: str) -> dict[str, str]:
     return found
 
 
-def _chosen(whole: Plan, args: argparse.Namespace) -> Plan:
+def _chosen(whole: Batch, args: argparse.Namespace) -> Batch:
+    from llama.studies.batch.errors import BatchError
     from llama.studies.batch.plan import at_random
 
     if args.random is None:
+        if args.seed is not None:
+            raise BatchError("--seed is of --random N; say how many")
         return whole
     chosen = secrets.randbits(32) if args.seed is None else args.seed
     print(f"{args.random} of {whole.total} combinations at random; --seed {chosen} gives the same again")
     return at_random(whole, args.random, chosen)
 
 
-def _tell(whole: Plan) -> None:
+def _tell(whole: Batch) -> None:
     if whole.orders.asked.about:
         print(whole.orders.asked.about)
     for one in whole.parameters:
@@ -184,7 +187,7 @@ def _tell(whole: Plan) -> None:
     print(f"{len(whole):>9} combinations to do; {whole.skipped} are skipped", flush=True)
 
 
-def _show(whole: Plan) -> int:
+def _show(whole: Batch) -> int:
     orders = whole.orders
     for one, _ in zip(whole, range(_SHOWN), strict=False):
         print(f"\n{one.number}  {orders.folder(one)}")
@@ -197,7 +200,7 @@ def _show(whole: Plan) -> int:
     return 0
 
 
-def _watched(crew: Crew[Combination, Outcome], whole: Plan) -> Counter[str]:
+def _watched(crew: Crew[Combination, Outcome], whole: Batch) -> Counter[str]:
     """How many came to which end, with a progress bar, and the first failures as they come; a full disk ends it."""
     from tqdm import tqdm
 
@@ -216,7 +219,7 @@ def _watched(crew: Crew[Combination, Outcome], whole: Plan) -> Counter[str]:
     return found
 
 
-def _conclude(found: Counter[str], whole: Plan, program: Program, log: Path) -> int:
+def _conclude(found: Counter[str], whole: Batch, program: Program, log: Path) -> int:
     """The counts; the exit status."""
     if found["failed"] > _SHOWN:
         print(f"llama batch: and {found['failed'] - _SHOWN} more; {log} has them all", file=sys.stderr)

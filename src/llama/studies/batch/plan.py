@@ -72,7 +72,7 @@ class Orders:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Batch:
     """All that is to be done.
 
     Attributes:
@@ -110,7 +110,7 @@ class Plan:
         return Combination(number, dict(reversed(values.items())))
 
 
-def plan(asked: Asked, storage: Storage, environ: Mapping[str, str]) -> Plan:
+def plan(asked: Asked, storage: Storage, environ: Mapping[str, str]) -> Batch:
     """Read the lists and check the patterns.
 
     Raises BatchError for what cannot be done, TransferError for a list that cannot be fetched.
@@ -129,28 +129,28 @@ def plan(asked: Asked, storage: Storage, environ: Mapping[str, str]) -> Plan:
     fixed = _fixed(asked, environ)
     orders = Orders(asked, fixed, _flags(asked))
     parameters = tuple(_parameter(name, asked, fixed, storage) for name in asked.parameters)
-    found = Plan(orders, parameters)
+    found = Batch(orders, parameters)
     if not found.total:
         raise BatchError("every value is to be skipped; nothing is left to do")
     return found
 
 
-def at_random(whole: Plan, count: int, seed: int) -> Plan:
+def at_random(whole: Batch, count: int, seed: int) -> Batch:
     """So many of its combinations, each at most once; the same seed gives the same. BatchError for too many."""
     if count > whole.total:
         raise BatchError(f"{count} at random are more than the {whole.total} combinations that there are")
     chosen = generator(seed, _STUDY, 0).choice(whole.total, size=count, replace=False)
-    return Plan(whole.orders, whole.parameters, sorted(chosen.tolist()))
+    return Batch(whole.orders, whole.parameters, sorted(chosen.tolist()))
 
 
-def check_places(whole: Plan, storage: Storage) -> None:
+def check_places(whole: Batch, storage: Storage) -> None:
     """Ask for the first of what is to be put: TransferRefused where every other one would be refused likewise."""
     first = next(iter(whole))
     for url in whole.orders.asked.put.values():
         storage.find(whole.orders.address(url, first))
 
 
-def check_apart(whole: Plan) -> None:
+def check_apart(whole: Batch) -> None:
     """BatchError where two combinations have one event folder or put to one address, or a folder has no fit name."""
     orders = whole.orders
     seen: dict[str, int] = {}
@@ -175,6 +175,8 @@ def _check_files(asked: Asked) -> None:
     for name in (*asked.get, *asked.put):
         if fault := name_fault(name):
             raise BatchError(f"{name!r} cannot be a file of an event: its name {fault}")
+    if read_only := [url for url in asked.put.values() if url.startswith(("https://", "http://"))]:
+        raise BatchError(f"--put {read_only[0]}: https:// is to read only; put it to a path or to s3://")
     if missing := [name for name in asked.format if name not in asked.get]:
         raise BatchError(f"--format {missing[0]}: it is not fetched; say --get {missing[0]}=URL")
     results = [name.removesuffix(TEMPLATE) for name in asked.format]
