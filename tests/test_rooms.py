@@ -27,6 +27,7 @@ WINDOWS = (
     "llama.services.icecube",
     "llama.services.fermi",
     "llama.services.gracedb",
+    "llama.services.storage",
 )
 
 LONGEST_FILE, LONGEST_BODY = 400, 40

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from importlib.metadata import entry_points
@@ -21,6 +22,7 @@ from llama.ports import (
     GRB_SOURCE,
     NEUTRINO_ALERTS,
     NEUTRINO_SOURCE,
+    STORAGE,
     SWIFT_SOURCE,
     Opener,
     Provider,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from llama.science.detector import SeasonEvents, SeasonTable
     from llama.science.significance import Searches
     from llama.sections import Section
+    from llama.studies.batch.combination import Connect, Workshop
     from llama.studies.validation.inputs import Pool
     from llama.studies.validation.observed import ObservedSeason
 
@@ -250,6 +253,13 @@ class App:
         settings = self.settings.having("icecube", neutrinos="simulated", simulated_season=season)
         return functools.partial(_neutrinos, settings.to_text())
 
+    def workshop(self, log: str | None = None) -> Connect:
+        """Connects the processes of a batch, with the log they join; without one, this process."""
+        if log is None:
+            found = _at_work(self)
+            return lambda: found
+        return functools.partial(_workshop, self.to_text(), log)
+
     def neutrino_pool(self, season: str) -> Pool | None:
         """Every neutrino of a season's good runs; None when no archive is installed."""
         from llama.studies.validation.inputs import Pool
@@ -282,6 +292,19 @@ class App:
 @functools.lru_cache(maxsize=1)  # asked for each block of a study, in a process that ends with the study
 def _neutrinos(settings: SettingsText) -> NeutrinoSource:
     return App.from_text(settings).service(NEUTRINO_SOURCE)
+
+
+@functools.lru_cache(maxsize=1)  # asked for each combination, in a process that ends with the batch
+def _workshop(settings: SettingsText, log: str) -> Workshop:
+    from llama.engine.running import Recipe
+
+    return _at_work(cast("App", Recipe(FACTORY, settings, log).environment()))
+
+
+def _at_work(app: App) -> Workshop:
+    from llama.studies.batch.combination import Workshop
+
+    return Workshop(app, app.service(STORAGE), os.environ)
 
 
 def _called(name: str, known: Mapping[str, Pipeline]) -> Pipeline | None:

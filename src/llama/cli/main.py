@@ -33,6 +33,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("listen", "lvalert"): ("listen_lvalert", "hear the stream that is internal to LIGO, Virgo and KAGRA"),
     ("listen", "replay"): ("listen_replay", "notices from files or the archive, the listener's way"),
     ("poll", "gracedb"): ("poll_gracedb", "find alerts that were missed, in GraceDB"),
+    ("batch",): ("batch", "run a pipeline over many inputs"),
     ("install",): ("install", "fetch large data files and check their digests"),
     ("search", "list"): ("search_list", "the search of each population"),
     ("search", "show"): ("search_show", "every number of a search with its source"),
@@ -217,7 +218,7 @@ def _expected() -> tuple[type[Exception], ...]:
     from llama.engine.errors import EngineError
     from llama.formats.errors import FormatError
     from llama.operate.errors import OperateError
-    from llama.ports import BrokerError, GraceDBError
+    from llama.ports import BrokerError, GraceDBError, TransferError
     from llama.sections import SecretError
     from llama.services.errors import ServiceError
     from llama.settings import SettingsError
@@ -228,6 +229,7 @@ def _expected() -> tuple[type[Exception], ...]:
         ServiceError,
         GraceDBError,
         BrokerError,
+        TransferError,
         SettingsError,
         SecretError,
         OperateError,
