@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from llama.science.detector import SeasonEvents, SeasonTable
     from llama.science.significance import Searches
     from llama.sections import Section
-    from llama.studies.validation.inputs import Pool
+    from llama.studies.pool import Pool
+    from llama.studies.trials import Inputs
 
 __all__ = ["App", "ServiceUnavailable", "environment", "messengers", "packaged", "pipelines", "preload"]
 
@@ -255,7 +256,7 @@ class App:
 
         from llama.services.errors import ArchiveError
         from llama.services.icecube import installed_archive, open_archive
-        from llama.studies.validation.inputs import Pool
+        from llama.studies.pool import Pool
 
         try:
             archive = open_archive(installed_archive(self.settings.archives), self.settings.cache_dir)
@@ -265,6 +266,27 @@ class App:
         good = sample.in_good_run()
         dec, sigma, energy = (sample.column(name)[good] for name in ("dec_deg", "sigma_deg", "energy_gev"))
         return Pool(np.radians(dec), np.radians(sigma), energy, f"real events of {archive.name} {season}, scrambled")
+
+    def trial_inputs(self, season: str) -> Callable[[], Inputs]:
+        """Gives a process of a study what its trials are made from."""
+        return functools.partial(_trial_inputs, self.settings.to_text(), season)
+
+    def elsewhere(self) -> Callable[[], App]:
+        """Gives a process of a study this application."""
+        return functools.partial(_elsewhere, self.settings.to_text())
+
+
+@functools.lru_cache(maxsize=1)
+def _elsewhere(settings: SettingsText) -> App:
+    return App.from_text(settings)
+
+
+@functools.lru_cache(maxsize=1)
+def _trial_inputs(settings: SettingsText, season: str) -> Inputs:
+    from llama.studies.trials import Inputs
+
+    app = _elsewhere(settings)
+    return Inputs(app.season(season), app.season_events(season), app.searches())
 
 
 @functools.lru_cache(maxsize=1)  # asked for each block of a study, in a process that ends with the study
