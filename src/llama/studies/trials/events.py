@@ -16,7 +16,8 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ from llama.analyses.gw_neutrino import (
     STATISTIC,
 )
 from llama.analyses.result import Statistic, asked_of_background
-from llama.engine.errors import EventError
-from llama.engine.folder import Delivery, Event, Owner, Run, SharedDigests, process_start, storage_errors
-from llama.engine.graph import Environment, Pipeline, Product
+from llama.engine.errors import ClaimLost, EventError
+from llama.engine.folder import Claimed, Delivery, Event, Owner, Run, SharedDigests, process_start, storage_errors
+from llama.engine.graph import Codec, Environment, Pipeline, Product, Shared, Step, read
 from llama.engine.running import Maker, statuses, utc_now
 from llama.flags import Flags
 from llama.formats.own_background import OwnBackgroundFile
@@ -137,11 +138,39 @@ class AsEvents:
         return {name: np.array(values, dtype=np.float64) for name, values in found.items()}
 
 
+@dataclass(frozen=True)
+class _MakerOfMany(Maker):
+    """Makes many events that share their tables and their map, which it reads once, by digest, and copies never."""
+
+    memory: dict[str, tuple[str, Any]] = field(default_factory=dict)
+
+    def _step(self, event: Event, product: Product[Any], claim: Claimed, scratch: Path, now: datetime) -> Step:
+        step = super()._step(event, product, claim, scratch, now)
+        digests = {**claim.inputs, **claim.sources}
+        shared: tuple[Shared[Any] | Product[Any], ...] = (*product.tables, GW_SKYMAP)
+        known = {
+            item.key: self._known(item.key, digests[item.key], item.codec, step.inputs[item.key])
+            for item in shared
+            if item.key in step.inputs
+        }
+        return replace(step, seen={**step.seen, **known})
+
+    def _known(self, key: str, digest: str, codec: Codec[Any], path: Path) -> Any:
+        if key not in self.memory or self.memory[key][0] != digest:
+            self.memory[key] = (digest, read(codec, path))
+        return self.memory[key][1]
+
+    def _shared(self, item: Any, claim: Claimed, folder: Path) -> Path:
+        if self.shared(item) != claim.inputs[item.key]:
+            raise ClaimLost(f"{item.name} changed just now")
+        return self.environment.shared_path(item)
+
+
 @functools.lru_cache(maxsize=1)
 def _maker(environment: Callable[[], Environment]) -> Maker:
-    """One for each process: what it knows of shared files stays known."""
+    """One for each process."""
     outside = environment()
-    return Maker(PIPELINE, outside, SharedDigests(outside))
+    return _MakerOfMany(PIPELINE, outside, SharedDigests(outside))
 
 
 def _received(host: Host, task: Task, block: int) -> dict[str, bytes]:
