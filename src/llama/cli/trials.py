@@ -16,7 +16,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama.cli.arguments import blocks, count, seed
+from llama.cli.arguments import count
+from llama.cli.study_words import add_study_arguments, run_of, study_of, task_of
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -27,17 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     parser.add_argument("kind", choices=("background", "signal", "doublet"), help="what the lists hold")
     parser.add_argument("maps", type=Path, metavar="LISTFILE", help="sky maps, one path per line: H1L1V1.csv")
-    parser.add_argument("-d", "--folder", type=Path, default=Path(), metavar="STUDY", help="default: here")
-    parser.add_argument("-p", "--population", choices=("bns", "nsbh", "bbh"), required=True, help="of the maps")
+    add_study_arguments(parser)
     parser.add_argument("--depth", choices=("kernel", "pipeline"), default="kernel", help="default %(default)s")
     parser.add_argument("-n", "--trials", type=count, default=10_000, help="how many (default %(default)s)")
-    parser.add_argument("--blocks", type=blocks, metavar="FIRST:LAST", help="these blocks only, for this machine")
-    parser.add_argument("--per-map", type=count, metavar="N", help="trials of a block, which is one sky map")
-    parser.add_argument("-s", "--season", default="IC86-2011", help="whose neutrinos (default %(default)s)")
-    parser.add_argument("--detectors", default="", metavar="H1L1V1", help="that heard the maps of this list")
-    parser.add_argument("--injections", type=Path, metavar="FILE",
-                        help="where the sources are (injections.dat); else drawn from each map")  # fmt: skip
-    parser.add_argument("--seed", type=seed, default=1, help="of all random numbers (default %(default)s)")
     parser.add_argument("--own-lists", type=count, default=200, metavar="N",
                         help="background lists for an event's own p-value (default %(default)s)")  # fmt: skip
     parser.add_argument("-j", "--workers", type=count, default=2, help="processes (default %(default)s)")
@@ -45,30 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Draw, with a progress bar, and say what there is now."""
-    from datetime import UTC, datetime
-
-    from llama.operate.sole import Sole, myself
-    from llama.studies.trials import Options, Run, TrialStudy, listed, open_study
-
-    connect = app.trial_inputs(args.season)
-    asked = Options(args.maps, args.population, args.season, args.seed, args.detectors, args.injections)
-    study = TrialStudy.of(connect(), asked)
-    args.folder.mkdir(parents=True, exist_ok=True)
-    sole = Sole(args.folder, "trials", myself("llama dev trials", datetime.now(UTC)))
-    try:
-        study = open_study(args.folder, study)
-        run = Run.of(
-            args.folder,
-            args.kind,
-            args.depth,
-            args.trials,
-            len(listed(args.maps)),
-            per_map=args.per_map,
-            blocks=args.blocks,
-        )
-        return _draw(args, app, study, run)
-    finally:
-        sole.release()
+    with study_of(args, app) as study:
+        return _draw(args, app, study, run_of(args, args.depth, args.trials))
 
 
 def _draw(args: argparse.Namespace, app: App, study: TrialStudy, run: Run) -> int:
@@ -80,13 +51,15 @@ def _draw(args: argparse.Namespace, app: App, study: TrialStudy, run: Run) -> in
     from llama.studies.trials import AsEvents, collate, do_run, kernel_odds, write_csv
 
     judge = AsEvents(run.folder, app.elsewhere(), args.own_lists) if run.depth == "pipeline" else kernel_odds
+    told: set[str] = set()
     with (
         processes(args.workers) as executor,
         tqdm(total=len(run.blocks) * run.per_map, unit="trial", leave=False) as bar,
     ):
-        for block in do_run(study, run, app.trial_inputs(study.season), executor, judge):
+        for block in do_run(task_of(study, run, app), run, executor, judge):
             bar.update(run.per_map)
-            if block.why:
+            if block.why and block.skymap not in told:
+                told.add(block.skymap)
                 bar.clear()
                 print(f"llama: left out: {block.why}", file=sys.stderr)
     trials = collate([run.folder], run.kind, run.depth)

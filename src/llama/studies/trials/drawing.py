@@ -101,7 +101,7 @@ def draw_trials(
     noise = scrambled(rng, supply.pool, rate_hz(season, search), search, count)
     gps = host.trigger.gps_s
     if not neutrinos:
-        return Listed.of(noise, gps, season.name), _nothing()
+        return Listed.of(merged((noise,), count), gps, season.name), _nothing()
     sources = _sources(rng, host, source, season, search, count)
     event = np.repeat(np.arange(count), neutrinos)
     signal = of_sources(rng, sources.take(event), event, supply.pool.sigma_rad, season, search, MERGER)

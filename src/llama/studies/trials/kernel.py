@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -16,8 +17,8 @@ from llama.studies.listed import Listed
 from llama.studies.pool import Pool
 from llama.studies.trials.drawing import Host, Injected, Supply, draw_trials
 from llama.studies.trials.results import BlockResult, left_out
-from llama.studies.trials.sources import Source, name_of
-from llama.studies.trials.study import SIGNAL_NEUTRINOS, Connect, TrialStudy
+from llama.studies.trials.sources import Source, name_of, read_sources
+from llama.studies.trials.study import SIGNAL_NEUTRINOS, Connect, TrialStudy, in_turn, listed
 
 Judge = Callable[[Host, Supply, Listed, "Task", int], dict[str, Float]]
 """ln of the odds of every trial of a block, by search type."""
@@ -39,6 +40,13 @@ class Task:
     sources: dict[str, Source] | None
     size: int
     connect: Connect
+
+    @classmethod
+    def of(cls, study: TrialStudy, kind: str, depth: str, size: int, connect: Connect) -> Task:
+        """With the study's maps and sources, read here and now; FormatError when they cannot be."""
+        sources = read_sources(Path(study.injections)) if study.injections else None
+        maps = in_turn(listed(Path(study.maps)), study.seed)
+        return cls(study, kind, depth, tuple(maps), sources, size, connect)
 
     def map_of(self, block: int) -> str:
         """The sky map of a block."""

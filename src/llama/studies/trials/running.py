@@ -18,8 +18,6 @@ from llama.formats.errors import FormatError
 from llama.studies.blocks import Blocks
 from llama.studies.trials.kernel import Judge, Task, do_block, kernel_odds
 from llama.studies.trials.results import AS_ARRAYS, BlockResult, blocks_folder
-from llama.studies.trials.sources import read_sources
-from llama.studies.trials.study import Connect, TrialStudy, in_turn, listed
 
 RUNS_FILE = "runs.jsonl"
 MOST_PER_MAP = 500
@@ -99,19 +97,14 @@ def record_run(run: Run) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def do_run(
-    study: TrialStudy, run: Run, connect: Connect, executor: Executor, judge: Judge = kernel_odds
-) -> Iterator[BlockResult]:
+def do_run(task: Task, run: Run, executor: Executor, judge: Judge = kernel_odds) -> Iterator[BlockResult]:
     """The blocks of a run in order, each as it is done; those kept by an earlier run are read.
 
-    What another study left in the folder raises FormatError, as does a kept block that is damaged.
+    FormatError for trials of another size in the folder, and for a kept block that is damaged.
     """
-    maps = in_turn(listed(Path(study.maps)), study.seed)
-    sources = read_sources(Path(study.injections)) if study.injections else None
-    task = Task(study, run.kind, run.depth, tuple(maps), sources, run.per_map, connect)
     if (size := kept_size(run.folder, run.kind, run.depth)) not in (None, run.per_map):
         raise FormatError(f"{run.folder} has {run.kind} trials with {size} per map, not {run.per_map}")
     record_run(run)
     draw: Callable[[int], BlockResult] = functools.partial(do_block, task, judge)
     label = f"{run.kind} {run.depth} {run.per_map}"
-    yield from Blocks(executor, run.keep, study.digest).draw(label, draw, run.blocks, AS_ARRAYS)
+    yield from Blocks(executor, run.keep, task.study.digest).draw(label, draw, run.blocks, AS_ARRAYS)
