@@ -104,8 +104,8 @@ class Axis:
 
 
 AXES = (
-    Axis("energy_gev", r"Reconstructed energy of the most energetic neutrino (GeV)", True),
-    Axis("true_energy_gev", r"Energy of the most energetic neutrino (GeV)", True),
+    Axis("energy_gev", "Reconstructed energy, highest of the source (GeV)", True),
+    Axis("true_energy_gev", "Neutrino energy by rank, highest of the source (GeV)", True),
     Axis("distance_mpc", "Distance of the source (Mpc)", True),
     Axis("sin_dec", r"Sine of the source's declination, $\sin\delta$", False),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from llama.studies.sensitivity.efficiency import AXES, Axis
+from llama.studies.sensitivity.efficiency import AXES, Axis, Fraction
 from llama.studies.sensitivity.study import Sensitivity, levels_of
 from llama.studies.sensitivity.tables import LEAST_LOG10, NAMES, log10_odds, odds_edges
 
@@ -14,52 +14,74 @@ from llama.studies.sensitivity.tables import LEAST_LOG10, NAMES, log10_odds, odd
 COLOURS = {"background": "#000000", "signal": "#0072B2", "doublet": "#D55E00"}
 MARKERS = {"background": "^", "signal": "o", "doublet": "s"}
 DASHES = {"background": ":", "signal": "-", "doublet": "--"}
-_SHOWN = ("true_energy_gev", "distance_mpc", "sin_dec")
 
 
 def efficiency_figure(found: Sensitivity) -> Any:
     """Efficiency against energy, distance and declination, at the false alarm probability."""
-    figure, axes = _panels(3, 9.0, 3.3)
-    for ax, key in zip(axes, _SHOWN, strict=True):
-        _efficiency(ax, found, next(axis for axis in AXES if axis.key == key))
-    axes[0].set_ylabel("Detection efficiency")
-    axes[0].legend(fontsize=8, frameon=False, loc="lower right", title=f"false alarm probability\n"
-                   f"{found.threshold.asked:g} per alert", title_fontsize=8)  # fmt: skip
+    figure, axes = _panels(2, 2, 7.0, 5.6)
+    for ax, axis in zip(axes.ravel(), AXES, strict=True):
+        _efficiency(ax, found, axis)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("Detection efficiency")
+    at = f"false alarm probability {found.threshold.asked:g} per alert (dotted), search {found.search_type}"
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside upper center", ncols=len(labels), title=at,
+                  title_fontsize=8)  # fmt: skip
     return figure
 
 
 def _efficiency(ax: Any, found: Sensitivity, axis: Axis) -> None:
+    """Points in the middle of bins, whose width is the horizontal bar; the vertical one is the interval."""
     for k, one in enumerate(found.efficiencies):
         (each,) = (some for some in one.curves if some.axis == axis.key)
-        shift = 1.0 + 0.03 * k if axis.log else 0.01 * k
-        x = np.array([b.middle for b in each.bins])
+        low, high = (np.array([getattr(b, end) for b in each.bins]) for end in ("low", "high"))
+        share = 0.5 + 0.08 * k  # so that no mark hides another
+        x = low * (high / low) ** share if axis.log else low + (high - low) * share
         y = np.array([b.found.value for b in each.bins])
         ends = np.array([b.found.interval for b in each.bins]).reshape(-1, 2)
-        spread = np.abs(np.stack([y - ends[:, 0], ends[:, 1] - y]))
         ax.errorbar(
-            x * shift if axis.log else x + shift, y, spread, color=COLOURS[one.kind], marker=MARKERS[one.kind],
-            markersize=4, linestyle=DASHES[one.kind], linewidth=1, elinewidth=0.9, capsize=1.5, label=NAMES[one.kind],
+            x, y, np.abs(np.stack([y - ends[:, 0], ends[:, 1] - y])), np.stack([x - low, high - x]),
+            color=COLOURS[one.kind], marker=MARKERS[one.kind], markersize=3.5, linestyle="none", elinewidth=0.9,
+            label=NAMES[one.kind],
         )  # fmt: skip
     if axis.log:
-        ax.set_xscale("log")
+        _log_axis(ax, [edge for one in found.efficiencies for c in one.curves if c.axis == axis.key
+                       for b in c.bins for edge in (b.low, b.high)])  # fmt: skip
     else:
-        ax.set_xlim(-1.02, 1.02)
-    ax.axhline(found.threshold.asked, color="#777777", linewidth=0.8, linestyle=":", zorder=0)
-    ax.set_ylim(-0.02, 1.02)
+        ax.set_xlim(-1, 1)
+    ax.axhline(found.threshold.asked, color="#777777", linewidth=0.9, linestyle=":", zorder=0)
+    ax.set_ylim(-0.03, 1.03)
     ax.set_xlabel(axis.label, fontsize=9)
+
+
+def _log_axis(ax: Any, edges: list[float]) -> None:
+    """Decades; where there are few, plain numbers between them too."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+    low, high = min(edges), max(edges)
+    ax.set_xscale("log")
+    ax.set_xlim(low, high)
+    if high / low < 300:
+        every = [digit * 10.0**power for power in range(-3, 7) for digit in (1, 2, 5)]
+        ax.xaxis.set_major_locator(FixedLocator([at for at in every if low <= at <= high]))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def p_value_figure(found: Sensitivity) -> Any:
     """Fraction of trials with a p-value of at most p."""
-    figure, (ax,) = _panels(1, 4.6, 3.8)
+    figure, axes = _panels(1, 1, 4.6, 3.8)
+    ax = axes[0, 0]
     levels = np.array(levels_of(found))
     ax.plot(levels, levels, color="#777777", linewidth=0.8, zorder=0, label="uniform")
     for kind, values in found.p_values.items():
-        share = np.array([(values <= level).mean() for level in levels])
+        each = [Fraction(int((values <= level).sum()), values.size) for level in levels]
+        share, ends = np.array([one.value for one in each]), np.array([one.interval for one in each])
         seen = share > 0
-        ax.plot(
-            levels[seen], share[seen], color=COLOURS[kind], marker=MARKERS[kind], markersize=4,
-            linestyle=DASHES[kind], linewidth=1, label=NAMES[kind],
+        spread = np.abs(np.stack([share - ends[:, 0], ends[:, 1] - share]))[:, seen]
+        ax.errorbar(
+            levels[seen], share[seen], spread, color=COLOURS[kind], marker=MARKERS[kind], markersize=4,
+            linestyle=DASHES[kind], linewidth=1, elinewidth=0.9, label=NAMES[kind],
         )  # fmt: skip
     ax.set_xscale("log")
     ax.set_yscale("log")
@@ -71,8 +93,8 @@ def p_value_figure(found: Sensitivity) -> Any:
 
 def odds_figure(found: Sensitivity) -> Any:
     """How the odds of each kind of trials are distributed."""
-    figure, (ax,) = _panels(1, 4.6, 3.8)
-    edges = odds_edges(found, 60)
+    figure, axes = _panels(1, 1, 4.6, 3.8)
+    ax, edges = axes[0, 0], odds_edges(found)
     for kind, values in found.log_odds.items():
         share = np.histogram(log10_odds(found, kind), edges)[0] / values.size
         zero = float(np.isneginf(values).mean())
@@ -86,17 +108,17 @@ def odds_figure(found: Sensitivity) -> Any:
     low = " (first bin: all below)" if edges[0] <= LEAST_LOG10 else ""
     ax.set_yscale("log")
     ax.set_xlabel(r"$\log_{10}$ of the odds ratio" + low)
-    ax.set_ylabel(f"Fraction of trials per {edges[1] - edges[0]:.2g}")
+    ax.set_ylabel("Fraction of trials per decade")
     ax.legend(fontsize=8, frameon=False, loc="upper left")
     return figure
 
 
-def _panels(columns: int, width_in: float, height_in: float) -> tuple[Any, Any]:
+def _panels(rows: int, columns: int, width_in: float, height_in: float) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    axes = figure.subplots(1, columns, squeeze=False)[0]
-    for ax in axes:
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.ravel():
         ax.grid(True, which="major", linewidth=0.4, color="#dddddd")
         ax.set_axisbelow(True)
         ax.tick_params(labelsize=8, direction="in", top=True, right=True, which="both")

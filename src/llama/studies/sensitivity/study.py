@@ -26,7 +26,7 @@ from llama.studies.sensitivity.efficiency import (
 from llama.studies.trials import SIGNAL_NEUTRINOS, Trials, collate
 
 SIGNALS = tuple(kind for kind, neutrinos in SIGNAL_NEUTRINOS.items() if neutrinos)
-LEVELS = tuple(float(f"{digit}e-{power}") for power in range(6, 0, -1) for digit in (1, 2, 5)) + (1.0,)
+LEVELS = (*(float(f"{digit}e-{power}") for power in range(6, 0, -1) for digit in (1, 2, 5)), 1.0)
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ def measure(
     )
 
 
+_LEAST_TRIALS = 10
 _YEAR_S = 365.25 * 86400
 
 
@@ -167,7 +168,7 @@ def as_json(found: Sensitivity) -> dict[str, Any]:
 
 def levels_of(found: Sensitivity) -> list[float]:
     """p-values that the background can tell."""
-    least = 1 / found.log_odds["background"].size
+    least = _LEAST_TRIALS / found.log_odds["background"].size
     return [level for level in LEVELS if level >= least]
 
 

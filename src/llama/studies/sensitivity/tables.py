@@ -36,14 +36,16 @@ def p_values_csv(found: Sensitivity) -> str:
     return _csv(rows)
 
 
-def odds_csv(found: Sensitivity, bins: int = 60) -> str:
+def odds_csv(found: Sensitivity) -> str:
     """Share of the trials of each kind between two values of log10 of the odds; the first line is of odds of 0."""
-    edges = odds_edges(found, bins)
+    edges = odds_edges(found)
     kinds = list(found.log_odds)
     zero = (float(np.isneginf(found.log_odds[kind]).mean()) for kind in kinds)
     shares = [np.histogram(log10_odds(found, kind), edges)[0] / found.log_odds[kind].size for kind in kinds]
     rows: list[tuple[object, ...]] = [("low", "high", *kinds), ("-inf", "-inf", *zero)]
-    rows += [(float(edges[i]), float(edges[i + 1]), *(float(one[i]) for one in shares)) for i in range(bins)]
+    rows += [
+        (float(edges[i]), float(edges[i + 1]), *(float(one[i]) for one in shares)) for i in range(edges.size - 1)
+    ]
     return _csv(rows)
 
 
@@ -57,10 +59,11 @@ LEAST_LOG10 = -40.0
 """Smaller odds are counted with these: nobody tells them apart."""
 
 
-def odds_edges(found: Sensitivity, bins: int) -> Float:
-    """Of equal bins over all kinds."""
+def odds_edges(found: Sensitivity) -> Float:
+    """Decades, over all kinds."""
     every = np.concatenate([log10_odds(found, kind) for kind in found.log_odds])
-    return np.linspace(np.floor(every.min()), np.ceil(every.max()), bins + 1)
+    low, high = (every.min(), every.max()) if every.size else (0.0, 0.0)
+    return np.arange(np.floor(low), np.floor(high) + 2)
 
 
 def as_text(found: Sensitivity) -> str:
@@ -90,7 +93,14 @@ def as_text(found: Sensitivity) -> str:
             f"{low:.4f} to {high:.4f}  {one.weighted:.4f} +- {one.weighted_error:.4f}"
         )
     confidence = found.efficiencies[0].every.confidence
-    lines += ["", f"Intervals: Clopper-Pearson, central {confidence:.2%}."]
+    lines += [
+        "",
+        f"Intervals: Clopper-Pearson, central {confidence:.2%}.",
+        "As the population has them: each signal weighs as much as such a source, aimed at us, is likely to give so",
+        "many neutrinos. Energies of the neutrinos themselves are tied to the",
+        "reconstructed ones by rank: both distributions are those of the response, their scatter is not.",
+        "p-values of background trials are those of every second block against the other ones.",
+    ]
     return "\n".join(lines) + "\n"
 
 
