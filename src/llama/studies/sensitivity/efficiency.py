@@ -104,8 +104,8 @@ class Axis:
 
 
 AXES = (
-    Axis("energy_gev", "Reconstructed energy, highest of the source (GeV)", True),
-    Axis("true_energy_gev", "Neutrino energy by rank, highest of the source (GeV)", True),
+    Axis("energy_gev", "Highest reconstructed energy (GeV)", True),
+    Axis("true_energy_gev", "Highest neutrino energy, by rank (GeV)", True),
     Axis("distance_mpc", "Distance of the source (Mpc)", True),
     Axis("sin_dec", r"Sine of the source's declination, $\sin\delta$", False),
 )

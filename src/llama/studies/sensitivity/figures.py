@@ -49,6 +49,7 @@ def _efficiency(ax: Any, found: Sensitivity, axis: Axis) -> None:
                        for b in c.bins for edge in (b.low, b.high)])  # fmt: skip
     else:
         ax.set_xlim(-1, 1)
+        ax.set_xticks([-1, -0.5, 0, 0.5, 1])
     ax.axhline(found.threshold.asked, color="#777777", linewidth=0.9, linestyle=":", zorder=0)
     ax.set_ylim(-0.03, 1.03)
     ax.set_xlabel(axis.label, fontsize=9)
