@@ -24,8 +24,8 @@ from llama.studies.trials import (
     AsEvents,
     BlockResult,
     Options,
-    Run,
     Task,
+    TrialRun,
     TrialStudy,
     collate,
     do_block,
@@ -68,7 +68,7 @@ def begin(app: App, maps: list[str], tmp_path: Path) -> Begin:
 
 def run(app: App, study: TrialStudy, folder: Path, kind: str, blocks: range, size: int = 4) -> list[BlockResult]:
     """Kernel depth, in this process."""
-    one = Run(folder, kind, "kernel", 0, size, blocks)
+    one = TrialRun(folder, kind, "kernel", 0, size, blocks)
     task = Task.of(study, kind, "kernel", size, app.trial_inputs(SEASON))
     with processes(1) as executor:
         return list(do_run(task, one, executor))
@@ -149,7 +149,9 @@ def test_what_was_stopped_goes_on_to_the_same(app: App, begin: Begin, tmp_path: 
     run(app, study, folder, "signal", range(3))
     assert {path: path.read_bytes() for path in (folder / "trials").rglob("*.npz")} == kept
     assert [(one["kind"], one["first"], one["last"]) for one in runs_of(folder)] == [("signal", 0, 2)] * 2
-    assert Run.of(folder, "signal", "kernel", 40, maps=3).blocks == range(10), "a later run has blocks of that size"
+    assert TrialRun.of(folder, "signal", "kernel", 40, maps=3).blocks == range(10), (
+        "a later run has blocks of that size"
+    )
     with pytest.raises(FormatError, match="4 per map, not 5"):
         run(app, study, folder, "signal", range(3), size=5)
 

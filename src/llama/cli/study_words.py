@@ -12,7 +12,7 @@ from llama.cli.arguments import blocks, count, seed
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.studies.trials import Run, Task, TrialStudy
+    from llama.studies.trials import Task, TrialRun, TrialStudy
 
 
 def add_study_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,15 +46,15 @@ def study_of(args: argparse.Namespace, app: App) -> Iterator[TrialStudy]:
         sole.release()
 
 
-def run_of(args: argparse.Namespace, depth: str, trials: int) -> Run:
+def run_of(args: argparse.Namespace, depth: str, trials: int) -> TrialRun:
     """Which blocks of trials are meant."""
-    from llama.studies.trials import Run, listed
+    from llama.studies.trials import TrialRun, listed
 
     maps = len(listed(args.maps))
-    return Run.of(args.folder, args.kind, depth, trials, maps, per_map=args.per_map, blocks=args.blocks)
+    return TrialRun.of(args.folder, args.kind, depth, trials, maps, per_map=args.per_map, blocks=args.blocks)
 
 
-def task_of(study: TrialStudy, run: Run, app: App) -> Task:
+def task_of(study: TrialStudy, run: TrialRun, app: App) -> Task:
     """What a process needs to do its blocks."""
     from llama.studies.trials import Task
 

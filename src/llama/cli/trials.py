@@ -21,7 +21,7 @@ from llama.cli.study_words import add_study_arguments, run_of, study_of, task_of
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.studies.trials import Run, TrialStudy
+    from llama.studies.trials import TrialRun, TrialStudy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,7 @@ def main(args: argparse.Namespace, app: App) -> int:
         return _draw(args, app, study, run_of(args, args.depth, args.trials))
 
 
-def _draw(args: argparse.Namespace, app: App, study: TrialStudy, run: Run) -> int:
+def _draw(args: argparse.Namespace, app: App, study: TrialStudy, run: TrialRun) -> int:
     import sys
 
     from tqdm import tqdm

@@ -3,7 +3,15 @@ read), `study` (background and signals side by side), `tables`, `figures` and th
 
 from __future__ import annotations
 
-from llama.studies.sensitivity.efficiency import AXES, CONFIDENCE, Curve, Fraction, Threshold, curve, weighted
+from llama.studies.sensitivity.efficiency import (
+    AXES,
+    CONFIDENCE,
+    EfficiencyCurve,
+    Fraction,
+    Threshold,
+    curve,
+    weighted,
+)
 from llama.studies.sensitivity.report import write_report
 from llama.studies.sensitivity.study import Efficiency, Sensitivity, as_json, gather, measure
 from llama.studies.sensitivity.tables import as_text
@@ -11,8 +19,8 @@ from llama.studies.sensitivity.tables import as_text
 __all__ = [
     "AXES",
     "CONFIDENCE",
-    "Curve",
     "Efficiency",
+    "EfficiencyCurve",
     "Fraction",
     "Sensitivity",
     "Threshold",

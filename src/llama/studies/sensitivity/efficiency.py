@@ -11,7 +11,7 @@ from scipy.special import betaincinv
 
 from llama.formats.errors import FormatError
 from llama.science.arrays import Float
-from llama.studies.trials import Trials
+from llama.studies.trials import StudyTrials
 
 CONFIDENCE = 0.6827
 LEAST_ABOVE = 10
@@ -87,7 +87,7 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Curve:
+class EfficiencyCurve:
     """Efficiency along one axis."""
 
     axis: str
@@ -95,7 +95,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Axis:
+class EfficiencyAxis:
     """Something that the efficiency depends on: its name with unit, for tables and for figures."""
 
     key: str
@@ -104,16 +104,16 @@ class Axis:
 
 
 AXES = (
-    Axis("energy_gev", "Highest reconstructed energy (GeV)", True),
-    Axis("true_energy_gev", "Highest neutrino energy, by rank (GeV)", True),
-    Axis("distance_mpc", "Distance of the source (Mpc)", True),
-    Axis("sin_dec", r"Sine of the source's declination, $\sin\delta$", False),
+    EfficiencyAxis("energy_gev", "Highest reconstructed energy (GeV)", True),
+    EfficiencyAxis("true_energy_gev", "Highest neutrino energy, by rank (GeV)", True),
+    EfficiencyAxis("distance_mpc", "Distance of the source (Mpc)", True),
+    EfficiencyAxis("sin_dec", r"Sine of the source's declination, $\sin\delta$", False),
 )
 _PER_DECADE = {"energy_gev": 2, "true_energy_gev": 2, "distance_mpc": 5}
 _SIN_DEC_BINS = 10
 
 
-def values_of(trials: Trials, axis: Axis) -> Float:
+def values_of(trials: StudyTrials, axis: EfficiencyAxis) -> Float:
     """(trials,) along an axis: of the most energetic neutrino where there are two."""
     if axis.key == "sin_dec":
         return np.sin(trials.column("dec_rad"))
@@ -121,7 +121,7 @@ def values_of(trials: Trials, axis: Axis) -> Float:
     return np.asarray(found.max(axis=1) if found.ndim > 1 else found)
 
 
-def edges_of(axis: Axis, values: Sequence[Float]) -> Float:
+def edges_of(axis: EfficiencyAxis, values: Sequence[Float]) -> Float:
     """The same round edges for all kinds of trials."""
     if not axis.log:
         return np.linspace(-1, 1, _SIN_DEC_BINS + 1)
@@ -131,7 +131,9 @@ def edges_of(axis: Axis, values: Sequence[Float]) -> Float:
     return np.asarray(10 ** (np.arange(low, max(high, low + 1) + 1) * step))
 
 
-def curve(axis: Axis, edges: Float, values: Float, found: NDArray[np.bool_], confidence: float = CONFIDENCE) -> Curve:
+def curve(
+    axis: EfficiencyAxis, edges: Float, values: Float, found: NDArray[np.bool_], confidence: float = CONFIDENCE
+) -> EfficiencyCurve:
     """Every signal counts alike within a bin; bins without signals are left out."""
     where = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, edges.size - 2)
     bins = []
@@ -140,7 +142,7 @@ def curve(axis: Axis, edges: Float, values: Float, found: NDArray[np.bool_], con
         low, high = float(edges[i]), float(edges[i + 1])
         middle = float(np.sqrt(low * high)) if axis.log else (low + high) / 2
         bins.append(Bin(low, high, middle, Fraction(int(found[here].sum()), int(here.sum()), confidence)))
-    return Curve(axis.key, tuple(bins))
+    return EfficiencyCurve(axis.key, tuple(bins))
 
 
 def weighted(found: NDArray[np.bool_], weight: Float) -> tuple[float, float]:

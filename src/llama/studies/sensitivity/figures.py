@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from llama.studies.sensitivity.efficiency import AXES, Axis, Fraction
+from llama.studies.sensitivity.efficiency import AXES, EfficiencyAxis, Fraction
 from llama.studies.sensitivity.study import Sensitivity, levels_of
 from llama.studies.sensitivity.tables import LEAST_LOG10, NAMES, log10_odds, odds_edges
 
@@ -30,7 +30,7 @@ def efficiency_figure(found: Sensitivity) -> Any:
     return figure
 
 
-def _efficiency(ax: Any, found: Sensitivity, axis: Axis) -> None:
+def _efficiency(ax: Any, found: Sensitivity, axis: EfficiencyAxis) -> None:
     """Points in the middle of bins, whose width is the horizontal bar; the vertical one is the interval."""
     for k, one in enumerate(found.efficiencies):
         (each,) = (some for some in one.curves if some.axis == axis.key)

@@ -15,7 +15,7 @@ from llama.science.arrays import Float
 from llama.studies.sensitivity.efficiency import (
     AXES,
     CONFIDENCE,
-    Curve,
+    EfficiencyCurve,
     Fraction,
     Threshold,
     curve,
@@ -23,7 +23,7 @@ from llama.studies.sensitivity.efficiency import (
     values_of,
     weighted,
 )
-from llama.studies.trials import SIGNAL_NEUTRINOS, Trials, collate
+from llama.studies.trials import SIGNAL_NEUTRINOS, StudyTrials, collate
 
 SIGNALS = tuple(kind for kind, neutrinos in SIGNAL_NEUTRINOS.items() if neutrinos)
 LEVELS = (*(float(f"{digit}e-{power}") for power in range(6, 0, -1) for digit in (1, 2, 5)), 1.0)
@@ -37,7 +37,7 @@ class Efficiency:
     every: Fraction
     weighted: float
     weighted_error: float
-    curves: tuple[Curve, ...]
+    curves: tuple[EfficiencyCurve, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Sensitivity:
     """
 
     search_type: str
-    trials: Mapping[str, Trials]
+    trials: Mapping[str, StudyTrials]
     log_odds: Mapping[str, Float]
     p_values: Mapping[str, Float]
     threshold: Threshold
@@ -59,7 +59,7 @@ class Sensitivity:
     far_per_year: float
 
 
-def gather(folders: Sequence[Path], depth: str) -> dict[str, Trials]:
+def gather(folders: Sequence[Path], depth: str) -> dict[str, StudyTrials]:
     """Trials of every kind that there are; FormatError without background, and without any signal."""
     found = {kind: collate(folders, kind, depth) for kind in SIGNAL_NEUTRINOS}
     there = {kind: trials for kind, trials in found.items() if len(trials)}
@@ -77,7 +77,7 @@ def gather(folders: Sequence[Path], depth: str) -> dict[str, Trials]:
 
 
 def measure(
-    trials: Mapping[str, Trials], search_type: str, probability: float, alert_rate_hz: float,
+    trials: Mapping[str, StudyTrials], search_type: str, probability: float, alert_rate_hz: float,
     confidence: float = CONFIDENCE,
 ) -> Sensitivity:  # fmt: skip
     """Of one search type, at a false alarm probability per alert."""
@@ -107,7 +107,7 @@ def p_of(ascending: Float, log_odds: Float) -> Float:
     return np.asarray(1 - np.searchsorted(ascending, log_odds, side="left") / ascending.size)
 
 
-def _across(background: Trials, log_odds: Float) -> Float:
+def _across(background: StudyTrials, log_odds: Float) -> Float:
     """p of each background trial against those of other blocks: of every second block against the rest."""
     half = np.repeat([i % 2 for i in range(len(background.blocks))], [len(one) for one in background.blocks])
     found = np.full(log_odds.size, np.nan)
@@ -119,7 +119,7 @@ def _across(background: Trials, log_odds: Float) -> Float:
 
 
 def _efficiencies(
-    trials: Mapping[str, Trials], log_odds: Mapping[str, Float], threshold: Threshold, confidence: float
+    trials: Mapping[str, StudyTrials], log_odds: Mapping[str, Float], threshold: Threshold, confidence: float
 ) -> list[Efficiency]:
     kinds = [kind for kind in SIGNALS if kind in trials]
     along = {axis.key: {kind: values_of(trials[kind], axis) for kind in kinds} for axis in AXES}

@@ -3,19 +3,19 @@ sky map), `kernel` (many lists at once), `events` (every trial an event folder),
 
 from __future__ import annotations
 
-from llama.studies.trials.drawing import Host, Injected, Supply, draw_trials
+from llama.studies.trials.drawing import Supply, TrialMap, TrueSources, draw_trials
 from llama.studies.trials.events import KEPT, OWN_LISTS, AsEvents
 from llama.studies.trials.kernel import Task, do_block, kernel_odds
 from llama.studies.trials.results import (
     SEARCH_TYPES,
     BlockResult,
-    Trials,
+    StudyTrials,
     blocks_folder,
     collate,
     read_block,
     write_csv,
 )
-from llama.studies.trials.running import Run, do_run, runs_of
+from llama.studies.trials.running import TrialRun, do_run, runs_of
 from llama.studies.trials.sources import Source, name_of, read_sources
 from llama.studies.trials.study import (
     CLASSES,
@@ -43,16 +43,16 @@ __all__ = [
     "STUDY_FILE",
     "AsEvents",
     "BlockResult",
-    "Host",
-    "Injected",
     "Inputs",
     "Options",
-    "Run",
     "Source",
+    "StudyTrials",
     "Supply",
     "Task",
+    "TrialMap",
+    "TrialRun",
     "TrialStudy",
-    "Trials",
+    "TrueSources",
     "blocks_folder",
     "collate",
     "do_block",

@@ -32,7 +32,7 @@ from llama.studies.truth import (
 
 
 @dataclass(frozen=True, eq=False)
-class Host:
+class TrialMap:
     """A sky map ready for its trials; `area_deg2` of its 90 % region, `distance_mpc` its mean, NaN without one."""
 
     skymap: SkyMap
@@ -42,7 +42,7 @@ class Host:
     distance_mpc: float
 
     @classmethod
-    def read(cls, path: str, detectors: str, season: SeasonTable, search: Search) -> Host:
+    def read(cls, path: str, detectors: str, season: SeasonTable, search: Search) -> TrialMap:
         """Raises FormatError or OSError for a file that is no sky map, ValueError for one that cannot be used."""
         skymap = read_skymap(Path(path))
         instruments = tuple(detectors[i : i + 2] for i in range(0, len(detectors), 2))
@@ -73,7 +73,7 @@ class Supply:
 
 
 @dataclass(frozen=True, eq=False)
-class Injected:
+class TrueSources:
     """What is true of the source of each trial, k neutrinos each.
 
     Attributes:
@@ -91,8 +91,8 @@ class Injected:
 
 
 def draw_trials(
-    rng: np.random.Generator, host: Host, source: Source | None, supply: Supply, neutrinos: int, count: int
-) -> tuple[Listed, Injected]:
+    rng: np.random.Generator, host: TrialMap, source: Source | None, supply: Supply, neutrinos: int, count: int
+) -> tuple[Listed, TrueSources]:
     """So many trials with so many neutrinos of a source in each: at `source`, else drawn from the map's posterior.
 
     Raises ValueError for a map without distances, from which no source can be drawn.
@@ -110,7 +110,7 @@ def draw_trials(
     sin_dec = sources.direction[event, 2]
     shape = (count, neutrinos)
     x, y, z = sources.direction.T
-    return listed, Injected(
+    return listed, TrueSources(
         ra_rad=np.arctan2(y, x) % (2 * np.pi),
         dec_rad=np.arctan2(z, np.hypot(x, y)),
         distance_mpc=sources.distance_mpc,
@@ -121,7 +121,7 @@ def draw_trials(
 
 
 def _sources(
-    rng: np.random.Generator, host: Host, source: Source | None, season: SeasonTable, search: Search, count: int
+    rng: np.random.Generator, host: TrialMap, source: Source | None, season: SeasonTable, search: Search, count: int
 ) -> Sources:
     if source is None:
         return draw_sources(rng, host.skymap, season, search, count)
@@ -135,6 +135,6 @@ def _chance(mean: Float, neutrinos: int) -> Float:
     return np.asarray(poisson.pmf(neutrinos, mean), dtype=np.float64)
 
 
-def _nothing() -> Injected:
+def _nothing() -> TrueSources:
     none = np.empty(0)
-    return Injected(none, none, none, np.empty((0, 0)), np.empty((0, 0)), none)
+    return TrueSources(none, none, none, np.empty((0, 0)), np.empty((0, 0)), none)

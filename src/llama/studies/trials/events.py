@@ -48,7 +48,7 @@ from llama.science.statistic import list_statistics, rate_hz
 from llama.science.times import utc_from_gps
 from llama.studies.blocks import generator
 from llama.studies.listed import Listed
-from llama.studies.trials.drawing import Host, Supply
+from llama.studies.trials.drawing import Supply, TrialMap
 from llama.studies.trials.kernel import Task
 from llama.studies.trials.study import CLASSES, EVENT_FOLDERS
 from llama.studies.truth import scrambled
@@ -74,7 +74,7 @@ class OwnLists:
     terms: int
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, host: Host, supply: Supply, digest: str, lists: int) -> OwnLists:
+    def draw(cls, rng: np.random.Generator, host: TrialMap, supply: Supply, digest: str, lists: int) -> OwnLists:
         """Whole lists, each through the exact terms."""
         season, search = supply.season, supply.search
         drawn = scrambled(rng, supply.pool, rate_hz(season, search), search, lists)
@@ -114,7 +114,7 @@ class AsEvents:
     environment: Callable[[], Environment]
     own_lists: int = OWN_LISTS
 
-    def __call__(self, host: Host, supply: Supply, listed: Listed, task: Task, block: int) -> dict[str, Float]:
+    def __call__(self, host: TrialMap, supply: Supply, listed: Listed, task: Task, block: int) -> dict[str, Float]:
         """ln of the odds of every trial, read from its files. EventError for one that cannot be made."""
         events = self.study / EVENT_FOLDERS[task.kind]
         with storage_errors(events):
@@ -173,7 +173,7 @@ def _maker(environment: Callable[[], Environment]) -> Maker:
     return _MakerOfMany(PIPELINE, outside, SharedDigests(outside))
 
 
-def _received(host: Host, task: Task, block: int) -> dict[str, bytes]:
+def _received(host: TrialMap, task: Task, block: int) -> dict[str, bytes]:
     """What all events of a map are given."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / GW_SKYMAP.filename
@@ -184,7 +184,7 @@ def _received(host: Host, task: Task, block: int) -> dict[str, bytes]:
     return {GW_SKYMAP.filename: written, P_ASTRO.filename: to_json(classes)}
 
 
-def _files_of(name: str, host: Host, listed: Listed, task: Task, block: int, i: int) -> dict[str, bytes]:
+def _files_of(name: str, host: TrialMap, listed: Listed, task: Task, block: int, i: int) -> dict[str, bytes]:
     """What one event is given besides."""
     when = utc_from_gps(host.trigger.gps_s)
     info = SkymapInfo(

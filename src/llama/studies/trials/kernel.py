@@ -15,12 +15,12 @@ from llama.science.statistic import list_statistics
 from llama.studies.blocks import generator
 from llama.studies.listed import Listed
 from llama.studies.pool import Pool
-from llama.studies.trials.drawing import Host, Injected, Supply, draw_trials
+from llama.studies.trials.drawing import Supply, TrialMap, TrueSources, draw_trials
 from llama.studies.trials.results import BlockResult, left_out
 from llama.studies.trials.sources import Source, name_of, read_sources
 from llama.studies.trials.study import SIGNAL_NEUTRINOS, Connect, TrialStudy, in_turn, listed
 
-Judge = Callable[[Host, Supply, Listed, "Task", int], dict[str, Float]]
+Judge = Callable[[TrialMap, Supply, Listed, "Task", int], dict[str, Float]]
 """ln of the odds of every trial of a block, by search type."""
 
 
@@ -52,7 +52,7 @@ class Task:
         """The sky map of a block."""
         return self.maps[block % len(self.maps)]
 
-    def draw(self, block: int) -> tuple[Host, Supply, Listed, Injected]:
+    def draw(self, block: int) -> tuple[TrialMap, Supply, Listed, TrueSources]:
         """The block's map and its trials: the same at any depth.
 
         Raises FormatError, OSError or ValueError, which say why the map cannot be used.
@@ -60,7 +60,7 @@ class Task:
         inputs, path = self.connect(), self.map_of(block)
         search = self.study.search(inputs)
         supply = Supply(Pool.of(inputs.events).within(search), inputs.season, search)
-        host = Host.read(path, self.study.detectors, inputs.season, search)
+        host = TrialMap.read(path, self.study.detectors, inputs.season, search)
         source = None
         if self.sources is not None and SIGNAL_NEUTRINOS[self.kind]:
             source = self.sources.get(name_of(path))
@@ -70,7 +70,7 @@ class Task:
         return host, supply, *draw_trials(rng, host, source, supply, SIGNAL_NEUTRINOS[self.kind], self.size)
 
 
-def kernel_odds(host: Host, supply: Supply, listed: Listed, task: Task, block: int) -> dict[str, Float]:
+def kernel_odds(host: TrialMap, supply: Supply, listed: Listed, task: Task, block: int) -> dict[str, Float]:
     """Of all trials in one pass."""
     found = list_statistics(host.prepared, host.trigger, listed.as_kernel(), supply.season, supply.search, quick=True)
     return {name: np.asarray(of(found)) for name, of in LIST_STATISTICS.items()}

@@ -30,7 +30,7 @@ class BlockResult:
         why: what is wrong with the map, when there are no trials. mode: how the odds use its distance.
         opa, subthreshold: (trials,) ln of the odds of each search at p_astro 1, −inf for 0.
         n: (trials,) neutrinos of each list.
-        ra_rad, dec_rad, distance_mpc, energy_gev, true_energy_gev, weight: of sources, see `Injected`; empty for
+        ra_rad, dec_rad, distance_mpc, energy_gev, true_energy_gev, weight: of sources, see `TrueSources`; empty for
             background.
     """
 
@@ -110,7 +110,7 @@ def read_block(path: Path) -> BlockResult:
 
 
 @dataclass(frozen=True, eq=False)
-class Trials:
+class StudyTrials:
     """All trials of one kind and depth, in order of their blocks.
 
     Attributes:
@@ -153,7 +153,7 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
 
 
-def collate(folders: Sequence[Path], kind: str, depth: str) -> Trials:
+def collate(folders: Sequence[Path], kind: str, depth: str) -> StudyTrials:
     """The trials of a study from the folders of all machines that took part.
 
     FormatError, which names them, for folders of different studies, a block that is there twice, and a damaged one.
@@ -178,7 +178,7 @@ def collate(folders: Sequence[Path], kind: str, depth: str) -> Trials:
     if len({one.size for one in every}) > 1:
         sizes = sorted({one.size for one in every})
         raise FormatError(f"blocks of {kind} trials have different sizes, {sizes}; give all machines one --per-map")
-    return Trials(
+    return StudyTrials(
         studies[0],
         kind,
         depth,
@@ -187,7 +187,7 @@ def collate(folders: Sequence[Path], kind: str, depth: str) -> Trials:
     )
 
 
-def write_csv(trials: Trials, path: Path) -> None:
+def write_csv(trials: StudyTrials, path: Path) -> None:
     """One line per trial: its number, map, ln of both odds, neutrinos, and what is true of its source."""
     energies = {name: trials.column(name) for name in ("energy_gev", "true_energy_gev")}
     columns: dict[str, Iterable[object]] = {

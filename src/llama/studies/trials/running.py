@@ -24,7 +24,7 @@ MOST_PER_MAP = 500
 
 
 @dataclass(frozen=True)
-class Run:
+class TrialRun:
     """What one command does.
 
     Attributes:
@@ -50,7 +50,7 @@ class Run:
         *,
         per_map: int | None = None,
         blocks: tuple[int, int] | None = None,
-    ) -> Run:
+    ) -> TrialRun:
         """Trials shared evenly by the maps, some hundred of each at most, unless `per_map` says how many."""
         size = per_map or kept_size(folder, kind, depth) or min(-(-trials // maps), MOST_PER_MAP)
         some = range(-(-trials // size)) if blocks is None else range(blocks[0], blocks[1] + 1)
@@ -80,7 +80,7 @@ def runs_of(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def record_run(run: Run) -> None:
+def record_run(run: TrialRun) -> None:
     """Who draws which blocks, on which machine."""
     line = {
         "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -97,7 +97,7 @@ def record_run(run: Run) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def do_run(task: Task, run: Run, executor: Executor, judge: Judge = kernel_odds) -> Iterator[BlockResult]:
+def do_run(task: Task, run: TrialRun, executor: Executor, judge: Judge = kernel_odds) -> Iterator[BlockResult]:
     """The blocks of a run in order, each as it is done; those kept by an earlier run are read.
 
     FormatError for trials of another size in the folder, and for a kept block that is damaged.
