@@ -37,7 +37,7 @@ _PROGRAMS = {
     "poller": ("poll", "gracedb", "--mock", "--interval", "4"),
     "runner": ("run", "-F", "-n", "100000", "+f", "STATISTIC"),
 }
-_DISK_MB, _SETTLE_S = 600, 240.0
+_MB_PER_ALERT, _SETTLE_S = 10, 240.0
 _KEYS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}
 
 
@@ -167,10 +167,10 @@ class Day:
 
 
 @contextmanager
-def _disk() -> Iterator[tuple[Path, bool]]:
-    """A folder on a small disk of its own, and whether it is one: only root can mount it."""
+def _disk(alerts: int) -> Iterator[tuple[Path, bool]]:
+    """A folder on a disk of its own with room for so many, and whether it is one: only root can mount it."""
     with tempfile.TemporaryDirectory() as name:
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", name]
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={_MB_PER_ALERT * (20 + alerts)}m", "tmpfs", name]
         own = os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0
         try:
             yield Path(name), own
@@ -206,7 +206,7 @@ def day(seconds: float, superevents: int, troubles: int, seed: int) -> dict[str,
     draw = random.Random(seed)
     alerts, retracted = _alerts(superevents, draw)
     with ExitStack() as stack:
-        folder, own_disk = stack.enter_context(_disk())
+        folder, own_disk = stack.enter_context(_disk(len(alerts)))
         proxy = Proxy()
         stack.callback(proxy.close)
         broker = stack.enter_context(_kept_broker(proxy))
@@ -298,17 +298,17 @@ def _compared(folder: Path, alerts: list[bytes], retracted: set[str]) -> dict[st
     for event in Run(folder / "current_run").events():
         superevent, serial, _ = event.id.split("-")
         numbers.setdefault(superevent, []).append(int(serial))
-        made = [entry.filename for entry in event.entries() if isinstance(entry, Made)]
-        twice += len(made) - len(set(made))
-        unmade += "statistic_lvc-i3.json" not in made
+        made = [entry for entry in event.entries() if isinstance(entry, Made)]
+        twice += len(made) - len({(one.filename, *sorted(one.inputs.items())) for one in made})
+        unmade += "statistic_lvc-i3.json" not in {one.filename for one in made}
         if (event.path / "igwn_retraction.json").exists():
             taken_back.add(superevent)
     wrong = [name for name, count in sent.items() if sorted(numbers.get(name, [])) != [*range(1, count + 1)]]
-    archived = {path.read_bytes() for path in (folder / "gcn").glob("2*/*/*") if path.suffix == ".json"}
+    archived = {path.read_bytes() for path in (folder / "gcn").rglob("*.json")}
     return {
         "alerts that are not archived": len(set(alerts) - archived),
         "superevents with missing, double or wrong numbers": len(wrong) + len(set(numbers) - set(sent)),
         "wrong retractions": len(retracted ^ taken_back),
         "events without their statistic": unmade,
-        "products made twice": twice,
+        "products made twice of the same": twice,
     }

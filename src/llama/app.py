@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from llama.science.significance import Searches
     from llama.sections import Section
     from llama.studies.batch.combination import Connect, Workshop
-    from llama.studies.validation.inputs import Pool
+    from llama.studies.pool import Pool
+    from llama.studies.trials import Inputs
     from llama.studies.validation.observed import ObservedSeason
 
 __all__ = ["App", "ServiceUnavailable", "environment", "messengers", "packaged", "pipelines", "preload"]
@@ -262,7 +263,7 @@ class App:
 
     def neutrino_pool(self, season: str) -> Pool | None:
         """Every neutrino of a season's good runs; None when no archive is installed."""
-        from llama.studies.validation.inputs import Pool
+        from llama.studies.pool import Pool
 
         if (found := self.observed_season(season)) is None:
             return None
@@ -287,6 +288,27 @@ class App:
         ra, dec, sigma = (np.radians(sample.column(f"{name}_deg")[good]) for name in ("ra", "dec", "sigma"))
         neutrinos = Neutrinos(sample.column("gps")[good], ra, dec, sigma, sample.column("energy_gev")[good])
         return ObservedSeason(neutrinos, sample.runs_gps, f"real events of {archive.name} {season}")
+
+    def trial_inputs(self, season: str) -> Callable[[], Inputs]:
+        """Gives a process of a study what its trials are made from."""
+        return functools.partial(_trial_inputs, self.settings.to_text(), season)
+
+    def elsewhere(self) -> Callable[[], App]:
+        """Gives a process of a study this application."""
+        return functools.partial(_elsewhere, self.settings.to_text())
+
+
+@functools.lru_cache(maxsize=1)
+def _elsewhere(settings: SettingsText) -> App:
+    return App.from_text(settings)
+
+
+@functools.lru_cache(maxsize=1)
+def _trial_inputs(settings: SettingsText, season: str) -> Inputs:
+    from llama.studies.trials import Inputs
+
+    app = _elsewhere(settings)
+    return Inputs(app.season(season), app.season_events(season), app.searches())
 
 
 @functools.lru_cache(maxsize=1)  # asked for each block of a study, in a process that ends with the study

@@ -18,9 +18,9 @@ from llama.formats.errors import FormatError
 from llama.formats.tables import IceCubeTablesFile
 from llama.science.arrays import Float
 from llama.science.search import Search
+from llama.studies.background_density import BackgroundDraws
 from llama.studies.blocks import Blocks, Form, InTurn, code_digest, generator, processes
 from llama.studies.validation import recovery, statements, uniformity
-from llama.studies.validation.background import BackgroundDraws
 from llama.studies.validation.events import map_blocks
 from llama.studies.validation.inputs import CheckInputs, GaussianMap, Population, synthetic_pool
 

@@ -41,10 +41,13 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "background", "draw"): ("background_draw", "draw background events and write a table"),
     ("dev", "background", "pvalue"): ("background_pvalue", "the tables of a folder -> populations.hdf5"),
     ("dev", "clean"): ("dev_clean", "old test events to their archive, older notices packed, flags set"),
+    ("dev", "neutrinos"): ("neutrinos", "background, signal or doublet neutrino lists of a study as files"),
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
     ("dev", "season"): ("season", "a season of the response tables from a sample in the public formats"),
+    ("dev", "sensitivity"): ("sensitivity", "efficiencies, distributions and figures of a study"),
     ("dev", "skymaps", "lists"): ("skymaps_lists", "sky maps of a population as lists per detector combination"),
     ("dev", "skymaps", "compress"): ("skymaps_compress", "gzip a folder of sky maps into another"),
+    ("dev", "trials"): ("trials", "background, signal or doublet trials of a study, at either depth"),
     ("dev", "validate"): ("validate", "check by simulation that the statistic is right; writes a report"),
 }
 """Words typed -> (module in llama.cli, one line of help). `skymap_info` is also a program of its own."""

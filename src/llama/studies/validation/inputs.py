@@ -18,6 +18,7 @@ from llama.science.search import Search
 from llama.science.significance import Searches
 from llama.science.sky import SkyMap
 from llama.studies.blocks import generator
+from llama.studies.pool import Pool
 from llama.studies.synthetic import gaussian_skymap
 from llama.studies.validation.observed import ObservedSeason
 
@@ -88,32 +89,6 @@ class Population:
     def first(self, count: int) -> Population:
         """The same with `count` maps at most."""
         return replace(self, maps=self.maps[:count])
-
-
-@dataclass(frozen=True, eq=False)
-class Pool:
-    """Background neutrinos to draw from: declination and error in rad, energy in GeV, all of one length."""
-
-    dec_rad: Float
-    sigma_rad: Float
-    energy_gev: Float
-    source: str
-
-    def __len__(self) -> int:
-        return int(self.dec_rad.size)
-
-    def take(self, rows: NDArray[np.int64]) -> Pool:
-        """Some of them."""
-        return Pool(self.dec_rad[rows], self.sigma_rad[rows], self.energy_gev[rows], self.source)
-
-    def within(self, search: Search) -> Pool:
-        """Those of the search's energies."""
-        inside = (self.energy_gev >= search.energy_min_gev) & (self.energy_gev <= search.energy_max_gev)
-        return self.take(np.flatnonzero(inside))
-
-    def half(self, which: int) -> Pool:
-        """Every second neutrino, from number 0 or 1: two halves that share none."""
-        return self.take(np.arange(which, len(self), 2))
 
 
 @dataclass(frozen=True, eq=False)

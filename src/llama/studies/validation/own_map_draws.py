@@ -17,9 +17,10 @@ from llama.science.significance import Beside, OwnMapP, SeasonData, own_backgrou
 from llama.science.sky import credible_area_deg2
 from llama.science.statistic import search_window_s
 from llama.studies.blocks import Form, generator
+from llama.studies.pool import Pool
 from llama.studies.validation.evaluate import TRIGGER, MapAnalysis, log_statistics
 from llama.studies.validation.events import lists_of
-from llama.studies.validation.inputs import CheckInputs, MapSource, Pool
+from llama.studies.validation.inputs import CheckInputs, MapSource
 from llama.studies.validation.observed import some_of
 
 LEVELS = (0.1, 0.01, 0.001)

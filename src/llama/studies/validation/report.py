@@ -11,9 +11,10 @@ from llama.formats.records import to_json
 from llama.science.detector import SeasonEvents, SeasonTable
 from llama.science.significance import Searches
 from llama.studies.blocks import Blocks, code_digest, processes
+from llama.studies.pool import Pool
 from llama.studies.validation.campaign import NAMES, SIZES, run
 from llama.studies.validation.check import Check
-from llama.studies.validation.inputs import CheckInputs, Pool, populations_in, synthetic_pool, synthetic_populations
+from llama.studies.validation.inputs import CheckInputs, populations_in, synthetic_pool, synthetic_populations
 from llama.studies.validation.observed import ObservedSeason
 from llama.studies.validation.page import Header, as_html, as_json
 
