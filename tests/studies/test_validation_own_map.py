@@ -15,6 +15,7 @@ from llama.science.search import Search
 from llama.science.significance import Beside, OwnMapP
 from llama.science.statistic import Neutrinos
 from llama.studies.blocks import Blocks, InTurn
+from llama.studies.truth import window_s
 from llama.studies.validation import own_map_draws
 from llama.studies.validation.check import Check
 from llama.studies.validation.evaluate import MapAnalysis
@@ -22,7 +23,6 @@ from llama.studies.validation.inputs import CheckInputs, GaussianMap, Population
 from llama.studies.validation.observed import ObservedSeason
 from llama.studies.validation.own_map_check import OnMap, OwnMapSize, check_own_map, judge
 from llama.studies.validation.own_map_draws import AS_ARRAYS, MapDraws, MapTask
-from llama.studies.validation.truth import window_s
 
 DATA = Path(llama.__file__).parent / "data"
 LISTS = 10_000

@@ -45,6 +45,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
     ("dev", "season"): ("season", "a season of the response tables from a sample in the public formats"),
     ("dev", "sensitivity"): ("sensitivity", "efficiencies, distributions and figures of a study"),
+    ("dev", "simulate"): ("simulate", "sky maps of simulated mergers, with tables and lists"),
     ("dev", "skymaps", "lists"): ("skymaps_lists", "sky maps of a population as lists per detector combination"),
     ("dev", "skymaps", "compress"): ("skymaps_compress", "gzip a folder of sky maps into another"),
     ("dev", "trials"): ("trials", "background, signal or doublet trials of a study, at either depth"),

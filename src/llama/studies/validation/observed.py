@@ -13,7 +13,7 @@ import numpy as np
 from llama.science.arrays import Float
 from llama.science.search import Search
 from llama.science.statistic import Neutrinos
-from llama.studies.validation.truth import BACKGROUND, Lists, take, window_s
+from llama.studies.truth import BACKGROUND, Lists, take, window_s
 
 
 @dataclass(frozen=True, eq=False)
