@@ -5,10 +5,8 @@ It is the environment of every step, and holds what is open outside until the en
 
 from __future__ import annotations
 
-import functools
 import logging
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -21,8 +19,6 @@ from llama.ports import (
     GRACEDB,
     GRB_SOURCE,
     NEUTRINO_ALERTS,
-    NEUTRINO_SOURCE,
-    STORAGE,
     SWIFT_SOURCE,
     Opener,
     Provider,
@@ -41,10 +37,6 @@ if TYPE_CHECKING:
     from llama.science.detector import SeasonEvents, SeasonTable
     from llama.science.significance import Searches
     from llama.sections import Section
-    from llama.studies.batch.combination import Connect, Workshop
-    from llama.studies.pool import Pool
-    from llama.studies.trials import Inputs
-    from llama.studies.validation.observed import ObservedSeason
 
 __all__ = ["App", "ServiceUnavailable", "environment", "messengers", "packaged", "pipelines", "preload"]
 
@@ -248,85 +240,6 @@ class App:
         from llama.analyses.tables import ICECUBE_EVENTS
 
         return self.shared(ICECUBE_EVENTS).season(name)
-
-    def simulated_neutrinos(self, season: str) -> Callable[[], NeutrinoSource]:
-        """Connects a process of a study to neutrinos drawn from a season."""
-        settings = self.settings.having("icecube", neutrinos="simulated", simulated_season=season)
-        return functools.partial(_neutrinos, settings.to_text())
-
-    def workshop(self, log: str | None = None) -> Connect:
-        """Connects the processes of a batch, with the log they join; without one, this process."""
-        if log is None:
-            found = _at_work(self)
-            return lambda: found
-        return functools.partial(_workshop, self.to_text(), log)
-
-    def neutrino_pool(self, season: str) -> Pool | None:
-        """Every neutrino of a season's good runs; None when no archive is installed."""
-        from llama.studies.pool import Pool
-
-        if (found := self.observed_season(season)) is None:
-            return None
-        seen = found.neutrinos
-        return Pool(seen.dec_rad, seen.sigma_rad, seen.energy_gev, f"{found.source}, scrambled")
-
-    def observed_season(self, season: str) -> ObservedSeason | None:
-        """What a season's good runs saw, where and when it was; None when no archive is installed."""
-        import numpy as np
-
-        from llama.science.statistic import Neutrinos
-        from llama.services.errors import ArchiveError
-        from llama.services.icecube import installed_archive, open_archive
-        from llama.studies.validation.observed import ObservedSeason
-
-        try:
-            archive = open_archive(installed_archive(self.settings.archives), self.settings.cache_dir)
-        except ArchiveError:
-            return None
-        sample = archive.season(season)
-        good = sample.in_good_run()
-        ra, dec, sigma = (np.radians(sample.column(f"{name}_deg")[good]) for name in ("ra", "dec", "sigma"))
-        neutrinos = Neutrinos(sample.column("gps")[good], ra, dec, sigma, sample.column("energy_gev")[good])
-        return ObservedSeason(neutrinos, sample.runs_gps, f"real events of {archive.name} {season}")
-
-    def trial_inputs(self, season: str) -> Callable[[], Inputs]:
-        """Gives a process of a study what its trials are made from."""
-        return functools.partial(_trial_inputs, self.settings.to_text(), season)
-
-    def elsewhere(self) -> Callable[[], App]:
-        """Gives a process of a study this application."""
-        return functools.partial(_elsewhere, self.settings.to_text())
-
-
-@functools.lru_cache(maxsize=1)
-def _elsewhere(settings: SettingsText) -> App:
-    return App.from_text(settings)
-
-
-@functools.lru_cache(maxsize=1)
-def _trial_inputs(settings: SettingsText, season: str) -> Inputs:
-    from llama.studies.trials import Inputs
-
-    app = _elsewhere(settings)
-    return Inputs(app.season(season), app.season_events(season), app.searches())
-
-
-@functools.lru_cache(maxsize=1)  # asked for each block of a study, in a process that ends with the study
-def _neutrinos(settings: SettingsText) -> NeutrinoSource:
-    return App.from_text(settings).service(NEUTRINO_SOURCE)
-
-
-@functools.lru_cache(maxsize=1)  # asked for each combination, in a process that ends with the batch
-def _workshop(settings: SettingsText, log: str) -> Workshop:
-    from llama.engine.running import Recipe
-
-    return _at_work(cast("App", Recipe(FACTORY, settings, log).environment()))
-
-
-def _at_work(app: App) -> Workshop:
-    from llama.studies.batch.combination import Workshop
-
-    return Workshop(app, app.service(STORAGE), os.environ)
 
 
 def _called(name: str, known: Mapping[str, Pipeline]) -> Pipeline | None:

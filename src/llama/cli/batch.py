@@ -82,6 +82,7 @@ def main(args: argparse.Namespace, app: App) -> int:
     from llama.studies.batch.combination import Outcome, pipeline_of, task
     from llama.studies.batch.crew import Crew
     from llama.studies.batch.plan import check_apart, check_places, plan
+    from llama.supplies import workshop
 
     storage: Storage = app.service(STORAGE)
     whole = _chosen(plan(_asked(args, app), storage, os.environ), args)
@@ -93,7 +94,7 @@ def main(args: argparse.Namespace, app: App) -> int:
     check_places(whole, storage)
     workers = args.workers or app.workers
     with running(PROGRAM, app, args.verbosity, args.logfile, tells=False) as program:
-        connect = app.workshop() if workers <= 1 else app.workshop(program.log)
+        connect = workshop(app) if workers <= 1 else workshop(app, program.log)
 
         def lost(one: Combination) -> Outcome:
             why = "its process died: killed, or out of memory"
