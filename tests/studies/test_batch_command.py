@@ -177,13 +177,6 @@ def test_a_list_of_whole_paths_is_numbered(tmp_path: Path) -> None:
     assert {path.name for path in Path("events").iterdir()} >= {f"injection-{i}" for i in range(3)}
 
 
-@pytest.mark.slow
-def test_two_processes_do_it_too() -> None:
-    said = batch(*WORDS, *QUICK[:-1], "2", "--put", f"{RESULT}=out/{{eventid}}", "--eventdir", "e/{map}{word}")
-    assert counts(said) == [6, 0, 0, 0] and len(list(Path("out").iterdir())) == 6
-    assert "making lvc_skymap.multiorder.fits" in Path("home/logs/llama.batch.log").read_text()
-
-
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A disk on which one event finds room, and no second one."""
