@@ -15,7 +15,7 @@ from llama.services.storage.by_address import ByAddress
 from llama.studies.batch.errors import BatchError
 from llama.studies.batch.lists import read_values
 from llama.studies.batch.patterns import filled, folder_filled, template_filled
-from llama.studies.batch.plan import Batch, at_random, check_apart, plan
+from llama.studies.batch.plan import Batch, at_random, check_apart, part_of, plan
 from llama.studies.batch.study_file import Asked, read_study
 
 
@@ -55,6 +55,19 @@ def test_random_combinations_are_those_of_their_seed(asked: Asked) -> None:
         at_random(whole, 7, 1)
     huge = Batch(whole.orders, tuple(_many(one.name) for one in whole.parameters))
     assert len(huge) == 10**10 and len({one.number for one in at_random(huge, 1000, 3)}) == 1000
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_parts_share_all_and_have_nothing_in_common(drawn: bool, asked: Asked) -> None:
+    whole = planned(asked)
+    whole = at_random(whole, 5, 3) if drawn else whole
+    parts = [[one.number for one in part_of(whole, k, 4)] for k in (1, 2, 3, 4)]
+    assert sorted(number for part in parts for number in part) == [one.number for one in whole]
+    for k, parts_n in ((0, 4), (5, 4)):
+        with pytest.raises(BatchError, match=f"there is no part {k} of {parts_n}"):
+            part_of(whole, k, parts_n)
+    with pytest.raises(BatchError, match="nothing is left for part 7"):
+        part_of(whole, 7, 7)
 
 
 def _many(name: str) -> Any:

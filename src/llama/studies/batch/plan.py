@@ -143,6 +143,19 @@ def at_random(whole: Batch, count: int, seed: int) -> Batch:
     return Batch(whole.orders, whole.parameters, sorted(chosen.tolist()))
 
 
+def part_of(whole: Batch, part: int, parts: int) -> Batch:
+    """The combinations of one of several machines that share the work: no two have one in common.
+
+    `part` counts from 1. BatchError where there is no such part.
+    """
+    if not 1 <= part <= parts:
+        raise BatchError(f"there is no part {part} of {parts}; the first is 1/{parts}")
+    places = range(whole.total) if whole.chosen is None else whole.chosen
+    if not (mine := places[part - 1 :: parts]):
+        raise BatchError(f"nothing is left for part {part}: there are {len(whole)} combinations")
+    return Batch(whole.orders, whole.parameters, mine)
+
+
 def check_places(whole: Batch, storage: Storage) -> None:
     """Ask for the first of what is to be put: TransferRefused where every other one would be refused likewise."""
     first = next(iter(whole))
