@@ -130,6 +130,22 @@ def test_two_combinations_may_not_meet(asked: Asked) -> None:
     check_apart(planned(asked.then(Asked(eventdir="{number}", put={"f": "/out/{eventid}"}))))
 
 
+def test_of_a_very_large_batch_the_patterns_are_judged(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data set of O3B has some 10^8 combinations."""
+    monkeypatch.setattr("llama.studies.batch.plan.MOST_COMPARED", 1000)
+
+    def huge(asked: Asked) -> Batch:
+        whole = planned(asked)
+        return Batch(whole.orders, tuple(_many(one.name) for one in whole.parameters))
+
+    check_apart(huge(asked.then(Asked(put={"f": "/out/{eventid}"}))))
+    check_apart(huge(asked.then(Asked(eventdir="{number}", put={"f": "/out/{b}/{a}"}))))
+    with pytest.raises(BatchError, match=r"the event folder \{a\} would be of two combinations, since it lacks b"):
+        check_apart(huge(asked.then(Asked(eventdir="{a}"))))
+    with pytest.raises(BatchError, match=r"--put f /out/\{b\} would be of two combinations, since it lacks a"):
+        check_apart(huge(asked.then(Asked(put={"f": "/out/{b}"}))))
+
+
 @pytest.mark.parametrize("value", ["../x", "x/../../y", "..", "a/.."])
 def test_no_value_leads_out_of_its_folder(value: str) -> None:
     with pytest.raises(BatchError, match=r"would lead out of its folder"):

@@ -10,6 +10,7 @@ from llama.studies.batch.plan import EVENT, NUMBER, Batch
 
 FEW = 100
 """So many combinations are asked for one by one."""
+_MANY = 1_000_000  # more are asked for as their turn comes
 _OTHERS = 10_000  # a folder that holds more than is ours, and so many besides, is not read to its end
 
 
@@ -19,7 +20,7 @@ def put_before(whole: Batch, storage: Storage, few: int = FEW) -> Set[int]:
     Only stores that speak S3 are asked; elsewhere, one by one is as fast.
     """
     asked = whole.orders.asked
-    if len(whole) <= few or not asked.put:
+    if not few < len(whole) <= _MANY or not asked.put:
         return frozenset()
     here = {name: f"{{{name}}}" for name in (*asked.parameters, NUMBER, EVENT)}
     there: set[str] = set()
