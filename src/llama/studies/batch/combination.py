@@ -32,7 +32,7 @@ from llama.studies.batch.plan import EVENT, TEMPLATE, Combination, Orders
 _LOG = logging.getLogger("llama.batch")
 _KEPT = 8  # what is fetched again and again is kept in memory: so many files,
 _KEPT_BYTES = 32 * 1024 * 1024  # none of them larger than this
-_WHY = "llama batch"
+_WHY = "by a batch"
 _ROOM_BYTES = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

@@ -21,7 +21,7 @@ from llama.studies.blocks import generator
 
 NUMBER, EVENT = "number", "eventid"
 """Names that every combination has: its number among all of the lists, and the name of its event's folder."""
-_STUDY = "llama batch"
+_STUDY = "batch"
 TEMPLATE = ".template"
 MOST_COMPARED = 50_000
 """So many combinations are compared with each other."""
