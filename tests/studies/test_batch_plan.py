@@ -166,17 +166,18 @@ def test_two_values_do_not_make_a_way_out() -> None:
 
 def test_templates_are_filled_in_json_and_as_pythons() -> None:
     values = {"graceid": "S1", "eventid": "e"}
-    plain = template_filled('{"graceid": "{graceid}", "inner": {"a": {}}}', values, "t")
+    plain = template_filled('{"graceid": "{graceid}", "inner": {"a": {}}}', values, "t", {"HOME": "/home"})
     assert json.loads(plain) == {"graceid": "S1", "inner": {"a": {}}}
-    doubled = template_filled('{{"graceid": "{graceid}", "inner": {{"a": {{}}}}}}', values, "t")
+    doubled = template_filled('{{"graceid": "{graceid}", "inner": {{"a": {{}}}}}}', values, "t", {"HOME": "/home"})
     assert json.loads(doubled) == json.loads(plain)
     for text in ('{"x": "{graceid}", "y": "{far}"}', '{{"y": "{far}"}}'):
         with pytest.raises(
             BatchError, match=r"t has \{far\}, which is neither listed nor set; there are eventid, gra"
         ):
-            template_filled(text, values, "t")
+            template_filled(text, values, "t", {"HOME": "/home"})
+    assert template_filled("{HOME}/{graceid}", values, "t", {"HOME": "/home"}) == "/home/S1"
     with pytest.raises(BatchError, match="double each brace"):
-        template_filled('{{"x": }', values, "t")
+        template_filled('{{"x": }', values, "t", {"HOME": "/home"})
 
 
 def test_every_kind_of_list(tmp_path: Path) -> None:

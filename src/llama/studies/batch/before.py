@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from llama.ports import Storage
+from llama.ports import Storage, TransferRefused
 from llama.studies.batch.patterns import filled
 from llama.studies.batch.plan import EVENT, NUMBER, Batch
 
@@ -28,10 +28,13 @@ def put_before(whole: Batch, storage: Storage, few: int = FEW) -> Set[int]:
         if not folder:
             return frozenset()
         most = len(whole) * len(asked.put) + _OTHERS
-        for found in storage.list(folder):
-            if len(there) >= most:
-                return frozenset()
-            there.add(found.url)
+        try:
+            for found in storage.list(folder):
+                if len(there) >= most:
+                    return frozenset()
+                there.add(found.url)
+        except TransferRefused:  # one may be let to files, and not to lists
+            return frozenset()
     return {one.number for one in whole if all(whole.orders.address(url, one) in there for url in asked.put.values())}
 
 

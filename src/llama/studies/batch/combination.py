@@ -121,10 +121,10 @@ def work(orders: Orders, connect: Connect, one: Combination) -> Outcome:
 def _event(orders: Orders, shop: Workshop, one: Combination, path: Path) -> Event:
     """Its event, with the files that were fetched for it. The same again changes nothing; what was mended counts."""
     files = {name: shop.fetch(orders.address(url, one)) for name, url in orders.asked.get.items()}
-    values = {**shop.variables, **orders.fixed, **one.listed, EVENT: path.name}
+    values = {**orders.fixed, **one.listed, EVENT: path.name}
     for name in orders.asked.format:
         text = _text(files.pop(name), name)
-        files[name.removesuffix(TEMPLATE)] = template_filled(text, values, name).encode()
+        files[name.removesuffix(TEMPLATE)] = template_filled(text, values, name, shop.variables).encode()
     delivery = Delivery(event_id=path.name, files=files, flags=dict(orders.flags), why=_WHY)
     (event,) = deliver(delivery, shop.run(path.parent), now=utc_now(), update=True).events
     return event
