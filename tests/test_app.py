@@ -93,6 +93,7 @@ WORDS = {
     "listen_replay": ["absent"],
     "skymaps_lists": ["absent"],
     "skymaps_compress": ["absent", "out"],
+    "batch": ["name=absent.txt"],
     "demo": [],
     "season": ["X", "--events", "none", "--livetime", "none", "--area", "none", "-o", "seasons"],
 }

@@ -39,7 +39,7 @@ class Failing(ThreadingHTTPServer):
     """
 
     daemon_threads = True
-    WAYS = ("503", "cut", "short", "slow down")
+    WAYS = ("503", "cut", "short", "slow down", "late")
 
     def __init__(self, behind: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -96,6 +96,10 @@ class _Handler(BaseHTTPRequestHandler):
         data = answer.read()
         headers = {name: value for name, value in answer.getheaders() if name.lower() not in _OURS}
         length = int(answer.getheader("Content-Length") or len(data))
+        if way == "late":  # it was done, and nobody is told
+            self.close_connection = True
+            self.connection.close()
+            return
         if way == "short":
             self._answer(answer.status, headers, data[: len(data) // 2], length)
             self.close_connection = True

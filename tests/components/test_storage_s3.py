@@ -120,6 +120,24 @@ def test_large_files_go_in_parts(proxy: Failing, tmp_path: Path, monkeypatch: py
     assert (tmp_path / "came").read_bytes() == data
 
 
+@pytest.mark.parametrize("every", [2, 5])
+def test_what_was_done_though_nobody_was_told_is_done(
+    every: int, proxy: Failing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fifth of create, three parts and complete is the last one."""
+    from llama.services.storage import s3
+
+    monkeypatch.setattr(s3, "_AT_ONCE", 6 * 1024 * 1024)
+    monkeypatch.setattr(s3, "_PART", 7 * 1024 * 1024)
+    proxy.every, proxy.ways = every, ("late",)
+    data = bytes(range(256)) * (20 * 4096)
+    url = f"s3://{BUCKET}/late{every}"
+    storage(proxy.address).put(written(tmp_path / "sent", data), url)
+    assert proxy.failed["late"] >= 1
+    storage(f"http://{proxy.behind}").get(url, tmp_path / "came")
+    assert (tmp_path / "came").read_bytes() == data
+
+
 def test_public_is_public_and_the_rest_is_not(store: str, tmp_path: Path) -> None:
     for key, public in (("open", True), ("closed", False)):
         storage(store).put(written(tmp_path / "sent", b"x"), f"s3://{BUCKET}/{key}", public=public)

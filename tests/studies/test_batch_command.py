@@ -99,10 +99,12 @@ def test_one_that_fails_is_dumped_and_stops_no_other() -> None:
     assert "map = b" in text and "lvc_skymap.multiorder.fits" in text and text.count("Traceback") >= 2
     with tarfile.open("dumps/b-x.tar.gz") as archive:
         assert {"b-x/lvc_skymap.fits.gz", "b-x/.llama/journal.jsonl"} <= set(archive.getnames())
+    words = (*WORDS, *QUICK, "--put", f"{RESULT}=out/{{eventid}}", "--errdump", "dumps/{number}")
+    assert counts(batch(*words, status=1)) == [0, 4, 2, 0] and Path("dumps/2.txt").exists()
+    kept = [entry for entry in journal(Path("b-x")) if "error" in entry]
+    assert len(kept) == 2, "what failed is tried again at once"
     a_map(Path("maps/again.fits")).replace("maps/b.fits")
-    said = batch(*WORDS, *QUICK, "--put", f"{RESULT}=out/{{eventid}}", "--errdump", "dumps/{number}", status=1)
-    assert counts(said) == [0, 4, 2, 0], "its event has another file of that name"
-    assert "b-x exists already" in said and Path("dumps/2.txt").exists()
+    assert counts(batch(*words)) == [2, 4, 0, 0], "what was mended is taken"
 
 
 def test_random_combinations_are_told_with_their_seed() -> None:
@@ -175,13 +177,6 @@ def test_a_list_of_whole_paths_is_numbered(tmp_path: Path) -> None:
     words = ("map=paths.txt", "--get", "lvc_skymap.fits.gz={map}", "--eventdir", "events/injection-{number}")
     assert counts(batch(*words, *QUICK)) == [3, 0, 0, 0]
     assert {path.name for path in Path("events").iterdir()} >= {f"injection-{i}" for i in range(3)}
-
-
-@pytest.mark.slow
-def test_two_processes_do_it_too() -> None:
-    said = batch(*WORDS, *QUICK[:-1], "2", "--put", f"{RESULT}=out/{{eventid}}", "--eventdir", "e/{map}{word}")
-    assert counts(said) == [6, 0, 0, 0] and len(list(Path("out").iterdir())) == 6
-    assert "making lvc_skymap.multiorder.fits" in Path("home/logs/llama.batch.log").read_text()
 
 
 @pytest.fixture

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 import pytest
+from tests.studies.crew_tasks import began, lost, squared
 
 from llama.studies.batch.crew import Crew
-
-
-def squared(number: int) -> int:
-    """Kills its process for 13."""
-    if number == 13:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number * number
-
-
-def lost(number: int) -> int:
-    return -number
 
 
 @pytest.mark.slow
@@ -37,11 +26,6 @@ def test_one_worker_works_here_and_stops_when_it_is_told() -> None:
         if number == 3:
             crew.stop()
     assert found == [0, 1, 2, 3]
-
-
-def began(path: Path) -> str:
-    path.touch()
-    return path.name
 
 
 @pytest.mark.slow

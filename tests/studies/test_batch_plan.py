@@ -15,7 +15,7 @@ from llama.services.storage.by_address import ByAddress
 from llama.studies.batch.errors import BatchError
 from llama.studies.batch.lists import read_values
 from llama.studies.batch.patterns import filled, folder_filled, template_filled
-from llama.studies.batch.plan import Batch, at_random, check_apart, plan
+from llama.studies.batch.plan import Batch, at_random, check_apart, part_of, plan
 from llama.studies.batch.study_file import Asked, read_study
 
 
@@ -55,6 +55,19 @@ def test_random_combinations_are_those_of_their_seed(asked: Asked) -> None:
         at_random(whole, 7, 1)
     huge = Batch(whole.orders, tuple(_many(one.name) for one in whole.parameters))
     assert len(huge) == 10**10 and len({one.number for one in at_random(huge, 1000, 3)}) == 1000
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_parts_share_all_and_have_nothing_in_common(drawn: bool, asked: Asked) -> None:
+    whole = planned(asked)
+    whole = at_random(whole, 5, 3) if drawn else whole
+    parts = [[one.number for one in part_of(whole, k, 4)] for k in (1, 2, 3, 4)]
+    assert sorted(number for part in parts for number in part) == [one.number for one in whole]
+    for k, parts_n in ((0, 4), (5, 4)):
+        with pytest.raises(BatchError, match=f"there is no part {k} of {parts_n}"):
+            part_of(whole, k, parts_n)
+    with pytest.raises(BatchError, match="nothing is left for part 7"):
+        part_of(whole, 7, 7)
 
 
 def _many(name: str) -> Any:
@@ -117,6 +130,22 @@ def test_two_combinations_may_not_meet(asked: Asked) -> None:
     check_apart(planned(asked.then(Asked(eventdir="{number}", put={"f": "/out/{eventid}"}))))
 
 
+def test_of_a_very_large_batch_the_patterns_are_judged(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data set of O3B has some 10^8 combinations."""
+    monkeypatch.setattr("llama.studies.batch.plan.MOST_COMPARED", 1000)
+
+    def huge(asked: Asked) -> Batch:
+        whole = planned(asked)
+        return Batch(whole.orders, tuple(_many(one.name) for one in whole.parameters))
+
+    check_apart(huge(asked.then(Asked(put={"f": "/out/{eventid}"}))))
+    check_apart(huge(asked.then(Asked(eventdir="{number}", put={"f": "/out/{b}/{a}"}))))
+    with pytest.raises(BatchError, match=r"the event folder \{a\} would be of two combinations, since it lacks b"):
+        check_apart(huge(asked.then(Asked(eventdir="{a}"))))
+    with pytest.raises(BatchError, match=r"--put f /out/\{b\} would be of two combinations, since it lacks a"):
+        check_apart(huge(asked.then(Asked(put={"f": "/out/{b}"}))))
+
+
 @pytest.mark.parametrize("value", ["../x", "x/../../y", "..", "a/.."])
 def test_no_value_leads_out_of_its_folder(value: str) -> None:
     with pytest.raises(BatchError, match=r"would lead out of its folder"):
@@ -137,17 +166,18 @@ def test_two_values_do_not_make_a_way_out() -> None:
 
 def test_templates_are_filled_in_json_and_as_pythons() -> None:
     values = {"graceid": "S1", "eventid": "e"}
-    plain = template_filled('{"graceid": "{graceid}", "inner": {"a": {}}}', values, "t")
+    plain = template_filled('{"graceid": "{graceid}", "inner": {"a": {}}}', values, "t", {"HOME": "/home"})
     assert json.loads(plain) == {"graceid": "S1", "inner": {"a": {}}}
-    doubled = template_filled('{{"graceid": "{graceid}", "inner": {{"a": {{}}}}}}', values, "t")
+    doubled = template_filled('{{"graceid": "{graceid}", "inner": {{"a": {{}}}}}}', values, "t", {"HOME": "/home"})
     assert json.loads(doubled) == json.loads(plain)
     for text in ('{"x": "{graceid}", "y": "{far}"}', '{{"y": "{far}"}}'):
         with pytest.raises(
             BatchError, match=r"t has \{far\}, which is neither listed nor set; there are eventid, gra"
         ):
-            template_filled(text, values, "t")
+            template_filled(text, values, "t", {"HOME": "/home"})
+    assert template_filled("{HOME}/{graceid}", values, "t", {"HOME": "/home"}) == "/home/S1"
     with pytest.raises(BatchError, match="double each brace"):
-        template_filled('{{"x": }', values, "t")
+        template_filled('{{"x": }', values, "t", {"HOME": "/home"})
 
 
 def test_every_kind_of_list(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from llama.cli.arguments import count, seed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Set
 
     from llama.app import App
     from llama.operate.programs import Program
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--errdump", default="", metavar="PATTERN|FOLDER", help="where traceback and state of failed events are put")
     add("--random", type=count, metavar="N", help="so many combinations, at random")
     add("--seed", type=seed, metavar="N", help="of --random: the same gives the same combinations")
+    add("--part", type=_part, metavar="K/N", help="the K-th of N machines that share the work")
     add("--flags", nargs="+", default=[], metavar="PRESET|NAME=value", help="of the events (default: DEFAULT)")
     add("--public", action="store_true", help="whoever knows the address may read what is put")
     add("--discard", action="store_true", help="remove an event's folder once all of it is put")
@@ -79,6 +80,7 @@ def main(args: argparse.Namespace, app: App) -> int:
     """Work through all combinations; the exit status says whether any failed."""
     from llama.operate.programs import running
     from llama.ports import STORAGE
+    from llama.studies.batch.before import put_before
     from llama.studies.batch.combination import Outcome, pipeline_of, task
     from llama.studies.batch.crew import Crew
     from llama.studies.batch.plan import check_apart, check_places, plan
@@ -93,6 +95,7 @@ def main(args: argparse.Namespace, app: App) -> int:
         return _show(whole)
     check_places(whole, storage)
     workers = args.workers or app.workers
+    before = put_before(whole, storage)
     with running(PROGRAM, app, args.verbosity, args.logfile, tells=False) as program:
         connect = workshop(app) if workers <= 1 else workshop(app, program.log)
 
@@ -102,7 +105,8 @@ def main(args: argparse.Namespace, app: App) -> int:
 
         crew = Crew(task(whole.orders, connect), workers, lost)
         program.on_stop(crew.stop)
-        return _conclude(_watched(crew, whole), whole, program, app.settings.logs / f"{PROGRAM}.log")
+        found = _watched(crew, whole, before)
+        return _conclude(found, whole, program, app.settings.logs / f"{PROGRAM}.log")
 
 
 def _asked(args: argparse.Namespace, app: App) -> Asked:
@@ -165,17 +169,22 @@ def _pairs(words: Iterable[str], form: str) -> dict[str, str]:
     return found
 
 
+def _part(text: str) -> tuple[int, int]:
+    first, _, second = text.partition("/")
+    return count(first), count(second)
+
+
 def _chosen(whole: Batch, args: argparse.Namespace) -> Batch:
     from llama.studies.batch.errors import BatchError
-    from llama.studies.batch.plan import at_random
+    from llama.studies.batch.plan import at_random, part_of
 
-    if args.random is None:
-        if args.seed is not None:
-            raise BatchError("--seed is of --random N; say how many")
-        return whole
-    chosen = secrets.randbits(32) if args.seed is None else args.seed
-    print(f"{args.random} of {whole.total} combinations at random; --seed {chosen} gives the same again")
-    return at_random(whole, args.random, chosen)
+    if args.random is not None:
+        chosen = secrets.randbits(32) if args.seed is None else args.seed
+        print(f"{args.random} of {whole.total} combinations at random; --seed {chosen} gives the same again")
+        whole = at_random(whole, args.random, chosen)
+    elif args.seed is not None:
+        raise BatchError("--seed is of --random N; say how many")
+    return part_of(whole, *args.part) if args.part else whole
 
 
 def _tell(whole: Batch) -> None:
@@ -201,13 +210,13 @@ def _show(whole: Batch) -> int:
     return 0
 
 
-def _watched(crew: Crew[Combination, Outcome], whole: Batch) -> Counter[str]:
+def _watched(crew: Crew[Combination, Outcome], whole: Batch, before: Set[int]) -> Counter[str]:
     """How many came to which end, with a progress bar, and the first failures as they come; a full disk ends it."""
     from tqdm import tqdm
 
-    found: Counter[str] = Counter()
-    with tqdm(total=len(whole), unit="event", disable=None) as bar:
-        for outcome in crew.through(whole):
+    found: Counter[str] = Counter(before=len(before))
+    with tqdm(total=len(whole), initial=len(before), unit="event", disable=None) as bar:
+        for outcome in crew.through(one for one in whole if one.number not in before):
             found[outcome.kind] += 1
             bar.update()
             if outcome.kind == "failed":

@@ -36,6 +36,10 @@ _FORBIDDEN = {"AccessDenied", "403", "Forbidden", "AllAccessDisabled"}
 _AGAIN = {"SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "RequestTimeout", "BadDigest"}
 
 
+class AccessDenied(TransferRefused):
+    """The store knows us, and does not let us do it."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """How often something is asked, and the pause before the second time (s)."""
@@ -86,7 +90,7 @@ def _answered(url: str, error: raised.ClientError) -> TransferError:
     code = str(answer.get("Error", {}).get("Code", ""))
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code == "NoSuchBucket":
-        return TransferRefused(f"{url}: there is no such bucket; correct its name, or the endpoint of [storage]")
+        return no_bucket(url)
     if code in _AGAIN or status >= 500 or status == 429:
         return TransferError(f"{url}: the store answered {status} {code}")
     if code in _NO_KEY:
@@ -94,8 +98,13 @@ def _answered(url: str, error: raised.ClientError) -> TransferError:
     if code in _WRONG or status == 401:
         return TransferRefused(f"{url}: the store does not accept the credentials ({code}); {SET_UP}")
     if code in _FORBIDDEN or status == 403:
-        return TransferRefused(f"{url}: the store does not let these credentials do it ({code or status}); {SET_UP}")
+        return AccessDenied(f"{url}: the store does not let these credentials do it ({code or status}); {SET_UP}")
     return TransferRefused(f"{url}: the store answered {status} {code}")
+
+
+def no_bucket(url: str) -> TransferRefused:
+    """That there is none of that name."""
+    return TransferRefused(f"{url}: there is no such bucket; correct its name, or the endpoint of [storage]")
 
 
 def _line(error: Exception) -> str:

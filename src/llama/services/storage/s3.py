@@ -22,7 +22,7 @@ try:
 except ImportError as error:
     raise TransferRefused(f"s3:// needs a library that is not installed: {EXTRA}") from error
 
-from llama.services.storage.asking import Patience, translated
+from llama.services.storage.asking import AccessDenied, Patience, no_bucket, translated
 
 _AT_ONCE = 64 * 1024 * 1024  # larger files go in parts, which the store puts together at the end
 _PART = 16 * 1024 * 1024
@@ -121,23 +121,25 @@ class S3:
                 sent = {"Body": part, "PartNumber": len(tags) + 1, "ContentMD5": _base64_md5(io.BytesIO(part))}
                 tags.append(ask(url, partial(self._client.upload_part, **place, **sent))["ETag"])
             parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
-            ask(url, lambda: self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts}))
-        except BaseException:
+            done = {**place, "MultipartUpload": {"Parts": parts}}
+            ask(url, partial(self._client.complete_multipart_upload, **done))
+        except BaseException as error:
+            if isinstance(error, TransferRefused) and self.digest(url) == more["Metadata"][_SHA256]:
+                return  # it was put together, and only the answer was lost
             with suppress(TransferError):
                 ask(url, lambda: self._client.abort_multipart_upload(**place))
             raise
 
     def _require(self, bucket: str) -> None:
-        """TransferRefused where there is no such bucket, or it is not ours to look into."""
+        """TransferRefused where there is no such bucket. One that we may not look into is there."""
         if bucket in self._buckets:
             return
         url = f"s3://{bucket}"
         try:
-            self._patience.insist(url, lambda: self._client.head_bucket(Bucket=bucket))
+            with suppress(AccessDenied):
+                self._patience.insist(url, lambda: self._client.head_bucket(Bucket=bucket))
         except NoSuchObject as error:
-            raise TransferRefused(
-                f"{url}: there is no such bucket; correct its name, or the endpoint of [storage]"
-            ) from error
+            raise no_bucket(url) from error
         self._buckets.add(bucket)
 
 
@@ -175,8 +177,8 @@ def _take(url: str, answer: dict[str, Any], body: Any, file: IO[bytes]) -> None:
         md5.update(chunk)
         size += len(chunk)
         file.write(chunk)
-    if size != answer["ContentLength"]:
-        raise TransferError(f"{url}: {size} of {answer['ContentLength']} bytes came")
+    if size != (length := answer.get("ContentLength", size)):
+        raise TransferError(f"{url}: {size} of {length} bytes came")
     put = answer.get("Metadata", {}).get(_SHA256)
     if put is not None and put != sha256.hexdigest():
         raise TransferError(f"{url}: what came is not what was put (SHA-256)")

@@ -43,7 +43,7 @@ class Web:
         with tempfile.TemporaryDirectory(prefix=".get-", dir=target.parent) as folder:
             fetched = Path(folder, "fetched")
             try:
-                download(_checked(url), fetched)
+                download(_checked(url), fetched, quiet=True)
             except DownloadError as error:
                 raise _told(error) from error
             fetched.chmod(0o644)

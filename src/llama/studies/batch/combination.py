@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import logging
 import shutil
+import signal
 import tarfile
 import tempfile
+import threading
 import time
 import traceback
 from collections import OrderedDict
@@ -14,12 +16,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NoReturn
 
 from llama.engine.errors import StorageError
-from llama.engine.folder import Delivery, Event, Run, SharedDigests, is_event
-from llama.engine.graph import Environment, Pipeline
-from llama.engine.running import Here, Maker, Runner, statuses, unfinished, utc_now
+from llama.engine.folder import Claimed, Delivery, Event, Run, SharedDigests, is_event
+from llama.engine.graph import Environment, Pipeline, Product
+from llama.engine.running import Here, Kind, Maker, Runner, statuses, unfinished, utc_now
 from llama.formats.limits import MAX_RECORD_BYTES, MAX_SKYMAP_BYTES, read_limited
 from llama.intake import deliver
 from llama.ports import Storage
@@ -30,7 +32,7 @@ from llama.studies.batch.plan import EVENT, TEMPLATE, Combination, Orders
 _LOG = logging.getLogger("llama.batch")
 _KEPT = 8  # what is fetched again and again is kept in memory: so many files,
 _KEPT_BYTES = 32 * 1024 * 1024  # none of them larger than this
-_WHY = "llama batch"
+_WHY = "by a batch"
 _ROOM_BYTES = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -117,14 +119,14 @@ def work(orders: Orders, connect: Connect, one: Combination) -> Outcome:
 
 
 def _event(orders: Orders, shop: Workshop, one: Combination, path: Path) -> Event:
-    """Its event, with the files that were fetched for it. The same again changes nothing."""
+    """Its event, with the files that were fetched for it. The same again changes nothing; what was mended counts."""
     files = {name: shop.fetch(orders.address(url, one)) for name, url in orders.asked.get.items()}
-    values = {**shop.variables, **orders.fixed, **one.listed, EVENT: path.name}
+    values = {**orders.fixed, **one.listed, EVENT: path.name}
     for name in orders.asked.format:
         text = _text(files.pop(name), name)
-        files[name.removesuffix(TEMPLATE)] = template_filled(text, values, name).encode()
+        files[name.removesuffix(TEMPLATE)] = template_filled(text, values, name, shop.variables).encode()
     delivery = Delivery(event_id=path.name, files=files, flags=dict(orders.flags), why=_WHY)
-    (event,) = deliver(delivery, shop.run(path.parent), now=utc_now()).events
+    (event,) = deliver(delivery, shop.run(path.parent), now=utc_now(), update=True).events
     return event
 
 
@@ -149,7 +151,8 @@ def _bring_up_to_date(orders: Orders, environment: Environment, event: Event) ->
     pipeline = pipeline_of(orders, environment)
     shared = SharedDigests(environment)
     maker = Maker(pipeline, environment, shared)
-    runner = Runner(maker, Here(maker))
+    _forgive(event, pipeline, shared)
+    runner = Runner(maker, InTime(maker))
     runner.once([event])
     if wrong := [*runner.troubles, *runner.failures]:
         raise EventUnfinished(wrong[0])
@@ -161,6 +164,37 @@ def _bring_up_to_date(orders: Orders, environment: Environment, event: Event) ->
         status = found.get(name)
         why = f"{status.kind.value}: {status.why}" if status else "nothing makes it"
         raise EventUnfinished(f"{event.label}: {name} is {why}" if status else f"{event.label}: {name}: {why}")
+
+
+def _forgive(event: Event, pipeline: Pipeline, shared: SharedDigests) -> None:
+    """Whoever types the same again wants another try of what failed, and at once."""
+    now = utc_now()
+    for name, status in statuses(pipeline, event.look(pipeline, shared), now).items():
+        if status.kind is Kind.COOLING and pipeline.makes(pipeline.by_filename[name]):
+            event.remake(pipeline.by_filename[name], why=_WHY, now=now)
+
+
+class InTime(Here):
+    """In this process, each step for as long as its product allows: one that hangs would keep all others waiting."""
+
+    def start(self, event: Event, product: Product[Any], claim: Claimed) -> None:
+        if threading.current_thread() is not threading.main_thread():  # an alarm comes to the main thread only
+            super().start(event, product, claim)
+            return
+        before = signal.signal(signal.SIGALRM, partial(_too_long, product.filename, product.timeout_s))
+        started = time.monotonic()
+        left, _ = signal.setitimer(signal.ITIMER_REAL, product.timeout_s)
+        try:
+            super().start(event, product, claim)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+            if left:  # somebody else's alarm goes on
+                signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - started), 0.001))
+
+
+def _too_long(name: str, seconds: float, number: int, frame: object) -> NoReturn:
+    raise TimeoutError(f"making {name} took longer than {seconds:g} s")
 
 
 def _there(folder: str) -> Event | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from string import Formatter
 
 from llama.studies.batch.errors import BatchError
@@ -43,21 +43,27 @@ def folder_filled(pattern: str, fixed: Mapping[str, str], listed: Mapping[str, s
     return filled(pattern, fixed, listed)
 
 
-def template_filled(text: str, values: Mapping[str, str], what: str) -> str:
-    """A template with its names filled in; BatchError names those that have no value.
+def template_filled(text: str, values: Mapping[str, str], what: str, environ: Mapping[str, str]) -> str:
+    """A template with its names filled in, from the environment where they have no other value; else BatchError.
 
     Other braces stay as they are, as JSON has them. A text that begins with doubled braces is one of Python's, in
     which all braces that are meant are doubled.
     """
     if not text.lstrip().startswith("{{"):
-        return _put(text, values, what)
+        return _put(text, _with(environ, values, names_in(text)), what)
     try:
         names = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
     except ValueError as error:
         raise BatchError(f"{what}: {error}; double each brace that is to stay") from error
+    values = _with(environ, values, names)
     for name in names:
         _known(name, values, what)
     return text.format_map(dict(values))
+
+
+def _with(environ: Mapping[str, str], values: Mapping[str, str], names: Iterable[str]) -> Mapping[str, str]:
+    """What is named and only the environment has, besides."""
+    return {**{name: environ[name] for name in names if name in environ}, **values}
 
 
 def _put(pattern: str, values: Mapping[str, str], what: str) -> str:

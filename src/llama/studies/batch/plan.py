@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from llama.engine.folder import name_fault
@@ -20,8 +21,11 @@ from llama.studies.blocks import generator
 
 NUMBER, EVENT = "number", "eventid"
 """Names that every combination has: its number among all of the lists, and the name of its event's folder."""
-_STUDY = "llama batch"
+_STUDY = "batch"
 TEMPLATE = ".template"
+MOST_COMPARED = 50_000
+"""So many combinations are compared with each other."""
+_APART = f"a pattern with {{{NUMBER}}} or with every parameter keeps them apart"
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,19 @@ def at_random(whole: Batch, count: int, seed: int) -> Batch:
     return Batch(whole.orders, whole.parameters, sorted(chosen.tolist()))
 
 
+def part_of(whole: Batch, part: int, parts: int) -> Batch:
+    """The combinations of one of several machines that share the work: no two have one in common.
+
+    `part` counts from 1. BatchError where there is no such part.
+    """
+    if not 1 <= part <= parts:
+        raise BatchError(f"there is no part {part} of {parts}; the first is 1/{parts}")
+    places = range(whole.total) if whole.chosen is None else whole.chosen
+    if not (mine := places[part - 1 :: parts]):
+        raise BatchError(f"nothing is left for part {part}: there are {len(whole)} combinations")
+    return Batch(whole.orders, whole.parameters, mine)
+
+
 def check_places(whole: Batch, storage: Storage) -> None:
     """Ask for the first of what is to be put: TransferRefused where every other one would be refused likewise."""
     first = next(iter(whole))
@@ -151,20 +168,35 @@ def check_places(whole: Batch, storage: Storage) -> None:
 
 
 def check_apart(whole: Batch) -> None:
-    """BatchError where two combinations have one event folder or put to one address, or a folder has no fit name."""
+    """BatchError where two combinations have one event folder or put to one address, or a folder has no fit name.
+
+    Of a very large batch the patterns are judged and not each of its combinations.
+    """
     orders = whole.orders
+    patterns = {"the event folder": orders.asked.eventdir}
+    patterns |= {f"--put {name}": url for name, url in orders.asked.put.items()}
+    for what, pattern in patterns.items():
+        _check_pattern(whole, what, pattern)
     seen: dict[str, int] = {}
-    for one in whole:
+    for one in islice(whole, MOST_COMPARED):
         folder = orders.folder(one)
         if fault := name_fault(folder.name):
             raise BatchError(f"{folder}: the name of an event's folder {fault}; use {{{NUMBER}}} in --eventdir")
         for what in (f"the event folder {folder}", *(orders.address(url, one) for url in orders.asked.put.values())):
-            other = seen.setdefault(what, one.number)
-            if other != one.number:
+            if seen.setdefault(what, one.number) != one.number:
                 raise BatchError(
-                    f"{what} would be of two combinations, number {other} and {one.number} ({_shown(one)}); a "
-                    f"pattern with {{{NUMBER}}} or with every parameter keeps them apart"
+                    f"{what} would be of two combinations, number {seen[what]} and {one.number} ({_shown(one)}); "
+                    f"{_APART}"
                 )
+
+
+def _check_pattern(whole: Batch, what: str, pattern: str) -> None:
+    """A pattern without one of the parameters is the same for all values of that."""
+    names = names_in(pattern)
+    names += names_in(whole.orders.asked.eventdir) if EVENT in names else []
+    several = [one.name for one in whole.parameters if len(one.places) > 1 and one.name not in names]
+    if several and NUMBER not in names and len(whole) > MOST_COMPARED:
+        raise BatchError(f"{what} {pattern} would be of two combinations, since it lacks {several[0]}; {_APART}")
 
 
 def _shown(one: Combination) -> str:
