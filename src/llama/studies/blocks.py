@@ -7,13 +7,16 @@ depends on how many processes there are, in which order they finish, or which of
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from zlib import crc32
@@ -58,12 +61,38 @@ class InTurn(Executor):
 
 @contextmanager
 def processes(workers: int) -> Iterator[Executor]:
-    """So many processes, or this one; tasks, blocks and results travel to them by pickle."""
+    """So many processes, or this one; tasks, blocks and results travel to them by pickle.
+
+    They end with this process, however it ends. FormatError when one of them was ended by somebody else.
+    """
     if workers <= 1:
         yield InTurn()
         return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        yield pool
+    try:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _belong) as pool:
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    except BrokenProcessPool as error:
+        raise FormatError(
+            "a process of the study was ended from outside, for want of memory perhaps: what was done is kept, and "
+            "the same command goes on from there; with fewer processes (-j) it needs less"
+        ) from error
+
+
+def _belong() -> None:
+    """This process ends at once with the one that asked for it, and by Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, name="llama parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @dataclass(frozen=True)
