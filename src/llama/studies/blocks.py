@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import llama
+from llama.engine.folder import storage_errors
 from llama.formats.errors import FormatError
 
 B = TypeVar("B")
@@ -144,14 +145,18 @@ class Blocks:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """All or nothing: a run that is cut leaves whole files."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """All or nothing: a run that is cut leaves whole files. StorageError for a disk that is full."""
     partial = path.with_suffix(f".{os.getpid()}.partial")
-    with zipfile.ZipFile(partial, "w") as archive:
-        for name, values in arrays.items():
-            with archive.open(f"{name}.npy", "w") as member:
-                np.lib.format.write_array(member, values, allow_pickle=False)
-    partial.replace(path)
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with zipfile.ZipFile(partial, "w") as archive:
+                for name, values in arrays.items():
+                    with archive.open(f"{name}.npy", "w") as member:
+                        np.lib.format.write_array(member, values, allow_pickle=False)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Arrays:
