@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -16,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from zlib import crc32
@@ -32,6 +33,7 @@ B = TypeVar("B")
 R = TypeVar("R")
 Arrays = Mapping[str, NDArray[Any]]
 
+_CANCELLED_S = 0.3  # until a pool has forgotten what it had not begun
 _CODE = ("science", "studies")
 _SHOWS = ("page.py", "plots.py", "check.py", "report.py")
 """Folders of the package whose code decides what a block holds, and files there that only show it."""
@@ -71,10 +73,14 @@ def processes(workers: int) -> Iterator[Executor]:
         return
     try:
         with ProcessPoolExecutor(workers, get_context("spawn"), _belong) as pool:
+            before = set(active_children())
             try:
                 yield pool
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
+                time.sleep(_CANCELLED_S)
+                for process in set(active_children()) - before:
+                    process.terminate()  # what they are at is drawn again: nobody waits for it
                 raise
     except BrokenProcessPool as error:
         raise FormatError(
@@ -84,8 +90,8 @@ def processes(workers: int) -> Iterator[Executor]:
 
 
 def _belong() -> None:
-    """This process ends at once with the one that asked for it, and by Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """This process ends at once with the one that asked for it, to which Ctrl-C is left."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="llama parent", daemon=True).start()
 
 
