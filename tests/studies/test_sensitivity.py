@@ -34,7 +34,7 @@ def test_the_threshold_lets_no_more_pass_than_asked() -> None:
     ties = Threshold.of(np.array([1.0] * 50 + [0.0] * 50), 0.1)
     assert ties.passed.found == 0, "of trials that are alike none passes, rather than too many"
     assert Threshold.of(background, 0.02).vague
-    with pytest.raises(FormatError, match="100 background trials cannot tell .* 0.001: draw 10000"):
+    with pytest.raises(FormatError, match=r"100 background trials cannot tell .* 0\.001: draw 10000"):
         Threshold.of(background, 0.001)
 
 

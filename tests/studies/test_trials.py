@@ -216,6 +216,7 @@ def test_sources_are_where_the_injections_are(app: App, begin: Begin, maps: list
         read_sources(path)
 
 
+@pytest.mark.slow
 def test_a_second_program_is_refused_and_blocks_are_said_as_they_are(
     app: App, maps: list[str], tmp_path: Path
 ) -> None:
