@@ -19,7 +19,16 @@ class Watched(Mapping[str, BackgroundTable]):
         if name not in self.names:
             raise KeyError(name)
         self.read.append(name)
-        return BackgroundTable(name, np.array([0.0, 1.0]), 1.0, "search", "response", "map", "made up", 1)
+        return BackgroundTable(
+            name=name,
+            statistics=np.array([0.0, 1.0]),
+            rate_hz=1.0,
+            search_digest="search",
+            response_digest="response",
+            distance_mode="map",
+            provenance="made up",
+            sky_maps=1,
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -34,6 +43,8 @@ def test_no_table_of_another_population_is_read() -> None:
     others = ("opa/bbh/o4/H1L1/IC86-2011", "opa/bns/o4/H1L1/IC86-2012", "subthreshold/bns/o4/H1L1/IC86-2011")
     tables = Watched((*others, *alike))
     kind = TableKind("opa", "bns", "o4", "unknown", "IC86-2011")
-    choice = Populations(tables).choose(kind, Conditions("search", "response", "map"))
+    choice = Populations(tables).choose(
+        kind, Conditions(search_digest="search", response_digest="response", distance_mode="map")
+    )
     assert choice.table is not None and choice.table.statistics.size == 4
     assert set(tables.read) == set(alike)
