@@ -11,6 +11,7 @@ from llama.formats.records import Record
 from llama.messengers.icecube.record import NeutrinoList
 
 
+@pytest.mark.slow
 def test_background_lists_are_named_and_whole(tmp_path: Path) -> None:
     words = ("dev", "neutrinos", "background", "-d", tmp_path, "-p", "bns", "--gps", "1187008882.4")
     typed(*words, "-n", "30", home=tmp_path)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from llama.app import App
     from llama.studies.trials import TrialRun, TrialStudy
 
+_MANY_BLOCKS, _FEW_PER_MAP = 2000, 100
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
@@ -53,6 +55,11 @@ def _draw(args: argparse.Namespace, app: App, study: TrialStudy, run: TrialRun) 
 
     judge = AsEvents(run.folder, elsewhere(app), args.own_lists) if run.depth == "pipeline" else kernel_odds
     told: set[str] = set()
+    if len(run.blocks) > _MANY_BLOCKS and run.per_map < _FEW_PER_MAP:
+        note = (
+            f"{len(run.blocks)} blocks of {run.per_map} trials, as the folder was begun; a new one, with --per-map "
+        )
+        print(f"llama: note: {note}{_FEW_PER_MAP}, reads maps less often", file=sys.stderr)
     with (
         processes(args.workers) as executor,
         tqdm(total=len(run.blocks) * run.per_map, unit="trial", leave=False) as bar,

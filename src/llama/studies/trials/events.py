@@ -247,7 +247,7 @@ def _keep(made: Path, place: Path) -> None:
         try:
             hidden.mkdir()
             for name in KEPT:
-                shutil.copyfile(made / name, hidden / name)
+                (hidden / name).write_bytes((made / name).read_bytes())
             if place.exists():  # of another study, or half made by earlier versions
                 shutil.rmtree(place)
             hidden.rename(place)

@@ -51,6 +51,7 @@ class TrialStudy:
         population: which decides the search. detectors: that heard all of it, `H1L1V1`; empty when not said.
         season: whose neutrinos. maps: the list of sky maps; list_digest: of its lines.
         injections: file of where the sources are; empty when they are drawn from the maps' posteriors.
+        injections_digest: of its bytes and of those of `coincs.dat` beside it.
         search_digest, response_digest, events_digest: of all numbers that a result depends on.
         version: of the software that began it.
     """
@@ -62,6 +63,7 @@ class TrialStudy:
     maps: str
     list_digest: str
     injections: str
+    injections_digest: str
     search_digest: str
     response_digest: str
     events_digest: str
@@ -82,6 +84,7 @@ class TrialStudy:
             maps=str(options.maps.absolute()),
             list_digest=sha256("\n".join(lines).encode()).hexdigest()[:16],
             injections="" if options.injections is None else str(options.injections.absolute()),
+            injections_digest="" if options.injections is None else digest_of_sources(options.injections),
             search_digest=search_digest(search),
             response_digest=response_digest(inputs.season),
             events_digest=inputs.events.digest[:16],
@@ -98,6 +101,14 @@ class TrialStudy:
         said = asdict(self)
         numbers = {name: value for name, value in said.items() if name not in _WHERE}
         return sha256(to_json(numbers)).hexdigest()[:32]
+
+
+def digest_of_sources(path: Path) -> str:
+    """Of all that says where sources are; OSError when the file is not there."""
+    found, beside = sha256(path.read_bytes()), path.with_name("coincs.dat")
+    if beside.is_file():
+        found.update(beside.read_bytes())
+    return found.hexdigest()[:16]
 
 
 _WHERE = ("maps", "injections", "version")
