@@ -1,7 +1,7 @@
 """BAYESTAR's own sky maps of what a simulated search measured, through `ligo.skymap` (extra `studies`).
 
-BAYESTAR gets the same SNR time series as the fast localiser, and the template's amplitude (IMRPhenomA, no spins) and
-noise curves with which they were made.
+BAYESTAR gets the same SNR time series as the fast localiser, and the template's amplitude (IMRPhenomD) and noise
+curves with which they were made.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from llama.studies.simulation.curves import NoiseCurve
 from llama.studies.simulation.measurement import Measurement
 
-_WAVEFORM = "IMRPhenomA"
+_WAVEFORM = "IMRPhenomD"
 _RATE_HZ = 4096.0  # of the series it gets: what its own simulated searches give it for waveforms up to 1024 Hz
 
 
@@ -71,8 +71,8 @@ class _Event:
 def _event(heard: Measurement, source: Any, curves: tuple[NoiseCurve, ...], band_hz: tuple[float, float]) -> _Event:
     noise = {one.detector: _psd(one, band_hz) for one in curves}
     singles = tuple(_single(heard, d, noise[name]) for d, name in enumerate(heard.network.names))
-    masses = {"mass1": float(source["mass1"]), "mass2": float(source["mass2"]), "f_final": band_hz[1]}
-    return _Event(singles, masses)
+    template = {name: float(source[name]) for name in ("mass1", "mass2", "spin1z", "spin2z")}
+    return _Event(singles, template | {"f_final": band_hz[1]})
 
 
 def _single(heard: Measurement, d: int, psd: Any) -> _Single:

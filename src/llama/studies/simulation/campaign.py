@@ -23,9 +23,8 @@ from llama.science.sky import SkyMap, credible_area_deg2, credible_level, lookup
 from llama.studies.blocks import Arrays, Blocks, Form, generator
 from llama.studies.simulation.curves import NoiseCurve
 from llama.studies.simulation.localiser import localise
-from llama.studies.simulation.measurement import BETA, Measurement, SearchConditions, Spectra, measure
-from llama.studies.simulation.populations import Mergers, draw_sources, heaviest, redshift_of
-from llama.studies.simulation.sources import SOURCE
+from llama.studies.simulation.measurement import BETA, LUCK, Measurement, SearchConditions, Spectra, measure
+from llama.studies.simulation.populations import Mergers, draw_sources, loudest, redshift_of
 
 FAST, BAYESTAR = "fast", "bayestar"
 LOCALISERS = (FAST, BAYESTAR)
@@ -100,13 +99,10 @@ def _searched(found: Arrays) -> Searched:
 
 def reach(kind: Mergers, curves: tuple[NoiseCurve, ...], conditions: SearchConditions) -> float:
     """Redshift beyond which no source of a population reaches the threshold, even with luck."""
-    needed = max(conditions.network_snr - 3 / BETA, 1.0)
-    mass1, mass2 = heaviest(kind)
+    needed = max(conditions.network_snr - LUCK / BETA, 1.0)
     redshift = 0.0
     for _ in range(50):
-        loud = np.zeros(1, SOURCE)
-        loud["mass1"], loud["mass2"] = mass1 * (1 + redshift), mass2 * (1 + redshift)
-        horizon = float(np.linalg.norm(Spectra.of(loud, curves, conditions.band_hz).horizon_mpc))
+        horizon = float(np.linalg.norm(Spectra.of(loudest(kind, redshift), curves, conditions.band_hz).horizon_mpc))
         redshift = (redshift + redshift_of(horizon / needed)) / 2
     return redshift * 1.1
 

@@ -9,10 +9,11 @@ is. Nothing of ligo.skymap is used.
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
-from llama.science.arrays import Complex, Float, Index, Order
+from llama.science.arrays import Bool, Complex, Float, Index, Order
 from llama.science.sky import SkyMap, cell_area_sr, conditional_moments, directions_of, from_cells
 from llama.science.times import utc_from_gps
 from llama.studies.simulation.amplitudes import Averaged, Orientations, averaged
@@ -24,31 +25,56 @@ _FIRST_ORDER, _LAST_ORDER = 4, 11
 _SHARE = 1e-3  # a cell with more probability is split
 _DROP = 18.0  # ln of probability below the best, from which on a crude value is enough
 _MOST_SLACK = 14.0
-_TIMES = np.linspace(-3.6, 3.6, 9)  # in standard deviations of the loudest detector's arrival
+_TIMES = np.linspace(-5.4, 5.4, 13)  # in standard deviations of a detector's arrival
 _MERGE = 1e-7  # four siblings with less than this become one
 _COARSEST = 2
+
+
+class _Cells(NamedTuple):
+    """(n,) cells, what was found at their centres, and ln of the mean likelihood in each."""
+
+    order: Order
+    ipix: Index
+    log_likelihood: Float
+    mean_mpc: Float
+    std_mpc: Float
+    log_mean: Float
+
+    def only(self, kept: Bool | Index) -> _Cells:
+        return _Cells(self.order[kept], self.ipix[kept], *(column[kept] for column in self[2:]))
+
+    def beside(self, others: _Cells) -> _Cells:
+        order, ipix = np.concatenate([self.order, others.order]), np.concatenate([self.ipix, others.ipix])
+        return _Cells(order, ipix, *(np.concatenate(pair) for pair in zip(self[2:], others[2:], strict=True)))
 
 
 def localise(heard: Measurement, name: str) -> SkyMap:
     """The sky map of what was measured, with distances."""
     points = Orientations.enough_for(BETA * heard.network_snr)
-    order, ipix, found = _first(heard, points)
-    orders, cells, values = [order], [ipix], [found]
+    cells = _first(heard, points)
     for level in range(_FIRST_ORDER, _LAST_ORDER):
-        log_density = np.concatenate([one.log_likelihood for one in values])
-        order, ipix = np.concatenate(orders), np.concatenate(cells)
-        split = _to_split(heard, level, order, ipix, log_density)
-        if not split.size:
+        split = _to_split(heard, level, cells)
+        if not split.any():
             break
-        children = (4 * ipix[split][:, None] + np.arange(4)).ravel()
-        keep = np.ones(order.size, bool)
-        keep[split] = False
-        rest = Averaged(*(np.concatenate(column)[keep] for column in zip(*values, strict=True)))
-        deeper = np.full(children.size, level + 1, np.uint8)
-        orders, cells = [order[keep], deeper], [ipix[keep], children]
-        values = [rest, _at(heard, directions_of(deeper, children), points)]
-    whole = Averaged(*(np.concatenate(column) for column in zip(*values, strict=True)))
-    return _skymap(np.concatenate(orders), np.concatenate(cells), whole, heard, name)
+        cells = cells.only(~split).beside(_children(heard, cells.only(split), points))
+    return _skymap(cells, heard, name)
+
+
+def _children(heard: Measurement, cells: _Cells, points: Orientations) -> _Cells:
+    """Four of each.
+
+    In a cell of side h the mean is the centre's value plus h²/24 of the Laplacian; a parent's and its children's
+    centres tell the Laplacian, so that children get a third of the difference between their mean and the parent.
+    """
+    ipix = (4 * cells.ipix[:, None] + np.arange(4)).ravel()
+    order = np.repeat((cells.order + 1).astype(np.uint8), 4)
+    found = _at(heard, directions_of(order, ipix), points)
+    four = found.log_likelihood.reshape(-1, 4)
+    highest = four.max(axis=1)
+    log_mean = highest + np.log(np.exp(four - highest[:, None]).mean(axis=1))
+    bend = 1 - np.exp(np.minimum(cells.log_likelihood - log_mean, 1.0))
+    factor = np.repeat(np.maximum(1 + bend / 3, 0.5), 4)
+    return _Cells(order, ipix, *found, found.log_likelihood + np.log(factor))
 
 
 @cache
@@ -57,7 +83,7 @@ def _coarse() -> Float:
     return directions_of(np.full(ipix.size, _FIRST_ORDER, np.uint8), ipix)
 
 
-def _first(heard: Measurement, points: Orientations) -> tuple[Order, Index, Averaged]:
+def _first(heard: Measurement, points: Orientations) -> _Cells:
     """All cells of the first order: those that can matter evaluated, the others by their timing alone."""
     direction = _coarse()
     best, _ = _timing(heard, direction)
@@ -70,16 +96,16 @@ def _first(heard: Measurement, points: Orientations) -> tuple[Order, Index, Aver
     mean, std = np.full(best.size, np.nan), np.full(best.size, np.nan)
     mean[near], std[near] = found.mean_mpc, found.std_mpc
     ipix = np.arange(best.size)
-    return np.full(best.size, _FIRST_ORDER, np.uint8), ipix, Averaged(crude, mean, std)
+    return _Cells(np.full(best.size, _FIRST_ORDER, np.uint8), ipix, crude, mean, std, crude)
 
 
-def _to_split(heard: Measurement, level: int, order: Order, ipix: Index, log_density: Float) -> Index:
+def _to_split(heard: Measurement, level: int, cells: _Cells) -> Bool:
     """Cells of this order that hold probability, or may once their best direction is found."""
-    log_probability = log_density + np.log(cell_area_sr(order))
+    log_probability = cells.log_likelihood + np.log(cell_area_sr(cells.order))
     highest = log_probability.max()
     log_total = highest + np.log(np.exp(log_probability - highest).sum())
     enough = log_total + np.log(_SHARE) - _slack(heard, level)
-    return np.flatnonzero((order == level) & (log_probability > enough))
+    return np.asarray((cells.order == level) & (log_probability > enough))
 
 
 def _slack(heard: Measurement, level: int) -> float:
@@ -105,32 +131,43 @@ def _at(heard: Measurement, direction: Float, points: Orientations) -> Averaged:
 
 
 def _timing(heard: Measurement, direction: Float) -> tuple[Float, Complex]:
-    """(p,) ln of the sum over times of exp(β² Σ|z|²/2), and (p, d) z at the best time.
+    """(p,) ln of the integral over times of exp(β² Σ|z|²/2), and (p, d) z at the best time.
 
-    The time is that of the loudest detector's peak, and a few standard deviations about it.
+    Times are those about the peak of each detector, as the direction has it: whichever of them is noise, the others
+    still say where the source is.
     """
-    loudest = int(np.argmax(heard.snr))
-    sigma_s = 1 / (2 * np.pi * BETA * heard.snr[loudest] * heard.bandwidth_hz[loudest])
     delay = heard.network.delays(direction)
-    arrival = heard.arrival_s[loudest] + delay - delay[:, loudest, None]
-    size = np.stack([_power(_series(heard, arrival + offset * sigma_s)) for offset in _TIMES], axis=1)
+    sigma_s = 1 / (2 * np.pi * BETA * heard.snr * np.maximum(heard.bandwidth_hz, 1.0))
+    loud = np.argsort(-heard.snr)
+    middle = heard.arrival_s[loud] - delay[:, loud]
+    places, sizes, weights = [], [], []
+    for k, d in enumerate(loud):
+        place = middle[:, k, None] + _TIMES * sigma_s[d]
+        free = np.ones(place.shape)
+        for other in range(k):
+            free[np.abs(place - middle[:, other, None]) <= _TIMES[-1] * sigma_s[loud[other]]] = 0.0
+        places.append(place)
+        weights.append(free * sigma_s[d] / sigma_s[loud[0]])
+        sizes.append(np.stack([_power(_series(heard, at[:, None] + delay)) for at in place.T], axis=1))
+    return _added_up(heard, delay, np.concatenate(places, 1), np.concatenate(sizes, 1), np.concatenate(weights, 1))
+
+
+def _added_up(heard: Measurement, delay: Float, place: Float, size: Float, weight: Float) -> tuple[Float, Complex]:
+    row = np.arange(len(size))
     at = np.argmax(size, axis=1)
-    highest = size[np.arange(len(at)), at]
-    total = highest + np.log(np.exp(size - highest[:, None]).sum(axis=1))
-    return total, _series(heard, arrival + (_refined(size, at) * sigma_s)[:, None])
+    highest = size[row, at]
+    total = highest + np.log((weight * np.exp(size - highest[:, None])).sum(axis=1))
+    # a parabola through the largest value and its neighbours has its top at the best time
+    at = np.clip(at % _TIMES.size, 1, _TIMES.size - 2) + at // _TIMES.size * _TIMES.size
+    before, here, after = size[row, at - 1], size[row, at], size[row, at + 1]
+    bend = before - 2 * here + after
+    offset = np.where(bend < 0, (before - after) / (2 * np.where(bend < 0, bend, 1.0)), 0.0)
+    best = place[row, at] + np.clip(offset, -1.5, 1.5) * (place[row, at + 1] - place[row, at])
+    return total, _series(heard, best[:, None] + delay)
 
 
 def _power(z: Complex) -> Float:
     return np.asarray(BETA**2 / 2 * (z.real**2 + z.imag**2).sum(axis=1))
-
-
-def _refined(size: Float, at: Index) -> Float:
-    """Where a parabola through the largest value and its neighbours has its top, in standard deviations."""
-    row, middle = np.arange(len(at)), np.clip(at, 1, _TIMES.size - 2)
-    before, here, after = size[row, middle - 1], size[row, middle], size[row, middle + 1]
-    bend = before - 2 * here + after
-    offset = np.where(bend < 0, (before - after) / (2 * np.where(bend < 0, bend, 1.0)), at - middle)
-    return np.asarray(_TIMES[middle] + np.clip(offset, -1.5, 1.5) * (_TIMES[1] - _TIMES[0]))
 
 
 def _series(heard: Measurement, when: Float) -> Complex:
@@ -147,10 +184,10 @@ def _series(heard: Measurement, when: Float) -> Complex:
     return found
 
 
-def _skymap(order: Order, ipix: Index, found: Averaged, heard: Measurement, name: str) -> SkyMap:
-    density = np.exp(found.log_likelihood - found.log_likelihood.max())
-    density /= np.sum(density * cell_area_sr(order))
-    order, ipix, density, mean, std = _coarsened(order, ipix, density, found.mean_mpc, found.std_mpc)
+def _skymap(cells: _Cells, heard: Measurement, name: str) -> SkyMap:
+    density = np.exp(cells.log_mean - cells.log_mean.max())
+    density /= np.sum(density * cell_area_sr(cells.order))
+    order, ipix, density, mean, std = _coarsened(cells.order, cells.ipix, density, cells.mean_mpc, cells.std_mpc)
     weight = np.where(np.isfinite(mean), density * cell_area_sr(order), 0.0)
     weight /= weight.sum()
     overall = float(np.nansum(weight * mean))

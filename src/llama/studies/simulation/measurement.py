@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from llama.science.arrays import Bool, Complex, Float, Rows
+from llama.science.arrays import Bool, Complex, Float, Index, Rows
 from llama.studies.simulation.curves import NoiseCurve
 from llama.studies.simulation.network import Network
 from llama.studies.simulation.sources import times
@@ -30,8 +30,11 @@ RATE_HZ = 16384.0
 HALF_S = 0.08
 """Half the length of a series about the time at the Earth's centre."""
 
+LUCK = 4.0
+"""Standard deviations of noise by which a source may be louder than it should; quieter ones are passed over."""
+
 _APART_S = 0.025  # from the true arrival, within which a search looks for the peak
-_LUCK = 3.0  # standard deviations of noise by which a source may be louder than it should
+_FEW, _MARGIN = 96, 1.15
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Spectra:
     def of(cls, sources: Rows, curves: tuple[NoiseCurve, ...], band_hz: tuple[float, float]) -> Spectra:
         """Of detector-frame masses and noise curves that cover the band."""
         frequency = np.arange(np.ceil(band_hz[0]), np.floor(band_hz[1]) + 1)
-        signal = amplitude(sources["mass1"], sources["mass2"], frequency) ** 2
+        signal = amplitude(sources, frequency) ** 2
         whitened = np.stack([4 * signal / curve.power(frequency) for curve in curves], axis=1)
         squared = whitened.sum(axis=2)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -133,36 +136,53 @@ def measure(
     Numbers are drawn for sources that can be found at all, in their order.
     """
     names = tuple(curve.detector for curve in curves)
-    spectra = Spectra.of(sources, curves, conditions.band_hz)
-    bandwidth = spectra.bandwidth_hz()
     on = rng.random((len(sources), len(names))) < conditions.duty_cycle
+    rows = _promising(sources, on, curves, conditions)
+    spectra = Spectra.of(sources[rows], curves, conditions.band_hz)
+    bandwidth = spectra.bandwidth_hz()
     found: dict[int, Measurement] = {}
     loudest = 0.0
-    for row in np.flatnonzero(on.sum(axis=1) >= 2).tolist():
-        kept = np.flatnonzero(on[row] & (spectra.horizon_mpc[row] > 0)).tolist()
+    for k, row in enumerate(rows.tolist()):
+        kept = np.flatnonzero(on[row] & (spectra.horizon_mpc[k] > 0)).tolist()
         if len(kept) < 2:
             continue
         gps = float(times(sources[row : row + 1])[0])
         network = Network.at(names, gps).only(kept)
-        x = signal(sources[row], network, spectra.horizon_mpc[row, kept])
+        x = signal(sources[row], network, spectra.horizon_mpc[k, kept])
         expected = float(np.linalg.norm(x))
         loudest = max(loudest, expected)
-        if expected < conditions.network_snr - _LUCK / BETA:
+        if expected < conditions.network_snr - LUCK / BETA:
             continue
-        power = spectra.power[row, kept]
-        template = (spectra.horizon_mpc[row, kept], bandwidth[row, kept])
+        template = (spectra.horizon_mpc[k, kept], bandwidth[k, kept])
         direction = direction_of(sources[row])
-        heard = found_by_search(_listen(network, x, power, spectra, gps, direction, template, rng), conditions)
-        if heard is not None:
-            found[row] = heard
+        heard = _listen(network, x, spectra.power[k, kept], spectra.frequency_hz, gps, direction, template, rng)
+        if (passed := found_by_search(heard, conditions)) is not None:
+            found[row] = passed
     return found, loudest
+
+
+def _promising(sources: Rows, on: Bool, curves: tuple[NoiseCurve, ...], conditions: SearchConditions) -> Index:
+    """Rows that could be found if they were overhead of every detector that is on, and the loudest of the others.
+
+    Horizons are from few frequencies, good to a few percent, and a margin stands for that.
+    """
+    low, high = conditions.band_hz
+    frequency = np.geomspace(np.ceil(low), np.floor(high), _FEW)
+    signal = amplitude(sources, frequency) ** 2
+    whitened = np.stack([4 * signal / curve.power(frequency) for curve in curves], axis=1)
+    squared = (whitened * frequency).sum(axis=2) * np.log(frequency[1] / frequency[0])
+    best = np.sqrt((squared * on).sum(axis=1)) * (1 + np.cos(sources["inclination"]) ** 2) / 2 / sources["distance"]
+    best = np.where(on.sum(axis=1) >= 2, best, 0.0)
+    enough = _MARGIN * best >= conditions.network_snr - LUCK / BETA
+    enough[np.argmax(best)] = True
+    return np.flatnonzero(enough & (best > 0))
 
 
 def _listen(
     network: Network,
     x: Complex,
     power: Float,
-    spectra: Spectra,
+    frequency_hz: Float,
     gps: float,
     direction: Float,
     template: tuple[Float, Float],
@@ -172,8 +192,8 @@ def _listen(
     n, m = round(RATE_HZ), round(HALF_S * RATE_HZ)
     noise = rng.standard_normal((*power.shape, 2)) @ np.array([1.0, 1j]) / BETA
     spectrum = np.zeros((len(x), n), np.complex128)
-    bins = spectra.frequency_hz.astype(np.int64)
-    shift = np.exp(-2j * np.pi * spectra.frequency_hz * arrival[:, None])
+    bins = frequency_hz.astype(np.int64)
+    shift = np.exp(-2j * np.pi * frequency_hz * arrival[:, None])
     spectrum[:, bins] = x[:, None] * power * shift + np.sqrt(power) * noise
     around = np.fft.ifft(spectrum, axis=1) * n
     series = np.concatenate([around[:, -m:], around[:, : m + 1]], axis=1)

@@ -55,10 +55,14 @@ def population(name: str) -> Mergers:
         raise FormatError(f"there is no population {name}; there are {', '.join(POPULATIONS)}") from None
 
 
-def heaviest(kind: Mergers) -> tuple[Float, Float]:
-    """(1,) masses in the source's frame of the loudest pair."""
-    most = {_NEUTRON_STAR: 1.33 + 5 * 0.09, _BLACK_HOLE: 50.0}
-    return np.array([most[kind.first]]), np.array([most[kind.second]])
+def loudest(kind: Mergers, redshift: float) -> Rows:
+    """(1,) the loudest pair of a population, at a redshift."""
+    most = {_NEUTRON_STAR: (1.33 + 5 * 0.09, 0.05), _BLACK_HOLE: (50.0, 0.99)}
+    found = np.zeros(1, SOURCE)
+    for k, what in ((1, kind.first), (2, kind.second)):
+        mass, spin = most[what]
+        found[f"mass{k}"], found[f"spin{k}z"] = mass * (1 + redshift), spin
+    return found
 
 
 def draw_sources(kind: Mergers, count: int, first_id: int, max_redshift: float, rng: np.random.Generator) -> Rows:
