@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from llama.analyses.result.background import thresholds
+from llama.analyses.result.background import asked_of_background
 from llama.analyses.result.event_analysis import EventInputs
 from llama.analyses.result.opa import significance
 from llama.analyses.result.pvalues import conditions
@@ -109,7 +109,7 @@ def statistic(
 
 def own_background(kept: Statistic, p: float = 0.25, above: float = 10_000.0) -> OwnBackground:
     """As if it had been drawn: the event's p-value is given, and those of neutrinos and pairs are twice as large."""
-    asked = thresholds(kept)
+    asked = asked_of_background(kept)
     said = {
         name: tuple(
             OwnMapP(1.0 if one == -np.inf else min(p * (1 if k == 0 else 2), 1.0), above, 0.002, 0.003, 0.004)

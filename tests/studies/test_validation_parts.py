@@ -19,9 +19,10 @@ from llama.science.search import Search
 from llama.science.sky import SkyMap, SkyTree, conditional_moments, directions_of, log_density, unit_vectors
 from llama.science.sky.skymap import density_at
 from llama.science.statistic import GWTrigger, Neutrinos, coincidence
+from llama.studies import truth
+from llama.studies.background_density import BackgroundDraws
 from llama.studies.synthetic import gaussian_skymap
-from llama.studies.validation import evaluate, recovery, rivals, statements, truth
-from llama.studies.validation.background import BackgroundDraws
+from llama.studies.validation import evaluate, recovery, rivals, statements
 from llama.studies.validation.events import inject
 from llama.studies.validation.inputs import (
     CheckInputs,

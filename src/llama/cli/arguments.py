@@ -15,6 +15,14 @@ def seed(text: str) -> int:
     return _whole(text, 0)
 
 
+def blocks(text: str) -> tuple[int, int]:
+    """FIRST:LAST, both included."""
+    first, colon, last = text.partition(":")
+    if not (colon and first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+        raise argparse.ArgumentTypeError(f"{text!r} are no blocks FIRST:LAST, as in 0:99")
+    return int(first), int(last)
+
+
 def _whole(text: str, least: int) -> int:
     try:
         found = int(text)

@@ -7,13 +7,17 @@ depends on how many processes there are, in which order they finish, or which of
 from __future__ import annotations
 
 import os
+import signal
+import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from zlib import crc32
@@ -22,12 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import llama
+from llama.engine.folder import storage_errors
 from llama.formats.errors import FormatError
 
 B = TypeVar("B")
 R = TypeVar("R")
 Arrays = Mapping[str, NDArray[Any]]
 
+_CANCELLED_S = 0.3  # until a pool has forgotten what it had not begun
 _CODE = ("science", "studies")
 _SHOWS = ("page.py", "plots.py", "check.py", "report.py")
 """Folders of the package whose code decides what a block holds, and files there that only show it."""
@@ -58,12 +64,42 @@ class InTurn(Executor):
 
 @contextmanager
 def processes(workers: int) -> Iterator[Executor]:
-    """So many processes, or this one; tasks, blocks and results travel to them by pickle."""
+    """So many processes, or this one; tasks, blocks and results travel to them by pickle.
+
+    They end with this process, however it ends. FormatError when one of them was ended by somebody else.
+    """
     if workers <= 1:
         yield InTurn()
         return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        yield pool
+    try:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _belong) as pool:
+            before = set(active_children())
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                time.sleep(_CANCELLED_S)
+                for process in set(active_children()) - before:
+                    process.terminate()  # what they are at is drawn again: nobody waits for it
+                raise
+    except BrokenProcessPool as error:
+        raise FormatError(
+            "a process of the study was ended from outside, for want of memory perhaps: what was done is kept, and "
+            "the same command goes on from there; with fewer processes (-j) it needs less"
+        ) from error
+
+
+def _belong() -> None:
+    """This process ends at once with the one that asked for it, to which Ctrl-C is left."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="llama parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @dataclass(frozen=True)
@@ -123,14 +159,18 @@ class Blocks:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """All or nothing: a run that is cut leaves whole files."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """All or nothing: a run that is cut leaves whole files. StorageError for a disk that is full."""
     partial = path.with_suffix(f".{os.getpid()}.partial")
-    with zipfile.ZipFile(partial, "w") as archive:
-        for name, values in arrays.items():
-            with archive.open(f"{name}.npy", "w") as member:
-                np.lib.format.write_array(member, values, allow_pickle=False)
-    partial.replace(path)
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with zipfile.ZipFile(partial, "w") as archive:
+                for name, values in arrays.items():
+                    with archive.open(f"{name}.npy", "w") as member:
+                        np.lib.format.write_array(member, values, allow_pickle=False)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Arrays:

@@ -63,7 +63,7 @@ def draw_background(given: BackgroundInputs) -> OwnBackground:
         search=search,
         supplies=found,
     )
-    return replace(own_background(beside, info.graceid, thresholds(kept)), marks=given.marks)
+    return replace(own_background(beside, info.graceid, asked_of_background(kept)), marks=given.marks)
 
 
 def _as_flagged(found: OwnBackground, event_id: str, flags: FlagValues) -> OwnBackground:
@@ -76,7 +76,7 @@ BACKGROUND_GUARD: Guard[OwnBackground] = Guard((FLAG,), _as_flagged)
 """While the flag blinds neutrinos, nothing is made from the p-values of some that are not blinded."""
 
 
-def thresholds(kept: StatisticNumbers) -> dict[str, Float]:
+def asked_of_background(kept: StatisticNumbers) -> dict[str, Float]:
     """ln B̃ of the event in each search, of every neutrino, and of every pair: in this order."""
     alone = [logarithm(one.log_b_apart) for one in kept.neutrinos]
     event, ensemble = kept.event.as_numbers(), kept.ensemble.as_numbers()
@@ -88,7 +88,7 @@ def thresholds(kept: StatisticNumbers) -> dict[str, Float]:
 def p_values(found: OwnBackground, kept: StatisticNumbers, search_type: str) -> tuple[OwnMapP, ...]:
     """The event's, each neutrino's and each pair's; ValueError when the background was asked about another event."""
     search = STATISTIC_OF[search_type]
-    if not np.array_equal(found.thresholds[search], thresholds(kept)[search]):
+    if not np.array_equal(found.thresholds[search], asked_of_background(kept)[search]):
         drawn = f"{BACKGROUND_FILENAME} was drawn for another {STATISTIC_FILENAME}: "
         raise ValueError(Reason(drawn, RUN, " without -f makes it anew first"))
     return found.p_values[search]

@@ -163,9 +163,13 @@ class Populations:
         return TableChoice(pooled, reason)
 
     def _of_other_detectors(self, kind: TableKind) -> list[BackgroundTable]:
-        """Tables like it but for the detectors, by name."""
-        named = ((TableKind.named(name), table) for name, table in sorted(self.tables.items()))
-        return [table for other, table in named if replace(other, detectors=kind.detectors) == kind]
+        """Tables like it but for the detectors, by name; no other is read."""
+        alike = (name for name in sorted(self.tables) if _of_any_detectors(name, kind.detectors) == kind)
+        return [self.tables[name] for name in alike]
+
+
+def _of_any_detectors(name: str, detectors: str) -> TableKind:
+    return replace(TableKind.named(name), detectors=detectors)
 
 
 def _pooled(kind: TableKind, tables: Sequence[BackgroundTable]) -> BackgroundTable:

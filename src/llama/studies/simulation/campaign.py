@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -109,7 +107,6 @@ def reach(kind: Mergers, curves: tuple[NoiseCurve, ...], conditions: SearchCondi
 
 def search_block(work: Work, block: int) -> Searched:
     """Draw or take the sources of a block, look for them, and write the sky map of each found."""
-    _leave_interrupts_to_the_parent()
     rng = generator(work.seed, work.label, block)
     first = block * work.tries
     if isinstance(work.sources, Mergers):
@@ -237,9 +234,3 @@ def nothing_found(work: Work, found: Sequence[Searched]) -> FormatError:
         f"none of {tried} sources is found with network SNR {conditions.network_snr:g} and {conditions.single_snr:g} "
         f"in two detectors; the loudest has {loudest:.2f}. Lower --min-snr or --min-single-snr"
     )
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    """Ctrl-C reaches every process of a terminal; the one that writes the tables ends the others."""
-    if multiprocessing.parent_process() is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -22,8 +22,8 @@ from llama.science.detector import (
     signal_rows,
 )
 from llama.science.search import Search
+from llama.studies.background_density import BackgroundDraws
 from llama.studies.blocks import generator
-from llama.studies.validation.background import BackgroundDraws
 from llama.studies.validation.check import Cell, Check, PageTable, verdict
 from llama.studies.validation.inputs import CheckInputs
 from llama.studies.validation.plots import bracket_plot

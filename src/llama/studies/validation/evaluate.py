@@ -29,7 +29,7 @@ from llama.science.statistic import (
     prepare,
     single_log_b,
 )
-from llama.studies.validation.truth import Lists, take
+from llama.studies.truth import Lists, take
 
 TRIGGER = GWTrigger(0.0, None, 1.0)
 MOST_APART = 8

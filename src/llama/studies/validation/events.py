@@ -10,20 +10,19 @@ from llama.science.arrays import Float, Index
 from llama.science.detector import SeasonTable
 from llama.science.search import Search
 from llama.science.sky import SkyMap
-from llama.science.statistic import Neutrinos
 from llama.studies.blocks import generator
-from llama.studies.validation.evaluate import MapAnalysis
-from llama.studies.validation.inputs import MapSource, Pool, Population
-from llama.studies.validation.truth import (
-    BACKGROUND,
+from llama.studies.pool import Pool
+from llama.studies.truth import (
     MERGER,
     Lists,
     Sources,
     draw_sources,
     merged,
     of_sources,
-    window_s,
+    scrambled,
 )
+from llama.studies.validation.evaluate import MapAnalysis
+from llama.studies.validation.inputs import MapSource, Population
 
 _CANDIDATES = 20_000
 
@@ -47,17 +46,6 @@ def map_blocks(population: Population, events: int, seed: int, study: str) -> tu
         for i, (count, skymap) in enumerate(zip(counts, population.maps, strict=True))
         if count
     )
-
-
-def scrambled(rng: np.random.Generator, pool: Pool, rate_hz: float, search: Search, events: int) -> Lists:
-    """Neutrinos of the pool at random right ascensions and times, Poisson in number."""
-    low, high = window_s(search)
-    event = np.repeat(np.arange(events), rng.poisson(rate_hz * (high - low), events))
-    row = rng.integers(len(pool), size=event.size)
-    columns = (pool.dec_rad[row], pool.sigma_rad[row], pool.energy_gev[row])
-    time, ra = rng.uniform(low, high, event.size), 2 * np.pi * rng.random(event.size)
-    neutrinos = Neutrinos(time, ra, columns[0], columns[1], columns[2])
-    return Lists(neutrinos, event, np.full(event.size, BACKGROUND), events)
 
 
 def lists_of(rng: np.random.Generator, analysis: MapAnalysis, pool: Pool, events: int) -> Lists:

@@ -18,7 +18,9 @@ from llama.science.search import Search
 from llama.science.significance import Searches
 from llama.science.sky import SkyMap
 from llama.studies.blocks import generator
+from llama.studies.pool import Pool
 from llama.studies.synthetic import gaussian_skymap
+from llama.studies.validation.observed import ObservedSeason
 
 FILES = ("*.multiorder.fits", "*.fits", "*.fits.gz")
 
@@ -90,42 +92,18 @@ class Population:
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
-    """Background neutrinos to draw from: declination and error in rad, energy in GeV, all of one length."""
-
-    dec_rad: Float
-    sigma_rad: Float
-    energy_gev: Float
-    source: str
-
-    def __len__(self) -> int:
-        return int(self.dec_rad.size)
-
-    def take(self, rows: NDArray[np.int64]) -> Pool:
-        """Some of them."""
-        return Pool(self.dec_rad[rows], self.sigma_rad[rows], self.energy_gev[rows], self.source)
-
-    def within(self, search: Search) -> Pool:
-        """Those of the search's energies."""
-        inside = (self.energy_gev >= search.energy_min_gev) & (self.energy_gev <= search.energy_max_gev)
-        return self.take(np.flatnonzero(inside))
-
-    def half(self, which: int) -> Pool:
-        """Every second neutrino, from number 0 or 1: two halves that share none."""
-        return self.take(np.arange(which, len(self), 2))
-
-
-@dataclass(frozen=True, eq=False)
 class CheckInputs:
     """All a check may use besides its size and its seed.
 
     `events` are those that own-map p-values of the season are drawn from; where there are none, the pool's.
+    `observed` is the season as it was seen; None without an archive.
     """
 
     populations: tuple[Population, ...]
     pool: Pool
     season: SeasonTable
     events: SeasonEvents | None = None
+    observed: ObservedSeason | None = None
 
     @property
     def season_events(self) -> SeasonEvents:
@@ -138,7 +116,8 @@ class CheckInputs:
     def digest(self) -> str:
         """Of everything in it: what was drawn from other inputs is of no use here."""
         found = sha256()
-        for record in (self.season, self.pool, self.season_events):
+        seen = (self.observed.neutrinos, self.observed) if self.observed else ()
+        for record in (self.season, self.pool, self.season_events, *seen):
             for field in fields(record):
                 value = getattr(record, field.name)
                 found.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())

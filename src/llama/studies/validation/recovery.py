@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from llama.science.arrays import Float, Index
 from llama.science.sky import credible_area_deg2
 from llama.studies.blocks import Arrays, Blocks, Form, generator
+from llama.studies.truth import Lists
 from llama.studies.validation import rivals
 from llama.studies.validation.check import Check, PageTable, verdict
 from llama.studies.validation.evaluate import MapAnalysis, log_statistics
 from llama.studies.validation.events import MapBlock, inject, lists_of, map_blocks
 from llama.studies.validation.inputs import CheckInputs, Population
 from llama.studies.validation.plots import odds_plot, recovery_plot
-from llama.studies.validation.truth import Lists
 
 OURS = "this search"
 FALSE_ALARM = 0.01

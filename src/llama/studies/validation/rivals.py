@@ -8,7 +8,7 @@ from llama.science.arrays import Float
 from llama.science.overlap import overlap_nodes
 from llama.science.sky import SkyMap, SkyTree, lookup, unit_vectors
 from llama.science.statistic import Neutrinos, o2
-from llama.studies.validation.truth import Lists, take
+from llama.studies.truth import Lists, take
 
 _AT_ONCE = 400
 

@@ -13,12 +13,9 @@ from llama.science.arrays import Float
 from llama.science.detector import energy_cap_gev
 from llama.science.search import Search
 from llama.science.statistic import mean_distance_mpc
+from llama.studies.background_density import BackgroundDraws
 from llama.studies.blocks import Arrays, Blocks, Form, generator
-from llama.studies.validation.background import BackgroundDraws
-from llama.studies.validation.evaluate import Ensemble, MapAnalysis, ensemble, in_reach
-from llama.studies.validation.inputs import CheckInputs, MapSource, Population
-from llama.studies.validation.tally import Tally
-from llama.studies.validation.truth import (
+from llama.studies.truth import (
     BACKGROUND,
     MERGER,
     Lists,
@@ -29,6 +26,9 @@ from llama.studies.validation.truth import (
     of_sources,
     stranger_counts,
 )
+from llama.studies.validation.evaluate import Ensemble, MapAnalysis, ensemble, in_reach
+from llama.studies.validation.inputs import CheckInputs, MapSource, Population
+from llama.studies.validation.tally import Tally
 
 EVENTS_AT_ONCE = 2500
 LEAST_B = 1e-7

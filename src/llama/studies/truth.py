@@ -18,7 +18,8 @@ from llama.science.detector import SeasonTable, alpha, interpolate_sin_dec
 from llama.science.search import Search
 from llama.science.sky import SkyMap, has_distance, probability, unit_vectors, vectors
 from llama.science.statistic import Neutrinos, gw_window_s, neutrino_window_s
-from llama.studies.validation.background import BackgroundDraws
+from llama.studies.background_density import BackgroundDraws
+from llama.studies.pool import Pool
 
 BACKGROUND, MERGER, STRANGER = 0, 1, 2
 _RADII = 1200
@@ -87,6 +88,20 @@ def draw_sources(
     return Sources(direction, distance, alpha(season, direction[:, 2]) * search.count_min_mpc2 * np.exp(span))
 
 
+def sources_at(
+    rng: np.random.Generator,
+    direction: Float,
+    distance_mpc: float,
+    season: SeasonTable,
+    search: Search,
+    count: int,
+) -> Sources:
+    """Mergers that all lie in one place: a unit vector (3,) and a distance; E_ν log-uniform."""
+    span = rng.random(count) * search.log_nu_span
+    strength = alpha(season, direction[2:]) * search.count_min_mpc2 * np.exp(span)
+    return Sources(np.tile(direction, (count, 1)), np.full(count, distance_mpc), strength)
+
+
 def _inside(rng: np.random.Generator, skymap: SkyMap, cell: Index) -> Float:
     """A direction inside each cell, uniform on the sphere: HEALPix coordinates keep areas."""
     direction = np.empty((cell.size, 3))
@@ -151,6 +166,28 @@ def draw_energies(rng: np.random.Generator, season: SeasonTable, search: Search,
     return np.asarray(np.clip(energy, search.energy_min_gev, search.energy_max_gev))
 
 
+def true_energies(season: SeasonTable, sin_dec: Float, energy_gev: Float) -> Float:
+    """(n,) energies (GeV) of the neutrinos themselves, of those reconstructed in these directions.
+
+    Both distributions are exact, A_eff ε⁻² and a/α; of the smearing tables keep no more than these, so energies are
+    tied by rank: the highest reconstructed one is of the highest neutrino.
+    """
+    edges = season.true_log10_energy
+    counts = season.effective_area_cm2 * -np.diff(10.0**-edges)[:, None]
+    every = np.arange(season.sin_dec.size)
+    nearest = np.abs(season.sin_dec[every] - sin_dec[:, None]).argmin(axis=1)
+    found = np.empty(energy_gev.size)
+    step = season.log10_energy[1] - season.log10_energy[0]
+    ends = season.log10_energy[0] - step / 2 + step * np.arange(season.log10_energy.size + 1)
+    for band in np.unique(nearest).tolist():
+        here = nearest == band
+        seen = np.concatenate([[0.0], np.cumsum(season.signal_per_dex[:, band])])
+        rank = np.interp(np.log10(energy_gev[here]), ends, seen / seen[-1])
+        true = np.concatenate([[0.0], np.cumsum(counts[:, band])])
+        found[here] = 10 ** np.interp(rank, true / true[-1], edges)
+    return found
+
+
 def scatter(rng: np.random.Generator, direction: Float, sigma_rad: Float) -> tuple[Float, Float]:
     """Right ascension and declination seen of these directions, von Mises–Fisher with κ = 1/σ²."""
     kappa = 1 / sigma_rad**2
@@ -195,6 +232,17 @@ def draw_background(
     ra = 2 * np.pi * rng.random(event.size)
     time = rng.uniform(low, high, event.size)
     neutrinos = Neutrinos(time, ra, dec, rng.choice(sigmas, event.size), energy)
+    return Lists(neutrinos, event, np.full(event.size, BACKGROUND), events)
+
+
+def scrambled(rng: np.random.Generator, pool: Pool, rate_hz: float, search: Search, events: int) -> Lists:
+    """Neutrinos of the pool at random right ascensions and times, Poisson in number."""
+    low, high = window_s(search)
+    event = np.repeat(np.arange(events), rng.poisson(rate_hz * (high - low), events))
+    row = rng.integers(len(pool), size=event.size)
+    columns = (pool.dec_rad[row], pool.sigma_rad[row], pool.energy_gev[row])
+    time, ra = rng.uniform(low, high, event.size), 2 * np.pi * rng.random(event.size)
+    neutrinos = Neutrinos(time, ra, columns[0], columns[1], columns[2])
     return Lists(neutrinos, event, np.full(event.size, BACKGROUND), events)
 
 

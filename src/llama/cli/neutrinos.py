@@ -1,0 +1,75 @@
+"""Neutrino lists of a study as files that the pipeline takes as its neutrino file.
+
+background: real events of a season, right ascension and time scrambled, as bklist/NAME.json, with bklist_names.txt.
+signal and doublet (these need LISTFILE, sky maps): the same with one or two neutrinos of a source on each map,
+injected from the detector's response, as signal-neutrinos/injection-N.json or signal-doublet-neutrinos/…, with
+injections.csv of what is true of the sources: the lists that `llama dev trials` has in the same study.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llama.cli.arguments import count
+from llama.cli.study_words import add_study_arguments, run_of, study_of, task_of
+
+if TYPE_CHECKING:
+    from llama.app import App
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be typed."""
+    parser.add_argument("kind", choices=("background", "signal", "doublet"), help="what the lists hold")
+    parser.add_argument(
+        "maps", type=Path, nargs="?", metavar="LISTFILE", help="sky maps of signals, one path per line"
+    )
+    add_study_arguments(parser)
+    parser.add_argument("-n", "--lists", type=count, default=1_000, help="how many (default %(default)s)")
+    parser.add_argument("--gps", type=float, default=1e9, metavar="S",
+                        help="time of the trigger that background is around (default %(default)s)")  # fmt: skip
+
+
+def main(args: argparse.Namespace, app: App) -> int:
+    """Write the lists, with progress, and say where they are."""
+    if args.kind == "background":
+        return _background(args, app)
+    if args.maps is None:
+        print(f"llama dev neutrinos: {args.kind} neutrinos come from sky maps: give LISTFILE")
+        return 2
+    return _signal(args, app)
+
+
+def _background(args: argparse.Namespace, app: App) -> int:
+    from tqdm import tqdm
+
+    from llama.studies.neutrino_files import LISTS, NAMES, supply_of, write_background
+    from llama.supplies import trial_inputs
+
+    supply = supply_of(trial_inputs(app, args.season)(), args.population)
+    with tqdm(total=args.lists, unit="list", leave=False) as bar:
+        for done in write_background(args.folder, supply, lists=args.lists, gps_s=args.gps, seed=args.seed):
+            bar.update(done - bar.n)
+    print(f"{args.lists} lists of {args.season} in {args.folder / LISTS}, named in {args.folder / NAMES}")
+    return 0
+
+
+def _signal(args: argparse.Namespace, app: App) -> int:
+    import sys
+
+    from tqdm import tqdm
+
+    from llama.studies.neutrino_files import SIGNAL_FOLDERS, write_signal
+
+    with study_of(args, app) as study:
+        run = run_of(args, "pipeline", args.lists)
+        left_out = 0
+        written = write_signal(args.folder, task_of(study, run, app), run.blocks)
+        for _, why in tqdm(written, total=len(run.blocks), unit="map", leave=False):
+            if why:
+                left_out += 1
+                print(f"llama: left out: {why}", file=sys.stderr)
+    lists = (len(run.blocks) - left_out) * run.per_map
+    print(f"{lists} lists in {args.folder / SIGNAL_FOLDERS[args.kind]}; {left_out} sky maps were left out")
+    return 0

@@ -1,0 +1,77 @@
+"""Trials of a study: lists of neutrinos beside the sky maps of a population, and what the search says of each.
+
+background: real events of a season, right ascension and time scrambled. signal and doublet: the same with one or two
+neutrinos of a source on the map. At depth `kernel` many lists go through the statistic at once, without files; at
+depth `pipeline` every trial becomes an event folder (events/injection-N, signal-events/…, signal-doublet-events/…).
+The same trials have the same statistic at both.
+
+The study's folder keeps what it was begun with (study.json), every block of trials as soon as it is done, and who
+drew which (runs.jsonl): the same command goes on where it was stopped. Several machines take part with --blocks: each
+draws its own in a folder of its own, and `llama dev sensitivity FOLDER…` reads all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llama.cli.arguments import count
+from llama.cli.study_words import add_study_arguments, run_of, study_of, task_of
+
+if TYPE_CHECKING:
+    from llama.app import App
+    from llama.studies.trials import TrialRun, TrialStudy
+
+_MANY_BLOCKS, _FEW_PER_MAP = 2000, 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be typed."""
+    parser.add_argument("kind", choices=("background", "signal", "doublet"), help="what the lists hold")
+    parser.add_argument("maps", type=Path, metavar="LISTFILE", help="sky maps, one path per line: H1L1V1.csv")
+    add_study_arguments(parser)
+    parser.add_argument("--depth", choices=("kernel", "pipeline"), default="kernel", help="default %(default)s")
+    parser.add_argument("-n", "--trials", type=count, default=10_000, help="how many (default %(default)s)")
+    parser.add_argument("--own-lists", type=count, default=200, metavar="N",
+                        help="background lists for an event's own p-value (default %(default)s)")  # fmt: skip
+    parser.add_argument("-j", "--workers", type=count, default=2, help="processes (default %(default)s)")
+
+
+def main(args: argparse.Namespace, app: App) -> int:
+    """Draw, with a progress bar, and say what there is now."""
+    with study_of(args, app) as study:
+        return _draw(args, app, study, run_of(args, args.depth, args.trials))
+
+
+def _draw(args: argparse.Namespace, app: App, study: TrialStudy, run: TrialRun) -> int:
+    import sys
+
+    from tqdm import tqdm
+
+    from llama.studies.blocks import processes
+    from llama.studies.trials import AsEvents, collate, do_run, kernel_odds, write_csv
+    from llama.supplies import elsewhere
+
+    judge = AsEvents(run.folder, elsewhere(app), args.own_lists) if run.depth == "pipeline" else kernel_odds
+    told: set[str] = set()
+    if len(run.blocks) > _MANY_BLOCKS and run.per_map < _FEW_PER_MAP:
+        note = (
+            f"{len(run.blocks)} blocks of {run.per_map} trials, as the folder was begun; a new one, with --per-map "
+        )
+        print(f"llama: note: {note}{_FEW_PER_MAP}, reads maps less often", file=sys.stderr)
+    with (
+        processes(args.workers) as executor,
+        tqdm(total=len(run.blocks) * run.per_map, unit="trial", leave=False) as bar,
+    ):
+        for block in do_run(task_of(study, run, app), run, executor, judge):
+            bar.update(run.per_map)
+            if block.why and block.skymap not in told:
+                told.add(block.skymap)
+                bar.clear()
+                print(f"llama: left out: {block.why}", file=sys.stderr)
+    trials = collate([run.folder], run.kind, run.depth)
+    table = run.keep.with_suffix(".csv")
+    write_csv(trials, table)
+    print(f"{trials.told}\nin {table}")
+    return 0

@@ -1,0 +1,95 @@
+"""Neutrino lists of a study as files: `bklist/NAME.json` with `bklist_names.txt`, `signal-neutrinos/`, ….
+
+Each is an `icecube_neutrino_list.json`, so that a pipeline takes it as the neutrino file of an event at the list's
+own time, the middle of its window.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from llama.engine.folder import storage_errors
+from llama.formats.errors import FormatError
+from llama.formats.records import to_json
+from llama.science.statistic import rate_hz
+from llama.studies.blocks import generator
+from llama.studies.listed import Listed
+from llama.studies.pool import Pool
+from llama.studies.trials import Inputs, Supply, Task
+from llama.studies.truth import merged, scrambled
+
+LISTS, NAMES = "bklist", "bklist_names.txt"
+SIGNAL_FOLDERS = {"signal": "signal-neutrinos", "doublet": "signal-doublet-neutrinos"}
+_AT_ONCE = 1000
+_TRUTH = "trial,skymap,gps,ra_deg,dec_deg,distance_mpc,energy_gev,true_energy_gev,weight"
+
+
+def write_background(folder: Path, supply: Supply, *, lists: int, gps_s: float, seed: int) -> Iterator[int]:
+    """Background lists around one time, and their names, one per line; gives how many there are, again and again.
+
+    List i is the same whatever the number of lists. The names are written last, so they name whole files only.
+    """
+    season, search = supply.season, supply.search
+    names = [f"background-{i}" for i in range(lists)]
+    with storage_errors(folder):
+        (folder / LISTS).mkdir(parents=True, exist_ok=True)
+        for first in range(0, lists, _AT_ONCE):
+            rng = generator(seed, f"bklist {season.name} {search.name} {gps_s!r}", first // _AT_ONCE)
+            drawn = scrambled(rng, supply.pool, rate_hz(season, search), search, _AT_ONCE)
+            listed = Listed.of(merged((drawn,), _AT_ONCE), gps_s, season.name)
+            some = range(first, min(first + _AT_ONCE, lists))
+            for i in some:
+                _write(folder / LISTS / f"{names[i]}.json", to_json(listed.record(i - first)))
+            yield some.stop
+        _write(folder / NAMES, "".join(f"{name}\n" for name in names).encode())
+
+
+def write_signal(folder: Path, task: Task, blocks: range) -> Iterator[tuple[int, str]]:
+    """The lists of signal trials: those that the same study's events have, as injection-N.json, and `injections.csv`
+    with what is true of their sources. Gives the number of each block, and why its map was left out, if so.
+    """
+    target = folder / SIGNAL_FOLDERS[task.kind]
+    truths = [_TRUTH]
+    with storage_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
+        for block in blocks:
+            try:
+                host, _, listed, injected = task.draw(block)
+            except (FormatError, ValueError, OSError) as error:
+                yield block, f"{task.map_of(block)}: {error}"
+                continue
+            for i in range(len(listed)):
+                name = block * task.size + i
+                _write(target / f"injection-{name}.json", to_json(listed.record(i)))
+                where = np.degrees([injected.ra_rad[i], injected.dec_rad[i]])
+                energies = (
+                    " ".join(f"{e:.6g}" for e in of[i]) for of in (injected.energy_gev, injected.true_energy_gev)
+                )
+                truths.append(
+                    f"{name},{task.map_of(block)},{host.trigger.gps_s!r},{where[0]:.6f},{where[1]:.6f},"
+                    f"{injected.distance_mpc[i]:.6g},{','.join(energies)},{injected.weight[i]:.6g}"
+                )
+            yield block, ""
+        _write(target / "injections.csv", ("\n".join(truths) + "\n").encode())
+
+
+def supply_of(inputs: Inputs, population: str) -> Supply:
+    """Neutrinos within the energies of a population's search."""
+    search = inputs.searches.choose(population).search
+    return Supply(Pool.of(inputs.events).within(search), inputs.season, search)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all; one that is there already with these bytes is left alone."""
+    if path.is_file() and path.read_bytes() == data:
+        return
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
