@@ -268,7 +268,7 @@ class App:
         return Pool(np.radians(dec), np.radians(sigma), energy, f"real events of {archive.name} {season}, scrambled")
 
     def trial_inputs(self, season: str) -> Callable[[], Inputs]:
-        """Gives a process of a study what its trials are made from."""
+        """Gives a process of a study what its trials are made from; FormatError when there is no such season."""
         return functools.partial(_trial_inputs, self.settings.to_text(), season)
 
     def elsewhere(self) -> Callable[[], App]:
@@ -283,10 +283,14 @@ def _elsewhere(settings: SettingsText) -> App:
 
 @functools.lru_cache(maxsize=1)
 def _trial_inputs(settings: SettingsText, season: str) -> Inputs:
+    from llama.formats.errors import FormatError
     from llama.studies.trials import Inputs
 
     app = _elsewhere(settings)
-    return Inputs(app.season(season), app.season_events(season), app.searches())
+    try:
+        return Inputs(app.season(season), app.season_events(season), app.searches())
+    except ValueError as error:
+        raise FormatError(str(error)) from error
 
 
 @functools.lru_cache(maxsize=1)  # asked for each block of a study, in a process that ends with the study

@@ -31,12 +31,11 @@ LEVELS = (*(float(f"{digit}e-{power}") for power in range(6, 0, -1) for digit in
 
 @dataclass(frozen=True)
 class Efficiency:
-    """Of one kind of signal: all alike, weighted as the population has them (with its error), along each axis."""
+    """Of one kind of signal: all alike, weighted as the population has them, and along each axis."""
 
     kind: str
     every: Fraction
-    weighted: float
-    weighted_error: float
+    weighted: Fraction
     curves: tuple[EfficiencyCurve, ...]
 
 
@@ -127,9 +126,9 @@ def _efficiencies(
     made = []
     for kind in kinds:
         found = threshold.found(log_odds[kind])
-        value, error = weighted(found, trials[kind].column("weight"))
+        as_they_are = weighted(found, trials[kind].column("weight"), confidence)
         curves = (curve(axis, edges[axis.key], along[axis.key][kind], found, confidence) for axis in AXES)
-        made.append(Efficiency(kind, Fraction(int(found.sum()), found.size, confidence), value, error, tuple(curves)))
+        made.append(Efficiency(kind, Fraction(int(found.sum()), found.size, confidence), as_they_are, tuple(curves)))
     return made
 
 
@@ -149,8 +148,7 @@ def as_json(found: Sensitivity) -> dict[str, Any]:
         "efficiency": {
             one.kind: {
                 "all": _fraction(one.every),
-                "weighted": one.weighted,
-                "weighted_error": one.weighted_error,
+                "weighted": _fraction(one.weighted),
                 **{
                     each.axis: [{"low": b.low, "high": b.high, **_fraction(b.found)} for b in each.bins]
                     for each in one.curves

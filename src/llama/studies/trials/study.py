@@ -148,7 +148,10 @@ def read_study(folder: Path) -> TrialStudy:
     path = folder / STUDY_FILE
     if not path.is_file():
         raise FormatError(f"{folder} is no study of trials: it has no {STUDY_FILE}; `llama dev trials` begins one")
-    return Record(TrialStudy).read(path)
+    try:
+        return Record(TrialStudy).read(path)
+    except FormatError as error:
+        raise FormatError(f"{path} cannot be read: {error}; begin the study in another folder") from error
 
 
 def listed(maps: Path) -> list[str]:
