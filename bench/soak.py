@@ -31,6 +31,7 @@ from typing import Any
 
 import psutil
 
+from bench.soak_day import day
 from bench.soak_mutated import mutated
 from llama.engine.folder import Made, Run
 from llama.operate.demo import demo_event
@@ -283,10 +284,18 @@ def main() -> None:
     add("--worked", type=int, default=100, help="alerts that are worked on while all is killed (%(default)s)")
     add("--finished", type=int, default=4000, help="events in the run before those (%(default)s)")
     add("--mutated", type=int, default=10_000, help="damaged notices (%(default)s)")
+    add(
+        "--day", type=float, default=300.0, metavar="S", help="seconds that stand for a day of troubles (%(default)s)"
+    )
+    add("--superevents", type=int, default=80, help="of that day (%(default)s)")
+    add("--troubles", type=int, default=60, help="of that day (%(default)s)")
     add("--seed", type=int, default=13, help="of all that is random (%(default)s)")
     add("--json", type=Path, metavar="FILE", help="write the report there too")
     given = parser.parse_args()
     report: dict[str, Any] = {}
+    if given.mutated:  # before this process holds anything else, as its highest memory is reported
+        logging.getLogger("llama").setLevel(logging.CRITICAL)
+        report["damaged notices"] = mutated(given.mutated, given.seed)
     if given.alerts:
         report["rate"] = soak(given.alerts, given.megabytes, 0, given.seed)
     if given.alerts and given.kills:
@@ -295,9 +304,8 @@ def main() -> None:
         report["worked on, everything killed"] = soak(given.worked, 0.0, given.kills, given.seed, worked=True)
     if given.latency:
         report["latency"] = latency(given.latency, given.finished)
-    if given.mutated:
-        logging.getLogger("llama").setLevel(logging.CRITICAL)
-        report["damaged notices"] = mutated(given.mutated, given.seed)
+    if given.day:
+        report["a day of troubles"] = day(given.day, given.superevents, given.troubles, given.seed)
     for part, figures in report.items():
         print(f"\n{part}")
         print("\n".join(f"  {name:<36} {value}" for name, value in figures.items()))

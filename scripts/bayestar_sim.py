@@ -1,4 +1,4 @@
-"""Shared by the scripts that simulate sky maps: injections in, BAYESTAR maps out.
+"""The sky map of the demo alert: an injection in, a BAYESTAR map out. Whole sets are made by `llama dev simulate`.
 
 Simulated sources come from the injection lists of Kiendrebeogo et al. (2023, ApJ 958, 158, arXiv:2306.09234),
 noise curves from the text files beside them. `ligo.skymap` and `lalsuite` are development dependencies; nothing in

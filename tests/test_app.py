@@ -93,6 +93,7 @@ WORDS = {
     "listen_replay": ["absent"],
     "skymaps_lists": ["absent"],
     "skymaps_compress": ["absent", "out"],
+    "batch": ["name=absent.txt"],
     "demo": [],
     "season": ["X", "--events", "none", "--livetime", "none", "--area", "none", "-o", "seasons"],
 }
@@ -199,6 +200,7 @@ def test_two_packages_for_one_service_are_refused(site: Path) -> None:
 # ---------------------------------------------------------------------- a package of its own
 
 
+@pytest.mark.slow
 def test_the_page_s_service_runs_from_the_command_line(tellurium: Path, tmp_path: Path) -> None:
     event = fresh_event(tmp_path / "current_run", tmp_path)
     more = {"PYTHONPATH": str(tellurium), "LLAMA_TELLURIUM_TOKEN": TOKEN}
@@ -213,6 +215,7 @@ def test_the_page_s_service_runs_from_the_command_line(tellurium: Path, tmp_path
     assert TOKEN not in said + listed + (event / ".llama" / "journal.jsonl").read_text()
 
 
+@pytest.mark.slow
 def test_the_page_s_service_says_what_is_to_be_set(tellurium: Path, tmp_path: Path) -> None:
     with environment() as app:
         key = Service[Any]("tellurium")

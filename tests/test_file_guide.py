@@ -29,6 +29,8 @@ from llama.science.significance import BackgroundTable, Populations
 from llama.science.times import utc_from_gps
 from tests.analyses.significance_examples import OF_MAP, found, neutrino_list, row, statistic
 
+pytestmark = pytest.mark.slow
+
 GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "guides" / "files.md").read_text(encoding="utf-8")
 SIGNIFICANCE, NOTICE = "significance_opa_lvc-i3.json", "lvk_nu_track_search.json"
 SUBTHRESHOLD = "significance_subthreshold_lvc-i3.json"
@@ -99,6 +101,7 @@ def check(filename: str, written: set[str], optional: Collection[str] = (), told
     assert sorted(missing) == [], f"{filename}: in docs/guides/files.md, but not written"
 
 
+@pytest.mark.slow
 def test_the_significance_file_is_as_described(event: Path) -> None:
     result = read(event / SIGNIFICANCE)
     two = neutrino_list(row(1, 30.0), row(2, 60.0))

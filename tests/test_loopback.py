@@ -119,6 +119,7 @@ def ask() -> None:
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.slow
 def test_a_worker_process_is_refused_too(method: str, refusals: Callable[[], str], capfd) -> None:
     forkserver._forkserver._stop()  # one that another test started writes its errors elsewhere
     process = multiprocessing.get_context(method).Process(target=ask)

@@ -27,6 +27,7 @@ WINDOWS = (
     "llama.services.icecube",
     "llama.services.fermi",
     "llama.services.gracedb",
+    "llama.services.storage",
 )
 
 LONGEST_FILE, LONGEST_BODY = 400, 40
@@ -99,6 +100,7 @@ def test_a_window_says_what_to_read_and_lists_what_is_for_others(package: str) -
     assert shadowed == [], "a name of the window hides a module"
 
 
+@pytest.mark.slow
 def test_other_rooms_come_to_the_window() -> None:
     found = {path.relative_to(ROOT).as_posix(): passed_over(path) for path in sources("src", "scripts", "bench")}
     assert {path: lines for path, lines in found.items() if lines} == {}
@@ -115,6 +117,7 @@ def test_one_who_climbs_in_is_seen(tmp_path: Path, line: str) -> None:
 
 
 @pytest.mark.parametrize("package", [one for one in WINDOWS if one != "llama.ports"])
+@pytest.mark.slow
 def test_a_window_shows_nothing_that_nobody_uses(package: str) -> None:
     files = [path for path in sources("src", "scripts", "bench", "tests") if folder_of(package) not in path.parents]
     used = {name for path in files for module, name in imports(path) if module == package}
@@ -131,6 +134,7 @@ def test_science_is_no_hallway() -> None:
     assert len(entries) <= 12
 
 
+@pytest.mark.slow
 def test_arrays_are_named_in_one_place() -> None:
     where = {
         path.relative_to(PACKAGE).as_posix()
@@ -158,6 +162,7 @@ def bodies(path: Path) -> Iterator[tuple[str, int]]:
                 yield node.name, (node.end_lineno or 0) - body[0].lineno + 1
 
 
+@pytest.mark.slow
 def test_no_body_is_longer_than_one_reads() -> None:
     lengths = {
         f"{path.relative_to(PACKAGE).as_posix()}:{name}": lines

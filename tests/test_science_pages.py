@@ -68,6 +68,7 @@ def dotted_names(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.slow
 def test_every_function_and_record_is_in_the_code(page: Path) -> None:
     keys = (ROOT / "docs" / "guides" / "files.md").read_text(encoding="utf-8")
     assert [one for one in sorted(dotted_names(page)) if not is_there(one) and f"`{one}`" not in keys] == []
@@ -85,6 +86,7 @@ def test_every_python_file_is_there(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.slow
 def test_every_test_is_in_a_file_that_its_line_names(page: Path) -> None:
     tests = {path.name: names(path) for path in (ROOT / "tests").rglob("*.py")}
     for line in page.read_text(encoding="utf-8").splitlines():

@@ -20,6 +20,8 @@ from llama.settings import SettingsError
 from tests.cli.typed import fresh_event, typed
 from tests.plugins import written
 
+pytestmark = pytest.mark.slow
+
 PLANTED = "T3ll/urium planted&secret"
 
 

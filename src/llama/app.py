@@ -5,9 +5,8 @@ It is the environment of every step, and holds what is open outside until the en
 
 from __future__ import annotations
 
-import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -20,7 +19,6 @@ from llama.ports import (
     GRACEDB,
     GRB_SOURCE,
     NEUTRINO_ALERTS,
-    NEUTRINO_SOURCE,
     SWIFT_SOURCE,
     Opener,
     Provider,
@@ -39,8 +37,6 @@ if TYPE_CHECKING:
     from llama.science.detector import SeasonEvents, SeasonTable
     from llama.science.significance import Searches
     from llama.sections import Section
-    from llama.studies.pool import Pool
-    from llama.studies.trials import Inputs
 
 __all__ = ["App", "ServiceUnavailable", "environment", "messengers", "packaged", "pipelines", "preload"]
 
@@ -244,58 +240,6 @@ class App:
         from llama.analyses.tables import ICECUBE_EVENTS
 
         return self.shared(ICECUBE_EVENTS).season(name)
-
-    def simulated_neutrinos(self, season: str) -> Callable[[], NeutrinoSource]:
-        """Connects a process of a study to neutrinos drawn from a season."""
-        settings = self.settings.having("icecube", neutrinos="simulated", simulated_season=season)
-        return functools.partial(_neutrinos, settings.to_text())
-
-    def neutrino_pool(self, season: str) -> Pool | None:
-        """Every neutrino of a season's good runs; None when no archive is installed."""
-        import numpy as np
-
-        from llama.services.errors import ArchiveError
-        from llama.services.icecube import installed_archive, open_archive
-        from llama.studies.pool import Pool
-
-        try:
-            archive = open_archive(installed_archive(self.settings.archives), self.settings.cache_dir)
-        except ArchiveError:
-            return None
-        sample = archive.season(season)
-        good = sample.in_good_run()
-        dec, sigma, energy = (sample.column(name)[good] for name in ("dec_deg", "sigma_deg", "energy_gev"))
-        return Pool(np.radians(dec), np.radians(sigma), energy, f"real events of {archive.name} {season}, scrambled")
-
-    def trial_inputs(self, season: str) -> Callable[[], Inputs]:
-        """Gives a process of a study what its trials are made from; FormatError when there is no such season."""
-        return functools.partial(_trial_inputs, self.settings.to_text(), season)
-
-    def elsewhere(self) -> Callable[[], App]:
-        """Gives a process of a study this application."""
-        return functools.partial(_elsewhere, self.settings.to_text())
-
-
-@functools.lru_cache(maxsize=1)
-def _elsewhere(settings: SettingsText) -> App:
-    return App.from_text(settings)
-
-
-@functools.lru_cache(maxsize=1)
-def _trial_inputs(settings: SettingsText, season: str) -> Inputs:
-    from llama.formats.errors import FormatError
-    from llama.studies.trials import Inputs
-
-    app = _elsewhere(settings)
-    try:
-        return Inputs(app.season(season), app.season_events(season), app.searches())
-    except ValueError as error:
-        raise FormatError(str(error)) from error
-
-
-@functools.lru_cache(maxsize=1)  # asked for each block of a study, in a process that ends with the study
-def _neutrinos(settings: SettingsText) -> NeutrinoSource:
-    return App.from_text(settings).service(NEUTRINO_SOURCE)
 
 
 def _called(name: str, known: Mapping[str, Pipeline]) -> Pipeline | None:

@@ -19,6 +19,8 @@ from llama.flags import Flags
 from llama.messengers.gw.start import Given, start
 from llama.operate.update import bring_up_to_date
 
+pytestmark = pytest.mark.slow
+
 _KILLED_AFTER_THE_PILOT = """
 import os, signal, sys
 from pathlib import Path

@@ -14,6 +14,8 @@ from tests.test_file_guide import documented, keys
 from llama.ports import Burst
 from llama.science.times import utc_from_gps
 
+pytestmark = pytest.mark.slow
+
 GW170817 = "G298048"
 
 

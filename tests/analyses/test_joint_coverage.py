@@ -20,6 +20,8 @@ from llama.messengers.ztf.record import TransientList
 from llama.science.companions import Listening, log_silence_unless, not_listening
 from llama.science.sky import SkyMap
 
+pytestmark = pytest.mark.slow
+
 EVENTS = IceCubeEventsFile().read(packaged("icecube_events.h5"))
 ANOTHER = {"OBJECT": "GW170817", "CREATOR": "BAYESTAR", "DATE-OBS": "2017-08-17T12:41:04"}
 

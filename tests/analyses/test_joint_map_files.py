@@ -102,6 +102,7 @@ def test_ligo_skymap_stats_prints_our_area(nearby: SkyMap, tmp_path: Path) -> No
     assert float(said["distmean"]) == pytest.approx(joint.distmean_mpc, rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_file_is_a_standard_one(nearby: SkyMap, tmp_path: Path) -> None:
     joint = averaged_skymap(given(nearby, near_the_peak(nearby, 1, 0.3)), "observation", "1.0")
     for name in ("one.fits", "two.fits"):

@@ -34,6 +34,8 @@ from llama.messengers.gw.start import Given, start
 from llama.ports import Burst
 from llama.science.times import utc_from_gps
 
+pytestmark = pytest.mark.slow
+
 LISTS = {"icecube_neutrino_list.json", "fermi_grbs.json", "ztf_trigger_list.json"}
 GRACEID = "S120130ab"
 

@@ -31,6 +31,7 @@ def event(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_the_demo_alert(event: Path) -> None:
     result = loads(event / "significance_o2_lvc-i3.json")
     neutrinos = loads(event / "icecube_neutrino_list.json")["neutrinos"]
@@ -45,6 +46,7 @@ def test_the_demo_alert(event: Path) -> None:
     assert not (event / "significance_opa_lvc-i3.json").exists()
 
 
+@pytest.mark.slow
 def test_its_keys_are_in_the_guide(event: Path) -> None:
     result = loads(event / "significance_o2_lvc-i3.json")
     section = GUIDE.read_text(encoding="utf-8").split("## `significance_o2_lvc-i3.json`")[1]

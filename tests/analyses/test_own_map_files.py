@@ -40,6 +40,7 @@ def test_both_p_values_are_there_and_the_search_says_which_is_stated(search_type
 
 
 @pytest.mark.parametrize("search_type", PRODUCTS)
+@pytest.mark.slow
 def test_a_map_unlike_those_of_the_table_is_told(search_type: str) -> None:
     def note(**held: tuple[float, ...]) -> str | None:
         tables = populations(*(replace(one, **held) for one in (BNS, BNS_EXACT)))

@@ -42,6 +42,7 @@ from llama.science.statistic import CoincidenceResult, coincidence
 PAIR = neutrino_list(row(1, 30.0), row(2, 60.0), row(3, 900.0 - 500.0, 250.0))
 
 
+@pytest.mark.slow
 def test_every_number_comes_back_from_the_file_to_the_last_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also weights of exactly zero: with p_astro 0 nothing is a common source."""
     results: list[CoincidenceResult] = []
@@ -106,6 +107,7 @@ def counting(counts: Counter[str], name: str, real: Callable[..., Any]) -> Calla
     return call
 
 
+@pytest.mark.slow
 def test_the_statistic_of_an_event_is_measured_once(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """By both significance files and both joint maps; neither file needs the sky map, but their background does."""
     counts: Counter[str] = Counter()
@@ -121,6 +123,7 @@ def test_the_statistic_of_an_event_is_measured_once(app: App, monkeypatch: pytes
     assert counts == {"coincidence": 1, "map": 4}
 
 
+@pytest.mark.slow
 def test_nothing_is_made_from_a_statistic_that_is_not_blinded(app: App) -> None:
     """One that was adopted under the flag: its numbers are of true directions."""
     event, wanted = begun(app, "blinded", Flags()), app.pipeline().only(["SIGNIFICANCE"], ancestors=True)

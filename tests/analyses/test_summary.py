@@ -55,10 +55,12 @@ def test_it_is_one_page(data: Path, plot: bytes, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 60])
+@pytest.mark.slow
 def test_it_is_one_page_when_everything_is_long(data: Path, plot: bytes, count: int) -> None:
     assert pages(summary(worst(data, count), plot, "1.2.3")) == 1
 
 
+@pytest.mark.slow
 def test_the_same_result_gives_the_same_bytes(data: Path, plot: bytes) -> None:
     report = read_report(significance(real_neutrinos(data, 3)))
     assert summary(report, plot, "1.2.3") == summary(report, plot, "1.2.3")

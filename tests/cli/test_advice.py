@@ -51,7 +51,8 @@ def trees() -> list[tuple[str, ast.Module]]:
 def constants() -> dict[str, Advice]:
     """Every advice that is a constant of a module, or in a table that is one, by where it stands and what it says."""
     found = {}
-    modules = [name for name, tree in trees() if "llama.advice" in ast.unparse(tree)] + ["advice.py"]
+    paths = [path for path in sorted(SOURCE.rglob("*.py")) if "llama.advice" in path.read_text(encoding="utf-8")]
+    modules = [path.relative_to(SOURCE).as_posix() for path in paths] + ["advice.py"]
     for name in modules:
         module = import_module(f"llama.{name.removesuffix('.py').replace('/', '.')}".removesuffix(".__init__"))
         for value in vars(module).values():
@@ -101,6 +102,7 @@ def made_of_words(tree: ast.AST) -> list[str]:
     return [ast.unparse(call) for call in calls if ast.unparse(call.func) == "Advice"]
 
 
+@pytest.mark.slow
 def test_all_advice_is_a_constant_that_can_be_tried() -> None:
     """Else there would be some that is not tried here."""
     for name, tree in trees():
@@ -109,6 +111,7 @@ def test_all_advice_is_a_constant_that_can_be_tried() -> None:
             assert sorted(made_of_words(tree)) == sorted(constant), name
 
 
+@pytest.mark.slow
 def test_no_message_writes_a_command_out() -> None:
     assert written_out() == {}
 
@@ -145,6 +148,7 @@ def _try_event(words: list[str]) -> None:
         find_among(list(pipelines().values()), name)
 
 
+@pytest.mark.slow
 def test_paths_that_messages_name_exist() -> None:
     named = {
         path

@@ -240,6 +240,7 @@ def test_what_the_search_cannot_use_is_named(home: Path, made: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("name", LISTS)
+@pytest.mark.slow
 def test_a_list_that_cannot_be_is_not_adopted(home: Path, made: Path, tmp_path: Path, name: str) -> None:
     """It is refused by name, and what was made before stays."""
     event = copied(made, tmp_path, name)
@@ -254,6 +255,7 @@ def test_a_list_that_cannot_be_is_not_adopted(home: Path, made: Path, tmp_path: 
     assert journal(event) == journal(made)
 
 
+@pytest.mark.slow
 def test_a_search_that_fails_on_its_list_is_told_as_cooling(home: Path, made: Path, tmp_path: Path) -> None:
     event = copied(made, tmp_path)
     edit(event, lambda found: found.update(season="IC99", covered=None), home)
@@ -285,6 +287,7 @@ def test_shared_files_that_contradict(
     assert (event / RESULT).read_bytes() == (made / RESULT).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_burst_catalogue_that_is_not_there_has_no_packaged_one(home: Path, made: Path, tmp_path: Path) -> None:
     missing = {"LLAMA_GRB_CATALOGUE": str(tmp_path / "nothing")}
     said = typed("run", "-o", made, "-p", "GW_GRB", home=home, status=1, **missing)
@@ -307,6 +310,7 @@ RETRACTED = {
 }
 
 
+@pytest.mark.slow
 def test_a_retraction_says_how_to_stop_work_on_its_event(home: Path, data: Path, tmp_path: Path) -> None:
     event = fresh_event(tmp_path / "current_run", home)
     notice = tmp_path / "retraction.json"
@@ -329,6 +333,7 @@ def test_a_retraction_says_how_to_stop_work_on_its_event(home: Path, data: Path,
 
 
 @pytest.mark.parametrize("name", RETRACTED)
+@pytest.mark.slow
 def test_a_retraction_of_another_event_is_named_as_that(
     home: Path, made: Path, data: Path, tmp_path: Path, name: str
 ) -> None:
@@ -343,6 +348,7 @@ def test_a_retraction_of_another_event_is_named_as_that(
     assert f"{name} cannot be read: " in typed("event", event, home=home)
 
 
+@pytest.mark.slow
 def test_a_journal_with_garbage_and_a_torn_line_reads(home: Path, made: Path, tmp_path: Path) -> None:
     event = copied(made, tmp_path)
     path = event / ".llama" / "journal.jsonl"
@@ -375,6 +381,7 @@ def test_a_journal_that_is_lost_is_named_and_the_event_can_start_again(
     assert contents(event) == contents(made)
 
 
+@pytest.mark.slow
 def test_objects_that_were_deleted_are_restored(home: Path, made: Path, tmp_path: Path) -> None:
     event = copied(made, tmp_path)
     shutil.rmtree(event / ".llama" / "objects")
@@ -407,6 +414,7 @@ def test_a_disk_that_fills_up_and_is_freed(home: Path, fresh: Path, made: Path, 
     assert contents(event) == contents(made)
 
 
+@pytest.mark.slow
 def test_a_read_only_disk(home: Path, fresh: Path, disk: Path) -> None:
     event = copied(fresh, disk)
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)

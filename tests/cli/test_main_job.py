@@ -10,6 +10,8 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from typed import copied, typed
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "background_lvc-i3.h5",
     "igwn_alert.json",

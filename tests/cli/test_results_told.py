@@ -14,6 +14,8 @@ from llama.analyses.telling.reading import read_report
 from llama.analyses.telling.summary_page import page
 from llama.app import DEMO_ALERT, packaged
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ("icecube_neutrino_list_coinc.txt", "IceCubeNeutrinoList.tex", "gcn_circular_draft.txt")
 
 

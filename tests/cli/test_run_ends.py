@@ -13,6 +13,8 @@ import pytest
 from test_kill import started, wait_for
 from typed import EVENT_ID, LLAMA, contents, copied, environment, journal, typed
 
+pytestmark = pytest.mark.slow
+
 LAST = "summary_lvc-I3.pdf"
 
 

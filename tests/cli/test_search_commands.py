@@ -74,6 +74,7 @@ def test_a_search_file_that_is_not_there_is_named(home: Path, tmp_path: Path) ->
     assert "nowhere.json" in typed("search", "list", home=home, status=1, LLAMA_SEARCH=str(tmp_path / "nowhere.json"))
 
 
+@pytest.mark.slow
 def test_a_table_named_for_another_population_season_or_run_is_refused(home: Path, tmp_path: Path) -> None:
     (tmp_path / "map.fits").touch()
     (tmp_path / "maps.csv").write_text(f"{tmp_path / 'map.fits'}\n")

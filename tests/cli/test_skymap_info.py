@@ -62,6 +62,7 @@ def test_a_map_of_another_event_is_warned_of(data: Path, tmp_path: Path, capsys:
     )
 
 
+@pytest.mark.slow
 def test_nobody_to_ask_about_a_map_of_something_else(data: Path, tmp_path: Path) -> None:
     words = ["--voevent", data / O3, "--skymap", data / GBM, "-d", tmp_path / "run", "--flags", "DEFAULT"]
     done = subprocess.run(
@@ -83,6 +84,7 @@ def test_nobody_to_ask_about_a_map_of_something_else(data: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(("answer", "status"), [("perhaps\nno", 2), ("yes", 0)])
+@pytest.mark.slow
 def test_the_question_about_a_map_of_something_else(data: Path, tmp_path: Path, answer: str, status: int) -> None:
     """On a real terminal."""
     words = ["--voevent", data / O3, "--skymap", data / GBM, "-d", tmp_path / "run", "--flags", "DEFAULT"]

@@ -254,6 +254,7 @@ def watched(bench: Bench, seconds: float) -> int:
     return len(bench.event.entries()) - before
 
 
+@pytest.mark.slow
 def test_a_not_yet_in_the_past_does_not_spin(bench: Bench) -> None:
     def wait(step: object) -> str:
         raise NotYet("soon", toys.NOW)
@@ -263,6 +264,7 @@ def test_a_not_yet_in_the_past_does_not_spin(bench: Bench) -> None:
     assert watched(bench, 1.0) <= 4
 
 
+@pytest.mark.slow
 def test_a_table_that_maker_and_runner_see_differently_does_not_spin(bench: Bench, tmp_path: Path) -> None:
     """As when the settings name another table since the runner started."""
     for name in ("old", "new"):
@@ -364,6 +366,7 @@ print(sorted(event.id for event in events), runner.troubles)
 """
 
 
+@pytest.mark.slow
 def test_a_folder_we_may_not_read_does_not_close_the_run(tmp_path: Path, python: Callable) -> None:
     run = Run(tmp_path / "run")
     for name in ("S1", "S2", "S3"):

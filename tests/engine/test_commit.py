@@ -68,6 +68,7 @@ def test_a_crash_at_any_point_loses_nothing(bench: Bench, python: Callable, poin
     assert not any((bench.event.folder / "scratch").iterdir())
 
 
+@pytest.mark.slow
 def test_repair_finishes_a_commit_by_itself(bench: Bench, python: Callable) -> None:
     python(CRASH, bench.event.path, "recorded")
     assert bench.status(UPPER).kind is Kind.DONE

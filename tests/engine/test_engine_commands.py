@@ -102,6 +102,7 @@ def test_adopt_remake_versions_get_check_and_repair(event: Event, capsys: Captur
     assert "say which file" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_line_of_the_journal_that_was_torn_is_told_with_status_1(event: Event, capsys: Capture) -> None:
     assert main(["event", "--ascii", "status"]) == 0
     journal = event.folder / "journal.jsonl"
@@ -264,6 +265,7 @@ def test_run_says_what_it_does_not_understand(event: Event, capsys: Capture) -> 
     assert "DEBUG" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_run_once_makes_what_is_asked_for(event: Event) -> None:
     said = typed("run", "-o", ".", "+f", "P_ASTRO", home=event.path.parents[1])
     assert (event.path / "p_astro.json").exists()

@@ -127,6 +127,7 @@ def test_a_replaced_journal_is_read_from_the_start(bench: Bench) -> None:
     assert bench.event.refresh().files == {}
 
 
+@pytest.mark.slow
 def test_appends_from_many_processes_are_whole(bench: Bench) -> None:
     code = """
 import sys, subprocess

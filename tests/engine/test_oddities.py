@@ -202,6 +202,7 @@ print(runner.troubles)
 """
 
 
+@pytest.mark.slow
 def test_a_name_beyond_ascii_is_the_same_text_in_every_locale(tmp_path: Path, python: Callable) -> None:
     for number, locale in enumerate(
         ({"LC_ALL": "C.UTF-8"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
@@ -213,6 +214,7 @@ def test_a_name_beyond_ascii_is_the_same_text_in_every_locale(tmp_path: Path, py
         assert (run / "événement ☄" / "id.bin").read_text() == ascii("événement ☄")
 
 
+@pytest.mark.slow
 def test_a_name_that_is_no_text_does_not_end_the_watch(bench: Bench) -> None:
     run = bench.event.path.parent
     with Watching(bench):

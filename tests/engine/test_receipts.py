@@ -72,6 +72,7 @@ def test_the_key_is_of_product_event_and_content(told: Bench, board: Path) -> No
     assert len(first) == 64 and keys[0] == first and len(set(keys)) == 2
 
 
+@pytest.mark.slow
 def test_killed_between_post_and_commit_it_is_posted_once(
     bench: Bench, board: Path, python: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

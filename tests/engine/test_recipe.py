@@ -39,6 +39,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_settings_log_and_clock_of_a_step_are_those_of_its_runner(
     bench: Bench, python: Callable, tmp_path: Path
 ) -> None:

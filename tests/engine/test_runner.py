@@ -68,6 +68,7 @@ def trouble(tmp_path: Path, *orders: str) -> list[Path]:
     ]
 
 
+@pytest.mark.slow
 def test_steps_run_in_processes_of_their_own(bench: Bench, python: Callable) -> None:
     done = python(RUN, "CHAIN", bench.event.path)
     assert done.stderr == ""
@@ -77,6 +78,7 @@ def test_steps_run_in_processes_of_their_own(bench: Bench, python: Callable) -> 
     assert len(makers) == 4  # the runner, and one process for each of three
 
 
+@pytest.mark.slow
 def test_steps_are_made_though_the_folder_they_were_started_from_is_deleted(tmp_path: Path, python: Callable) -> None:
     (path,) = trouble(tmp_path, "fine")
     (here := tmp_path / "here").mkdir()
@@ -85,6 +87,7 @@ def test_steps_are_made_though_the_folder_they_were_started_from_is_deleted(tmp_
     assert "trouble.txt done" in done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_children_inherit_what_was_preloaded_and_it_is_noticed_when_not(tmp_path: Path, python: Callable) -> None:
     (path,) = trouble(tmp_path, "modules xmlrpc.client toys imaplib")
     done = python(RUN, "TROUBLES", path)
@@ -92,6 +95,7 @@ def test_children_inherit_what_was_preloaded_and_it_is_noticed_when_not(tmp_path
     assert (path / "trouble.txt").read_text() == "xmlrpc.client toys"  # and not imaplib
 
 
+@pytest.mark.slow
 def test_overrunning_dying_failing_and_waiting_steps(tmp_path: Path, python: Callable) -> None:
     paths = trouble(tmp_path, "sleep 60", "die", "fail too bad", "wait for it", "fine")
     assert (
@@ -127,6 +131,7 @@ def kill_server(runner: subprocess.Popen[str]) -> None:
     server.kill()
 
 
+@pytest.mark.slow
 def test_a_fork_server_that_is_killed_twice_is_named(tmp_path: Path) -> None:
     (path,) = paths = trouble(tmp_path, f"until {tmp_path / 'never'}")
     child = running(paths)
@@ -138,6 +143,7 @@ def test_a_fork_server_that_is_killed_twice_is_named(tmp_path: Path) -> None:
     assert "exit code 255" not in out + err
 
 
+@pytest.mark.slow
 def test_the_steps_of_a_fork_server_that_is_killed_start_again(tmp_path: Path) -> None:
     go = tmp_path / "go"
     paths = trouble(tmp_path, f"until {go}", f"until {go}")
@@ -171,6 +177,7 @@ server.write_signed = write_signed
 """
 
 
+@pytest.mark.slow
 def test_what_a_dying_fork_server_forked_and_did_not_tell_does_nothing(tmp_path: Path, python: Callable) -> None:
     seen = tmp_path / "seen"
     (tmp_path / "dies_untold.py").write_text(DIES_UNTOLD.replace("SEEN", f"pathlib.Path({str(seen)!r})"))
@@ -208,6 +215,7 @@ def test_only_what_still_fails_counts(bench: Bench) -> None:
     assert (calls, runner.failures, runner.troubles) == (["x", "x"], [], [])
 
 
+@pytest.mark.slow
 def test_a_broken_environment_is_a_failure_that_says_so(bench: Bench, python: Callable) -> None:
     done = python(RUN.replace('"toys:environment"', '"toys:nothing_there"'), "CHAIN", bench.event.path)
     assert "could not start: AttributeError" in done.stdout
@@ -279,6 +287,7 @@ def shows(path: Path, text: str) -> Callable[[], bool]:
     return lambda: path.exists() and path.read_text() == text
 
 
+@pytest.mark.slow
 def test_watching_notices_files_events_and_operators(bench: Bench) -> None:
     folder = bench.event.path.parent
     with Watching(bench):
@@ -308,6 +317,7 @@ def test_watching_one_event_folder(bench: Bench) -> None:
         thread.join(20)
 
 
+@pytest.mark.slow
 def test_stopping_lets_steps_go_and_gives_claims_back(tmp_path: Path) -> None:
     (path,) = trouble(tmp_path, f"until {tmp_path / 'never'}")
     code = RUN.replace(
@@ -334,6 +344,7 @@ def worker_of(path: Path) -> int:
     return [entry.pid for entry in Event(path).entries() if isinstance(entry, Claimed)][-1]
 
 
+@pytest.mark.slow
 def test_steps_die_with_the_runner_that_started_them_and_the_next_makes_them(
     tmp_path: Path, python: Callable
 ) -> None:
@@ -350,6 +361,7 @@ def test_steps_die_with_the_runner_that_started_them_and_the_next_makes_them(
     assert not list((path / ".llama" / "scratch").iterdir())
 
 
+@pytest.mark.slow
 def test_once_waits_for_what_another_run_makes(tmp_path: Path) -> None:
     go = tmp_path / "go"
     (path,) = paths = trouble(tmp_path, f"until {go}")
@@ -365,6 +377,7 @@ def test_once_waits_for_what_another_run_makes(tmp_path: Path) -> None:
     assert made(path) == 1
 
 
+@pytest.mark.slow
 def test_once_makes_what_another_run_that_died_was_making(tmp_path: Path) -> None:
     go = tmp_path / "go"
     (path,) = paths = trouble(tmp_path, f"until {go}")
@@ -381,6 +394,7 @@ def test_once_makes_what_another_run_that_died_was_making(tmp_path: Path) -> Non
     assert made(path) == 1
 
 
+@pytest.mark.slow
 def test_running_out_of_memory_is_a_failure_that_says_so(tmp_path: Path, python: Callable) -> None:
     hoards, fine = paths = trouble(tmp_path, "hoard", "fine")
     python(RUN, "PATIENTS", *paths)

@@ -92,6 +92,35 @@ def test_a_disk_that_fills_inside_a_make_is_not_the_product_s_fault(bench: Bench
     assert status.kind is Kind.READY and "the disk is full" in status.why
 
 
+def test_a_claim_whose_end_a_full_disk_did_not_note_is_ended_by_its_own_runner(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process lives, so nobody else may: the product would wait for its time limit."""
+    full = [True]
+
+    def make(step: Step) -> str:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return "made"
+
+    def unnoted(*args: object, **more: object) -> None:
+        raise StorageError("the disk is full")
+
+    product = Product("FULL", "full.txt", TEXT, make, inputs=(SOURCE,))
+    bench.use(Pipeline("P", (SOURCE, product)))
+    runner = Runner(bench.maker, Here(bench.maker))
+    with monkeypatch.context() as disk:
+        disk.setattr("llama.engine.running.making.give_back", unnoted)
+        runner.once([bench.event])
+    assert any("the disk is full" in line for line in runner.troubles)
+    assert [claim.filename for claim in bench.event.refresh().claims.values()] == ["full.txt"]
+    full.clear()
+    again = Runner(bench.maker, Here(bench.maker))
+    again.once([bench.event])
+    assert bench.read(product) == "made" and again.failures == again.troubles == []
+
+
+@pytest.mark.slow
 def test_watching_a_full_disk_does_not_spin_and_goes_on_when_space_is_freed(small_disk: Path) -> None:
     on_small = Bench(small_disk / "run" / "S1", CHAIN, {"source.txt": b"x" * 30_000}, small_disk)
     filler = small_disk / "filler"

@@ -51,6 +51,7 @@ def newest_first(run: Run) -> list[Event]:
     return sorted(run.events(), key=lambda event: event.id, reverse=True)
 
 
+@pytest.mark.slow
 def test_what_comes_while_many_are_looked_at_does_not_wait_for_all_of_them(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +97,7 @@ def test_it_comes_round_while_nothing_happens(bench: Bench, monkeypatch: pytest.
         eventually(lambda: queues[-5:] == [0] * 5)
 
 
+@pytest.mark.slow
 def test_a_folder_that_goes_away_and_comes_back_is_watched_again(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -118,6 +120,7 @@ def test_a_folder_that_goes_away_and_comes_back_is_watched_again(
     assert runner.troubles == []
 
 
+@pytest.mark.slow
 def test_another_folder_put_in_its_place_is_noticed(bench: Bench, tmp_path: Path) -> None:
     bench.use(CHAIN)
     folder = bench.event.path.parent

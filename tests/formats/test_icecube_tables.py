@@ -16,6 +16,7 @@ from llama.formats.tables import IceCubeTablesFile
 SHIPPED = Path(llama.data.__file__).parent / "icecube_tables.h5"
 
 
+@pytest.mark.slow
 def test_round_trip_and_same_bytes(tmp_path):
     tables = IceCubeTablesFile().read(SHIPPED)
     IceCubeTablesFile().write(tables, tmp_path / "a.h5")

@@ -142,6 +142,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
 
+@pytest.mark.slow
 def test_a_gzip_file_behind_a_good_map_does_not_fill_memory(tmp_path: Path) -> None:
     path = tmp_path / "bomb.fits.gz"
     path.write_bytes(gzip.compress(multi_order()) + zeros(1500))
@@ -156,6 +157,7 @@ def test_a_good_map_may_be_followed_by_a_little(tmp_path: Path) -> None:
     assert skymap_file(gzip.compress(raw))[0] == {"lvc_skymap.multiorder.fits": raw}
 
 
+@pytest.mark.slow
 def test_a_map_that_is_all_zeros_packed_is_refused() -> None:
     with pytest.raises(SkyMapError, match="not a FITS file"):
         read_skymap(zeros(300))

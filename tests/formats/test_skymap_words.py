@@ -207,6 +207,7 @@ FRAME_KEYS = (
 
 @pytest.mark.parametrize("key", FRAME_KEYS)
 @pytest.mark.parametrize("first", [False, True])
+@pytest.mark.slow
 def test_spellings_of_coordinates(key: str, first: bool) -> None:
     """In either header. No writer but of equatorial maps is read, since nothing here rotates one."""
     for value in EQUATORIAL:

@@ -18,6 +18,8 @@ from tests.golden.events import KEPT, MAPS, deliveries, results
 
 from llama.studies.review import CASES
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("demo", *(f"review-{case.name}" for case in CASES), *MAPS)
 TOLERANCE = 1e-9
 COUNTED = re.compile(r"p_value|significance_sigma|far_joint_hz|neutrino_limit")

@@ -23,6 +23,8 @@ from llama.ports import BurstWindow
 from llama.science.times import gps_from_utc
 from llama.services.fermi import NoticeFolder
 
+pytestmark = pytest.mark.slow
+
 DAY = datetime(2018, 1, 16, 0, 37, tzinfo=UTC)
 NOW = datetime(2018, 3, 1, tzinfo=UTC)
 GPS = gps_from_utc("2018-01-16T00:36:52.81")
@@ -202,6 +204,7 @@ def _nothing_left_open() -> Iterator[None]:
         assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
 
 
+@pytest.mark.slow
 def test_of_two_at_once_none_undoes_the_other(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before, real, others = told(root), packing._compare, list[threading.Thread]()
 

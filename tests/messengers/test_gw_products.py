@@ -129,6 +129,7 @@ def test_embedded_map(data: Path, make: Any, notice: str, area: float, distance:
         assert (found["distmean"], found["diststd"]) == pytest.approx(distance, rel=0.01)
 
 
+@pytest.mark.slow
 def test_flat_map_by_hand_goes_before_the_alerts_own(data: Path, make: Any) -> None:
     flat = (data / "skymaps" / "events" / "S190425z_bayestar_G330561.fits.gz").read_bytes()
     alert = (data / "notices" / BNS).read_bytes()

@@ -75,6 +75,7 @@ def test_the_product_is_what_operators_know():
     assert MESSENGER.name == "icecube"
 
 
+@pytest.mark.slow
 def test_a_list_from_the_archive(archive, tmp_path):
     found = make(archive, tmp_path)
     assert found.complete and found.covered_s == 1000.0 and found.season == "IC86-2011" and found.ask_again is None
@@ -87,6 +88,7 @@ def test_a_list_from_the_archive(archive, tmp_path):
     assert first.gps == pytest.approx(float(gps_from_mjd(first.mjd)), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_file_comes_back(archive, tmp_path):
     found = make(archive, tmp_path)
     path = tmp_path / NEUTRINOS.filename

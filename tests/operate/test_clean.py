@@ -93,14 +93,14 @@ def test_what_is_being_made_stays_until_it_is(run: Run, alert: bytes, capsys: py
         maker = Maker(app.pipeline(), app, SharedDigests(app))
         one = event(run, "MS1", alert)
         product = app.pipeline().find("SKYMAP_INFO")
-        claim = maker.claim(one, product, now=NOW, owner=Owner.myself())
+        claim = maker.claim(one, product, now=datetime.now(UTC), owner=Owner.myself())
         assert claim is not None
         assert clean("--testevents", "--downselect", "sec_since_mod_gt=any") == 1
         assert "skymap_info.json is being made by process" in capsys.readouterr().err
-        maker.make(one, product, claim, now=NOW)
+        maker.make(one, product, claim, now=datetime.now(UTC))
         assert clean("--testevents", "--downselect", "sec_since_mod_gt=any") == 0
         with pytest.raises(NotAnEvent):
-            maker.claim(one, app.pipeline().find("P_ASTRO"), now=NOW, owner=Owner.myself())
+            maker.claim(one, app.pipeline().find("P_ASTRO"), now=datetime.now(UTC), owner=Owner.myself())
 
 
 def test_the_role_counts_that_it_has_when_it_goes(run: Run, alert: bytes, tmp_path: Path) -> None:

@@ -137,6 +137,7 @@ def test_competitors_are_those_of_the_run_and_end(
     assert state is not None and state.ending == "stopped by SIGTERM"
 
 
+@pytest.mark.slow
 def test_one_that_does_not_listen_is_killed(
     app: Application, run: Path, started: list[subprocess.Popen[str]]
 ) -> None:

@@ -134,6 +134,7 @@ for number in range(400):
 """
 
 
+@pytest.mark.slow
 def test_many_processes_write_and_rotate_one_log_and_no_line_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "x.log"
     writers = [subprocess.Popen([sys.executable, "-c", WRITES, path, name]) for name in "abc"]
@@ -244,6 +245,7 @@ def holding(run: Path) -> subprocess.Popen[str]:
     return child
 
 
+@pytest.mark.slow
 def test_a_second_program_is_refused_with_the_pid_of_the_first_and_a_dead_one_holds_nothing(
     app: Application, run: Path
 ) -> None:
@@ -271,6 +273,7 @@ def test_a_second_program_is_refused_with_the_pid_of_the_first_and_a_dead_one_ho
     assert held(run, "llamad") == (False, None)
 
 
+@pytest.mark.slow
 def test_who_holds_it_is_not_made_up(app: Application, run: Path) -> None:
     first = holding(run)
     try:
@@ -295,6 +298,7 @@ def test_a_folder_that_vanishes_and_comes_back_is_taken_again(app: Application, 
         assert held(run, "llamad")[0]
 
 
+@pytest.mark.slow
 def test_a_folder_that_came_back_and_belongs_to_another_ends_the_first(app: Application, run: Path) -> None:
     second = None
     try:

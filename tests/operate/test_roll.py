@@ -153,12 +153,12 @@ def test_what_is_being_made_stays_until_it_is(intake: Intake, home: Path, capsys
     with App.read() as app:
         maker = Maker(app.pipeline(), app, SharedDigests(app))
         product = app.pipeline().find("SKYMAP_INFO")
-        claim = maker.claim(one, product, now=NOW, owner=Owner.myself())
+        claim = maker.claim(one, product, now=datetime.now(UTC), owner=Owner.myself())
         assert claim is not None
         assert roll("o4c") == 1
         assert "skymap_info.json is being made" in capsys.readouterr().err
         assert names(intake.run.path) == [one.id] and len(names(home / "past_runs" / "o4c")) == 2
-        assert maker.make(one, product, claim, now=NOW)
+        assert maker.make(one, product, claim, now=datetime.now(UTC))
     assert roll("o4c") == 0 and names(intake.run.path) == []
 
 

@@ -116,6 +116,7 @@ def test_the_colour_scale_starts_white_and_darkens_evenly() -> None:
     assert (steps < 0).all() and np.ptp(steps) < 1.5
 
 
+@pytest.mark.slow
 def test_labels_stay_inside_and_apart() -> None:
     view = mollweide(1300)
     marks = crowd(60)

@@ -75,6 +75,7 @@ def test_against_the_slow_reference(dec, log10_energy):
     assert found == pytest.approx(np.log(slow.background_density(SEASON, CBC, dec, energy)), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_density_integrates_to_the_sky_times_band():
     """∫ P_emp/k dΩ dε = 1, up to the smoothing over the poles and at least one event per window."""
     dec = np.arcsin(np.linspace(-0.999, 0.999, 200))

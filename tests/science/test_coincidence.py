@@ -173,6 +173,7 @@ def test_same_nodes_same_answer():
         assert result.log_integrand[k] == pytest.approx(direct, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_stranger_rate_and_complement_against_the_slow_reference():
     skymap, search = rough_map(mu=60.0), replace(CBC, distance_mode="map")
     result = coincidence(skymap, TRIGGER, one(0.5, 0.4, 0.01), SEASON, search)
@@ -225,6 +226,7 @@ def test_odds_and_p_astro_formulas(complement, strangers, p_a):
     assert result.p_astro_after == pytest.approx(after, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_odds_are_signal_over_the_rest():
     for search in (CBC, replace(CBC, strangers=False), replace(CBC, distance_mode="marginal")):
         for trigger in (TRIGGER, GWTrigger(GPS, 9.0, None), GWTrigger(GPS, None, None)):
@@ -281,6 +283,7 @@ def log_odds(skymap=None, trigger=TRIGGER, neutrinos=None, search=CBC):
     return coincidence(skymap or rough_map(), trigger, neutrinos or one(), SEASON, search).log_odds[0]
 
 
+@pytest.mark.slow
 def test_monotonicities():
     falling = [
         [log_odds(neutrinos=one(dt=dt)) for dt in (0, 50, -200, 499)],

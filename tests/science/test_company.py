@@ -183,6 +183,7 @@ def test_product_of_maps_does_not_depend_on_their_cells():
     assert log_one == pytest.approx(0.0, abs=1e-9) and uniform.density.max() == pytest.approx(one.density.max())
 
 
+@pytest.mark.slow
 def test_what_lies_outside_every_window_counts_nowhere_and_is_told():
     quiet = joined(fermi())
     for delay_s, words in ((1000.0, "1000.00 s after"), (-1000.0, "1000.00 s before"), (1.6e8, "1851.9 days after")):

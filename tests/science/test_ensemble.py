@@ -106,6 +106,7 @@ def test_symmetric_polynomials_are_the_coefficients_of_the_product(logs):
 
 
 @given(st.lists(st.sets(st.integers(0, 5)), min_size=1, max_size=8))
+@pytest.mark.slow
 def test_polynomials_of_sets_made_from_their_neighbours_are_those_of_each(sets):
     u = np.random.default_rng(0).uniform(0, 3, (6, 4))
     heard = [np.isin(np.arange(6), list(one)) for one in sets]

@@ -47,6 +47,7 @@ def numbers(names: tuple[str, ...], values: list[float]) -> dict[frozenset[str],
 
 
 @given(st.lists(LOGS, min_size=7, max_size=7), st.booleans())
+@pytest.mark.slow
 def test_the_order_of_messengers_does_not_matter(values, strangers):
     names = ("gw", "icecube", "fermi")
     groups, prior = numbers(names, values), Prior.of(0.3, -0.01)

@@ -37,6 +37,7 @@ def alone(skymap: SkyMap, search: Search, one: Neutrinos) -> ListStatistics:
 
 
 @pytest.mark.parametrize("skymap", [FLAT, rough_map(5)], ids=["flat", "rough"])
+@pytest.mark.slow
 def test_a_list_gives_the_same_bits_in_any_company(skymap: SkyMap) -> None:
     every = lists(1)
     found = list_statistics(prepare(skymap, TRIGGER, SEASON, CBC), TRIGGER, every, SEASON, CBC)
@@ -48,6 +49,7 @@ def test_a_list_gives_the_same_bits_in_any_company(skymap: SkyMap) -> None:
         assert (found.event[i], found.ensemble[i]) == (mine.event[0], mine.ensemble[0])
 
 
+@pytest.mark.slow
 def test_the_coincidence_is_the_case_of_one_list() -> None:
     every, skymap = lists(2), rough_map(5)
     ready = prepare(skymap, TRIGGER, SEASON, CBC)

@@ -57,6 +57,7 @@ def test_a_circle_overlaps_others_as_the_closed_form_says(sigma_deg, ratio, dist
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0, 6.28), st.floats(-1.57, 1.57), st.floats(0.5, 20), st.floats(1.2, 6), st.floats(0.05, 0.95))
+@pytest.mark.slow
 def test_core_and_tail_mix(ra, dec, core_deg, ratio, share):
     widths = {math.radians(core_deg): share, math.radians(core_deg * ratio): 1 - share}
     m = circle(ra, dec, widths, {})

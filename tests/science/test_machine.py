@@ -143,6 +143,7 @@ def test_no_neutrino_and_none_that_is_heard() -> None:
 
 
 @pytest.mark.usefixtures("machine")
+@pytest.mark.slow
 def test_where_nothing_can_be_kept_each_process_makes_its_own() -> None:
     from llama.science.overlap.machine.compiling import kept
 

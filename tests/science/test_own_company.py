@@ -189,6 +189,7 @@ def test_weights_of_several_candidates_make_up_for_the_one_that_is_drawn_near() 
     assert np.average(count, weights=weight) == pytest.approx(3 / -math.expm1(-3), rel=0.25)
 
 
+@pytest.mark.slow
 def test_drawn_places_are_in_their_cells() -> None:
     places, rng = DrawnPlaces.of(SKY, UNRELATED), np.random.default_rng(3)
     drawn = np.array([places.draw(rng) for _ in range(2000)])

@@ -87,6 +87,7 @@ def test_numbers_that_no_cell_has(number: int) -> None:
 
 
 @given(skymaps())
+@pytest.mark.slow
 def test_a_map_is_a_density(m: SkyMap) -> None:
     assert probability(m).sum() == pytest.approx(1, abs=1e-12)
     assert area_sr(m).sum() <= 4 * np.pi * (1 + 1e-12)

@@ -92,6 +92,7 @@ def test_the_topics_are_shown(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert capsys.readouterr().out == "gracedb.superevent\ngracedb.cbc_gstlal\nsys.heartbeat\n"
 
 
+@pytest.mark.slow
 def test_a_second_listener_of_a_place_is_refused_whatever_its_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

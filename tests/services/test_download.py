@@ -170,6 +170,7 @@ def changed(release: Path, target: Path) -> Path:
     return target
 
 
+@pytest.mark.slow
 def test_digests_are_checked_in_any_packing(release, tmp_path):
     check(ICECUBE_3YR, release)
     with zipfile.ZipFile(release) as old, zipfile.ZipFile(tmp_path / "repacked.zip", "w") as new:
@@ -181,6 +182,7 @@ def test_digests_are_checked_in_any_packing(release, tmp_path):
         check(ICECUBE_3YR, changed(release, tmp_path / "changed.zip"))
 
 
+@pytest.mark.slow
 def test_a_copy_at_hand(release, tmp_path):
     assert install(ICECUBE_3YR, tmp_path / "a", copy=release).source == str(release)
     from_wheel = install(ICECUBE_3YR, tmp_path / "b", copy=wheel(tmp_path, release.read_bytes()))

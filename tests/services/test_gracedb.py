@@ -198,6 +198,7 @@ def test_what_is_stored_damaged_is_not_fetched_for_ever(server: GraceDBServer) -
     assert sum("/files/" in line for line in server.asked) == patience.MOST_DAMAGED
 
 
+@pytest.mark.slow
 def test_silence_has_an_end(server: GraceDBServer) -> None:
     graceid = plain(server, 1e9)
     server.stall(0.2, where="/logs/")

@@ -47,6 +47,7 @@ def made_up(folder: Path, *rows: bytes) -> Path:
 
 
 @pytest.mark.parametrize(("name", "count", "rate_mhz", "good"), SEASONS)
+@pytest.mark.slow
 def test_seasons_have_their_counts_rates_and_good_runs(archive, name, count, rate_mhz, good):
     season = archive.season(name)
     assert season.events.shape == (len(COLUMNS), count)
@@ -55,6 +56,7 @@ def test_seasons_have_their_counts_rates_and_good_runs(archive, name, count, rat
     assert np.all(np.diff(season.column("gps")) >= 0)
 
 
+@pytest.mark.slow
 def test_columns_are_those_of_the_release(archive, release):
     with zipfile.ZipFile(release) as zipped:
         table = np.loadtxt(io.BytesIO(zipped.read("3year-data-release/IC86-2012-events.txt")))
@@ -372,6 +374,7 @@ def test_a_season_without_livetime_is_refused(tmp_path):
         read_release(folder)
 
 
+@pytest.mark.slow
 def test_a_season_without_events_is_a_season(tmp_path):
     sample = read_release(made_up(tmp_path / "x"))
     window = IceCubeArchive(sample).window(*(float(gps_from_mjd(m)) for m in (56043.5, 56043.6)), seed="")

@@ -65,6 +65,7 @@ def test_an_empty_excerpt_still_knows_its_livetime(archive, tmp_path):
 
 
 @pytest.mark.parametrize("change", [("# window_gps:", "# was:"), ("# source:", "# from:"), ("IC86-2011,", "IC99,")])
+@pytest.mark.slow
 def test_what_is_no_excerpt_is_refused(excerpt, change):
     excerpt.write_text(excerpt.read_text().replace(*change))
     with pytest.raises(ArchiveError, match="not an excerpt"):

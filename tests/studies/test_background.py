@@ -85,6 +85,7 @@ def test_both_searches_come_from_the_same_events(home: Path) -> None:
         (["opa-bns-o3-H1L1V1-IC86-2011.txt"], "named for run o3, but would be of o4"),
     ],
 )
+@pytest.mark.slow
 def test_names_that_do_not_belong_together_are_refused(
     home: Path, tmp_path: Path, names: list[str], complaint: str
 ) -> None:
@@ -93,6 +94,7 @@ def test_names_that_do_not_belong_together_are_refused(
     assert not list(tmp_path.glob("*.txt"))
 
 
+@pytest.mark.slow
 def test_a_list_that_names_a_missing_map_is_refused(home: Path, tmp_path: Path) -> None:
     (tmp_path / "maps.csv").write_text("/no/such/map.fits\n")
     said = typed("dev", "background", "draw", tmp_path / "maps.csv", "-o", tmp_path / "t.txt", home=home, status=1)

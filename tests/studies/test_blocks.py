@@ -54,6 +54,7 @@ def test_block_k_draws_from_its_own_seed() -> None:
     assert len(drawn) == 4
 
 
+@pytest.mark.slow
 def test_blocks_do_not_depend_on_who_draws_them(inputs: CheckInputs) -> None:
     model = statements.models(inputs.populations[0], inputs)[statements.FREQUENT]
     blocks = statements.blocks(model, 30)
@@ -92,6 +93,7 @@ def test_a_run_that_was_cut_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert asked == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_every_result_is_kept_as_it_was(inputs: CheckInputs, tmp_path: Path) -> None:
     population, tmp_path = inputs.populations[0], tmp_path / "kept"
     model = statements.models(population, inputs)[statements.FREQUENT]

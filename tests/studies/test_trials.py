@@ -35,6 +35,7 @@ from llama.studies.trials import (
     read_sources,
     runs_of,
 )
+from llama.supplies import elsewhere, trial_inputs
 
 SEASON = "IC86-2011"
 
@@ -61,7 +62,7 @@ def begin(app: App, maps: list[str], tmp_path: Path) -> Begin:
         listing = tmp_path / "H1L1V1.csv"
         listing.write_text("\n".join(lines or maps) + "\n")
         asked = replace(Options(listing, "bns", SEASON), **options)  # type: ignore[arg-type]
-        return open_study(folder, TrialStudy.of(app.trial_inputs(SEASON)(), asked))
+        return open_study(folder, TrialStudy.of(trial_inputs(app, SEASON)(), asked))
 
     return study
 
@@ -69,7 +70,7 @@ def begin(app: App, maps: list[str], tmp_path: Path) -> Begin:
 def run(app: App, study: TrialStudy, folder: Path, kind: str, blocks: range, size: int = 4) -> list[BlockResult]:
     """Kernel depth, in this process."""
     one = TrialRun(folder, kind, "kernel", 0, size, blocks)
-    task = Task.of(study, kind, "kernel", size, app.trial_inputs(SEASON))
+    task = Task.of(study, kind, "kernel", size, trial_inputs(app, SEASON))
     with processes(1) as executor:
         return list(do_run(task, one, executor))
 
@@ -78,9 +79,9 @@ def run(app: App, study: TrialStudy, folder: Path, kind: str, blocks: range, siz
 @pytest.mark.parametrize("kind", ["background", "signal", "doublet"])
 def test_both_depths_give_the_same_statistic(app: App, begin: Begin, tmp_path: Path, kind: str) -> None:
     study = begin(tmp_path / "study")
-    task = Task.of(study, kind, "kernel", 3, app.trial_inputs(SEASON))
+    task = Task.of(study, kind, "kernel", 3, trial_inputs(app, SEASON))
     kernel = do_block(task, kernel_odds, 1)
-    events = do_block(task, AsEvents(tmp_path / "study", app.elsewhere(), own_lists=20), 1)
+    events = do_block(task, AsEvents(tmp_path / "study", elsewhere(app), own_lists=20), 1)
     for name in SEARCH_TYPES:
         assert_allclose(getattr(events, name), getattr(kernel, name), rtol=1e-9, atol=1e-9)
     folders = sorted((tmp_path / "study" / EVENT_FOLDERS[kind]).iterdir())
@@ -96,7 +97,7 @@ def test_both_depths_give_the_same_statistic(app: App, begin: Begin, tmp_path: P
 
 
 def test_a_trial_is_the_list_that_its_file_holds(app: App, begin: Begin, tmp_path: Path) -> None:
-    task = Task.of(begin(tmp_path / "study"), "doublet", "kernel", 20, app.trial_inputs(SEASON))
+    task = Task.of(begin(tmp_path / "study"), "doublet", "kernel", 20, trial_inputs(app, SEASON))
     _, supply, listed, injected = task.draw(0)
     every = listed.as_kernel()
     for i in range(len(listed)):
@@ -114,7 +115,7 @@ def test_a_trial_is_the_list_that_its_file_holds(app: App, begin: Begin, tmp_pat
 
 
 def test_background_is_real_events_at_the_season_s_rate(app: App, begin: Begin, tmp_path: Path) -> None:
-    task = Task.of(begin(tmp_path / "study"), "background", "kernel", 2000, app.trial_inputs(SEASON))
+    task = Task.of(begin(tmp_path / "study"), "background", "kernel", 2000, trial_inputs(app, SEASON))
     _, supply, listed, _ = task.draw(0)
     expected = 1000 * supply.season.rate_hz * 2000
     assert abs(listed.mjd.size - expected) < 5 * np.sqrt(expected)
@@ -186,7 +187,7 @@ def test_other_studies_and_damaged_blocks_are_told(app: App, begin: Begin, tmp_p
     with pytest.raises(FormatError, match=r"second/study\.json cannot be read"):
         begin(second, seed=9)
     with pytest.raises(FormatError, match="no response table for season 'IC99'"):
-        app.trial_inputs("IC99")()
+        trial_inputs(app, "IC99")()
     victim = min((first / "trials").rglob("*.npz"))
     victim.write_bytes(victim.read_bytes()[:700])
     with pytest.raises(FormatError, match=rf"{victim.name} is no block that was kept whole"):

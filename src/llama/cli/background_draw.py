@@ -9,6 +9,7 @@ same events, in one pass: --out={opa,subthreshold}-bns-o4-H1L1V1-IC86-2011.txt. 
 from __future__ import annotations
 
 import argparse
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,11 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, app: App) -> int:
     """Draw, with a progress bar, and say what was written."""
     from llama.studies.background import Outside, draw_tables
+    from llama.supplies import simulated_neutrinos
 
     drawn = draw_tables(
         args.maps,
         args.out,
-        Outside(app.searches, app.season, app.simulated_neutrinos),
+        Outside(app.searches, app.season, functools.partial(simulated_neutrinos, app)),
         season=args.season,
         events=args.events,
         workers=args.workers,

@@ -33,6 +33,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("listen", "lvalert"): ("listen_lvalert", "hear the stream that is internal to LIGO, Virgo and KAGRA"),
     ("listen", "replay"): ("listen_replay", "notices from files or the archive, the listener's way"),
     ("poll", "gracedb"): ("poll_gracedb", "find alerts that were missed, in GraceDB"),
+    ("batch",): ("batch", "run a pipeline over many inputs"),
     ("install",): ("install", "fetch large data files and check their digests"),
     ("search", "list"): ("search_list", "the search of each population"),
     ("search", "show"): ("search_show", "every number of a search with its source"),
@@ -44,6 +45,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
     ("dev", "season"): ("season", "a season of the response tables from a sample in the public formats"),
     ("dev", "sensitivity"): ("sensitivity", "efficiencies, distributions and figures of a study"),
+    ("dev", "simulate"): ("simulate", "sky maps of simulated mergers, with tables and lists"),
     ("dev", "skymaps", "lists"): ("skymaps_lists", "sky maps of a population as lists per detector combination"),
     ("dev", "skymaps", "compress"): ("skymaps_compress", "gzip a folder of sky maps into another"),
     ("dev", "trials"): ("trials", "background, signal or doublet trials of a study, at either depth"),
@@ -220,7 +222,7 @@ def _expected() -> tuple[type[Exception], ...]:
     from llama.engine.errors import EngineError
     from llama.formats.errors import FormatError
     from llama.operate.errors import OperateError
-    from llama.ports import BrokerError, GraceDBError
+    from llama.ports import BrokerError, GraceDBError, TransferError
     from llama.sections import SecretError
     from llama.services.errors import ServiceError
     from llama.settings import SettingsError
@@ -231,6 +233,7 @@ def _expected() -> tuple[type[Exception], ...]:
         ServiceError,
         GraceDBError,
         BrokerError,
+        TransferError,
         SettingsError,
         SecretError,
         OperateError,

@@ -45,8 +45,9 @@ def _background(args: argparse.Namespace, app: App) -> int:
     from tqdm import tqdm
 
     from llama.studies.neutrino_files import LISTS, NAMES, supply_of, write_background
+    from llama.supplies import trial_inputs
 
-    supply = supply_of(app.trial_inputs(args.season)(), args.population)
+    supply = supply_of(trial_inputs(app, args.season)(), args.population)
     with tqdm(total=args.lists, unit="list", leave=False) as bar:
         for done in write_background(args.folder, supply, lists=args.lists, gps_s=args.gps, seed=args.seed):
             bar.update(done - bar.n)

@@ -35,9 +35,10 @@ def study_of(args: argparse.Namespace, app: App) -> Iterator[TrialStudy]:
 
     from llama.operate.sole import Sole, myself
     from llama.studies.trials import Options, TrialStudy, open_study
+    from llama.supplies import trial_inputs
 
     asked = Options(args.maps, args.population, args.season, args.seed, args.detectors, args.injections)
-    study = TrialStudy.of(app.trial_inputs(args.season)(), asked)
+    study = TrialStudy.of(trial_inputs(app, args.season)(), asked)
     args.folder.mkdir(parents=True, exist_ok=True)
     sole = Sole(args.folder, "trials", myself("llama dev trials", datetime.now(UTC)))
     try:
@@ -57,5 +58,6 @@ def run_of(args: argparse.Namespace, depth: str, trials: int) -> TrialRun:
 def task_of(study: TrialStudy, run: TrialRun, app: App) -> Task:
     """What a process needs to do its blocks."""
     from llama.studies.trials import Task
+    from llama.supplies import trial_inputs
 
-    return Task.of(study, run.kind, run.depth, run.per_map, app.trial_inputs(study.season))
+    return Task.of(study, run.kind, run.depth, run.per_map, trial_inputs(app, study.season))

@@ -51,8 +51,9 @@ def _draw(args: argparse.Namespace, app: App, study: TrialStudy, run: TrialRun) 
 
     from llama.studies.blocks import processes
     from llama.studies.trials import AsEvents, collate, do_run, kernel_odds, write_csv
+    from llama.supplies import elsewhere
 
-    judge = AsEvents(run.folder, app.elsewhere(), args.own_lists) if run.depth == "pipeline" else kernel_odds
+    judge = AsEvents(run.folder, elsewhere(app), args.own_lists) if run.depth == "pipeline" else kernel_odds
     told: set[str] = set()
     if len(run.blocks) > _MANY_BLOCKS and run.per_map < _FEW_PER_MAP:
         note = (

@@ -43,14 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, app: App) -> int:
     """Run the checks, print a line for each as it is done, and where the report is."""
     from llama.studies.validation.report import inputs_at_hand, validate
+    from llama.supplies import neutrino_pool, observed_season
 
     command = f"llama dev validate --size {args.size} --seed {args.seed} -s {args.season}"
     command += (" --maps DIR" if args.maps else "") + "".join(f" --check {name}" for name in args.check)
 
     def gather() -> CheckInputs:
         simulated, season = app.settings.data_dir / "simulated", app.season(args.season)
-        pool, events = app.neutrino_pool(args.season), app.season_events(args.season)
-        return inputs_at_hand(args.maps, simulated, app.searches(), season, pool, events)
+        pool, events = neutrino_pool(app, args.season), app.season_events(args.season)
+        observed = observed_season(app, args.season)
+        return inputs_at_hand(args.maps, simulated, app.searches(), season, pool, events, observed)
 
     passed = True
     for check in validate(

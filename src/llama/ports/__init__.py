@@ -20,6 +20,7 @@ from llama.ports.neutrinos import (
     NotNow,
 )
 from llama.ports.service import Opener, Places, Provider, Service
+from llama.ports.storage import STORAGE, NoSuchObject, Storage, StoredObject, TransferError, TransferRefused
 
 __all__ = [
     "GCN",
@@ -30,6 +31,7 @@ __all__ = [
     "NEUTRINO_SOURCE",
     "SCIMMA",
     "SIMULATED_SOURCE",
+    "STORAGE",
     "SWIFT_SOURCE",
     "Broker",
     "BrokerError",
@@ -47,6 +49,7 @@ __all__ = [
     "NeutrinoAlert",
     "NeutrinoSource",
     "NeutrinoWindow",
+    "NoSuchObject",
     "NotNow",
     "Opener",
     "Places",
@@ -54,8 +57,12 @@ __all__ = [
     "Retraction",
     "SeasonStretch",
     "Service",
+    "Storage",
     "StoredFile",
     "StoredNotice",
+    "StoredObject",
     "Stretch",
     "Superevent",
+    "TransferError",
+    "TransferRefused",
 ]

@@ -199,8 +199,8 @@ def _copy_member(archive: zipfile.ZipFile, member: str, target: Path) -> None:
     target.write_bytes(read_member(archive, member, MAX_TABLES_BYTES, "a data set"))
 
 
-def download(url: str, target: Path) -> None:
-    """Fetch a URL with a progress bar; pooch tries again, and puts in place only what arrived whole."""
+def download(url: str, target: Path, *, quiet: bool = False) -> None:
+    """Fetch a URL with a progress bar (or quietly); pooch tries again, and puts in place only what arrived whole."""
     fetcher = pooch.create(
         path=target.parent,
         base_url="",
@@ -208,7 +208,8 @@ def download(url: str, target: Path) -> None:
         urls={target.name: url},
         retry_if_failed=_TRIES - 1,
     )
-    shown = sys.stderr.isatty()
+    shown = sys.stderr.isatty() and not quiet
+    pooch.get_logger().setLevel(logging.WARNING if quiet else logging.INFO)
     with reaching(url):
         fetcher.fetch(target.name, downloader=pooch.HTTPDownloader(progressbar=shown, timeout=_TIMEOUT_S))
 

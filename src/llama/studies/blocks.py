@@ -146,6 +146,14 @@ class Blocks:
                 _write(file, form.arrays(result))
                 yield result
 
+    def kept(self, study: str, block: object) -> Path | None:
+        """Where a block is or would be kept."""
+        return self._file(self.keep, study, block) if self.keep is not None else None
+
+    def read(self, path: Path) -> Arrays:
+        """A kept block; FormatError for one that is damaged."""
+        return _read(path)
+
     def _file(self, keep: Path, study: str, block: object) -> Path:
         return keep / f"{sha256(repr((self.digest, study, block)).encode()).hexdigest()[:32]}.npz"
 

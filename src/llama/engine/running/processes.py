@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from llama.engine.errors import EventError, StorageError
-from llama.engine.folder import Claimed, Event, process_start
+from llama.engine.folder import Claimed, Event, Owner, State, is_mine, process_start
 from llama.engine.graph import Product
 from llama.engine.running import worker
 from llama.engine.running.making import Maker, fail, give_back
@@ -55,6 +55,10 @@ class Executor(Protocol):
     def start(self, event: Event, product: Product[Any], claim: Claimed) -> None:
         """Make the product; when that is over, `wait` says so."""
 
+    def holds(self, claim: str) -> bool:
+        """Whether a step with this claim is running."""
+        ...
+
     def wait(self, timeout_s: float | None, wake: Any = None) -> list[Ended]:
         """The steps that ended; waits for one, for `wake` to become readable, or for the time."""
         ...
@@ -77,6 +81,10 @@ class Here:
     @property
     def busy(self) -> bool:
         return bool(self._ended)
+
+    def holds(self, claim: str) -> bool:
+        """None runs between two calls."""
+        return False
 
     def start(self, event: Event, product: Product[Any], claim: Claimed) -> None:
         error = None
@@ -140,6 +148,9 @@ class Processes:
         process.join()
         return missing
 
+    def holds(self, claim: str) -> bool:
+        return any(job.claim.claim == claim for job in self._jobs)
+
     def start(self, event: Event, product: Product[Any], claim: Claimed) -> None:
         process = self._forked(event, product, claim)
         self._jobs.append(_Job(event, product, claim, process, time.monotonic() + product.timeout_s))
@@ -196,6 +207,18 @@ class Processes:
             except (EventError, OSError) as error:  # the next runner sees that its process is gone
                 _LOG.error("%s: %s", job.event.label, error)
         self._jobs = []
+
+
+def end_forgotten(event: Event, state: State, executor: Executor, owner: Owner, now: datetime) -> bool:
+    """Give back claims of this process that no step of it holds: a full disk took no note of their end.
+
+    Nobody else can tell that they are over before they expire. Says whether there were any; OSError or StorageError
+    while the disk still does not play along.
+    """
+    over = [one for one in state.claims.values() if is_mine(one, owner) and not executor.holds(one.claim)]
+    for claim in over:
+        give_back(event, claim, "it ended while the disk took no note of that", until=now, now=now)
+    return bool(over)
 
 
 def _closed(job: _Job, recipe: Recipe) -> Ended:

@@ -15,7 +15,7 @@ from llama.engine.errors import EventError, NotAnEvent
 from llama.engine.folder import Event, Owner, Stat, State, is_mine, needs_repair, repair
 from llama.engine.graph import Product
 from llama.engine.running.making import Maker, one_line
-from llama.engine.running.processes import Ended, Executor
+from llama.engine.running.processes import Ended, Executor, end_forgotten
 from llama.engine.running.status import Kind, Status, current_inputs, rival, statuses
 from llama.engine.running.verdict import Verdict
 
@@ -255,6 +255,8 @@ class Runner:
         now, journal = self._maker.clock(), _stat(event)
         pipeline = self._maker.pipeline
         state = event.look(pipeline, self._maker.shared)
+        if end_forgotten(event, state, self._executor, self._owner, now):
+            journal, state = _stat(event), event.look(pipeline, self._maker.shared)
         if needs_repair(event, state):
             for line in repair(event, now=now):
                 _LOG.warning("%s: %s", event.label, line)

@@ -4,7 +4,7 @@ gravitational-wave network and the loudness of its noise."""
 
 from __future__ import annotations
 
-from llama.science.detector.antenna import AntennaPattern
+from llama.science.detector.antenna import DETECTORS, AntennaPattern, gmst_rad
 from llama.science.detector.background import energy_cap_gev, log_background_density
 from llama.science.detector.derivation import (
     SIN_DEC,
@@ -32,6 +32,7 @@ from llama.science.detector.response import (
 from llama.science.detector.snr import log_noise_snr_density, noise_snr_source
 
 __all__ = [
+    "DETECTORS",
     "LN10",
     "SIN_DEC",
     "TRUE_EDGES",
@@ -49,6 +50,7 @@ __all__ = [
     "fluence_counts",
     "fluence_limit",
     "flux_sensitivity",
+    "gmst_rad",
     "grid_place",
     "interpolate_sin_dec",
     "log_background_density",

@@ -20,6 +20,7 @@ from llama.science.sky import SkyMap
 from llama.studies.blocks import generator
 from llama.studies.pool import Pool
 from llama.studies.synthetic import gaussian_skymap
+from llama.studies.validation.observed import ObservedSeason
 
 FILES = ("*.multiorder.fits", "*.fits", "*.fits.gz")
 
@@ -95,12 +96,14 @@ class CheckInputs:
     """All a check may use besides its size and its seed.
 
     `events` are those that own-map p-values of the season are drawn from; where there are none, the pool's.
+    `observed` is the season as it was seen; None without an archive.
     """
 
     populations: tuple[Population, ...]
     pool: Pool
     season: SeasonTable
     events: SeasonEvents | None = None
+    observed: ObservedSeason | None = None
 
     @property
     def season_events(self) -> SeasonEvents:
@@ -113,7 +116,8 @@ class CheckInputs:
     def digest(self) -> str:
         """Of everything in it: what was drawn from other inputs is of no use here."""
         found = sha256()
-        for record in (self.season, self.pool, self.season_events):
+        seen = (self.observed.neutrinos, self.observed) if self.observed else ()
+        for record in (self.season, self.pool, self.season_events, *seen):
             for field in fields(record):
                 value = getattr(record, field.name)
                 found.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())

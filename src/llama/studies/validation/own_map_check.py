@@ -21,6 +21,7 @@ Z_MEAN, Z_ONE = 4.0, 5.0
 SPREAD = (0.8, 1.25)
 BIAS = 0.03
 LEAST_LABELS = 50
+LISTS, WINDOWS = "exact lists", "windows as they were"
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,19 @@ class OnMap:
     drawn: MapDraws
 
     def row(self, level: float) -> Float | None:
-        """(5,) of `MapDraws.rows`; None where the level was not asked for."""
+        """(6,) of `MapDraws.rows`; None where the level was not asked for."""
         return next((row for row in self.drawn.rows if row[0] == level), None)
 
-    def z(self, level: float) -> float:
-        """How many standard deviations the exact fraction is above the p stated."""
-        _, _, p, error, fraction = self.drawn.rows[self.drawn.rows[:, 0] == level][0]
-        return float((fraction - p) / math.sqrt(p * (1 - p) / self.drawn.lists + error**2))
+    def fraction(self, level: float, of: str) -> tuple[float, int]:
+        """That of `LISTS` or `WINDOWS` which reach the statistic, and how many there are."""
+        *_, lists, windows = self.drawn.rows[self.drawn.rows[:, 0] == level][0].tolist()
+        return (lists, self.drawn.lists) if of == LISTS else (windows, self.drawn.windows)
+
+    def z(self, level: float, of: str) -> float:
+        """How many standard deviations the fraction of `of` is above the p stated."""
+        _, _, p, error, *_ = self.drawn.rows[self.drawn.rows[:, 0] == level][0].tolist()
+        fraction, count = self.fraction(level, of)
+        return float((fraction - p) / math.sqrt(p * (1 - p) / count + error**2))
 
 
 @dataclass(frozen=True)
@@ -55,11 +62,13 @@ class Dispersion:
     """All maps at one level.
 
     Attributes:
+        of: LISTS or WINDOWS.
         stated, fraction: means over the maps.
         p: chance that Σz² is as large or larger; near 1 when errors are stated too large.
         mean, worst: of z.
     """
 
+    of: str
     level: float
     maps: int
     stated: float
@@ -94,23 +103,25 @@ class Repeated:
     error: float
 
 
-def dispersion(found: Sequence[OnMap], level: float) -> Dispersion | None:
-    """Errors cannot cancel in Σz²; None where no map was asked."""
+def dispersion(found: Sequence[OnMap], level: float, of: str) -> Dispersion | None:
+    """Errors cannot cancel in Σz²; None where no map was asked, or has none of them."""
     from scipy.stats import chi2
 
-    rows = [row for one in found if (row := one.row(level)) is not None]
+    asked = [one for one in found if one.row(level) is not None and one.fraction(level, of)[1]]
+    rows = [row for one in asked if (row := one.row(level)) is not None]
     if not rows:
         return None
-    z = np.array([one.z(level) for one in found if one.row(level) is not None])
-    _, _, stated, _, fraction = np.mean(rows, axis=0).tolist()
+    z = np.array([one.z(level, of) for one in asked])
+    stated = float(np.mean([row[2] for row in rows]))
+    fraction = float(np.mean([one.fraction(level, of)[0] for one in asked]))
     p = float(chi2.sf(np.square(z).sum(), z.size))
-    return Dispersion(level, z.size, stated, fraction, p, float(z.mean()), float(z[np.abs(z).argmax()]))
+    return Dispersion(of, level, z.size, stated, fraction, p, float(z.mean()), float(z[np.abs(z).argmax()]))
 
 
 def repeated(one: OnMap) -> list[Repeated]:
     """Each level of a map whose background was drawn with several labels."""
     found = []
-    for (level, _, _, _, fraction), labels in zip(one.drawn.rows.tolist(), one.drawn.repeats, strict=True):
+    for (level, _, _, _, fraction, _), labels in zip(one.drawn.rows.tolist(), one.drawn.repeats, strict=True):
         if len(labels) < 2:
             continue
         p, stated = labels.T
@@ -159,7 +170,7 @@ def _tasks(inputs: CheckInputs, size: OwnMapSize) -> tuple[MapTask, ...]:
 def judge(found: list[OnMap]) -> Check:
     """The verdict on all maps."""
     levels = sorted({float(level) for one in found for level in one.drawn.rows[:, 0]}, reverse=True)
-    over = [each for level in levels if (each := dispersion(found, level)) is not None]
+    over = [each for of in (LISTS, WINDOWS) for level in levels if (each := dispersion(found, level, of)) is not None]
     again = [each for one in found for each in repeated(one)]
     judged, wrong = repeats_wrong(again)
     return Check(
@@ -170,8 +181,9 @@ def judge(found: list[OnMap]) -> Check:
         criterion=_criterion(over),
         value="; ".join(map(_in_words, over)) + _of_labels(again),
         verdict=verdict(3 * len(over) + judged, sum(one.wrong for one in over) + wrong),
-        limits="Both draw from the same real events of one season, at right ascensions and times that are scrambled "
-        "alike: that the season stands for the sky and the detector of the alert is not tested.",
+        limits="Lists and background draw from the same real events of one season, at right ascensions and times "
+        "that are scrambled alike; windows as they were are of that season too. That it stands for the sky and the "
+        "detector of the alert is not tested.",
         plots=(own_map_plot({level: _points(found, level) for level in levels}),),
         tables=(_by_map(found), *([_by_label(again)] if again else [])),
     )
@@ -180,9 +192,10 @@ def judge(found: list[OnMap]) -> Check:
 def _criterion(over: Sequence[Dispersion]) -> str:
     low, high = SPREAD
     return (
-        f"for p near {', '.join(f'{one.level:g}' for one in over)}, over all maps: Σz² has a χ² probability between "
+        f"for p near {', '.join(sorted({f'{one.level:g}' for one in over}))}, over all maps, for exact lists and for "
+        "windows of the season as they were: Σz² has a χ² probability between "
         f"{LEAST_P:g} and {1 - LEAST_P:g}, |mean z| ≤ {Z_MEAN:g}/√maps, no |z| above {Z_ONE:g}, with the binomial "
-        "variance of the exact lists and the error stated for lists and terms. Where a map has "
+        "variance of the lists and the error stated for lists and terms. Where a map has "
         f"{LEAST_LABELS} labels: spread over the error stated from {low:g} to {high:g} over all such maps, bias "
         f"within {BIAS:.0%} and three standard errors on each"
     )
@@ -190,7 +203,7 @@ def _criterion(over: Sequence[Dispersion]) -> str:
 
 def _in_words(one: Dispersion) -> str:
     return (
-        f"at p near {one.level:g} stated {one.stated:.5f}, exactly {one.fraction:.5f} on {one.maps} maps, "
+        f"at p near {one.level:g} stated {one.stated:.5f}, {one.of} {one.fraction:.5f} on {one.maps} maps, "
         f"χ² p = {one.p:.3g}, mean z {one.mean:+.2f}, worst {one.worst:+.1f}"
     )
 
@@ -200,7 +213,7 @@ def _points(found: list[OnMap], level: float) -> Float:
     points = []
     for one in found:
         if (row := one.row(level)) is not None:
-            _, _, p, error, fraction = row.tolist()
+            _, _, p, error, fraction, _ = row.tolist()
             points.append(
                 (one.drawn.area_deg2, fraction / p, math.sqrt((1 - p) / p / one.drawn.lists + (error / p) ** 2))
             )
@@ -218,9 +231,9 @@ def _by_map(found: list[OnMap]) -> PageTable:
     rows: list[tuple[Cell, ...]] = [
         (one.name, one.population, float(f"{one.drawn.area_deg2:.3g}"),
          "map" if one.drawn.has_distance else "none", level, f"{p:.4g} ± {error:.2g}", float(f"{fraction:.4g}"),
-         one.drawn.lists, round(one.z(level), 2))
+         one.drawn.lists, round(one.z(level, LISTS), 2), *_of_windows(one, level))
         for one in found
-        for level, _, p, error, fraction in one.drawn.rows.tolist()
+        for level, _, p, error, fraction, _ in one.drawn.rows.tolist()
     ]  # fmt: skip
     columns = (
         "map",
@@ -232,9 +245,19 @@ def _by_map(found: list[OnMap]) -> PageTable:
         "exact fraction",
         "lists",
         "z",
+        "fraction of windows",
+        "windows",
+        "z of windows",
     )
-    caption = "Each map: the p stated at one statistic, and the fraction of exact lists that reach it."
+    caption = (
+        "Each map: the p stated at one statistic, and the fractions of exact lists and real windows that reach it."
+    )
     return PageTable(caption, columns, tuple(rows))
+
+
+def _of_windows(one: OnMap, level: float) -> tuple[Cell, ...]:
+    fraction, count = one.fraction(level, WINDOWS)
+    return (float(f"{fraction:.4g}"), count, round(one.z(level, WINDOWS), 2)) if count else ("", 0, "")
 
 
 def _by_label(again: list[Repeated]) -> PageTable:

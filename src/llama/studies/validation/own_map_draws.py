@@ -1,11 +1,13 @@
 """What the own-map background states of one sky map, and what exact lists of the same events say of it.
 
 The background draws from a weighted bank and its own random numbers (`significance.own_map`). The lists here are none
-of that: whole lists, each neutrino with its exact terms, from the generator of this study.
+of that: whole lists, each neutrino with its exact terms, from the generator of this study. Beside them stand windows
+of the season as it was, of which nothing was drawn.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,7 @@ from llama.studies.pool import Pool
 from llama.studies.validation.evaluate import TRIGGER, MapAnalysis, log_statistics
 from llama.studies.validation.events import lists_of
 from llama.studies.validation.inputs import CheckInputs, MapSource
+from llama.studies.validation.observed import some_of
 
 LEVELS = (0.1, 0.01, 0.001)
 LEAST_EXPECTED = 10.0
@@ -27,7 +30,10 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class MapTask:
-    """One sky map of a population: how many exact lists, and how many more times its background is drawn."""
+    """One sky map of a population: how many exact lists, and how many more times its background is drawn.
+
+    As many windows of the season as it was are looked at, if there are.
+    """
 
     number: int
     population: int
@@ -47,14 +53,16 @@ class MapDraws:
 
     Attributes:
         area_deg2: of the 90 % region.
-        lists: exact ones.
+        lists: exact ones. windows: of the season as it was.
         has_distance: whether the map's own distances are used, 1 or 0.
-        rows: (levels, 5) p asked for, its ln B̃, p stated there, its error for lists and bank, and the exact fraction.
+        rows: (levels, 6) p asked for, its ln B̃, p stated there, its error for lists and bank, the fraction of exact
+            lists, and that of windows, NaN without any.
         repeats: (levels, labels, 2) p stated by other labels at the same ln B̃, and its error.
     """
 
     area_deg2: float
     lists: int
+    windows: int
     has_distance: bool
     rows: Float
     repeats: Float
@@ -62,12 +70,17 @@ class MapDraws:
 
 AS_ARRAYS: Form[MapDraws] = Form(
     lambda one: {
-        "of": np.array([one.area_deg2, one.lists, one.has_distance]),
+        "of": np.array([one.area_deg2, one.lists, one.windows, one.has_distance]),
         "rows": one.rows,
         "repeats": one.repeats,
     },
     lambda kept: MapDraws(
-        float(kept["of"][0]), int(kept["of"][1]), bool(kept["of"][2]), kept["rows"], kept["repeats"]
+        float(kept["of"][0]),
+        int(kept["of"][1]),
+        int(kept["of"][2]),
+        bool(kept["of"][3]),
+        kept["rows"],
+        kept["repeats"],
     ),
 )
 
@@ -78,17 +91,20 @@ def draw_map(inputs: CheckInputs, seed: int, task: MapTask) -> MapDraws:
     analysis = MapAnalysis.of(skymap, inputs.season, search)
     beside, label = beside_map(inputs, analysis), f"own-map check {seed} {task.number}"
     exact = exact_statistics(generator(seed, "own-map", task.number), inputs, analysis, task.lists)
+    seen = observed_statistics(generator(seed, "own-map windows", task.number), inputs, analysis, task.lists)
     rows, repeats = [], []
     for level, threshold in zip(task.levels, reached_by(beside, f"{label} threshold", task.levels), strict=True):
         stated = stated_at(beside, label, threshold)
-        rows.append((level, threshold, stated.p, error_of(stated), float((exact >= threshold).mean())))
+        fractions = (_reaching(exact, threshold), _reaching(seen, threshold))
+        rows.append((level, threshold, stated.p, error_of(stated), *fractions))
         others = (stated_at(beside, f"{label} {k}", threshold) for k in range(task.repeats))
         repeats.append([(other.p, error_of(other)) for other in others])
     return MapDraws(
         area_deg2=credible_area_deg2(skymap, 0.9),
         lists=task.lists,
+        windows=seen.size,
         has_distance=analysis.prepared.mode == "map",
-        rows=np.array(rows).reshape(len(rows), 5),
+        rows=np.array(rows).reshape(len(rows), 6),
         repeats=np.array(repeats).reshape(len(rows), task.repeats, 2),
     )
 
@@ -117,6 +133,22 @@ def stated_at(beside: Beside, label: str, threshold: float) -> OwnMapP:
 def error_of(stated: OwnMapP) -> float:
     """One sigma for the finite numbers of lists and terms: the events are the same on both sides."""
     return float(np.hypot(stated.error_lists, stated.error_bank))
+
+
+def _reaching(statistics: Float, threshold: float) -> float:
+    return float((statistics >= threshold).mean()) if statistics.size else math.nan
+
+
+def observed_statistics(
+    rng: np.random.Generator, inputs: CheckInputs, analysis: MapAnalysis, most: int, at_once: int = _AT_ONCE
+) -> Float:
+    """(windows,) ln B̃ of windows of the season as it was, as an event's own run has it; none without an archive."""
+    if inputs.observed is None:
+        return np.empty(0)
+    triggers = some_of(rng, inputs.observed.triggers(analysis.search), most)
+    parts = [triggers[k : k + at_once] for k in range(0, triggers.size, at_once)]
+    found = [log_statistics(analysis, inputs.observed.lists(analysis.search, some)) for some in parts]
+    return np.concatenate([np.empty(0), *found]) + analysis.prepared.log_complement
 
 
 def exact_statistics(

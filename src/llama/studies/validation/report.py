@@ -15,6 +15,7 @@ from llama.studies.pool import Pool
 from llama.studies.validation.campaign import NAMES, SIZES, run
 from llama.studies.validation.check import Check
 from llama.studies.validation.inputs import CheckInputs, populations_in, synthetic_pool, synthetic_populations
+from llama.studies.validation.observed import ObservedSeason
 from llama.studies.validation.page import Header, as_html, as_json
 
 
@@ -25,12 +26,15 @@ def inputs_at_hand(
     season: SeasonTable,
     pool: Pool | None,
     events: SeasonEvents | None = None,
+    observed: ObservedSeason | None = None,
 ) -> CheckInputs:
     """What checks draw from: maps of the folder asked for, else of the data folder, else synthetic stand-ins."""
     found = populations_in(maps or packaged_with, searches)
     if maps and not found:
         raise FormatError(f"{maps} holds no sky maps (*.fits, *.fits.gz), nor do the folders in it")
-    return CheckInputs(found or synthetic_populations(searches), pool or synthetic_pool(season), season, events)
+    return CheckInputs(
+        found or synthetic_populations(searches), pool or synthetic_pool(season), season, events, observed
+    )
 
 
 def validate(
@@ -72,6 +76,7 @@ def _facts(inputs: CheckInputs) -> tuple[tuple[str, str], ...]:
         ("sky maps", "; ".join(f"{p.name}: {p.source}" for p in inputs.populations)),
         ("neutrinos", f"{len(inputs.pool)} {inputs.pool.source}"),
         ("events beside own maps", f"{inputs.season_events.dec_rad.size} {inputs.season_events.source}"),
+        ("windows as they were", inputs.observed.source if inputs.observed else "none: no archive is installed"),
         ("searches", ", ".join(f"{p.search.name} for {p.name}" for p in inputs.populations)),
         ("season", f"{inputs.season.name}, {1e3 * inputs.season.rate_hz:.2f} mHz"),
     )

@@ -1,0 +1,13 @@
+"""Sky maps of simulated mergers: from a population, or a table of injections, to a folder of maps (`simulate`, the
+first thing to read). A block of sources (`campaign`) is searched for in noise (`measurement`, with `waveform`,
+`curves` and `network`), and what is found is localised, by BAYESTAR (`bayestar`) or by a fast approximation
+(`localiser`, `amplitudes`); `folder` writes tables and lists."""
+
+from __future__ import annotations
+
+from llama.studies.simulation.campaign import LOCALISERS
+from llama.studies.simulation.measurement import SearchConditions
+from llama.studies.simulation.populations import POPULATIONS
+from llama.studies.simulation.simulate import RUNS, Request, SimulatedMaps, simulate
+
+__all__ = ["LOCALISERS", "POPULATIONS", "RUNS", "Request", "SearchConditions", "SimulatedMaps", "simulate"]
