@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from tests.cli.typed import typed
 
-from llama.formats.populations import PopulationsFile, read_table
+from llama.formats.background_table import read_table
+from llama.formats.populations import PopulationsFile
 
 MAPS = ("0.fits", "1.fits", "2.fits")
 
@@ -30,8 +31,10 @@ def test_the_table_does_not_depend_on_the_workers(home: Path) -> None:
         path.parent.mkdir()
         typed("dev", "background", "draw", home / "H1L1V1.csv", "-o", path, "-n", "60", "-j", workers, home=home)
     assert one.read_bytes() == two.read_bytes()
-    comments, rows = read_table(one)
-    assert comments["season"] == "IC86-2011"
+    read = read_table(one)
+    rows = read.rows
+    assert read.comments["season"] == "IC86-2011" and read.whole
+    assert read.maps.keys() == set(MAPS) and all(area > 0 and distance > 0 for area, distance in read.maps.values())
     assert [row.skymap for row in rows[:4]] == ["0.fits", "1.fits", "2.fits", "0.fits"]
     assert np.mean([row.n for row in rows]) == pytest.approx(4.74, abs=1.0)
     assert all(row.odds_ratio == 0 for row in rows if row.n == 0)
@@ -67,7 +70,7 @@ def test_both_searches_come_from_the_same_events(home: Path) -> None:
     said = typed("dev", "background", "draw", home / "H1L1V1.csv", *outs, *options, home=home)
     assert all(name in said for name in names)
     assert all((alone / name).read_bytes() == (both / name).read_bytes() for name in names)
-    (_, single), (_, exact) = (read_table(both / name) for name in names)
+    single, exact = (read_table(both / name).rows for name in names)
     assert [(row.n, row.source, row.skymap) for row in single] == [(row.n, row.source, row.skymap) for row in exact]
     assert [row.odds_ratio for row in single] == pytest.approx([row.odds_ratio for row in exact], rel=1e-3)
     assert typed("dev", "background", "pvalue", both, home=home).count("60 events") == 2

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+import llama
 from llama.analyses.result import LIST_STATISTICS, finite_odds, response_digest, search_digest
+from llama.formats.background_table import BackgroundRow, Of, TextTable, table_name, write_table
 from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
-from llama.formats.populations import BackgroundRow, table_name, write_table
 from llama.formats.skymap import read_skymap
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.products import WINDOW_S
@@ -29,6 +30,7 @@ from llama.ports import NeutrinoSource
 from llama.science.detector import SeasonTable
 from llama.science.search import Search
 from llama.science.significance import Searches, TableKind
+from llama.science.sky import credible_area_deg2, mean_distance
 from llama.science.statistic import GWTrigger, NeutrinoLists, list_statistics, prepare
 from llama.studies.blocks import Blocks, processes
 
@@ -72,12 +74,14 @@ class Drawn:
     Attributes:
         log_odds: ln of its odds by search type, −inf for 0.
         n: how many neutrinos it had. seed: where they came from. skymap: the map's file name.
+        map_of: area of its 90 % region, deg², and mean distance, Mpc, NaN without one.
     """
 
     log_odds: Mapping[str, float]
     n: int
     seed: str
     skymap: str
+    map_of: Of
 
     def row(self, search_type: str) -> BackgroundRow:
         """As a line of the table of one search type."""
@@ -97,8 +101,10 @@ def draw_block(study: Study, connect: Callable[[], NeutrinoSource], mode: str, b
     lists = NeutrinoLists.of([kernel_arrays(from_window(window, source.name)) for window in windows])
     found = list_statistics(prepared, _TRIGGER, lists, study.season, study.search, quick=True)
     log_odds = {search_type: of(found) for search_type, of in LIST_STATISTICS.items()}
+    stated = mean_distance(skymap)
+    map_of = (credible_area_deg2(skymap, 0.9), np.nan if stated is None else stated[0])
     return [
-        Drawn({search_type: float(odds[k]) for search_type, odds in log_odds.items()}, count, seed, path.name)
+        Drawn({search_type: float(odds[k]) for search_type, odds in log_odds.items()}, count, seed, path.name, map_of)
         for k, (seed, count) in enumerate(zip(seeds, np.diff(lists.start).tolist(), strict=True))
     ]
 
@@ -141,7 +147,7 @@ def tables_by_type(tables: Sequence[Path], season: str, *, overwrite: bool) -> t
 
     Raises FormatError for one that is there already, and for names that do not belong together.
     """
-    kinds = [TableKind.named(table_name(table, {"season": season})) for table in tables]
+    kinds = [TableKind.named(table_name(table, {}, {"season": season})) for table in tables]
     for table, kind in zip(tables, kinds, strict=True):
         if table.exists() and not overwrite:
             raise FormatError(f"{table} exists already and was left as it is; -c overwrites it")
@@ -158,18 +164,28 @@ def tables_by_type(tables: Sequence[Path], season: str, *, overwrite: bool) -> t
 
 def write_tables(study: Study, drawn: Sequence[Drawn], tables: Mapping[str, Path]) -> None:
     """One table per search type."""
+    maps = {event.skymap: event.map_of for event in drawn}
+    for search_type, table in tables.items():
+        kind = TableKind.named(table_name(table, {"season": study.season.name}))
+        rows = [event.row(search_type) for event in drawn]
+        write_table(table, TextTable(rows, comments_of(study, kind), maps))
+
+
+def comments_of(study: Study, kind: TableKind) -> dict[str, str]:
+    """What a table of the study was made with."""
     season = study.season
-    comments = {
+    return {
+        "search": kind.search_type,
+        "population": kind.population,
+        "run": kind.run,
+        "detectors": kind.detectors,
         "season": season.name,
         "rate_hz": repr(season.rate_hz),
         "search_digest": search_digest(study.search),
         "response_digest": response_digest(season),
         "distance_mode": study.distance_mode,
-        "provenance": f"{study.events} events, {len(study.maps)} sky maps, scrambled neutrinos of {season.name}, "
-        f"p_astro {P_ASTRO:g}",
+        "provenance": f"scrambled neutrinos of {season.name}, p_astro {P_ASTRO:g}, llama {llama.__version__}",
     }
-    for search_type, table in tables.items():
-        write_table(table, [event.row(search_type) for event in drawn], comments=comments)
 
 
 def search_of_table(out: Path, kind: TableKind, season: str, searches: Searches) -> Search:
