@@ -173,7 +173,7 @@ def _background(path: Path, read: TextTable, said: Said, notices: list[str]) -> 
             response_digest=comments.get("response_digest", ""),
             distance_mode=comments.get("distance_mode", ""),
             provenance=_provenance(path, read, lacking),
-            sky_maps=len({row.skymap for row in read.rows}),
+            sky_maps=len(read.used_maps),
             map_area_deg2=area,
             map_distance_mpc=distance,
         )
@@ -187,7 +187,7 @@ _NEEDED = ("rate_hz", "search_digest", "response_digest", "distance_mode", "prov
 def _provenance(path: Path, read: TextTable, lacking: list[str]) -> str:
     """How it was made, how many events of how many maps, what was left out, what is unknown."""
     told = [read.comments.get("provenance") or f"from {path.name}"]
-    told.append(f"{len(read.rows)} events on {len({row.skymap for row in read.rows})} sky maps")
+    told.append(f"{len(read.rows)} events on {len(read.used_maps)} sky maps")
     left_out = {**read.left_out}
     if read.damaged:
         left_out["damaged rows"] = left_out.get("damaged rows", 0) + len(read.damaged)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress, pairwise
+from operator import attrgetter
 
 from llama.formats.background_table import BackgroundRow, Of, TextTable
 from llama.formats.errors import FormatError
-from llama.studies.tables.parts import FACTS, UNSAID, Gathered, Part
+from llama.studies.tables.parts import FACTS, TWICE, UNSAID, Gathered, Part
 
 _APART = " + "
+_ORDER = attrgetter("source", "skymap", "odds_ratio", "n")
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,20 @@ def collated(found: Gathered) -> Collation:
     if not told:
         raise FormatError("what one row says of how it was made another does not; collate them apart")
     rows = [row for part in told for row in part.rows]
-    rows.sort(key=_order)
+    rows.sort(key=_ORDER)
+    rows, twice = _once(rows)
+    if twice:
+        left_out[TWICE] += len(twice)
+        notices.append(f"left out: {len(twice)} rows that are in several tables, from {twice[0].source} on")
     comments = {key: value for key, value in facts.items() if value}
     comments["provenance"] = _APART.join(sorted({one for part in told for one in part.provenance.split(_APART)}))
     return Collation(TextTable(rows, comments, _maps(told), dict(left_out)), tuple(notices))
 
 
-def _order(row: BackgroundRow) -> tuple[str, str, float, int]:
-    return row.source, row.skymap, row.odds_ratio, row.n
+def _once(rows: list[BackgroundRow]) -> tuple[list[BackgroundRow], list[BackgroundRow]]:
+    """Rows in order without those that are there again, and these."""
+    new = [True, *(a != b for a, b in pairwise(rows))]
+    return list(compress(rows, new)), [row for row, first in zip(rows, new, strict=True) if not first]
 
 
 def _common(parts: list[Part]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
-from llama.formats.background_table import BackgroundRow, TextTable, read_table
+from llama.formats.background_table import TextTable, read_table
 from llama.formats.errors import FormatError
 from llama.studies.tables.parts import CUT, DAMAGED_ROW, FACTS, TWICE, Gathered, TablePlaces
 
@@ -38,17 +38,5 @@ def _add(found: Gathered, path: Path, table: TextTable, search: str) -> None:
     if facts["search"] not in ("", search):
         raise FormatError(f"{path} is a table of search {facts['search']}, not {search}")
     part = found.of(facts | {"search": search}, table.comments.get("provenance", "not recorded"), str(path))
-    twice = 0
-    for row in table.rows:
-        if found.is_new((*part.facts.values(), *_identity(row))):
-            part.rows.append(row)
-        else:
-            twice += 1
-    if twice:
-        found.left_out[TWICE] += twice
-        found.notices.append(f"left out: {twice} rows of {path} that were there already")
+    part.rows.extend(table.rows)  # those that other tables have too are found when all are in order
     part.maps.update(table.maps)
-
-
-def _identity(row: BackgroundRow) -> tuple[object, ...]:
-    return (row.source, row.skymap, row.n, f"{row.odds_ratio:.11g}")

@@ -63,7 +63,12 @@ def _odds(folder: Path) -> list[float]:
 
 def singles_text(rows: Sequence[SingleRow], left_out: Mapping[str, int]) -> str:
     """In the layout of the tables of events."""
-    cells = [(f"{row.odds_ratio:+.11g}", row.neutrino, row.source, row.skymap) for row in rows]
+    cells = (
+        [f"{row.odds_ratio:+.11g}" for row in rows],
+        [row.neutrino for row in rows],
+        [row.source for row in rows],
+        [row.skymap for row in rows],
+    )
     lines = aligned(COLUMNS, cells, "><<>")
     if left_out:
         lines.append("# left_out: " + "; ".join(f"{many} {why}" for why, many in sorted(left_out.items())))
