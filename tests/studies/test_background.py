@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from tests.cli.typed import typed
 
+from llama.app import App
 from llama.formats.background_table import read_table
 from llama.formats.populations import PopulationsFile
+from llama.studies.background import Study, draw
+from llama.studies.blocks import processes
+from llama.supplies import simulated_neutrinos
 
 MAPS = ("0.fits", "1.fits", "2.fits")
 
@@ -113,3 +117,19 @@ def test_how_many_is_a_number_from_one_up(tmp_path: Path, option: str, value: st
     said = typed(*words, home=tmp_path, status=2)
     assert said.splitlines()[-1].endswith(f"'{value}' is not a whole number from 1 up")
     assert not table.exists()
+
+
+@pytest.mark.slow
+def test_a_draw_that_is_stopped_goes_on_with_what_it_kept(home: Path, data: Path, tmp_path: Path) -> None:
+    app = App.read({"LLAMA_DATA_DIR": str(home)})
+    maps = tuple((data / "skymaps/mock_and_sim/local_bayestar" / name).resolve() for name in MAPS)
+    study = Study(maps, 9, "study", app.season("IC86-2011"), app.searches()["bns"].search)
+    connect = simulated_neutrinos(app, "IC86-2011")
+    with processes(1) as executor:
+        whole = list(draw(study, connect, executor))
+        first = next(draw(study, connect, executor, tmp_path))
+        (kept,) = tmp_path.glob("*.npz")
+        written = kept.stat().st_mtime_ns
+        again = list(draw(study, connect, executor, tmp_path))
+    assert first == again[0] and again == whole
+    assert kept.stat().st_mtime_ns == written and len(list(tmp_path.glob("*.npz"))) == 3

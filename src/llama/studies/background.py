@@ -13,6 +13,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ from llama.science.search import Search
 from llama.science.significance import Searches, TableKind
 from llama.science.sky import credible_area_deg2, mean_distance
 from llama.science.statistic import GWTrigger, NeutrinoLists, list_statistics, prepare
-from llama.studies.blocks import Blocks, processes
+from llama.studies.blocks import Arrays, Blocks, Form, code_digest, processes
 
 GPS_S = 1_000_000_000.0
 """The time given to every event; nothing depends on it but the differences to the neutrinos'."""
@@ -60,6 +61,13 @@ class Study:
     def distance_mode(self) -> str:
         """How the odds use the distance, which the first map decides and all must share."""
         return prepare(read_skymap(self.maps[0]), _TRIGGER, self.season, self.search).mode
+
+    @property
+    def digest(self) -> str:
+        """Of all that its events depend on besides their seeds."""
+        files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in self.maps]
+        said = (files, search_digest(self.search), response_digest(self.season), code_digest())
+        return sha256(repr(said).encode()).hexdigest()
 
     @property
     def blocks(self) -> list[range]:
@@ -109,8 +117,10 @@ def draw_block(study: Study, connect: Callable[[], NeutrinoSource], mode: str, b
     ]
 
 
-def draw(study: Study, connect: Callable[[], NeutrinoSource], executor: Executor) -> Iterator[list[Drawn]]:
-    """Blocks of events as they come, in order of their maps.
+def draw(
+    study: Study, connect: Callable[[], NeutrinoSource], executor: Executor, keep: Path | None = None
+) -> Iterator[list[Drawn]]:
+    """Blocks of events as they come, in order of their maps; in a folder `keep` each stays as soon as it is drawn.
 
     `connect` gives the source, wherever a block is drawn; it is asked for each, and opens one once per process.
 
@@ -121,7 +131,30 @@ def draw(study: Study, connect: Callable[[], NeutrinoSource], executor: Executor
     if mode == "marginal" and study.search.antenna_pattern:
         raise ValueError("no background can be drawn in distance mode marginal with an antenna pattern; turn it off")
     task = functools.partial(draw_block, study, connect, mode)
-    yield from Blocks(executor).draw(study.label, task, study.blocks)
+    blocks = Blocks(executor) if keep is None else Blocks(executor, keep, study.digest)
+    yield from blocks.draw(study.label, task, study.blocks, _KEPT)
+
+
+def _arrays(drawn: list[Drawn]) -> Arrays:
+    return {
+        **{name: np.array([one.log_odds[name] for one in drawn]) for name in LIST_STATISTICS},
+        "n": np.array([one.n for one in drawn]),
+        "seed": np.array([one.seed for one in drawn]),
+        "skymap": np.array([one.skymap for one in drawn]),
+        "map_of": np.array([one.map_of for one in drawn]),
+    }
+
+
+def _drawn(arrays: Arrays) -> list[Drawn]:
+    odds = {name: arrays[name].tolist() for name in LIST_STATISTICS}
+    rest = (arrays[name].tolist() for name in ("n", "seed", "skymap", "map_of"))
+    return [
+        Drawn({name: odds[name][k] for name in odds}, n, seed, skymap, (of[0], of[1]))
+        for k, (n, seed, skymap, of) in enumerate(zip(*rest, strict=True))
+    ]
+
+
+_KEPT: Form[list[Drawn]] = Form(_arrays, _drawn)
 
 
 def in_order(study: Study, blocks: Sequence[list[Drawn]]) -> list[Drawn]:
