@@ -69,6 +69,7 @@ def _table(here: Path, *words: object, status: int = 0) -> str:
 @pytest.mark.slow
 def test_event_folders_of_servers_become_one_table(here: Path) -> None:
     said = _table(here, "bns-o4-H1L1V1.txt", *SERVERS)
+    assert "kernel" not in said and "kernel depth" in _table(here)
     assert said.count("is there twice") == 3 and "9 background events" in said
     read = read_table(here / "bns-o4-H1L1V1.txt")
     assert read.whole and read.left_out == {"rows that were there twice": 3}

@@ -55,13 +55,17 @@ def _find(args: argparse.Namespace, app: App, sources: TablePlaces, found: Gathe
     from dataclasses import replace
 
     from llama.studies.tables import Today, block_parts, event_parts, is_study, shard_parts
+    from llama.studies.trials import blocks_folder
 
     here = Path.cwd().resolve()
     shard_parts(sources, found)
     events = event_parts(sources, found, here) if args.depth != "kernel" else 0
-    if events:
-        return
     studies = tuple(study for place in sources.places for study in _studies(place) if is_study(study))
+    if events:
+        for study in studies if args.depth is None else ():
+            if any(blocks_folder(study, sources.kind, "kernel").glob("*.npz")):
+                found.notices.append(f"trials of kernel depth in {study} are not in it; --depth kernel takes them")
+        return
     block_parts(
         replace(sources, places=studies), found, here, args.depth or "kernel", Today(app.searches, app.season)
     )
