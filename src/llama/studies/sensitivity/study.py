@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import llama
+from llama.advice import TRIALS
 from llama.formats.errors import FormatError
 from llama.science.arrays import Float
 from llama.studies.sensitivity.efficiency import (
@@ -65,7 +66,7 @@ def gather(folders: Sequence[Path], depth: str) -> dict[str, StudyTrials]:
     where = ", ".join(str(folder) for folder in folders)
     if "background" not in there or len(there) < 2:
         lacking = "background" if "background" not in there else "signal or doublet"
-        raise FormatError(f"{where} has no {lacking} trials of {depth} depth; `llama dev trials` draws them")
+        raise FormatError(f"{where} has no {lacking} trials of {depth} depth; {TRIALS} draws them")
     modes = {one.mode for trials in there.values() for one in trials.blocks}
     if len(modes) > 1:
         raise FormatError(
