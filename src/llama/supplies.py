@@ -43,16 +43,20 @@ def _neutrinos(settings: SettingsText) -> NeutrinoSource:
 
 
 def trial_inputs(app: App, season: str) -> Callable[[], Inputs]:
-    """Gives a process of a study what its trials are made from."""
+    """Gives a process of a study what its trials are made from; FormatError when there is no such season."""
     return functools.partial(_trial_inputs, app.settings.to_text(), season)
 
 
 @functools.lru_cache(maxsize=1)
 def _trial_inputs(settings: SettingsText, season: str) -> Inputs:
+    from llama.formats.errors import FormatError
     from llama.studies.trials import Inputs
 
     app = _app(settings)
-    return Inputs(app.season(season), app.season_events(season), app.searches())
+    try:
+        return Inputs(app.season(season), app.season_events(season), app.searches())
+    except ValueError as error:
+        raise FormatError(str(error)) from error
 
 
 def workshop(app: App, log: str | None = None) -> Connect:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llama.formats.background_table import BackgroundRow, TextTable, read_table, table_name, write_table
 from llama.formats.errors import FormatError
-from llama.formats.populations import BackgroundRow, PopulationsFile, read_table, table_name, write_table
+from llama.formats.populations import PopulationsFile, collate
 from llama.science.significance import BackgroundTable, Conditions, Populations, TableKind, most_likely_population
 
 
@@ -65,38 +66,122 @@ def test_a_file_that_is_no_hdf5_is_named(tmp_path: Path) -> None:
         PopulationsFile().read(tmp_path / "populations.hdf5")
 
 
-def test_text_round_trip_keeps_every_digit(tmp_path: Path) -> None:
+def test_text_round_trip_keeps_eleven_digits_and_all_that_is_said(tmp_path: Path) -> None:
     rows = [
         BackgroundRow(2.2912652264e-36, 9, "llama-bns-o3-65/events/injection-323", "bns-o3/8937.fits.gz"),
-        BackgroundRow(0.1 + 0.2, 0, "block-0", "a map with spaces.fits"),
+        BackgroundRow(0.1 + 0.2, 0, "a folder/injection-0", "a map with spaces.fits"),
     ]
+    maps = {"bns-o3/8937.fits.gz": (12.5, 200.0), "a map with spaces.fits": (300.0, 40.0)}
     path = tmp_path / "opa-bns-o3-H1L1V1.txt"
-    write_table(path, rows, comments={"season": "IC86-2011"})
-    comments, again = read_table(path)
-    assert again == rows
-    assert table_name(path, comments) == "opa/bns/o3/H1L1V1/IC86-2011"
+    write_table(path, TextTable(rows, {"season": "IC86-2011"}, maps, {"damaged rows": 2}))
+    again = read_table(path)
+    assert again.rows[0] == rows[0]
+    assert again.rows[1] == BackgroundRow(0.3, 0, "a%20folder/injection-0", "a map with spaces.fits")
+    assert (again.comments, again.maps, again.left_out) == ({"season": "IC86-2011"}, maps, {"damaged rows": 2})
+    assert again.whole and not again.damaged
+    assert again.map_quantiles[0][:4] == (12.5, 26.875, 84.375, 156.25)
+    assert table_name(path, again.comments) == "opa/bns/o3/H1L1V1/IC86-2011"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:3], *lines[4:]]))  # a row is lost
+    assert read_table(path).whole is False
 
 
-def test_the_form_printed_in_the_original_documentation_reads(tmp_path: Path) -> None:
+GUIDE = """\
+EVENT-ODDS-RATIO  N  SOURCE-DIRECTORY                      SKYMAP-FILENAME
+=========================================================================================================================
++2.2912652264e-36  9  llama-bns-o3-65/events/injection-323  /home/vagrant/pre-er14-background/skymaps/bns-o3/8937.fits.gz
+ +2.673378655e-25  4  llama-bns-o3-65/events/injection-111  /home/vagrant/pre-er14-background/skymaps/bns-o3/2304.fits.gz
+ +1.677508305e-15  8  llama-bns-o3-65/events/injection-129  /home/vagrant/pre-er14-background/skymaps/bns-o3/4798.fits.gz
++9.3603728371e-09  7  llama-bns-o3-65/events/injection-116  /home/vagrant/pre-er14-background/skymaps/bns-o3/3400.fits.gz
+ +9.233942133e-25  3  llama-bns-o3-65/events/injection-324  /home/vagrant/pre-er14-background/skymaps/bns-o3/1865.fits.gz
+ +1.565115763e-09  9  llama-bns-o3-65/events/injection-120   /home/vagrant/pre-er14-background/skymaps/bns-o3/699.fits.gz
++3.4337601072e-09  7  llama-bns-o3-65/events/injection-312  /home/vagrant/pre-er14-background/skymaps/bns-o3/8854.fits.gz
++9.4312345753e-09  4  llama-bns-o3-65/events/injection-118  /home/vagrant/pre-er14-background/skymaps/bns-o3/7545.fits.gz
+"""  # noqa: E501
+"""As the operators' guide prints it."""
+
+
+def test_the_lines_of_the_guide_come_back_up_to_spaces(tmp_path: Path) -> None:
     path = tmp_path / "bns-o3-H1L1V1.txt"
-    path.write_text(
-        "EVENT-ODDS-RATIO   N  SOURCE-DIRECTORY  SKYMAP-FILENAME\n"
-        "------------------------------------------------------\n"
-        "+2.2912652264e-36  9  llama-bns-o3-65/events/injection-323  /x/bns-o3/8937.fits.gz\n"
-    )
-    comments, rows = read_table(path)
-    assert rows == [
-        BackgroundRow(2.2912652264e-36, 9, "llama-bns-o3-65/events/injection-323", "/x/bns-o3/8937.fits.gz")
-    ]
-    assert table_name(path, comments | {"season": "IC86-2011"}) == "opa/bns/o3/H1L1V1/IC86-2011"
+    path.write_text(GUIDE)
+    read = read_table(path)
+    assert len(read.rows) == 8 and not read.damaged and read.whole is None and not read.comments
+    write_table(path, read)
+    lines, printed = path.read_text().splitlines(), GUIDE.splitlines()
+    assert [line.split() for line in lines[2:10]] == [line.split() for line in printed[2:]]
+    assert lines[0].split() == printed[0].split()
+    assert set(lines[1]) == {"="}
+    assert len({line.index("  llama-bns") for line in lines[2:10]}) == 1  # aligned
+    assert lines[10:] == ["# end: 8 rows"]
 
 
-@pytest.mark.parametrize("row", ["nan 3 a b", "-1 3 a b", "1.0 x a b", "1.0 3 a"])
-def test_a_wrong_row_is_named(tmp_path: Path, row: str) -> None:
-    path = tmp_path / "t.txt"
-    path.write_text(f"# season: IC86-2011\n{row}\n")
-    with pytest.raises(FormatError, match=r"t\.txt, line 2"):
-        read_table(path)
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("bns-o3-H1L1V1", "opa/bns/o3/H1L1V1/unknown"),
+        ("bns-o2", "opa/bns/o2/unknown/unknown"),
+        ("opa-bbh-o3-H1V1", "opa/bbh/o3/H1V1/unknown"),
+        ("subthreshold-bbh-o3-H1V1", "subthreshold/bbh/o3/H1V1/unknown"),
+        ("bns-o3-H1L1V1-IC86-2011", "opa/bns/o3/H1L1V1/IC86-2011"),
+        ("opa-bns-o4-H1L1V1-IC86-2011", "opa/bns/o4/H1L1V1/IC86-2011"),
+    ],
+)
+def test_names_as_they_are_printed(file: str, name: str) -> None:
+    heard = list[str]()
+    assert table_name(Path(f"{file}.txt"), {}, notice=heard.append) == name
+    assert len(heard) == 5 - len(file.replace("IC86-2011", "S").split("-"))
+
+
+def test_what_a_name_does_not_say_comes_from_the_comments_else_from_options() -> None:
+    options = {"season": "IC79-2010", "search": "subthreshold"}
+    assert table_name(Path("bns-o2.txt"), {}, options) == "subthreshold/bns/o2/unknown/IC79-2010"
+    said = {"season": "IC86-2011", "detectors": "H1L1"}
+    assert table_name(Path("bns-o2.txt"), said, options) == "subthreshold/bns/o2/H1L1/IC86-2011"
+
+
+@pytest.mark.parametrize("file", ["t.txt", "a-b.txt", "opa--o3-H1.txt", "-o3.txt"])
+def test_names_of_another_kind_are_refused(file: str) -> None:
+    with pytest.raises(FormatError, match="a background table is called"):
+        table_name(Path(file), {})
+
+
+def test_a_name_that_contradicts_its_table_is_refused() -> None:
+    with pytest.raises(FormatError, match="named for season IC86-2012, but is of IC86-2011"):
+        table_name(Path("opa-bns-o4-H1-IC86-2012.txt"), {"season": "IC86-2011"})
+
+
+def test_no_p_value_is_read_from_a_table_that_does_not_say_what_it_was_made_with(tmp_path: Path) -> None:
+    (tmp_path / "bns-o4-H1L1V1.txt").write_text(GUIDE)
+    (tmp_path / "readme.txt").write_text("all tables of the run\n")
+    found = collate(tmp_path, tmp_path / "populations.hdf5")
+    assert any("taken for opa" in notice for notice in found.notices)
+    assert any("readme.txt" in notice for notice in found.notices)
+    populations = PopulationsFile().read(tmp_path / "populations.hdf5")
+    (table,) = populations.tables.values()
+    assert table.events == table.sky_maps == 8 and table.rate_hz is None and table.search_digest == ""
+    assert "unknown: rate_hz, search_digest" in table.provenance
+    kind = TableKind.named(table.name)
+    for one in (kind, replace(kind, detectors="H1")):
+        for fit in (FIT, Conditions("", "", "")):
+            assert populations.choose(one, fit).table is None
+
+
+@pytest.mark.parametrize("row", ["nan 3 a b", "-1 3 a b", "1.0 x a b", "1.0 3 a", "1.0 -3 a b", "inf 1 a b"])
+def test_a_wrong_row_is_named_counted_and_left_out(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "bns-o3-H1L1V1.txt"
+    path.write_text(f"# season: IC86-2011\n{GUIDE}{row}\n")
+    assert "bns-o3-H1L1V1.txt, line 12" in read_table(path).damaged[0]
+    found = collate(tmp_path, tmp_path / "populations.hdf5")
+    (table,) = found.populations.tables.values()
+    assert table.events == 8 and "left out: 1 damaged rows" in table.provenance
+    assert any("line 12" in notice for notice in found.notices)
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    for name in ("bns-o3-H1L1V1.txt", "opa-bns-o3-H1L1V1.txt"):
+        (tmp_path / name).write_text(GUIDE)
+    with pytest.raises(FormatError, match=r"are both opa/bns/o3/H1L1V1/unknown"):
+        collate(tmp_path, tmp_path / "populations.hdf5")
 
 
 def test_a_table_with_nan_or_out_of_order_is_refused() -> None:

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from tests.cli.typed import typed
 
-from llama.formats.populations import PopulationsFile, read_table
+from llama.app import App
+from llama.formats.background_table import read_table
+from llama.formats.populations import PopulationsFile
+from llama.studies.background import Study, draw
+from llama.studies.blocks import processes
+from llama.supplies import simulated_neutrinos
 
 MAPS = ("0.fits", "1.fits", "2.fits")
 
@@ -30,8 +35,10 @@ def test_the_table_does_not_depend_on_the_workers(home: Path) -> None:
         path.parent.mkdir()
         typed("dev", "background", "draw", home / "H1L1V1.csv", "-o", path, "-n", "60", "-j", workers, home=home)
     assert one.read_bytes() == two.read_bytes()
-    comments, rows = read_table(one)
-    assert comments["season"] == "IC86-2011"
+    read = read_table(one)
+    rows = read.rows
+    assert read.comments["season"] == "IC86-2011" and read.whole
+    assert read.maps.keys() == set(MAPS) and all(area > 0 and distance > 0 for area, distance in read.maps.values())
     assert [row.skymap for row in rows[:4]] == ["0.fits", "1.fits", "2.fits", "0.fits"]
     assert np.mean([row.n for row in rows]) == pytest.approx(4.74, abs=1.0)
     assert all(row.odds_ratio == 0 for row in rows if row.n == 0)
@@ -67,7 +74,7 @@ def test_both_searches_come_from_the_same_events(home: Path) -> None:
     said = typed("dev", "background", "draw", home / "H1L1V1.csv", *outs, *options, home=home)
     assert all(name in said for name in names)
     assert all((alone / name).read_bytes() == (both / name).read_bytes() for name in names)
-    (_, single), (_, exact) = (read_table(both / name) for name in names)
+    single, exact = (read_table(both / name).rows for name in names)
     assert [(row.n, row.source, row.skymap) for row in single] == [(row.n, row.source, row.skymap) for row in exact]
     assert [row.odds_ratio for row in single] == pytest.approx([row.odds_ratio for row in exact], rel=1e-3)
     assert typed("dev", "background", "pvalue", both, home=home).count("60 events") == 2
@@ -110,3 +117,19 @@ def test_how_many_is_a_number_from_one_up(tmp_path: Path, option: str, value: st
     said = typed(*words, home=tmp_path, status=2)
     assert said.splitlines()[-1].endswith(f"'{value}' is not a whole number from 1 up")
     assert not table.exists()
+
+
+@pytest.mark.slow
+def test_a_draw_that_is_stopped_goes_on_with_what_it_kept(home: Path, data: Path, tmp_path: Path) -> None:
+    app = App.read({"LLAMA_DATA_DIR": str(home)})
+    maps = tuple((data / "skymaps/mock_and_sim/local_bayestar" / name).resolve() for name in MAPS)
+    study = Study(maps, 9, "study", app.season("IC86-2011"), app.searches()["bns"].search)
+    connect = simulated_neutrinos(app, "IC86-2011")
+    with processes(1) as executor:
+        whole = list(draw(study, connect, executor))
+        first = next(draw(study, connect, executor, tmp_path))
+        (kept,) = tmp_path.glob("*.npz")
+        written = kept.stat().st_mtime_ns
+        again = list(draw(study, connect, executor, tmp_path))
+    assert first == again[0] and again == whole
+    assert kept.stat().st_mtime_ns == written and len(list(tmp_path.glob("*.npz"))) == 3

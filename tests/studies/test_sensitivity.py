@@ -43,8 +43,12 @@ def test_bins_hold_what_lies_in_them() -> None:
     values = np.array([1.0, 9.99, 10.0, 99.0, 100.0])
     found = curve(axis, np.array([1.0, 10.0, 100.0]), values, values > 5)
     assert [(one.low, one.found.found, one.found.of) for one in found.bins] == [(1.0, 1, 2), (10.0, 3, 3)]
-    value, error = weighted(np.array([True, False]), np.array([3.0, 1.0]))
-    assert value == 0.75 and 0 < error < 0.5
+    one = weighted(np.array([True, False]), np.array([3.0, 1.0]))
+    assert (
+        one.value == pytest.approx(0.75) and one.of == pytest.approx(1.6) and one.interval[0] < 0.75 < one.interval[1]
+    )
+    alike = weighted(np.array([True] * 3 + [False] * 4), np.full(7, 0.1))
+    assert alike.interval == pytest.approx(Fraction(3, 7).interval)
 
 
 def test_energies_are_those_of_the_response() -> None:

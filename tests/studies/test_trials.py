@@ -183,6 +183,11 @@ def test_other_studies_and_damaged_blocks_are_told(app: App, begin: Begin, tmp_p
         collate([first, second], "background", "kernel")
     with pytest.raises(FormatError, match="seed 1, not 3"):
         begin(first, seed=3)
+    (second / "study.json").write_text('{"seed": 9,')
+    with pytest.raises(FormatError, match=r"second/study\.json cannot be read"):
+        begin(second, seed=9)
+    with pytest.raises(FormatError, match="no response table for season 'IC99'"):
+        trial_inputs(app, "IC99")()
     victim = min((first / "trials").rglob("*.npz"))
     victim.write_bytes(victim.read_bytes()[:700])
     with pytest.raises(FormatError, match=rf"{victim.name} is no block that was kept whole"):

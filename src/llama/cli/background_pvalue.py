@@ -1,6 +1,11 @@
 """Collate background tables into populations.hdf5, from which p-values are read.
 
-Takes every table (SEARCH-POPULATION-RUN-DETECTORS-SEASON.txt) of a folder.
+Takes every table (SEARCH-POPULATION-RUN-DETECTORS-SEASON.txt) of a folder. Without a search in its name
+(bns-o3-H1L1V1.txt) a table is one of search opa; what neither name nor comment lines say is unknown, and no p-value
+is read from a table that does not say what it was made with.
+
+Of more than 10000 events every value of the upper 1 % is kept and 2000 of those below, evenly in ln p: p-values are
+exact up to 0.01, and above that too large by at most 0.23 % of themselves.
 """
 
 from __future__ import annotations
@@ -18,14 +23,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="the tables' folder (default: here)")
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: populations.hdf5 in that folder")
     parser.add_argument("-c", "--clobber", action="store_true", help="overwrite")
+    parser.add_argument("-s", "--season", default="", help="of tables that do not say theirs")
+    parser.add_argument(
+        "--search", default="", choices=("opa", "subthreshold"), help="of tables that do not say theirs"
+    )
+    parser.add_argument("--whole", action="store_true", help="keep every value")
 
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Collate and list what is in it."""
-    from llama.formats.populations import collate
+    import sys
+
+    from llama.formats.populations import Said, collate
 
     out = args.out or args.folder / "populations.hdf5"
-    for table in collate(args.folder, out, overwrite=args.clobber).tables.values():
-        print(f"{table.name:<36} {table.statistics.size:>8} events")
+    said = Said(args.search, args.season)
+    found = collate(args.folder, out, overwrite=args.clobber, said=said, whole=args.whole)
+    for notice in found.notices:
+        print(f"llama: notice: {notice}", file=sys.stderr)
+    for table in found.populations.tables.values():
+        print(f"{table.name:<36} {table.events:>8} events")
     print(f"in {out}; to use it, set LLAMA_POPULATIONS={out.absolute()}")
     return 0

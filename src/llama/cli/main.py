@@ -40,6 +40,8 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("review",): ("review", "the five review cases, through the real pipeline"),
     ("dev", "background", "draw"): ("background_draw", "draw background events and write a table"),
     ("dev", "background", "pvalue"): ("background_pvalue", "the tables of a folder -> populations.hdf5"),
+    ("dev", "background", "table"): ("background_table", "background events -> a text table, a row per event"),
+    ("dev", "background", "table_singles"): ("background_table_singles", "the same, a row per neutrino"),
     ("dev", "clean"): ("dev_clean", "old test events to their archive, older notices packed, flags set"),
     ("dev", "neutrinos"): ("neutrinos", "background, signal or doublet neutrino lists of a study as files"),
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),

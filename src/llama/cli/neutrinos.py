@@ -36,7 +36,7 @@ def main(args: argparse.Namespace, app: App) -> int:
     if args.kind == "background":
         return _background(args, app)
     if args.maps is None:
-        print(f"llama dev neutrinos: {args.kind} neutrinos come from sky maps: give LISTFILE")
+        print(f"{args.kind} neutrinos come from sky maps: give LISTFILE")
         return 2
     return _signal(args, app)
 

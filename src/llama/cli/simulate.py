@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Simulate with a progress bar, alone in the folder, and count what is there."""
-    from llama.advice import Advice
+    from llama.advice import SIMULATE
     from llama.engine.running import utc_now
     from llama.operate.sole import Sole, myself
     from llama.studies.simulation import Request, SearchConditions, simulate
@@ -71,7 +71,7 @@ def main(args: argparse.Namespace, app: App) -> int:
         args.seed, args.localiser, args.maps, args.each, args.workers,
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
-    place = Sole(out, "simulate", myself(Advice(("dev", "simulate")).typed, utc_now()))
+    place = Sole(out, "simulate", myself(SIMULATE.typed, utc_now()))
     try:
         made = simulate(request)
     finally:

@@ -33,6 +33,7 @@ def study_of(args: argparse.Namespace, app: App) -> Iterator[TrialStudy]:
     """The study of the folder, begun if need be, held for this program alone."""
     from datetime import UTC, datetime
 
+    from llama.advice import TRIALS
     from llama.operate.sole import Sole, myself
     from llama.studies.trials import Options, TrialStudy, open_study
     from llama.supplies import trial_inputs
@@ -40,7 +41,7 @@ def study_of(args: argparse.Namespace, app: App) -> Iterator[TrialStudy]:
     asked = Options(args.maps, args.population, args.season, args.seed, args.detectors, args.injections)
     study = TrialStudy.of(trial_inputs(app, args.season)(), asked)
     args.folder.mkdir(parents=True, exist_ok=True)
-    sole = Sole(args.folder, "trials", myself("llama dev trials", datetime.now(UTC)))
+    sole = Sole(args.folder, "trials", myself(TRIALS.typed, datetime.now(UTC)))
     try:
         yield open_study(args.folder, study)
     finally:

@@ -74,4 +74,4 @@ def _draw(args: argparse.Namespace, app: App, study: TrialStudy, run: TrialRun) 
     table = run.keep.with_suffix(".csv")
     write_csv(trials, table)
     print(f"{trials.told}\nin {table}")
-    return 0
+    return 0 if len(trials) else 1

@@ -1,43 +1,51 @@
-"""Background tables: `populations.hdf5`, and the text tables it is collated from."""
+"""Background tables as partners read them: `populations.hdf5`, collated from text tables."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
+from llama.formats.background_table import TextTable, read_table, table_name
 from llama.formats.errors import FormatError, InputError
-from llama.formats.limits import MAX_TABLES_BYTES, read_limited, read_text, too_large
+from llama.formats.limits import MAX_TABLES_BYTES, read_limited, too_large
 from llama.formats.on_demand import OnDemand
-from llama.science.significance import BackgroundTable, Populations
+from llama.science.significance import BackgroundTable, Populations, compacted
 
-COLUMNS = ("EVENT-ODDS-RATIO", "N", "SOURCE-DIRECTORY", "SKYMAP-FILENAME")
 _OF_MAPS = ("map_area_deg2", "map_distance_mpc")
 
 
 class PopulationsFile:
-    """`populations.hdf5`: the parts of a table's name are its path, the leaf is an ascending array of odds."""
+    """`populations.hdf5`: the parts of a table's name are its path, the leaf is an ascending array of odds.
+
+    What a table does not say has no attribute. Where not every event has a value of its own, the attribute `weights`
+    says for how many each of the first values stands; those after them stand for one.
+    """
 
     def write(self, value: Populations, path: Path) -> None:
         # Timestamps off: the same tables give the same bytes
         with h5py.File(path, "w", track_order=False, libver="latest") as file:
             for name, table in sorted(value.tables.items()):
                 leaf = file.create_dataset(name, data=table.statistics, compression="gzip", track_times=False)
-                leaf.attrs["rate_hz"] = table.rate_hz
+                if table.rate_hz is not None:
+                    leaf.attrs["rate_hz"] = table.rate_hz
                 leaf.attrs["search_digest"] = table.search_digest
                 leaf.attrs["response_digest"] = table.response_digest
                 leaf.attrs["distance_mode"] = table.distance_mode
                 leaf.attrs["provenance"] = table.provenance
                 if table.sky_maps is not None:
                     leaf.attrs["sky_maps"] = table.sky_maps
-                for name in _OF_MAPS:
-                    if quantiles := getattr(table, name):
-                        leaf.attrs[name] = quantiles
+                for key in _OF_MAPS:
+                    if quantiles := getattr(table, key):
+                        leaf.attrs[key] = quantiles
+                if table.weights is not None:
+                    leaf.attrs["weights"] = np.trim_zeros(table.weights - 1, "b").astype(np.uint32) + 1
 
     def read(self, path: Path) -> Populations:
         """The tables, each of which is read when it is asked for; FormatError then or now when something is wrong."""
@@ -74,102 +82,118 @@ def _names(file: h5py.File) -> list[str]:
 def _table(leaf: h5py.Dataset) -> BackgroundTable:
     if leaf.nbytes > MAX_TABLES_BYTES:  # a few bytes packed can be any number unpacked
         raise InputError(too_large(leaf.name, leaf.nbytes, MAX_TABLES_BYTES, "a background table"))
+    statistics = np.asarray(leaf[()], dtype=np.float64)
     return BackgroundTable(
         name=leaf.name.strip("/"),
-        statistics=np.asarray(leaf[()], dtype=np.float64),
-        rate_hz=float(leaf.attrs["rate_hz"]),
-        search_digest=str(leaf.attrs["search_digest"]),
+        statistics=statistics,
+        weights=_weights(leaf.attrs["weights"], statistics.size) if "weights" in leaf.attrs else None,
+        rate_hz=float(leaf.attrs["rate_hz"]) if "rate_hz" in leaf.attrs else None,
+        search_digest=str(leaf.attrs.get("search_digest", "")),
         response_digest=str(leaf.attrs.get("response_digest", "")),
-        distance_mode=str(leaf.attrs["distance_mode"]),
-        provenance=str(leaf.attrs["provenance"]),
+        distance_mode=str(leaf.attrs.get("distance_mode", "")),
+        provenance=str(leaf.attrs.get("provenance", "")),
         sky_maps=int(leaf.attrs["sky_maps"]) if "sky_maps" in leaf.attrs else None,
         **{name: tuple(map(float, np.ravel(leaf.attrs[name]))) for name in _OF_MAPS if name in leaf.attrs},
     )
 
 
-@dataclass(frozen=True, slots=True)
-class BackgroundRow:
-    """One background event: its odds, how many neutrinos it had, where they came from, which sky map."""
-
-    odds_ratio: float
-    n: int
-    source: str
-    skymap: str
+def _weights(first: object, kept: int) -> NDArray[np.int64]:
+    given = np.ravel(np.asarray(first)).astype(np.int64)
+    if given.size > kept:
+        raise ValueError("a table says of more values than it has for how many events they stand")
+    return np.concatenate([given, np.ones(kept - given.size, np.int64)])
 
 
-def write_table(path: Path, rows: Iterable[BackgroundRow], *, comments: dict[str, str]) -> None:
-    """A text table: `#` lines with what it was made with, the header, a rule, then aligned rows."""
-    lines = [f"# {key}: {value}" for key, value in comments.items()]
-    lines.append(f"{COLUMNS[0]:<23}  {COLUMNS[1]:>4}  {COLUMNS[2]:<32}  {COLUMNS[3]}")
-    lines.append("-" * len(lines[-1]))
-    lines.extend(f"{row.odds_ratio:<+23.16e}  {row.n:>4}  {row.source:<32}  {row.skymap}" for row in rows)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+@dataclass(frozen=True)
+class Said:
+    """What somebody says of tables that do not say it themselves: search type and season, empty for nothing."""
+
+    search: str = ""
+    season: str = ""
 
 
-def read_table(path: Path) -> tuple[dict[str, str], list[BackgroundRow]]:
-    """Comments and rows of a text table; FormatError names the line that is wrong."""
-    comments, rows = {}, []
-    for number, line in enumerate(read_text(path, MAX_TABLES_BYTES, "a background table").splitlines(), start=1):
-        if line.startswith("#"):
-            key, _, value = line[1:].partition(":")
-            comments[key.strip()] = value.strip()
-        elif line.strip() and not line.startswith((COLUMNS[0], "--", "==")):
-            rows.append(_row(path, number, line))
-    return comments, rows
+@dataclass(frozen=True)
+class Collated:
+    """The tables of a folder, and what people should know about them."""
+
+    populations: Populations
+    notices: tuple[str, ...]
 
 
-def _row(path: Path, number: int, line: str) -> BackgroundRow:
-    words = line.split(maxsplit=3)
-    try:
-        row = BackgroundRow(float(words[0]), int(words[1]), words[2], words[3])
-    except (ValueError, IndexError) as error:
-        raise FormatError(f"{path.name}, line {number}: expected {' '.join(COLUMNS)}: {error}") from error
-    if not np.isfinite(row.odds_ratio) or row.odds_ratio < 0:
-        raise FormatError(f"{path.name}, line {number}: an odds ratio of {words[0]}")
-    return row
+def collate(
+    folder: Path, out: Path, *, overwrite: bool = False, said: Said | None = None, whole: bool = False
+) -> Collated:
+    """Every text table of a folder as one `populations.hdf5`.
 
-
-def table_name(path: Path, comments: dict[str, str]) -> str:
-    """The table's name from its file's: SEARCH-POPULATION-RUN-DETECTORS-SEASON, joined by "/".
-
-    Three parts mean search `opa`; without a season in the name it is taken from the comments.
+    Files that are no such tables, and rows that are damaged, are left out and told. Each table is `compacted`, if not
+    `whole`. FormatError when there is no table, when two have one name, or when one's name contradicts it.
     """
-    parts = path.stem.split("-", 4)
-    if len(parts) == 3:
-        parts.insert(0, "opa")
-    if len(parts) == 4 and comments.get("season"):
-        parts.append(comments["season"])
-    if len(parts) != 5:
-        raise FormatError(f"{path.name}: a background table is called SEARCH-POPULATION-RUN-DETECTORS-SEASON.txt")
-    return "/".join(parts)
-
-
-def collate(folder: Path, out: Path, *, overwrite: bool = False) -> Populations:
-    """Every text table of a folder as one `populations.hdf5`; FormatError when there is none or one is wrong."""
     if out.exists() and not overwrite:
         raise FormatError(f"{out} exists already and was left as it is; -c overwrites it")
-    tables = [_background(path) for path in sorted(folder.glob("*.txt"))]
+    notices, tables, files = list[str](), dict[str, BackgroundTable](), dict[str, Path]()
+    for path in sorted(folder.glob("*.txt")):
+        try:
+            read = read_table(path)
+            if not read.rows:
+                raise FormatError(f"{path.name} has no row that can be read")
+        except FormatError as error:
+            notices.append(f"left out: {error}")
+            continue
+        table = _background(path, read, said or Said(), notices)
+        if table.name in files:
+            raise FormatError(f"{files[table.name].name} and {path.name} are both {table.name}; merge or rename one")
+        files[table.name], tables[table.name] = path, table if whole else compacted(table)
     if not tables:
-        raise FormatError(f"no background table (*.txt) in {folder}")
-    populations = Populations({table.name: table for table in tables})
+        raise FormatError("; ".join([f"no background table (*.txt) in {folder}", *notices]))
+    populations = Populations(tables)
     unfinished = out.with_name(f".{out.name}.new")
     PopulationsFile().write(populations, unfinished)
     unfinished.replace(out)
-    return populations
+    return Collated(populations, tuple(notices))
 
 
-def _background(path: Path) -> BackgroundTable:
-    comments, rows = read_table(path)
+def _background(path: Path, read: TextTable, said: Said, notices: list[str]) -> BackgroundTable:
+    comments = read.comments
+    lacking = [key for key in _NEEDED if not comments.get(key)]
+    if lacking:
+        notices.append(
+            f"{path.name} does not say its {', '.join(lacking)}: no p-value is read from it, for nobody can know "
+            "which search it fits"
+        )
+    notices.extend(read.damaged)
+    if read.whole is False:
+        notices.append(f"{path.name} does not have as many rows as its last line says; part of it is missing")
+    area, distance = read.map_quantiles
     try:
         return BackgroundTable(
-            name=table_name(path, comments),
-            statistics=np.sort([row.odds_ratio for row in rows]),
-            rate_hz=float(comments["rate_hz"]),
-            search_digest=comments["search_digest"],
+            name=table_name(path, comments, {"season": said.season, "search": said.search}, notices.append),
+            statistics=np.sort([row.odds_ratio for row in read.rows]),
+            rate_hz=float(comments["rate_hz"]) if comments.get("rate_hz") else None,
+            search_digest=comments.get("search_digest", ""),
             response_digest=comments.get("response_digest", ""),
-            distance_mode=comments["distance_mode"],
-            provenance=comments["provenance"],
-            sky_maps=len({row.skymap for row in rows}),
+            distance_mode=comments.get("distance_mode", ""),
+            provenance=_provenance(path, read, lacking),
+            sky_maps=len(read.used_maps),
+            map_area_deg2=area,
+            map_distance_mpc=distance,
         )
-    except KeyError as error:
-        raise FormatError(f"{path.name} does not say its {error.args[0]} in a comment line") from error
+    except ValueError as error:
+        raise FormatError(f"{path.name}: {error}") from error
+
+
+_NEEDED = ("rate_hz", "search_digest", "response_digest", "distance_mode", "provenance")
+
+
+def _provenance(path: Path, read: TextTable, lacking: list[str]) -> str:
+    """How it was made, how many events of how many maps, what was left out, what is unknown."""
+    told = [read.comments.get("provenance") or f"from {path.name}"]
+    told.append(f"{len(read.rows)} events on {len(read.used_maps)} sky maps")
+    left_out = {**read.left_out}
+    if read.damaged:
+        left_out["damaged rows"] = left_out.get("damaged rows", 0) + len(read.damaged)
+    told.extend(f"left out: {many} {why}" for why, many in sorted(left_out.items()))
+    if read.whole is False:
+        told.append("cut: it has fewer or more rows than its last line says")
+    if lacking:
+        told.append(f"unknown: {', '.join(lacking)}")
+    return "; ".join(told)

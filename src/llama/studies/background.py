@@ -13,14 +13,16 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
+import llama
 from llama.analyses.result import LIST_STATISTICS, finite_odds, response_digest, search_digest
+from llama.formats.background_table import BackgroundRow, Of, TextTable, table_name, write_table
 from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
-from llama.formats.populations import BackgroundRow, table_name, write_table
 from llama.formats.skymap import read_skymap
 from llama.messengers.icecube.likelihood import neutrinos as kernel_arrays
 from llama.messengers.icecube.products import WINDOW_S
@@ -29,8 +31,9 @@ from llama.ports import NeutrinoSource
 from llama.science.detector import SeasonTable
 from llama.science.search import Search
 from llama.science.significance import Searches, TableKind
+from llama.science.sky import credible_area_deg2, mean_distance
 from llama.science.statistic import GWTrigger, NeutrinoLists, list_statistics, prepare
-from llama.studies.blocks import Blocks, processes
+from llama.studies.blocks import Arrays, Blocks, Form, code_digest, processes
 
 GPS_S = 1_000_000_000.0
 """The time given to every event; nothing depends on it but the differences to the neutrinos'."""
@@ -60,6 +63,13 @@ class Study:
         return prepare(read_skymap(self.maps[0]), _TRIGGER, self.season, self.search).mode
 
     @property
+    def digest(self) -> str:
+        """Of all that its events depend on besides their seeds."""
+        files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in self.maps]
+        said = (files, search_digest(self.search), response_digest(self.season), code_digest())
+        return sha256(repr(said).encode()).hexdigest()
+
+    @property
     def blocks(self) -> list[range]:
         """Event numbers by sky map: a map is read once."""
         return [range(i, self.events, len(self.maps)) for i in range(min(len(self.maps), self.events))]
@@ -72,12 +82,14 @@ class Drawn:
     Attributes:
         log_odds: ln of its odds by search type, −inf for 0.
         n: how many neutrinos it had. seed: where they came from. skymap: the map's file name.
+        map_of: area of its 90 % region, deg², and mean distance, Mpc, NaN without one.
     """
 
     log_odds: Mapping[str, float]
     n: int
     seed: str
     skymap: str
+    map_of: Of
 
     def row(self, search_type: str) -> BackgroundRow:
         """As a line of the table of one search type."""
@@ -97,14 +109,18 @@ def draw_block(study: Study, connect: Callable[[], NeutrinoSource], mode: str, b
     lists = NeutrinoLists.of([kernel_arrays(from_window(window, source.name)) for window in windows])
     found = list_statistics(prepared, _TRIGGER, lists, study.season, study.search, quick=True)
     log_odds = {search_type: of(found) for search_type, of in LIST_STATISTICS.items()}
+    stated = mean_distance(skymap)
+    map_of = (credible_area_deg2(skymap, 0.9), np.nan if stated is None else stated[0])
     return [
-        Drawn({search_type: float(odds[k]) for search_type, odds in log_odds.items()}, count, seed, path.name)
+        Drawn({search_type: float(odds[k]) for search_type, odds in log_odds.items()}, count, seed, path.name, map_of)
         for k, (seed, count) in enumerate(zip(seeds, np.diff(lists.start).tolist(), strict=True))
     ]
 
 
-def draw(study: Study, connect: Callable[[], NeutrinoSource], executor: Executor) -> Iterator[list[Drawn]]:
-    """Blocks of events as they come, in order of their maps.
+def draw(
+    study: Study, connect: Callable[[], NeutrinoSource], executor: Executor, keep: Path | None = None
+) -> Iterator[list[Drawn]]:
+    """Blocks of events as they come, in order of their maps; in a folder `keep` each stays as soon as it is drawn.
 
     `connect` gives the source, wherever a block is drawn; it is asked for each, and opens one once per process.
 
@@ -115,7 +131,30 @@ def draw(study: Study, connect: Callable[[], NeutrinoSource], executor: Executor
     if mode == "marginal" and study.search.antenna_pattern:
         raise ValueError("no background can be drawn in distance mode marginal with an antenna pattern; turn it off")
     task = functools.partial(draw_block, study, connect, mode)
-    yield from Blocks(executor).draw(study.label, task, study.blocks)
+    blocks = Blocks(executor) if keep is None else Blocks(executor, keep, study.digest)
+    yield from blocks.draw(study.label, task, study.blocks, _KEPT)
+
+
+def _arrays(drawn: list[Drawn]) -> Arrays:
+    return {
+        **{name: np.array([one.log_odds[name] for one in drawn]) for name in LIST_STATISTICS},
+        "n": np.array([one.n for one in drawn]),
+        "seed": np.array([one.seed for one in drawn]),
+        "skymap": np.array([one.skymap for one in drawn]),
+        "map_of": np.array([one.map_of for one in drawn]),
+    }
+
+
+def _drawn(arrays: Arrays) -> list[Drawn]:
+    odds = {name: arrays[name].tolist() for name in LIST_STATISTICS}
+    rest = (arrays[name].tolist() for name in ("n", "seed", "skymap", "map_of"))
+    return [
+        Drawn({name: odds[name][k] for name in odds}, n, seed, skymap, (of[0], of[1]))
+        for k, (n, seed, skymap, of) in enumerate(zip(*rest, strict=True))
+    ]
+
+
+_KEPT: Form[list[Drawn]] = Form(_arrays, _drawn)
 
 
 def in_order(study: Study, blocks: Sequence[list[Drawn]]) -> list[Drawn]:
@@ -141,7 +180,7 @@ def tables_by_type(tables: Sequence[Path], season: str, *, overwrite: bool) -> t
 
     Raises FormatError for one that is there already, and for names that do not belong together.
     """
-    kinds = [TableKind.named(table_name(table, {"season": season})) for table in tables]
+    kinds = [TableKind.named(table_name(table, {}, {"season": season})) for table in tables]
     for table, kind in zip(tables, kinds, strict=True):
         if table.exists() and not overwrite:
             raise FormatError(f"{table} exists already and was left as it is; -c overwrites it")
@@ -158,18 +197,28 @@ def tables_by_type(tables: Sequence[Path], season: str, *, overwrite: bool) -> t
 
 def write_tables(study: Study, drawn: Sequence[Drawn], tables: Mapping[str, Path]) -> None:
     """One table per search type."""
+    maps = {event.skymap: event.map_of for event in drawn}
+    for search_type, table in tables.items():
+        kind = TableKind.named(table_name(table, {"season": study.season.name}))
+        rows = [event.row(search_type) for event in drawn]
+        write_table(table, TextTable(rows, comments_of(study, kind), maps))
+
+
+def comments_of(study: Study, kind: TableKind) -> dict[str, str]:
+    """What a table of the study was made with."""
     season = study.season
-    comments = {
+    return {
+        "search": kind.search_type,
+        "population": kind.population,
+        "run": kind.run,
+        "detectors": kind.detectors,
         "season": season.name,
         "rate_hz": repr(season.rate_hz),
         "search_digest": search_digest(study.search),
         "response_digest": response_digest(season),
         "distance_mode": study.distance_mode,
-        "provenance": f"{study.events} events, {len(study.maps)} sky maps, scrambled neutrinos of {season.name}, "
-        f"p_astro {P_ASTRO:g}",
+        "provenance": f"scrambled neutrinos of {season.name}, p_astro {P_ASTRO:g}, llama {llama.__version__}",
     }
-    for search_type, table in tables.items():
-        write_table(table, [event.row(search_type) for event in drawn], comments=comments)
 
 
 def search_of_table(out: Path, kind: TableKind, season: str, searches: Searches) -> Search:

@@ -75,6 +75,7 @@ def processes(workers: int) -> Iterator[Executor]:
         with ProcessPoolExecutor(workers, get_context("spawn"), _belong) as pool:
             before = set(active_children())
             try:
+                _begin(pool, workers)
                 yield pool
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -89,9 +90,20 @@ def processes(workers: int) -> Iterator[Executor]:
         ) from error
 
 
+def _begin(pool: Executor, workers: int) -> None:
+    """Start every process now, deaf to Ctrl-C until it belongs: in the middle of its imports it would complain."""
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for _ in range(workers):
+            pool.submit(int)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+
+
 def _belong() -> None:
     """This process ends at once with the one that asked for it, to which Ctrl-C is left."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, name="llama parent", daemon=True).start()
 
 

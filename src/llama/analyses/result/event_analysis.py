@@ -31,7 +31,6 @@ from llama.science.significance import (
     SearchChoice,
     Searches,
     TableChoice,
-    p_value,
 )
 
 
@@ -161,7 +160,7 @@ def _of_population(analysis: Analysis, i: int) -> float | None:
     if table is None:
         return None
     if_real = logarithm(kept.neutrinos[i].log_b_apart) - kept.log_complement
-    return p_value(table.statistics, finite_odds(if_real)).p
+    return table.p_value(finite_odds(if_real)).p
 
 
 def _coincident(analysis: Analysis, event_p: float | None) -> Coincident:

@@ -26,7 +26,6 @@ from llama.science.significance import (
     TableChoice,
     TableKind,
     joint_far_hz,
-    p_value,
     p_value_text,
     sigma_one_sided,
 )
@@ -111,7 +110,7 @@ class Found:
         """Of a table; None where none fits."""
         if choice.table is None:
             return None
-        found = p_value(choice.table.statistics, odds)
+        found = choice.table.p_value(odds)
         limit = found.upper_limit() if found.p == 0 else None
         return cls(found.p, found.text, choice.reason, limit)
 
@@ -258,7 +257,7 @@ def finite_odds(log_odds: float) -> float:
 def _table(table: BackgroundTable) -> PValueTable:
     return PValueTable(
         name=table.name,
-        events=int(table.statistics.size),
+        events=table.events,
         sky_maps=table.sky_maps,
         rate_hz=table.rate_hz,
         search_digest=table.search_digest,

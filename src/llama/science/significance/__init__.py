@@ -1,12 +1,13 @@
 """From a statistic to its meaning: the search of each population (`searches`), its table of background and the
-rule that chooses it (`populations`), the p-value of a table (`pvalue`, the first thing to read); the background of
-one alert's own map (`own_map`), drawn from a bank of neutrinos (`bank`) that are sought near it (`proposal`); that
-of the O2 search, from lists as they come (`own_o2`); that of joint searches, whose candidates are drawn too
-(`own_company`)."""
+rule that chooses it (`populations`), kept small (`compact`), the p-value of a table (`pvalue`, the first thing to
+read); the background of one alert's own map (`own_map`), drawn from a bank of neutrinos (`bank`) that are sought near
+it (`proposal`); that of the O2 search, from lists as they come (`own_o2`); that of joint searches, whose candidates
+are drawn too (`own_company`)."""
 
 from __future__ import annotations
 
 from llama.science.significance.bank import Beside, SeasonData
+from llama.science.significance.compact import compacted
 from llama.science.significance.own_company import CompanyBackground, Gathering, company_background
 from llama.science.significance.own_map import OwnBackground, OwnMapP, own_background
 from llama.science.significance.own_o2 import O2Background, o2_background
@@ -43,6 +44,7 @@ __all__ = [
     "SeasonData",
     "TableChoice",
     "TableKind",
+    "compacted",
     "company_background",
     "is_classified",
     "joint_far_hz",

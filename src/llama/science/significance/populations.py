@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from llama.science.significance.pvalue import PValue, p_value_text
 
 CLASSES_SUM = 0.02
 """How far probabilities of classes may add up to other than one: VOEvents of O3 round each to two digits."""
@@ -55,9 +58,9 @@ class BackgroundTable:
 
     Attributes:
         name: search, population, run, detectors and season joined by "/".
-        statistics: (n,) odds ratios in ascending order, no NaN.
-        rate_hz: background rate of the neutrino sample.
-        search_digest: which search parameters it was made with.
+        statistics: (kept,) odds ratios in ascending order, no NaN.
+        rate_hz: background rate of the neutrino sample; None when the table does not say.
+        search_digest: which search parameters it was made with; empty when the table does not say.
         response_digest: which detector response and neutrino background; empty when the table does not say.
         distance_mode: how its odds used the distance: `map`, `pinned` or `marginal`.
         provenance: how it was made, for people.
@@ -65,11 +68,13 @@ class BackgroundTable:
         map_area_deg2, map_distance_mpc: quantiles over those maps in ascending order, of the area of the 90 % region
             and of the mean distance: the first and the last are what counts as like them; empty when the table does
             not say.
+        weights: (kept,) for how many events each value stands, itself and those that were dropped between it and the
+            next lower one that is kept; None where every event is kept.
     """
 
     name: str
     statistics: NDArray[np.float64]
-    rate_hz: float
+    rate_hz: float | None
     search_digest: str
     distance_mode: str
     provenance: str
@@ -77,6 +82,7 @@ class BackgroundTable:
     sky_maps: int | None = None
     map_area_deg2: tuple[float, ...] = ()
     map_distance_mpc: tuple[float, ...] = ()
+    weights: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.statistics.size == 0:
@@ -84,9 +90,34 @@ class BackgroundTable:
         # not (a <= b) also catches NaN, which sorts last and would turn into p = 0
         if not np.all(self.statistics[:-1] <= self.statistics[1:]) or np.isnan(self.statistics[-1]):
             raise ValueError(f"background table {self.name} is not ascending, or holds NaN")
+        if self.weights is not None and (self.weights.shape != self.statistics.shape or self.weights.min() < 1):
+            raise ValueError(f"background table {self.name} does not say for how many events each value stands")
         for quantiles in (self.map_area_deg2, self.map_distance_mpc):
             if not np.all(np.isfinite(quantiles)) or np.any(np.diff(quantiles) < 0):
                 raise ValueError(f"quantiles of the sky maps of background table {self.name} are not ascending")
+
+    @cached_property
+    def events(self) -> int:
+        """Background events, kept or not."""
+        return self.statistics.size if self.weights is None else int(self.weights.sum())
+
+    @cached_property
+    def _below(self) -> NDArray[np.int64]:
+        """(kept + 1,) events below each value."""
+        weights = np.ones(self.statistics.size, np.int64) if self.weights is None else self.weights
+        return np.concatenate([[0], np.cumsum(weights)])
+
+    def p_value(self, statistic: float) -> PValue:
+        """Fraction of background events at least as extreme; `p_value` gives the same number from all events.
+
+        Where events were dropped each counts as the next higher one that is kept: p is never too small.
+        Raises ValueError for NaN.
+        """
+        if statistic != statistic:
+            raise ValueError("the event's test statistic is NaN; there is no p-value for it")
+        below = int(self._below[self.statistics.searchsorted(statistic, side="left")])
+        p = 1 - below / self.events
+        return PValue(p=p, n=self.events, text=p_value_text(p, self.events))
 
     def unlike(self, area_deg2: float | None, distance_mpc: float | None) -> str:
         """How a sky map differs from the table's, or that nobody can know; empty when it is like them.
@@ -121,9 +152,11 @@ class Conditions:
 
     def misfit(self, table: BackgroundTable) -> str:
         """Why the table does not fit; empty when it does."""
+        if not table.search_digest:
+            return "does not say which search parameters it was made with"
         if table.search_digest != self.search_digest:
             return f"was made with other search parameters ({table.search_digest})"
-        if table.response_digest != self.response_digest:
+        if not table.response_digest or table.response_digest != self.response_digest:
             return f"was made with another detector response ({table.response_digest or 'not recorded'})"
         if table.distance_mode != self.distance_mode:
             return f"is for distance mode {table.distance_mode}, the event's is {self.distance_mode}"
@@ -153,13 +186,13 @@ class Populations:
         elif why := conditions.misfit(table):
             missing = f"background table {kind.name} {why}"
         else:
-            return TableChoice(table, f"background table {kind.name}, {table.statistics.size} events")
+            return TableChoice(table, f"background table {kind.name}, {table.events} events")
         pool = [other for other in self._of_other_detectors(kind) if not conditions.misfit(other)]
         if not pool:
             return TableChoice(None, missing)
         pooled = _pooled(replace(kind, detectors="any"), pool)
         sets = ", ".join(TableKind.named(other.name).detectors for other in pool)
-        reason = f"all detectors together ({sets}), {pooled.statistics.size} events, for want of {kind.name}"
+        reason = f"all detectors together ({sets}), {pooled.events} events, for want of {kind.name}"
         return TableChoice(pooled, reason)
 
     def _of_other_detectors(self, kind: TableKind) -> list[BackgroundTable]:
@@ -175,10 +208,14 @@ def _of_any_detectors(name: str, detectors: str) -> TableKind:
 def _pooled(kind: TableKind, tables: Sequence[BackgroundTable]) -> BackgroundTable:
     """Background events of several tables as one: each event counts alike."""
     maps = [table.sky_maps for table in tables]
+    statistics = np.concatenate([table.statistics for table in tables])
+    weights = np.concatenate([np.diff(table._below) for table in tables])
+    ascending = np.argsort(statistics, kind="stable")
     return replace(
         tables[0],
         name=kind.name,
-        statistics=np.sort(np.concatenate([table.statistics for table in tables])),
+        statistics=statistics[ascending],
+        weights=None if all(table.weights is None for table in tables) else weights[ascending],
         provenance="; ".join(f"{table.name}: {table.provenance}" for table in tables),
         sky_maps=None if None in maps else sum(count for count in maps if count),
         map_area_deg2=_reach([table.map_area_deg2 for table in tables]),

@@ -20,10 +20,10 @@ LEAST_ABOVE = 10
 
 @dataclass(frozen=True)
 class Fraction:
-    """Successes of a number of tries, with the central Clopper-Pearson interval."""
+    """Successes of a number of tries, with the central Clopper-Pearson interval; weighted, they are not whole."""
 
-    found: int
-    of: int
+    found: float
+    of: float
     confidence: float = CONFIDENCE
 
     @property
@@ -35,8 +35,8 @@ class Fraction:
         """Ends that are exceeded with probability (1 − confidence)/2 each: C. J. Clopper, E. S. Pearson 1934."""
         tail = (1 - self.confidence) / 2
         k, n = self.found, self.of
-        low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
-        high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))
+        low = 0.0 if k <= 0 else float(betaincinv(k, n - k + 1, tail))
+        high = 1.0 if k >= n else float(betaincinv(k + 1, n - k, 1 - tail))
         return low, high
 
 
@@ -145,11 +145,11 @@ def curve(
     return EfficiencyCurve(axis.key, tuple(bins))
 
 
-def weighted(found: NDArray[np.bool_], weight: Float) -> tuple[float, float]:
-    """Efficiency for sources as the population has them, and its standard error: each signal counts as often as such
-    a source gives so many neutrinos."""
+def weighted(found: NDArray[np.bool_], weight: Float, confidence: float = CONFIDENCE) -> Fraction:
+    """Efficiency for sources as the population has them: each signal counts as often as such a source gives so many
+    neutrinos. Its interval is that of as many tries as the weights are worth, (Σw)²/Σw²."""
     total = float(weight.sum())
     if not total > 0:
-        return float("nan"), float("nan")
-    value = float(weight[found].sum()) / total
-    return value, float(np.sqrt(np.square(weight * (found - value)).sum())) / total
+        return Fraction(0.0, 0.0, confidence)
+    worth = total**2 / float(np.square(weight).sum())
+    return Fraction(min(worth * float(weight[found].sum()) / total, worth), worth, confidence)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import llama
+from llama.advice import TRIALS
 from llama.formats.errors import FormatError
 from llama.science.arrays import Float
 from llama.studies.sensitivity.efficiency import (
@@ -31,12 +32,11 @@ LEVELS = (*(float(f"{digit}e-{power}") for power in range(6, 0, -1) for digit in
 
 @dataclass(frozen=True)
 class Efficiency:
-    """Of one kind of signal: all alike, weighted as the population has them (with its error), along each axis."""
+    """Of one kind of signal: all alike, weighted as the population has them, and along each axis."""
 
     kind: str
     every: Fraction
-    weighted: float
-    weighted_error: float
+    weighted: Fraction
     curves: tuple[EfficiencyCurve, ...]
 
 
@@ -66,7 +66,7 @@ def gather(folders: Sequence[Path], depth: str) -> dict[str, StudyTrials]:
     where = ", ".join(str(folder) for folder in folders)
     if "background" not in there or len(there) < 2:
         lacking = "background" if "background" not in there else "signal or doublet"
-        raise FormatError(f"{where} has no {lacking} trials of {depth} depth; `llama dev trials` draws them")
+        raise FormatError(f"{where} has no {lacking} trials of {depth} depth; {TRIALS} draws them")
     modes = {one.mode for trials in there.values() for one in trials.blocks}
     if len(modes) > 1:
         raise FormatError(
@@ -127,9 +127,9 @@ def _efficiencies(
     made = []
     for kind in kinds:
         found = threshold.found(log_odds[kind])
-        value, error = weighted(found, trials[kind].column("weight"))
+        as_they_are = weighted(found, trials[kind].column("weight"), confidence)
         curves = (curve(axis, edges[axis.key], along[axis.key][kind], found, confidence) for axis in AXES)
-        made.append(Efficiency(kind, Fraction(int(found.sum()), found.size, confidence), value, error, tuple(curves)))
+        made.append(Efficiency(kind, Fraction(int(found.sum()), found.size, confidence), as_they_are, tuple(curves)))
     return made
 
 
@@ -149,8 +149,7 @@ def as_json(found: Sensitivity) -> dict[str, Any]:
         "efficiency": {
             one.kind: {
                 "all": _fraction(one.every),
-                "weighted": one.weighted,
-                "weighted_error": one.weighted_error,
+                "weighted": _fraction(one.weighted),
                 **{
                     each.axis: [{"low": b.low, "high": b.high, **_fraction(b.found)} for b in each.bins]
                     for each in one.curves

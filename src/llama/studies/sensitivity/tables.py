@@ -87,18 +87,18 @@ def as_text(found: Sensitivity) -> str:
         f"{'signal':<14}{'found':>9}{'of':>9}{'efficiency':>12}  interval         as the population has them",
     ]
     for one in found.efficiencies:
-        low, high = one.every.interval
+        (low, high), weighted = one.every.interval, one.weighted.interval
         lines.append(
             f"{NAMES[one.kind]:<14}{one.every.found:>9}{one.every.of:>9}{one.every.value:>12.4f}  "
-            f"{low:.4f} to {high:.4f}  {one.weighted:.4f} +- {one.weighted_error:.4f}"
+            f"{low:.4f} to {high:.4f}  {one.weighted.value:.4f} ({weighted[0]:.4f} to {weighted[1]:.4f})"
         )
     confidence = found.efficiencies[0].every.confidence
     lines += [
         "",
         f"Intervals: Clopper-Pearson, central {confidence:.2%}.",
         "As the population has them: each signal weighs as much as such a source, aimed at us, is likely to give so",
-        "many neutrinos. Energies of the neutrinos themselves are tied to the",
-        "reconstructed ones by rank: both distributions are those of the response, their scatter is not.",
+        "many neutrinos. Energies of the neutrinos themselves are tied to the reconstructed ones by rank: both",
+        "distributions are those of the response, the scatter of one around the other is not.",
         "p-values of background trials are those of every second block against the other ones.",
     ]
     return "\n".join(lines) + "\n"

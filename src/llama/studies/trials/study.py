@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import llama
+from llama.advice import TRIALS
 from llama.analyses.result import response_digest, search_digest
 from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
@@ -147,8 +148,11 @@ def read_study(folder: Path) -> TrialStudy:
     """The study of a folder; FormatError when there is none."""
     path = folder / STUDY_FILE
     if not path.is_file():
-        raise FormatError(f"{folder} is no study of trials: it has no {STUDY_FILE}; `llama dev trials` begins one")
-    return Record(TrialStudy).read(path)
+        raise FormatError(f"{folder} is no study of trials: it has no {STUDY_FILE}; {TRIALS} begins one")
+    try:
+        return Record(TrialStudy).read(path)
+    except FormatError as error:
+        raise FormatError(f"{path} cannot be read: {error}; begin the study in another folder") from error
 
 
 def listed(maps: Path) -> list[str]:
