@@ -94,6 +94,8 @@ WORDS = {
     "skymaps_lists": ["absent"],
     "skymaps_compress": ["absent", "out"],
     "batch": ["name=absent.txt"],
+    "neutrinos": ["signal", "absent.csv", "-p", "bns"],
+    "trials": ["background", "absent.csv", "-p", "bns"],
     "demo": [],
     "season": ["X", "--events", "none", "--livetime", "none", "--area", "none", "-o", "seasons"],
 }

@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from llama.app import FACTORY, App
 from llama.ports import NEUTRINO_SOURCE, STORAGE, NeutrinoSource
@@ -20,10 +21,30 @@ if TYPE_CHECKING:
     from llama.studies.trials import Inputs
     from llama.studies.validation.observed import ObservedSeason
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _AtHand(Generic[T]):
+    """What this process has at hand; another one, which this reaches by pickle, gets its own."""
+
+    found: T
+    own: Callable[[], T]
+
+    def __call__(self) -> T:
+        return self.found
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[Callable[[], T]]]:
+        return _itself, (self.own,)
+
+
+def _itself(own: Callable[[], T]) -> Callable[[], T]:
+    return own
+
 
 def elsewhere(app: App) -> Callable[[], App]:
     """Gives a process of a study this application."""
-    return functools.partial(_app, app.settings.to_text())
+    return _AtHand(app, functools.partial(_app, app.settings.to_text()))
 
 
 @functools.lru_cache(maxsize=1)  # asked for each block of a study, in a process that ends with the study
@@ -44,15 +65,18 @@ def _neutrinos(settings: SettingsText) -> NeutrinoSource:
 
 def trial_inputs(app: App, season: str) -> Callable[[], Inputs]:
     """Gives a process of a study what its trials are made from; FormatError when there is no such season."""
-    return functools.partial(_trial_inputs, app.settings.to_text(), season)
+    return _AtHand(_inputs(app, season), functools.partial(_trial_inputs, app.settings.to_text(), season))
 
 
 @functools.lru_cache(maxsize=1)
 def _trial_inputs(settings: SettingsText, season: str) -> Inputs:
+    return _inputs(_app(settings), season)
+
+
+def _inputs(app: App, season: str) -> Inputs:
     from llama.formats.errors import FormatError
     from llama.studies.trials import Inputs
 
-    app = _app(settings)
     try:
         return Inputs(app.season(season), app.season_events(season), app.searches())
     except ValueError as error:
