@@ -1,6 +1,7 @@
 """Make populations.hdf5 from folders of simulated sky maps, for all their populations, detectors and some seasons.
 
 Usage: python scripts/make_populations.py FOLDER... -o OUT [-n EVENTS] [-s SEASON...] [--maps N] [-j N]
+           [--cluster WHERE]
 
 FOLDER is one that `llama dev simulate` wrote: its lists skymap-lists/POPULATION-RUN/DETECTORS.csv say what tables
 are made. OUT keeps the text tables of both searches (tables/), blocks of events as soon as they are drawn (blocks/),
@@ -27,13 +28,14 @@ from tqdm import tqdm
 
 from llama.analyses.result import LIST_STATISTICS
 from llama.app import App
+from llama.cli.cluster_words import add_workforce_arguments, workforce_of
 from llama.formats.background_table import read_table
 from llama.formats.errors import FormatError
 from llama.formats.populations import collate
 from llama.installed import ServiceUnavailable
 from llama.science.significance import TableKind
 from llama.studies.background import Study, comments_of, draw, in_order, listed_maps, write_tables
-from llama.studies.blocks import processes
+from llama.studies.clusters import ClusterError
 from llama.supplies import simulated_neutrinos
 
 SEASONS = ("IC79-2010", "IC86-2011", "IC86-2012")
@@ -105,12 +107,14 @@ def main(args: argparse.Namespace) -> int:
     app, failed, drawn, began = App.read(), 0, 0, time.monotonic()
     (args.out / "tables").mkdir(parents=True, exist_ok=True)
     todo = list(product(lists_in(args.folders), args.season or SEASONS))
-    with processes(args.workers) as executor:
+    with workforce_of(args, app)() as executor:
         for path, season in todo:
             try:
                 job = job_of(path, season, args.events, args.maps, app)
                 if not job.is_done(args.out / "tables"):
                     drawn += make(job, args.out, app, executor)
+            except ClusterError:
+                raise  # it would be the same for every list
             except (ValueError, OSError) as error:
                 failed += 1
                 print(f"left out: {path}, {season}: {error}", file=sys.stderr)
@@ -133,7 +137,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("-n", "--events", type=int, default=100_000, help="of each table (default %(default)s)")
     parser.add_argument("-s", "--season", action="append", help=f"default: {' '.join(SEASONS)}")
     parser.add_argument("--maps", type=int, help="of each list, the first so many (default: all)")
-    parser.add_argument("-j", "--workers", type=int, default=2, help="processes (default %(default)s)")
+    add_workforce_arguments(parser)
     return parser.parse_args()
 
 
