@@ -3,12 +3,48 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from distributed import LocalCluster
+
+PATIENCE_S = 60.0
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for it."""
+    end = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def processes_named(words: bytes) -> list[int]:
+    """Other processes with these words in their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (path / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if words in line and int(path.name) != os.getpid():
+            found.append(int(path.name))
+    return found
+
+
+def python_with_tests(folder: Path) -> Path:
+    """A Python that finds the tasks of tests, as workers need it that inherit nothing from here."""
+    found = folder / "python-with-tests"
+    root = Path(__file__).resolve().parents[2]
+    found.write_text(f'#!/bin/sh\nPYTHONPATH="{root}" exec "{sys.executable}" "$@"\n')
+    found.chmod(0o755)
+    return found
 
 
 @contextmanager

@@ -6,13 +6,15 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.cli.typed import typed
 from tests.components.cluster_tasks import deadly, drawn, failing, greedy
-from tests.components.clusters_here import local_cluster
+from tests.components.clusters_here import local_cluster, processes_named, python_with_tests, until
+from tests.components.ssh_hosts import ssh_hosts
 
 from llama.sections_own import ClusterSettings
 from llama.studies.blocks import Blocks, Form
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.component
 
 BYTES: Form[bytes] = Form(lambda data: {"data": np.frombuffer(data, "u1")}, lambda arrays: arrays["data"].tobytes())
 QUICK = ClusterSettings(timeout_s=5.0, patience_s=3.0)
-TABLES = [f"{search}-bns-o4-H1L1V1-IC86-2011.txt" for search in ("opa", "subthreshold")]
+TABLE = "opa-bns-o4-H1L1V1-IC86-2011.txt"
 
 
 @pytest.fixture(scope="module")
@@ -34,30 +36,25 @@ def address() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
-    """A data folder with neutrinos and a list of eight sky maps."""
+    """A folder with a list of five sky maps."""
     folder = tmp_path_factory.mktemp("study")
-    typed("install", "icecube-3yr", "--from", data / "neutrinos/icecube_3yr_ps/3year-data-release.zip", home=folder)
-    maps = [(data / f"skymaps/mock_and_sim/local_bayestar/{k % 5}.fits").resolve() for k in range(8)]
-    linked = []
-    for k, path in enumerate(maps):
-        linked.append(folder / f"map-{k}.fits")
-        linked[-1].symlink_to(path)
-    (folder / "H1L1V1.csv").write_text("".join(f"{path}\n" for path in linked))
+    maps = data / "skymaps/mock_and_sim/local_bayestar"
+    (folder / "H1L1V1.csv").write_text("".join(f"{(maps / f'{k}.fits').resolve()}\n" for k in range(5)))
     return folder
 
 
-def tables(home: Path, folder: str, *words: str) -> list[bytes]:
-    """Both tables of a background study."""
-    (home / folder).mkdir()
-    outs = [word for name in TABLES for word in ("-o", str(home / folder / name))]
-    typed("dev", "background", "draw", home / "H1L1V1.csv", *outs, "-n", "50", *words, home=home)
-    return [(home / folder / name).read_bytes() for name in TABLES]
+def table(home: Path, folder: str, *words: str, **more: str) -> bytes:
+    """The table of a study of trials."""
+    study = ("dev", "trials", "background", str(home / "H1L1V1.csv"), "-p", "bns", "-n", "128", "--per-map", "4")
+    typed(*study, "-d", home / folder, *words, home=home, **more)
+    return (home / folder / "trials" / "background-kernel.csv").read_bytes()
 
 
 def test_tables_are_the_same_on_one_two_and_eight_workers(home: Path, address: str) -> None:
-    one = tables(home, "one", "-j", "1")
-    assert tables(home, "two", "-j", "2") == one
-    assert tables(home, "eight", "--cluster", address) == one
+    one = table(home, "one", "-j", "1")
+    assert one.count(b"\n") == 129
+    assert table(home, "two", "-j", "2") == one
+    assert table(home, "eight", "--cluster", address) == one
 
 
 def test_blocks_of_killed_workers_are_drawn_again(tmp_path: Path) -> None:
@@ -111,6 +108,44 @@ def test_a_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.npz"))) >= 2
 
 
+def test_hosts_over_ssh_draw_the_same(home: Path, tmp_path: Path) -> None:
+    one = table(home, "here", "-j", "1")
+    with ssh_hosts(2, tmp_path) as hosts:
+        asked = ("--cluster", f"ssh:{','.join(hosts.names)}", "-j", "2")
+        assert table(home, "ssh", *asked, **hosts.settings) == one
+    until(lambda: not processes_named(str(tmp_path).encode()))
+
+
+def test_a_worker_killed_on_a_host_loses_nothing(tmp_path: Path) -> None:
+    whole = [drawn(block) for block in range(100)]
+    with ssh_hosts(2, tmp_path) as hosts:
+        options = replace(hosts.options, python=str(python_with_tests(tmp_path)))
+        wanted = Workforce(read_cluster(f"ssh:{','.join(hosts.names)}"), 2, options)
+        with wanted() as executor:
+            results = executor.map(drawn, range(100))
+            found = [next(results) for _ in range(10)]
+            os.kill(executor.submit(os.getpid).result(), signal.SIGKILL)
+            found.extend(results)
+    assert found == whole
+
+
+def test_a_host_that_refuses_is_named(tmp_path: Path) -> None:
+    with ssh_hosts(1, tmp_path) as hosts:
+        (host,) = hosts.names
+        (tmp_path / "authorized").write_text("")
+        with pytest.raises(ClusterError, match=rf"{host} cannot be reached over SSH: Permission denied"):
+            Workforce(read_cluster(f"ssh:{host}"), 1, hosts.options)().__enter__()
+    with pytest.raises(ClusterError, match=rf"{host} cannot be reached over SSH: .*Connect call failed"):
+        Workforce(read_cluster(f"ssh:{host}"), 1, hosts.options)().__enter__()
+
+
+def test_a_host_without_this_llama_is_named(tmp_path: Path) -> None:
+    with ssh_hosts(1, tmp_path) as hosts:
+        options = replace(hosts.options, python="/usr/bin/python3")
+        with pytest.raises(ClusterError, match=rf"{hosts.names[0]} has no llama behind /usr/bin/python3: .*llama"):
+            Workforce(read_cluster(f"ssh:{hosts.names[0]}"), 1, options)().__enter__()
+
+
 def test_a_scheduler_without_workers_is_waited_for_only_so_long() -> None:
     said: list[str] = []
     with local_cluster(0) as cluster:
@@ -131,6 +166,6 @@ def test_an_address_at_which_nobody_listens_is_told(home: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-        words = ("dev", "background", "draw", home / "H1L1V1.csv", "-o", home / TABLES[0], "-n", "10")
+        words = ("dev", "background", "draw", home / "H1L1V1.csv", "-o", home / TABLE, "-n", "10")
         said = typed(*words, "--cluster", address, home=home, status=1, LLAMA_CLUSTER_TIMEOUT_S="1")
     assert f"llama: nobody answers at {address}" in said
