@@ -43,6 +43,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "background", "table"): ("background_table", "background events -> a text table, a row per event"),
     ("dev", "background", "table_singles"): ("background_table_singles", "the same, a row per neutrino"),
     ("dev", "clean"): ("dev_clean", "old test events to their archive, older notices packed, flags set"),
+    ("dev", "cluster"): ("dev_cluster", "try a cluster, or show what is submitted to it, before a study"),
     ("dev", "neutrinos"): ("neutrinos", "background, signal or doublet neutrino lists of a study as files"),
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
     ("dev", "season"): ("season", "a season of the response tables from a sample in the public formats"),
