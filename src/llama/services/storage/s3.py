@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
+from llama.formats.whole import whole
 from llama.ports import NoSuchObject, StoredObject, TransferError, TransferRefused
 from llama.services.storage.setup import EXTRA, StorageSettings
-from llama.services.storage.whole import whole
 
 try:
     import boto3
