@@ -15,7 +15,7 @@ def whole(target: Path) -> Iterator[IO[bytes]]:
     """A file to write to, which becomes `target` at the end if all went well; else nothing is left of it."""
     partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.partial")
     try:
-        with partial.open("xb") as file:
+        with naming(target), partial.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -29,3 +29,14 @@ def put_whole(path: Path, data: bytes | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """A disk that is full does not say by itself which file it was."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
