@@ -91,10 +91,10 @@ def _act(rented: Rented, which: tuple[str, ...], query: Asked, body: dict[str, A
 
 
 def _action(rented: Rented, which: tuple[str, ...], query: Asked, body: Any) -> Answer:
-    work = rented.works.get(int(which[0]))
-    if work is None:
+    deed = rented.deeds.get(int(which[0]))
+    if deed is None:
         raise Refused(404, "not_found", "The resource you were accessing could not be found.")
-    return 200, {"action": records.action(work)}
+    return 200, {"action": records.action(deed)}
 
 
 def _snapshots_of(rented: Rented, which: tuple[str, ...], query: Asked, body: Any) -> Answer:

@@ -111,7 +111,7 @@ class Rented:
         self.lock = threading.RLock()
         self.machines: dict[int, Machine] = {}
         self.disks: dict[int, Disk] = {}
-        self.works: dict[int, Deed] = {}
+        self.deeds: dict[int, Deed] = {}
         self.keys: dict[int, tuple[str, str]] = {}
         self.tags: dict[str, None] = {}
         self._clock = clock
@@ -174,12 +174,12 @@ class Rented:
         """Begin something; Refused when something is going on already."""
         with self.lock:
             self.settle()
-            if any(work.server == machine.id and work.status == "in-progress" for work in self.works.values()):
+            if any(deed.server == machine.id and deed.status == "in-progress" for deed in self.deeds.values()):
                 raise Refused(422, "unprocessable_entity", "Droplet already has a pending event.")
             takes_s = {"shutdown": self.habits.shutdown_s, "snapshot": self.habits.snapshot_s}.get(kind, 0.0)
-            work = Deed(next(self._numbers), machine.id, kind, name, "in-progress", self._clock() + takes_s)
-            self.works[work.id] = work
-            return work
+            deed = Deed(next(self._numbers), machine.id, kind, name, "in-progress", self._clock() + takes_s)
+            self.deeds[deed.id] = deed
+            return deed
 
     def settle(self) -> None:
         """Let happen what is due."""
@@ -188,22 +188,22 @@ class Rented:
             for machine in self.machines.values():
                 if machine.status == "new" and machine.due <= now and machine.name not in self.habits.never_active:
                     machine.status = "active"
-            for work in [one for one in self.works.values() if one.status == "in-progress" and one.due <= now]:
-                self._finish(work)
+            for deed in [one for one in self.deeds.values() if one.status == "in-progress" and one.due <= now]:
+                self._finish(deed)
 
-    def _finish(self, work: Deed) -> None:
-        machine = self.machines.get(work.server)
-        if machine is None or work.kind in self.habits.fails:
-            work.status = "errored"
+    def _finish(self, deed: Deed) -> None:
+        machine = self.machines.get(deed.server)
+        if machine is None or deed.kind in self.habits.fails:
+            deed.status = "errored"
             return
-        work.status = "completed"
-        if work.kind == "power_off" or (work.kind == "shutdown" and machine.name not in self.habits.never_ends):
+        deed.status = "completed"
+        if deed.kind == "power_off" or (deed.kind == "shutdown" and machine.name not in self.habits.never_ends):
             machine.status = "off"
-        elif work.kind == "power_on":
+        elif deed.kind == "power_on":
             machine.status = "active"
-        elif work.kind == "snapshot":
+        elif deed.kind == "snapshot":
             disk_gb = next(size[3] for size in SIZES if size[0] == machine.size)
-            self.add_image(work.name, min_disk_gb=disk_gb, regions=[machine.region], of=machine.id)
+            self.add_image(deed.name, min_disk_gb=disk_gb, regions=[machine.region], of=machine.id)
 
 
 def _now() -> str:
