@@ -34,6 +34,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("listen", "replay"): ("listen_replay", "notices from files or the archive, the listener's way"),
     ("poll", "gracedb"): ("poll_gracedb", "find alerts that were missed, in GraceDB"),
     ("batch",): ("batch", "run a pipeline over many inputs"),
+    ("com", "do"): ("com_do", "servers of DigitalOcean: list, create, snapshot, destroy"),
     ("install",): ("install", "fetch large data files and check their digests"),
     ("search", "list"): ("search_list", "the search of each population"),
     ("search", "show"): ("search_show", "every number of a search with its source"),
@@ -222,9 +223,10 @@ def _drop_unprintable() -> None:
 def _expected() -> tuple[type[Exception], ...]:
     """Errors with a message for people; anything else is a fault of ours and shows its traceback."""
     from llama.engine.errors import EngineError
+    from llama.fleet.errors import FleetError
     from llama.formats.errors import FormatError
     from llama.operate.errors import OperateError
-    from llama.ports import BrokerError, GraceDBError, TransferError
+    from llama.ports import BrokerError, CloudError, GraceDBError, TransferError
     from llama.sections import SecretError
     from llama.services.errors import ServiceError
     from llama.settings import SettingsError
@@ -235,10 +237,12 @@ def _expected() -> tuple[type[Exception], ...]:
         ServiceError,
         GraceDBError,
         BrokerError,
+        CloudError,
         TransferError,
         SettingsError,
         SecretError,
         OperateError,
+        FleetError,
     )
     return (*ours, OSError)
 
