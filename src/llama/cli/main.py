@@ -43,6 +43,8 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "background", "table"): ("background_table", "background events -> a text table, a row per event"),
     ("dev", "background", "table_singles"): ("background_table_singles", "the same, a row per neutrino"),
     ("dev", "clean"): ("dev_clean", "old test events to their archive, older notices packed, flags set"),
+    ("dev", "dv"): ("dv", "one command on many servers over SSH"),
+    ("dev", "drop"): ("dv", "the same as llama dev dv"),
     ("dev", "neutrinos"): ("neutrinos", "background, signal or doublet neutrino lists of a study as files"),
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
     ("dev", "season"): ("season", "a season of the response tables from a sample in the public formats"),
@@ -125,7 +127,8 @@ def _call(command: tuple[str, ...], words: list[str]) -> int:
     from llama.sections import hiding
 
     module = importlib.import_module(f"llama.cli.{COMMANDS[command][0]}")
-    args = parser_of(command).parse_intermixed_args(words)
+    arranged: Callable[[list[str]], list[str]] = getattr(module, "arranged", list)
+    args = parser_of(command).parse_intermixed_args(arranged(words))
     with _application() as app, hiding(app.secrets):  # in messages and in tracebacks
         return int(module.main(args, app) or 0)
 
@@ -222,6 +225,7 @@ def _drop_unprintable() -> None:
 def _expected() -> tuple[type[Exception], ...]:
     """Errors with a message for people; anything else is a fault of ours and shows its traceback."""
     from llama.engine.errors import EngineError
+    from llama.fleet.errors import FleetError
     from llama.formats.errors import FormatError
     from llama.operate.errors import OperateError
     from llama.ports import BrokerError, GraceDBError, TransferError
@@ -239,6 +243,7 @@ def _expected() -> tuple[type[Exception], ...]:
         SettingsError,
         SecretError,
         OperateError,
+        FleetError,
     )
     return (*ours, OSError)
 
