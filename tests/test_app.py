@@ -82,6 +82,7 @@ WORDS = {
     "event_import": ["nothing"],
     "dev_clean": ["--testevents", "--notices"],
     "dev_roll": ["o4c"],
+    "dv": ["tail"],
     "skymap_info": ["--flag-presets"],
     "files_i3": ["-t", "1011973667"],
     "files_fermi": ["-t", "1011973667"],
