@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from llama.formats.whole import whole
 from llama.ports import NoSuchObject, StoredObject, TransferRefused
-from llama.services.storage.whole import whole
 
 
 class Local:

@@ -12,8 +12,8 @@ from typing import IO, Any
 
 import botocore.exceptions as raised
 
+from llama.formats.whole import held, naming, whole
 from llama.ports import TransferError, TransferRefused
-from llama.services.storage.whole import held, naming, whole
 
 LARGE = 8 * 1024 * 1024
 """What is larger is kept as far as it came."""

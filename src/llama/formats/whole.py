@@ -1,4 +1,4 @@
-"""A file that is put in place whole or not at all."""
+"""Files that are put in place whole or not at all."""
 
 from __future__ import annotations
 
@@ -41,6 +41,13 @@ def held(path: Path) -> Iterator[IO[bytes] | None]:
         except (BlockingIOError, FileNotFoundError):
             ours = False
         yield file if ours else None
+
+
+def put_whole(path: Path, data: bytes | str) -> None:
+    """The file with all of it (text as UTF-8), in a folder that is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
 
 
 @contextmanager
