@@ -98,6 +98,10 @@ WORDS = {
     "batch": ["name=absent.txt"],
     "neutrinos": ["signal", "absent.csv", "-p", "bns"],
     "trials": ["background", "absent.csv", "-p", "bns"],
+    "com_s3_ls": ["absent/"],
+    "com_s3_get": ["absent"],
+    "com_s3_put": ["absent", "elsewhere"],
+    "dev_upload": ["-r", "absent"],
     "demo": [],
     "season": ["X", "--events", "none", "--livetime", "none", "--area", "none", "-o", "seasons"],
 }

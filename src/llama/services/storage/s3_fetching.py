@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
 import botocore.exceptions as raised
 
-from llama.formats.whole import naming, whole
+from llama.formats.whole import held, naming, whole
 from llama.ports import TransferError, TransferRefused
 
 LARGE = 8 * 1024 * 1024
@@ -43,7 +41,7 @@ def fetch(client: Any, url: str, place: dict[str, str], target: Path) -> None:
             with whole(target) as file:
                 _take(url, answer, body, file)
             return
-        with _alone(partial) as file:
+        with naming(partial), held(partial) as file:
             if file is not None:
                 _append(url, answer, body, file)
                 _conclude(url, answer, file, partial, target)
@@ -67,7 +65,7 @@ def _partial(target: Path, tag: str) -> Path:
 def _go_on(client: Any, url: str, place: dict[str, str], partial: Path, target: Path) -> bool:
     """Fetch the rest of what was cut; False, and nothing is left of it, where the store has something else today."""
     tag = partial.name.rpartition(".part")[0].rpartition(".")[2]
-    with _alone(partial) as file:
+    with naming(partial), held(partial) as file:
         if file is None:
             return False
         size = file.seek(0, os.SEEK_END)
@@ -82,18 +80,6 @@ def _go_on(client: Any, url: str, place: dict[str, str], partial: Path, target: 
             _append(url, answer, body, file)
         _conclude(url, answer, file, partial, target)
         return True
-
-
-@contextmanager
-def _alone(partial: Path) -> Iterator[IO[bytes] | None]:
-    """The file, held for this process; None while another one holds it."""
-    with naming(partial), partial.open("a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-            return
-        yield file if partial.exists() else None
 
 
 def _append(url: str, answer: dict[str, Any], body: Any, file: IO[bytes]) -> None:
