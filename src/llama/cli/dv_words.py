@@ -48,7 +48,7 @@ class Fleet:
 
     def ask(self, work: Callable[[Link], Awaitable[Spoken]]) -> int:
         """Do it everywhere, show what they say; the exit status."""
-        with Heard(len(self.servers)) as progress:
+        with Answers(len(self.servers)) as progress:
             replies = self.crowd.all(self.servers, work, progress.heard)
         return 0 if self.saying.show(replies) else 1
 
@@ -72,7 +72,7 @@ def _spoken(reply: Reply[str]) -> Reply[Spoken]:
     return Reply(reply.server, value, reply.why, reply.seconds)
 
 
-class Heard:
+class Answers:
     """How many have answered, on a terminal."""
 
     def __init__(self, total: int) -> None:
@@ -81,7 +81,7 @@ class Heard:
         hidden = not sys.stderr.isatty()
         self._bar = tqdm(total=total, unit="server", leave=False, disable=hidden, file=sys.stderr)
 
-    def __enter__(self) -> Heard:
+    def __enter__(self) -> Answers:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -197,7 +197,7 @@ def _launch(fleet: Fleet, rest: Sequence[str]) -> int:
     size = (args.depth, args.per_map, args.each)
     orders = TrialOrders(drawn, path, detectors_of(path), *size, args.more, args.workers, args.pre_launch)
     ledger = Ledger(fleet.app.settings.data_dir / "fleet" / "blocks.jsonl")
-    with Heard(len(fleet.servers)) as progress:
+    with Answers(len(fleet.servers)) as progress:
         now = datetime.now(UTC)
         replies = launch_trials(fleet.crowd, fleet.servers, fleet.remote, orders, ledger, now, progress.heard)
     return fleet.show(replies)
@@ -212,7 +212,7 @@ def _as_there(path: str) -> str:
 def _batch(fleet: Fleet, rest: Sequence[str]) -> int:
     from llama.fleet.launching import launch_batch
 
-    with Heard(len(fleet.servers)) as progress:
+    with Answers(len(fleet.servers)) as progress:
         line, now = fleet.args.pre_launch, datetime.now(UTC)
         replies = launch_batch(fleet.crowd, fleet.servers, fleet.remote, rest, line, now, progress.heard)
     return fleet.show(replies)
@@ -224,7 +224,7 @@ def _clean(fleet: Fleet, rest: Sequence[str]) -> int:
     async def look(link: Link) -> Spoken:
         return Spoken(await fleet.remote.do(link, "clean", "list", *CLEANED))
 
-    with Heard(len(fleet.servers)) as progress:
+    with Answers(len(fleet.servers)) as progress:
         replies = fleet.crowd.all(fleet.servers, look, progress.heard)
     rows = [line.split(maxsplit=2) for reply in replies if reply.value for line in reply.value.out.splitlines()]
     well = replace(fleet.saying, reduce="").show(replies)
