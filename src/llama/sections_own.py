@@ -98,6 +98,9 @@ class ClusterSettings:
         float,
         About("a study ends when there has been no worker for so many seconds; queues may take longer", least=0),
     ] = 60.0
+
+
+@dataclass(frozen=True)
 class SshSettings:
     """How servers of a fleet are reached, and where things are on them."""
 
