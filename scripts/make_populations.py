@@ -1,6 +1,7 @@
 """Make populations.hdf5 from folders of simulated sky maps, for all their populations, detectors and some seasons.
 
-Usage: python scripts/make_populations.py FOLDER... -o OUT [-n EVENTS] [-s SEASON...] [--maps N] [-j N] [--cluster W]
+Usage: python scripts/make_populations.py FOLDER... -o OUT [-n EVENTS] [-s SEASON...] [--maps N] [-j N]
+    [--cluster WHAT]
 
 FOLDER is one that `llama dev simulate` wrote: its lists skymap-lists/POPULATION-RUN/DETECTORS.csv say what tables
 are made. It types `llama dev trials background`, `llama dev background table` and `llama dev background pvalue`. OUT

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from llama.advice import Advice
 from llama.cli.com_do_listing import tell_of_files
 from llama.cli.com_do_text import cost, creation_text, doomed_text, servers_table
-from llama.cli.confirming import OneLine, confirmed
+from llama.cli.confirming import StatusLine, confirmed
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -187,8 +187,8 @@ def _taking_text(taking: Imaging) -> Iterator[str]:
 
 
 @contextmanager
-def _progress() -> Iterator[OneLine]:
-    show = OneLine()
+def _progress() -> Iterator[StatusLine]:
+    show = StatusLine()
     try:
         yield show
     finally:

@@ -38,7 +38,7 @@ def files_among(words: Iterable[str]) -> list[str]:
     return [word for word in words if word and Path(word).exists()]
 
 
-class OneLine:
+class StatusLine:
     """One line that is written over on a terminal; elsewhere a new line when a minute is over, on standard error."""
 
     def __init__(self) -> None:
