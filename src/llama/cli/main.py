@@ -34,6 +34,10 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("listen", "replay"): ("listen_replay", "notices from files or the archive, the listener's way"),
     ("poll", "gracedb"): ("poll_gracedb", "find alerts that were missed, in GraceDB"),
     ("batch",): ("batch", "run a pipeline over many inputs"),
+    ("com", "do"): ("com_do", "servers of DigitalOcean: list, create, snapshot, destroy"),
+    ("com", "s3", "ls"): ("com_s3_ls", "list what is in a store that speaks S3"),
+    ("com", "s3", "get"): ("com_s3_get", "fetch files and folders from it"),
+    ("com", "s3", "put"): ("com_s3_put", "put files and folders into it"),
     ("install",): ("install", "fetch large data files and check their digests"),
     ("search", "list"): ("search_list", "the search of each population"),
     ("search", "show"): ("search_show", "every number of a search with its source"),
@@ -53,6 +57,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "skymaps", "lists"): ("skymaps_lists", "sky maps of a population as lists per detector combination"),
     ("dev", "skymaps", "compress"): ("skymaps_compress", "gzip a folder of sky maps into another"),
     ("dev", "trials"): ("trials", "background, signal or doublet trials of a study, at either depth"),
+    ("dev", "upload"): ("dev_upload", "a folder into a store, under keys that say the content, with a manifest"),
     ("dev", "validate"): ("validate", "check by simulation that the statistic is right; writes a report"),
 }
 """Words typed -> (module in llama.cli, one line of help). `skymap_info` is also a program of its own."""
@@ -228,7 +233,7 @@ def _expected() -> tuple[type[Exception], ...]:
     from llama.fleet.errors import FleetError
     from llama.formats.errors import FormatError
     from llama.operate.errors import OperateError
-    from llama.ports import BrokerError, GraceDBError, TransferError
+    from llama.ports import BrokerError, CloudError, GraceDBError, TransferError
     from llama.sections import SecretError
     from llama.services.errors import ServiceError
     from llama.settings import SettingsError
@@ -239,6 +244,7 @@ def _expected() -> tuple[type[Exception], ...]:
         ServiceError,
         GraceDBError,
         BrokerError,
+        CloudError,
         TransferError,
         SettingsError,
         SecretError,

@@ -2,6 +2,10 @@
 
 FleetError
 ├── BadPattern      a name, range or glob of servers that cannot be read; the message says what it may be
+├── NotThere        no server, image, key or size is called so
+├── Ambiguous       several are called so; the message tells them apart
+├── NotPossible     what is wanted cannot be: a name that is taken, a limit, an image that does not fit
+└── NotFinished     something was begun and did not come to its end; the message says how things stand
 ├── NoServers       nobody to turn to: no server is named so, or no list of servers is there
 ├── NotToBeDone     what was asked is refused before anything is done: no room, no such file, no program
 └── ServerFailed    one server did not do what it was asked; the others go on
@@ -19,6 +23,20 @@ class BadPattern(FleetError):
     """A name, range or glob of servers that cannot be read."""
 
 
+class NotThere(FleetError):
+    """No server, image, key or size is called so."""
+
+
+class Ambiguous(FleetError):
+    """Several are called so; the message tells them apart."""
+
+
+class NotPossible(FleetError):
+    """What is wanted cannot be: a name that is taken, a limit, an image that does not fit."""
+
+
+class NotFinished(FleetError):
+    """Something was begun and did not come to its end; the message says how things stand."""
 class NoServers(FleetError):
     """Nobody to turn to."""
 
