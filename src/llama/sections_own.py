@@ -100,8 +100,40 @@ class ClusterSettings:
     ] = 60.0
 
 
+@dataclass(frozen=True)
+class SshSettings:
+    """How servers of a fleet are reached, and where things are on them."""
+
+    servers: Annotated[
+        Path | None,
+        About(
+            "a file of servers, a line each: NAME [USER@]HOST[:PORT]",
+            instead="those of the cloud or of ~/.ssh/config",
+        ),
+    ] = None
+    user: Annotated[
+        str | None, About("as whom we log in, where neither the server's line nor ~/.ssh/config says")
+    ] = None
+    port: Annotated[int | None, About("at which port, where neither of them says; 22 without it", least=1)] = None
+    key: Annotated[Path | None, About("our private key", instead="those of ~/.ssh and of the agent")] = None
+    known_hosts: Annotated[
+        Path | None,
+        About(
+            "the file of host keys we add to, ~/.ssh/known_hosts for one; default: fleet/known_hosts "
+            "in the data folder"
+        ),
+    ] = None
+    study_dir: Annotated[
+        str,
+        About("the study's folder on servers; default: ~/pre-er14-background where that exists, else ~/llama-study"),
+    ] = ""
+    program: Annotated[str, About("llama on servers: a name on their PATH, or a path")] = "llama"
+    connections: Annotated[int, About("to how many servers we are connected at once", least=1)] = 50
+
+
 ARCHIVE = Section("archive", ArchiveSettings)
 CLUSTER = Section("cluster", ClusterSettings)
 LISTEN = Section("listen", ListenSettings)
 RUN = Section("run", RunSettings)
 SCIENCE = Section("science", ScienceSettings)
+SSH = Section("ssh", SshSettings)

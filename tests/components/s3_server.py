@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
 from typing import Any
 
 from moto.server import ThreadedMotoServer
@@ -36,6 +35,8 @@ class Failing(ThreadingHTTPServer):
         failed: how many by the way in which they failed.
         every: which requests fail; 0 none.
         ways: in which they fail.
+        after: from so many requests on all fail; None: as `every` says.
+        put: what was put behind it, by path, as often as it was done. sent: bytes of what was fetched.
     """
 
     daemon_threads = True
@@ -48,8 +49,11 @@ class Failing(ThreadingHTTPServer):
         self.every = 3
         self.ways: tuple[str, ...] = self.WAYS
         self.requests = 0
+        self.after: int | None = None
+        self.put: list[str] = []
+        self.sent = 0
         self._lock = threading.Lock()
-        self._turns = count()
+        self._waiting: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -59,11 +63,13 @@ class Failing(ThreadingHTTPServer):
         """How this request fails; empty when it does not."""
         with self._lock:
             self.requests += 1
+            if self.after is not None and self.requests > self.after:
+                return self.ways[0]
             if not self.every or self.requests % self.every:
                 return ""
-            way = self.ways[next(self._turns) % len(self.ways)]
-            if way == "short" and method != "GET":
-                way = "cut"
+            waiting = [one for one in self._waiting if one in self.ways] or list(self.ways)
+            way = next((one for one in waiting if one != "short" or method == "GET"), "cut")
+            self._waiting = tuple(one for one in waiting if one != way)
             self.failed[way] += 1
             return way
 
@@ -94,6 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
         behind.request(self.command, self.path, body, dict(self.headers))
         answer = behind.getresponse()
         data = answer.read()
+        if self.command == "PUT" and answer.status == 200:
+            self.server.put.append(self.path)
+        self.server.sent += len(data)
         headers = {name: value for name, value in answer.getheaders() if name.lower() not in _OURS}
         length = int(answer.getheader("Content-Length") or len(data))
         if way == "late":  # it was done, and nobody is told

@@ -6,8 +6,10 @@ import hashlib
 import logging
 import socket
 import threading
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -62,7 +64,6 @@ def test_whole_files_go_and_come_though_every_third_request_fails(proxy: Failing
     sent = {f"s3://{BUCKET}/whole/{i}.bin": bytes([i]) * (i * 70_000) for i in range(24)}
     for url, data in sent.items():
         store.put(written(tmp_path / "sent", data), url)
-    for url, data in sent.items():
         store.get(url, tmp_path / "came")
         assert (tmp_path / "came").read_bytes() == data
         assert store.digest(url) == hashlib.sha256(data).hexdigest()
@@ -108,10 +109,10 @@ def test_what_was_changed_in_the_store_is_not_taken(store: str, tmp_path: Path) 
 
 
 def test_large_files_go_in_parts(proxy: Failing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from llama.services.storage import s3
+    from llama.services.storage import s3, s3_parts
 
-    monkeypatch.setattr(s3, "_AT_ONCE", 6 * 1024 * 1024)
-    monkeypatch.setattr(s3, "_PART", 7 * 1024 * 1024)
+    monkeypatch.setattr(s3, "AT_ONCE", 6 * 1024 * 1024)
+    monkeypatch.setattr(s3_parts, "PART", 7 * 1024 * 1024)
     data = bytes(range(256)) * (20 * 4096)
     storage(proxy.address).put(written(tmp_path / "sent", data), f"s3://{BUCKET}/large")
     head = raw(f"http://{proxy.behind}").head_object(Bucket=BUCKET, Key="large")
@@ -125,10 +126,10 @@ def test_what_was_done_though_nobody_was_told_is_done(
     every: int, proxy: Failing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fifth of create, three parts and complete is the last one."""
-    from llama.services.storage import s3
+    from llama.services.storage import s3, s3_parts
 
-    monkeypatch.setattr(s3, "_AT_ONCE", 6 * 1024 * 1024)
-    monkeypatch.setattr(s3, "_PART", 7 * 1024 * 1024)
+    monkeypatch.setattr(s3, "AT_ONCE", 6 * 1024 * 1024)
+    monkeypatch.setattr(s3_parts, "PART", 7 * 1024 * 1024)
     proxy.every, proxy.ways = every, ("late",)
     data = bytes(range(256)) * (20 * 4096)
     url = f"s3://{BUCKET}/late{every}"
@@ -136,6 +137,88 @@ def test_what_was_done_though_nobody_was_told_is_done(
     assert proxy.failed["late"] >= 1
     storage(f"http://{proxy.behind}").get(url, tmp_path / "came")
     assert (tmp_path / "came").read_bytes() == data
+
+
+def test_a_large_file_that_was_cut_goes_on(proxy: Failing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways: what came before the connection was lost is not sent again."""
+    from llama.services.storage import s3, s3_fetching, s3_parts
+
+    monkeypatch.setattr(s3, "AT_ONCE", 6 * 1024 * 1024)
+    monkeypatch.setattr(s3_parts, "PART", 5 * 1024 * 1024)
+    monkeypatch.setattr(s3_fetching, "LARGE", 1024)
+    data, url = bytes(range(256)) * (20 * 4096), f"s3://{BUCKET}/cut"
+    written(tmp_path / "sent", data)
+    proxy.every, proxy.ways = 0, ("cut",)
+    proxy.after = 4  # what was begun, its list, and two parts of four
+    with pytest.raises(TransferError):
+        storage(proxy.address, tries=2).put(tmp_path / "sent", url)
+    proxy.after = None
+    storage(proxy.address).put(tmp_path / "sent", url)
+    numbers = [path.rpartition("partNumber=")[2] for path in proxy.put if "partNumber" in path]
+    assert numbers == ["1", "2", "3", "4"]
+    proxy.every, proxy.ways = 1, ("short",)
+    with pytest.raises(TransferError):
+        storage(proxy.address, tries=1).get(url, tmp_path / "came")
+    (begun,) = tmp_path.glob(".came.*.part")
+    assert begun.read_bytes() == data[: len(data) // 2] and not (tmp_path / "came").exists()
+    proxy.every, proxy.sent = 0, 0
+    storage(proxy.address).get(url, tmp_path / "came")
+    assert (tmp_path / "came").read_bytes() == data and not begun.exists()
+    assert len(data) // 2 <= proxy.sent < len(data) // 2 + 10_000
+
+
+def test_what_was_begun_of_another_content_is_not_gone_on_with(store: str, tmp_path: Path) -> None:
+    from llama.services.storage import s3_fetching
+
+    url, there = f"s3://{BUCKET}/another", storage(store)
+    there.put(written(tmp_path / "sent", b"new" * 5000), url)
+    found = there.find(url)
+    assert found is not None
+    for tag in (found.md5, "0" * 32):  # damaged on this disk; begun of what the store had before
+        written(tmp_path / f".came.{tag}.part", b"old" * 1000)
+        with suppress(TransferError):
+            there.get(url, tmp_path / "came")
+        there.get(url, tmp_path / "came")
+        assert (tmp_path / "came").read_bytes() == b"new" * 5000
+        assert list(tmp_path.glob(".came.*")) == []
+    assert s3_fetching.LARGE > 15_000
+
+
+def test_the_file_of_s3cmd_is_read(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    lines = ["[default]", "access_key = planted-id", "secret_key = planted-s3cret%2F", "use_https = False"]
+    text = "\n".join(
+        [*lines, f"host_base = {store.removeprefix('http://')}", "bucket_location = US", "gpg_command ="]
+    )
+    written(tmp_path / ".s3cfg", text.encode())
+    there = places.ByAddress(StorageSettings())
+    there.put(written(tmp_path / "sent", b"by s3cmd"), f"s3://{BUCKET}/s3cfg")
+    assert raw(store).get_object(Bucket=BUCKET, Key="s3cfg")["Body"].read() == b"by s3cmd"
+    assert f"s3://{BUCKET}/" in [one.url for one in there.list("s3://")]
+    written(tmp_path / ".s3cfg", b"planted-s3cret without any section")
+    with pytest.raises(TransferRefused, match=r"\.s3cfg cannot be read as a file of s3cmd") as caught:
+        places.ByAddress(StorageSettings()).find(f"s3://{BUCKET}/x")
+    assert "planted" not in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(TransferRefused, match="which s3cfg of"):
+        places.ByAddress(StorageSettings(s3cfg=tmp_path / "other")).find(f"s3://{BUCKET}/x")
+
+
+def test_a_prefix_is_how_names_begin(store: str, tmp_path: Path) -> None:
+    client, there = raw(store), storage(store)
+    for key in ("pre/list.txt", "pre/lists/a", "pre/other"):
+        client.put_object(Bucket=BUCKET, Key=key, Body=b"x")
+        written_below = tmp_path / key
+        written_below.parent.mkdir(parents=True, exist_ok=True)
+        written_below.write_bytes(b"x")
+    for top in (f"s3://{BUCKET}", str(tmp_path)):
+        flat = [one.url for one in there.list(f"{top}/pre/li", recursive=False, prefix=True)]
+        assert flat == [f"{top}/pre/list.txt", f"{top}/pre/lists/"]
+        assert [one.url for one in there.list(f"{top}/pre/li", prefix=True)] == [
+            f"{top}/pre/list.txt",
+            f"{top}/pre/lists/a",
+        ]
 
 
 def test_public_is_public_and_the_rest_is_not(store: str, tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from llama.formats.whole import whole
 from llama.ports import NoSuchObject, TransferError, TransferRefused
 from llama.sections import Secret
 from llama.services.storage import StorageSettings
 from llama.services.storage.by_address import ByAddress
-from llama.services.storage.whole import whole
 
 
 @pytest.fixture

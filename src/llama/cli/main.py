@@ -34,6 +34,10 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("listen", "replay"): ("listen_replay", "notices from files or the archive, the listener's way"),
     ("poll", "gracedb"): ("poll_gracedb", "find alerts that were missed, in GraceDB"),
     ("batch",): ("batch", "run a pipeline over many inputs"),
+    ("com", "do"): ("com_do", "servers of DigitalOcean: list, create, snapshot, destroy"),
+    ("com", "s3", "ls"): ("com_s3_ls", "list what is in a store that speaks S3"),
+    ("com", "s3", "get"): ("com_s3_get", "fetch files and folders from it"),
+    ("com", "s3", "put"): ("com_s3_put", "put files and folders into it"),
     ("install",): ("install", "fetch large data files and check their digests"),
     ("search", "list"): ("search_list", "the search of each population"),
     ("search", "show"): ("search_show", "every number of a search with its source"),
@@ -44,6 +48,8 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "background", "table_singles"): ("background_table_singles", "the same, a row per neutrino"),
     ("dev", "clean"): ("dev_clean", "old test events to their archive, older notices packed, flags set"),
     ("dev", "cluster"): ("dev_cluster", "try a cluster, or show what is submitted to it, before a study"),
+    ("dev", "dv"): ("dv", "one command on many servers over SSH"),
+    ("dev", "drop"): ("dv", "the same as llama dev dv"),
     ("dev", "neutrinos"): ("neutrinos", "background, signal or doublet neutrino lists of a study as files"),
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
     ("dev", "season"): ("season", "a season of the response tables from a sample in the public formats"),
@@ -52,6 +58,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "skymaps", "lists"): ("skymaps_lists", "sky maps of a population as lists per detector combination"),
     ("dev", "skymaps", "compress"): ("skymaps_compress", "gzip a folder of sky maps into another"),
     ("dev", "trials"): ("trials", "background, signal or doublet trials of a study, at either depth"),
+    ("dev", "upload"): ("dev_upload", "a folder into a store, under keys that say the content, with a manifest"),
     ("dev", "validate"): ("validate", "check by simulation that the statistic is right; writes a report"),
 }
 """Words typed -> (module in llama.cli, one line of help). `skymap_info` is also a program of its own."""
@@ -126,7 +133,8 @@ def _call(command: tuple[str, ...], words: list[str]) -> int:
     from llama.sections import hiding
 
     module = importlib.import_module(f"llama.cli.{COMMANDS[command][0]}")
-    args = parser_of(command).parse_intermixed_args(words)
+    arranged: Callable[[list[str]], list[str]] = getattr(module, "arranged", list)
+    args = parser_of(command).parse_intermixed_args(arranged(words))
     with _application() as app, hiding(app.secrets):  # in messages and in tracebacks
         return int(module.main(args, app) or 0)
 
@@ -223,9 +231,10 @@ def _drop_unprintable() -> None:
 def _expected() -> tuple[type[Exception], ...]:
     """Errors with a message for people; anything else is a fault of ours and shows its traceback."""
     from llama.engine.errors import EngineError
+    from llama.fleet.errors import FleetError
     from llama.formats.errors import FormatError
     from llama.operate.errors import OperateError
-    from llama.ports import BrokerError, GraceDBError, TransferError
+    from llama.ports import BrokerError, CloudError, GraceDBError, TransferError
     from llama.sections import SecretError
     from llama.services.errors import ServiceError
     from llama.settings import SettingsError
@@ -236,10 +245,12 @@ def _expected() -> tuple[type[Exception], ...]:
         ServiceError,
         GraceDBError,
         BrokerError,
+        CloudError,
         TransferError,
         SettingsError,
         SecretError,
         OperateError,
+        FleetError,
     )
     return (*ours, OSError)
 

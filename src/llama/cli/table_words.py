@@ -62,9 +62,9 @@ def tell(notices: Sequence[str]) -> None:
 
 def written(out: Path | None, text: str) -> None:
     """To the file, all or nothing, or to the terminal."""
+    from llama.formats.whole import put_whole
+
     if out is None:
         sys.stdout.write(text)
         return
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(out)
+    put_whole(out, text)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_TABLES_BYTES, read_text
+from llama.formats.whole import put_whole
 
 COLUMNS = ("EVENT-ODDS-RATIO", "N", "SOURCE-DIRECTORY", "SKYMAP-FILENAME")
 SINGLES = "NEUTRINO-ODDS-RATIO"
@@ -88,9 +89,7 @@ def _quantiles(values: NDArray[np.float64]) -> tuple[float, ...]:
 
 def write_table(path: Path, table: TextTable) -> None:
     """The whole table or nothing of it."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(table_text(table), encoding="utf-8")
-    partial.replace(path)
+    put_whole(path, table_text(table))
 
 
 def table_text(table: TextTable) -> str:

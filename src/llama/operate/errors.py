@@ -3,7 +3,8 @@
 OperateError
 ├── AlreadyRunning     another program does this work already; the message names it
 ├── NotUp              a program that was started did not come to work
-└── NotEnded           a program that was to end did not, or may not be told to
+├── NotEnded           a program that was to end did not, or may not be told to
+└── StoreError         what is asked of a store, a manifest or an archive cannot be done
 """
 
 from __future__ import annotations
@@ -30,3 +31,7 @@ class NotUp(OperateError):
 
 class NotEnded(OperateError):
     """A program that was to end did not, or may not be told to."""
+
+
+class StoreError(OperateError):
+    """What is asked of a store, a manifest or an archive cannot be done; the message names the file."""

@@ -30,7 +30,7 @@ class StoredObject:
         url: its address, `s3://BUCKET/KEY`, `https://…` or a path; of a folder it ends with a slash.
         size: bytes; 0 for a folder.
         modified: when it was put, ISO 8601 UTC with Z; empty where the place does not say.
-        sha256: of its content, hexadecimal, where the place says it without sending it.
+        sha256, md5: of its content, hexadecimal, where the place says it without sending it.
         folder: whether it stands for all below it (only where a list is not recursive).
     """
 
@@ -39,6 +39,7 @@ class StoredObject:
     modified: str = ""
     sha256: str | None = None
     folder: bool = False
+    md5: str | None = None
 
 
 class Storage(Protocol):
@@ -47,10 +48,11 @@ class Storage(Protocol):
     All raise TransferError; TransferRefused where another time is no use; OSError for this machine's disk.
     """
 
-    def list(self, url: str, *, recursive: bool = True) -> Iterator[StoredObject]:
+    def list(self, url: str, *, recursive: bool = True, prefix: bool = False) -> Iterator[StoredObject]:
         """All whose address begins with this folder's, in order of address.
 
-        Without `recursive` those right in it, and its folders. Not of the web.
+        Without `recursive` those right in it, and its folders. With `prefix` the last word of the address is how
+        names begin, and not a folder. Not of the web.
         """
         ...
 

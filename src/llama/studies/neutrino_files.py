@@ -6,7 +6,6 @@ own time, the middle of its window.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 from llama.engine.folder import storage_errors
 from llama.formats.errors import FormatError
 from llama.formats.records import to_json
+from llama.formats.whole import put_whole
 from llama.science.statistic import rate_hz
 from llama.studies.blocks import generator
 from llama.studies.listed import Listed
@@ -87,9 +87,4 @@ def _write(path: Path, data: bytes) -> None:
     """Whole or not at all; one that is there already with these bytes is left alone."""
     if path.is_file() and path.read_bytes() == data:
         return
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    put_whole(path, data)

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from llama.formats.coincs import Coinc, read_coincs
 from llama.formats.errors import FormatError
+from llama.formats.whole import put_whole
 
 MAP_ENDINGS = (".fits.gz", ".multiorder.fits", ".multiorder.fits.gz", ".fits")
 _NAMED = re.compile(r"(?:coincs|participating-detectors)-(?P<population>.+)")
@@ -67,7 +68,7 @@ def split(source: Path, folder: Path, *, prefix: str, maps: Path | None, ending:
         raise FormatError(f"{there[0]} exists already and was left as it is; -c overwrites the lists")
     folder.mkdir(parents=True, exist_ok=True)
     for out, lines in written.items():
-        _write(out, "".join(f"{line}\n" for line in lines).encode())
+        put_whole(out, "".join(f"{line}\n" for line in lines).encode())
     return Split(source, {out: len(lines) for out, lines in written.items()})
 
 
@@ -143,13 +144,3 @@ def _compress(source: Path, copy: Path) -> Compressed:
         finally:
             partial.unlink(missing_ok=True)
     return Compressed(source, copy.stat().st_size)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +21,10 @@ class ByAddress:
     def __init__(self, settings: StorageSettings) -> None:
         self._settings = settings
         self._places: dict[str, Storage] = {"": Local(), "file": Local(), "https": Web(), "http": Web()}
+        self._opening = threading.Lock()
 
-    def list(self, url: str, *, recursive: bool = True) -> Iterator[StoredObject]:
-        return self._of(url).list(url, recursive=recursive)
+    def list(self, url: str, *, recursive: bool = True, prefix: bool = False) -> Iterator[StoredObject]:
+        return self._of(url).list(url, recursive=recursive, prefix=prefix)
 
     def find(self, url: str) -> StoredObject | None:
         return self._of(url).find(url)
@@ -44,10 +46,11 @@ class ByAddress:
     def _of(self, url: str) -> Storage:
         found = _SCHEME.match(url)
         scheme = found[1].lower() if found else ""
-        if scheme == "s3" and scheme not in self._places:
-            from llama.services.storage.s3 import S3
+        with self._opening:
+            if scheme == "s3" and scheme not in self._places:
+                from llama.services.storage.s3 import S3
 
-            self._places[scheme] = S3(self._settings)
+                self._places[scheme] = S3(self._settings)
         if scheme not in self._places:
             raise TransferRefused(f"{url}: there are no addresses {scheme}://; write a path, https:// or s3://")
         return self._places[scheme]

@@ -10,22 +10,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from llama.formats.whole import whole
 from llama.ports import NoSuchObject, StoredObject, TransferRefused
-from llama.services.storage.whole import whole
 
 
 class Local:
     """Files by their paths, `/a/b`, `a/b`, `~/b` or `file:///a/b`."""
 
-    def list(self, url: str, *, recursive: bool = True) -> Iterator[StoredObject]:
-        top = path_of(url)
+    def list(self, url: str, *, recursive: bool = True, prefix: bool = False) -> Iterator[StoredObject]:
+        path = path_of(url)
+        top, begin = (path.parent, path.name) if prefix and not url.endswith("/") else (path, "")
         if not top.is_dir():
             raise NoSuchObject(f"there is no folder {top}")
         if not recursive:
-            found = ((path, path.is_dir()) for path in sorted(top.iterdir()))
-            yield from (StoredObject(f"{path}/", 0, folder=True) if inner else _stored(path) for path, inner in found)
+            found = ((one, one.is_dir()) for one in sorted(top.iterdir()) if one.name.startswith(begin))
+            yield from (StoredObject(f"{one}/", 0, folder=True) if inner else _stored(one) for one, inner in found)
             return
         for folder, folders, names in os.walk(top):
+            if Path(folder) == top:
+                folders[:] = [name for name in folders if name.startswith(begin)]
+                names = [name for name in names if name.startswith(begin)]
             folders.sort()
             yield from (_stored(Path(folder, name)) for name in sorted(names))
 

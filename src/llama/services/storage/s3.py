@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import os
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
-from llama.ports import NoSuchObject, StoredObject, TransferError, TransferRefused
+from llama.ports import NoSuchObject, StoredObject, TransferRefused
 from llama.services.storage.setup import EXTRA, StorageSettings
-from llama.services.storage.whole import whole
 
 try:
-    import boto3
-    from botocore.config import Config
+    import boto3 as _boto3  # noqa: F401
 except ImportError as error:
     raise TransferRefused(f"s3:// needs a library that is not installed: {EXTRA}") from error
 
+from llama.services.storage import s3_parts
 from llama.services.storage.asking import AccessDenied, Patience, no_bucket, translated
+from llama.services.storage.s3_client import client_of
+from llama.services.storage.s3_fetching import SHA256, fetch, md5_of
 
-_AT_ONCE = 64 * 1024 * 1024  # larger files go in parts, which the store puts together at the end
-_PART = 16 * 1024 * 1024
-_CHUNK = 1 << 20
-_SHA256 = "sha256"
+AT_ONCE = 64 * 1024 * 1024
+"""Larger files go in parts, which the store puts together at the end."""
 
 
 class S3:
@@ -42,18 +39,21 @@ class S3:
         self._buckets: set[str] = set()
         try:
             with translated("s3://"):
-                self._client = _client(settings)
+                self._client = client_of(settings)
         except ValueError as error:  # an endpoint that is no address
             raise TransferRefused(f"s3://: {error}; correct endpoint of [storage]") from error
 
-    def list(self, url: str, *, recursive: bool = True) -> Iterator[StoredObject]:
+    def list(self, url: str, *, recursive: bool = True, prefix: bool = False) -> Iterator[StoredObject]:
+        if url == "s3://":
+            yield from self._list_buckets(url)
+            return
         bucket, key = _place(url)
-        prefix = key if not key or key.endswith("/") else f"{key}/"
-        asked: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix} | ({} if recursive else {"Delimiter": "/"})
+        begin = key if not key or prefix or key.endswith("/") else f"{key}/"
+        asked: dict[str, Any] = {"Bucket": bucket, "Prefix": begin} | ({} if recursive else {"Delimiter": "/"})
         while True:
-            page = self._patience.insist(url, lambda: self._client.list_objects_v2(**asked))
+            page = self._patience.insist(url, partial(self._client.list_objects_v2, **asked))
             found = [
-                StoredObject(f"s3://{bucket}/{one['Key']}", one["Size"], _utc(one))
+                StoredObject(f"s3://{bucket}/{one['Key']}", one["Size"], _utc(one), md5=md5_of(one))
                 for one in page.get("Contents", [])
             ]
             found += [
@@ -65,6 +65,11 @@ class S3:
                 return
             asked["ContinuationToken"] = page["NextContinuationToken"]
 
+    def _list_buckets(self, url: str) -> Iterator[StoredObject]:
+        for one in self._patience.insist(url, self._client.list_buckets)["Buckets"]:
+            when = str(one["CreationDate"].strftime("%Y-%m-%dT%H:%M:%SZ"))
+            yield StoredObject(f"s3://{one['Name']}/", 0, when, folder=True)
+
     def find(self, url: str) -> StoredObject | None:
         bucket, key = _file(url)
         try:
@@ -73,7 +78,8 @@ class S3:
             self._require(bucket)  # its answer is the same when there is no bucket
             return None
         self._buckets.add(bucket)
-        return StoredObject(url, head["ContentLength"], _utc(head), head.get("Metadata", {}).get(_SHA256))
+        sha256 = head.get("Metadata", {}).get(SHA256)
+        return StoredObject(url, head["ContentLength"], _utc(head), sha256, md5=md5_of(head))
 
     def digest(self, url: str) -> str | None:
         found = self.find(url)
@@ -81,54 +87,57 @@ class S3:
 
     def get(self, url: str, target: Path) -> None:
         bucket, key = _file(url)
-
-        def fetch() -> None:
-            answer = self._client.get_object(Bucket=bucket, Key=key)
-            with closing(answer["Body"]) as body, whole(target) as file:
-                _take(url, answer, body, file)
-
-        self._patience.insist(url, fetch)
+        place = {"Bucket": bucket, "Key": key}
+        self._patience.insist(url, lambda: fetch(self._client, url, place, target))
 
     def put(self, source: Path, url: str, *, public: bool = False) -> None:
         bucket, key = _file(url)
         more: dict[str, Any] = {"ACL": "public-read"} if public else {}
         with source.open("rb") as file:
-            more["Metadata"] = {_SHA256: hashlib.file_digest(file, "sha256").hexdigest()}
-            if os.fstat(file.fileno()).st_size > _AT_ONCE:
+            more["Metadata"] = {SHA256: hashlib.file_digest(file, "sha256").hexdigest()}
+            if os.fstat(file.fileno()).st_size > AT_ONCE:
                 self._put_in_parts(file, url, more)
-                return
-            file.seek(0)
-            md5 = _base64_md5(file)
-
-            def send() -> None:
-                file.seek(0)
-                self._client.put_object(Bucket=bucket, Key=key, Body=file, ContentMD5=md5, **more)
-
-            self._patience.insist(url, send)
+            else:
+                self._put_at_once(file, url, {"Bucket": bucket, "Key": key, **more})
 
     def close(self) -> None:
         self._client.close()
 
-    def _put_in_parts(self, file: IO[bytes], url: str, more: dict[str, Any]) -> None:
-        """Each part is asked for by itself; where one cannot be put, the store forgets all of them."""
-        bucket, key = _file(url)
-        ask, place = self._patience.insist, {"Bucket": bucket, "Key": key}
-        place["UploadId"] = ask(url, lambda: self._client.create_multipart_upload(**place, **more))["UploadId"]
-        tags: list[str] = []
+    def _put_at_once(self, file: IO[bytes], url: str, sent: dict[str, Any]) -> None:
+        """By one request. Before it is made a second time it is looked whether the first one came."""
         file.seek(0)
+        sent["ContentMD5"] = s3_parts.base64_md5(file)
+        tried = False
+
+        def send() -> None:
+            nonlocal tried
+            if tried and self.digest(url) == sent["Metadata"][SHA256]:
+                return
+            tried = True
+            file.seek(0)
+            self._client.put_object(Body=file, **sent)
+
+        self._patience.insist(url, send)
+
+    def _put_in_parts(self, file: IO[bytes], url: str, more: dict[str, Any]) -> None:
+        """Parts that came stay: when it is put again they are not sent again."""
+        bucket, key = _file(url)
+        place, size = {"Bucket": bucket, "Key": key}, os.fstat(file.fileno()).st_size
+        parts = s3_parts.InParts(self._client, self._patience, url, place, more, size)
         try:
-            while part := file.read(_PART):
-                sent = {"Body": part, "PartNumber": len(tags) + 1, "ContentMD5": _base64_md5(io.BytesIO(part))}
-                tags.append(ask(url, partial(self._client.upload_part, **place, **sent))["ETag"])
-            parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
-            done = {**place, "MultipartUpload": {"Parts": parts}}
-            ask(url, partial(self._client.complete_multipart_upload, **done))
-        except BaseException as error:
-            if isinstance(error, TransferRefused) and self.digest(url) == more["Metadata"][_SHA256]:
+            went_on = parts.put(file)
+        except TransferRefused:
+            if self.digest(url) == more["Metadata"][SHA256]:
                 return  # it was put together, and only the answer was lost
-            with suppress(TransferError):
-                ask(url, lambda: self._client.abort_multipart_upload(**place))
             raise
+        if not went_on:
+            return
+        if self.digest(url) != more["Metadata"][SHA256]:  # it was begun with other things beside it
+            parts.put(file)
+        else:
+            access = more.get("ACL", "private")
+            with suppress(TransferRefused):  # where a bucket has no such lists, nobody was let in before either
+                self._patience.insist(url, partial(self._client.put_object_acl, ACL=access, **place))
 
     def _require(self, bucket: str) -> None:
         """TransferRefused where there is no such bucket. One that we may not look into is there."""
@@ -141,53 +150,6 @@ class S3:
         except NoSuchObject as error:
             raise no_bucket(url) from error
         self._buckets.add(bucket)
-
-
-def _client(settings: StorageSettings) -> Any:
-    """Its own tries are off, since ours are for what comes cut short as well; so are checksums of later years, since
-    stores other than Amazon's refuse them."""
-    config = Config(
-        connect_timeout=settings.timeout_s,
-        read_timeout=settings.timeout_s,
-        retries={"total_max_attempts": 1},
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        max_pool_connections=4,
-    )
-    secret = settings.secret.reveal() if settings.secret else None
-    session = boto3.session.Session(settings.key_id, secret, region_name=settings.region)
-    return session.client(
-        "s3", endpoint_url=settings.endpoint, region_name=session.region_name or "us-east-1", config=config
-    )
-
-
-def _md5() -> Any:
-    return hashlib.md5(usedforsecurity=False)
-
-
-def _base64_md5(file: IO[bytes]) -> str:
-    return base64.b64encode(hashlib.file_digest(cast("Any", file), _md5).digest()).decode()
-
-
-def _take(url: str, answer: dict[str, Any], body: Any, file: IO[bytes]) -> None:
-    """All of an answer to a file; TransferError when it is not all, or not what was put."""
-    sha256, md5, size = hashlib.sha256(), _md5(), 0
-    for chunk in body.iter_chunks(_CHUNK):
-        sha256.update(chunk)
-        md5.update(chunk)
-        size += len(chunk)
-        file.write(chunk)
-    if size != (length := answer.get("ContentLength", size)):
-        raise TransferError(f"{url}: {size} of {length} bytes came")
-    put = answer.get("Metadata", {}).get(_SHA256)
-    if put is not None and put != sha256.hexdigest():
-        raise TransferError(f"{url}: what came is not what was put (SHA-256)")
-    tag = str(answer.get("ETag", "")).strip('"').lower()
-    plain = "SSECustomerAlgorithm" not in answer and not str(answer.get("ServerSideEncryption", "")).startswith(
-        "aws:kms"
-    )
-    if put is None and plain and len(tag) == 32 and tag != md5.hexdigest():
-        raise TransferError(f"{url}: what came is not what was put (MD5)")
 
 
 def _place(url: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from llama.ports import STORAGE, Opener, Provider, Storage
@@ -15,7 +16,7 @@ EXTRA = "pip install 'llama-astro[cloud]'"
 class StorageSettings:
     """Which S3 store, how it lets us in, and how patient we are.
 
-    What is not set here is found as boto3 finds it: variables `AWS_…`, `~/.aws`.
+    Where `key_id` is not set here, variables `AWS_…` say who we are, else `~/.s3cfg`, else what else boto3 finds.
     """
 
     endpoint: Annotated[
@@ -25,6 +26,7 @@ class StorageSettings:
     region: Annotated[str | None, About("its region; unset: as AWS_… say, else us-east-1")] = None
     key_id: Annotated[str | None, About("who we are to it; unset: as AWS_… say")] = None
     secret: Annotated[Secret | None, About("proves it; to be set with key_id")] = None
+    s3cfg: Annotated[Path | None, About("the file of s3cmd; unset: ~/.s3cfg, unless AWS_… say who we are")] = None
     timeout_s: Annotated[float, About("how long it may be silent, s", least=0.1)] = 30.0
     tries: Annotated[int, About("how often something is asked before it fails", least=1)] = 6
     pause_s: Annotated[float, About("before the second time, s; it doubles each time, up to 60 s", least=0)] = 1.0

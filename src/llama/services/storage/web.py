@@ -22,7 +22,7 @@ _HIDDEN = (401, 403)
 class Web:
     """What is behind `https://…`; plain `http://` only on this machine."""
 
-    def list(self, url: str, *, recursive: bool = True) -> Iterator[StoredObject]:
+    def list(self, url: str, *, recursive: bool = True, prefix: bool = False) -> Iterator[StoredObject]:
         raise TransferRefused(f"{url}: the web does not list its folders; name the files")
 
     def find(self, url: str) -> StoredObject | None:

@@ -145,7 +145,9 @@ def _quiet() -> Iterator[None]:
         for one in loggers:
             one.setLevel(logging.CRITICAL + 1)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="distributed")  # of a port in use, in place of which it took another
+            warnings.filterwarnings(
+                "ignore", module="distributed"
+            )  # of a port in use, in place of which it took another
             yield
     finally:
         for one, level in zip(loggers, levels, strict=True):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from llama.formats.errors import FormatError
 from llama.formats.records import Record, to_json
+from llama.formats.whole import put_whole
 from llama.studies.simulation.campaign import Searched
 from llama.studies.simulation.sources import INJECTION_HEADER, injection_lines
 from llama.studies.skymap_lists import split
@@ -71,7 +71,7 @@ def settle(folder: Path, wanted: Provenance) -> None:
             f"{folder} holds tables of something else, without {OPTIONS}; choose another folder with -o"
         )
     else:
-        write_whole(path, to_json(asdict(wanted)))
+        put_whole(path, to_json(asdict(wanted)))
     (folder / "allsky").mkdir(exist_ok=True)
 
 
@@ -88,8 +88,8 @@ def write_tables(folder: Path, label: str, localiser: str, found: Sequence[Searc
         return {}
     injections = [line for one in blocks for line in injection_lines(one.sources)]
     coincs = [line for one in blocks for line in _coinc_lines(one, localiser)]
-    write_whole(folder / "injections.dat", _text([INJECTION_HEADER, *injections]))
-    write_whole(folder / "coincs.dat", _text(["\t".join(_HEADER.split()), *coincs]))
+    put_whole(folder / "injections.dat", _text([INJECTION_HEADER, *injections]))
+    put_whole(folder / "coincs.dat", _text(["\t".join(_HEADER.split()), *coincs]))
     maps = str((folder / "allsky").absolute())
     lists = folder / "skymap-lists" / label
     return split(folder / "coincs.dat", lists, prefix=maps, maps=None, ending=ENDING, overwrite=True).lists
@@ -108,16 +108,3 @@ def _coinc_lines(one: Searched, localiser: str) -> list[str]:
 
 def _text(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """All or nothing, on the disk when it is there."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(unfinished, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from llama.formats.errors import FormatError
+from llama.formats.whole import put_whole
 from llama.science.arrays import Float, Index
 from llama.studies.blocks import Arrays, Form
 from llama.studies.trials.study import STUDY_FILE, TrialStudy, read_study
@@ -203,9 +204,7 @@ def write_csv(trials: StudyTrials, path: Path) -> None:
         for name, values in energies.items():
             columns |= {f"{name}_{k + 1}": values[:, k].tolist() for k in range(values.shape[-1])}
     lines = [",".join(columns), *(",".join(map(_cell, row)) for row in zip(*columns.values(), strict=True))]
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    partial.replace(path)
+    put_whole(path, "\n".join(lines) + "\n")
 
 
 def _cell(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -16,6 +15,7 @@ from llama.analyses.result import response_digest, search_digest
 from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.formats.records import Record, to_json
+from llama.formats.whole import put_whole
 from llama.science.detector import SeasonEvents, SeasonTable
 from llama.science.search import Search
 from llama.science.significance import Searches
@@ -131,10 +131,7 @@ def open_study(folder: Path, asked: TrialStudy) -> TrialStudy:
     """The study in the folder, begun if there is none; FormatError when that is another one than is asked for."""
     path = folder / STUDY_FILE
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        partial.write_bytes(to_json(asked))
-        partial.replace(path)
+        put_whole(path, to_json(asked))
         return asked
     there = read_study(folder)
     differ = [name for name in asdict(asked) if name != "version" and getattr(there, name) != getattr(asked, name)]
