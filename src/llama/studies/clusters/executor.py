@@ -7,13 +7,17 @@ A block whose worker died is drawn again by another, as often as Dask's `distrib
 from __future__ import annotations
 
 import functools
+import os
 import pickle
 import platform
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Executor, Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llama.studies.clusters.alike import build
@@ -22,6 +26,7 @@ from llama.studies.clusters.errors import KEPT, BlockLost, ClusterError
 if TYPE_CHECKING:
     from distributed import Client
 
+B = TypeVar("B")
 R = TypeVar("R")
 
 _WATCH_S = 2.0
@@ -29,13 +34,37 @@ _AHEAD, _LEAST_AHEAD = 4, 16  # so many blocks are under way for each worker, an
 _SHOWN = 100
 
 
-def do(wanted: str, packed: bytes, args: tuple[Any, ...]) -> Any:
-    """In a worker: the task on one block; ClusterError where the worker's software is another."""
-    if build() != wanted:
-        raise ClusterError(
-            f"a worker on {platform.node()} has {build()}, this machine {wanted}: numbers could differ; install the "
-            "same on all"
-        )
+@dataclass(frozen=True)
+class Place:
+    """What a worker must share with whoever asks it: software, and the folder that relative paths begin in."""
+
+    build: str
+    folder: str
+
+    @classmethod
+    def here(cls) -> Place:
+        """Of this process."""
+        return cls(build(), str(Path.cwd()))
+
+    def enter(self) -> None:
+        """Make it this process's too; ClusterError where it cannot be."""
+        if build() != self.build:
+            raise ClusterError(
+                f"a worker on {platform.node()} has {build()}, this machine {self.build}: numbers could differ; "
+                "install the same on all"
+            )
+        try:
+            os.chdir(self.folder)
+        except OSError as error:
+            raise ClusterError(
+                f"a worker on {platform.node()} cannot go to {self.folder}: {error.strerror}; start the study in a "
+                "folder that all machines have"
+            ) from error
+
+
+def do(place: Place, packed: bytes, args: tuple[Any, ...]) -> Any:
+    """In a worker: the task on one block."""
+    place.enter()
     return _unpacked(packed)(*args)
 
 
@@ -70,6 +99,7 @@ class ClusterExecutor(Executor):
         self._client, self._name, self._grow, self._patience_s, self._tell = client, name, grow, patience_s, tell
         self._inner = client.get_executor(pure=False)
         self._task: tuple[Callable[..., Any] | None, Any] = (None, None)
+        self._place = Place.here()
         self._going: set[Future[Any]] = set()
         self.workers = 0
         """How many there are, as of a moment ago."""
@@ -88,7 +118,7 @@ class ClusterExecutor(Executor):
         outer: Future[R] = Future()
         outer.set_running_or_notify_cancel()
         self._going.add(outer)
-        inner = self._inner.submit(do, build(), self._carried(task), args)
+        inner = self._inner.submit(do, self._place, self._carried(task), args)
         inner.add_done_callback(functools.partial(self._hand_on, outer, f"block {args!r}"[:_SHOWN]))
         return outer
 
@@ -103,6 +133,21 @@ class ClusterExecutor(Executor):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+    def as_done(self, fn: Callable[[B], R], blocks: Sequence[B]) -> Iterator[tuple[int, R]]:
+        """Places in `blocks` and results as they come, so that one slow or deadly block holds up no other."""
+        left = iter(enumerate(blocks))
+        going: dict[Future[R], int] = {}
+        while True:
+            for place, block in islice(left, max(self.ahead - len(going), 0)):
+                going[self.submit(fn, block)] = place
+            if not going:
+                return
+            done = wait(going, return_when=FIRST_COMPLETED).done
+            for future in sorted(
+                done, key=lambda one: one.exception() is not None
+            ):  # what is there is handed on first
+                yield going.pop(future), future.result()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Forget what is not done: whoever has its results has waited for them."""
