@@ -81,6 +81,7 @@ WORDS = {
     "event": ["nothing"],
     "event_import": ["nothing"],
     "dev_clean": ["--testevents", "--notices"],
+    "dev_cluster": ["slurm", "--script"],
     "dev_roll": ["o4c"],
     "dv": ["tail"],
     "skymap_info": ["--flag-presets"],

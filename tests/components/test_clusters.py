@@ -14,11 +14,13 @@ import pytest
 from tests.cli.typed import typed
 from tests.components.cluster_tasks import deadly, drawn, failing, greedy
 from tests.components.clusters_here import local_cluster, processes_named, python_with_tests, until
+from tests.components.slurm_here import Slurm, slurm_here
 from tests.components.ssh_hosts import ssh_hosts
 
 from llama.sections_own import ClusterSettings
 from llama.studies.blocks import Blocks, Form
 from llama.studies.clusters import BlockLost, ClusterError, Workforce, read_cluster
+from llama.studies.clusters.executor import ClusterExecutor
 
 pytestmark = pytest.mark.component
 
@@ -144,6 +146,48 @@ def test_a_host_without_this_llama_is_named(tmp_path: Path) -> None:
         options = replace(hosts.options, python="/usr/bin/python3")
         with pytest.raises(ClusterError, match=rf"{hosts.names[0]} has no llama behind /usr/bin/python3: .*llama"):
             Workforce(read_cluster(f"ssh:{hosts.names[0]}"), 1, options)().__enter__()
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    with slurm_here(tmp_path_factory.mktemp("slurm")) as found:
+        yield found
+
+
+def test_jobs_in_a_queue_draw_the_same(home: Path, slurm: Slurm) -> None:
+    one = table(home, "before", "-j", "1")
+    asked = {"LLAMA_CLUSTER_QUEUE": "all", "LLAMA_CLUSTER_CORES": "2", **slurm.variables}
+    assert table(home, "slurm", "--cluster", "slurm", "-j", "2", **asked) == one
+    until(lambda: not slurm.all_jobs())
+
+
+def test_jobs_that_are_cancelled_half_way_are_submitted_again(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in slurm.variables.items():
+        monkeypatch.setenv(name, value)
+    options = ClusterSettings(queue="all", memory="500MB", python=str(python_with_tests(tmp_path)))
+    with Workforce(read_cluster("slurm"), 2, options)() as executor:
+        assert isinstance(executor, ClusterExecutor)
+        results = executor.map(drawn, range(200))
+        found = [next(results) for _ in range(20)]
+        until(lambda: executor.workers == 2)
+        cancelled = slurm.jobs()
+        for job in cancelled:  # both: for a while there is nobody
+            slurm.cancel(job)
+        found.extend(results)
+        until(lambda: len(slurm.jobs()) == 2)
+        assert not set(slurm.jobs()) & set(cancelled)
+    assert found == [drawn(block) for block in range(200)]
+    until(lambda: not slurm.all_jobs())
+
+
+def test_a_job_that_the_queue_refuses_is_told(home: Path, slurm: Slurm) -> None:
+    words = ("dev", "trials", "background", home / "H1L1V1.csv", "-p", "bns", "-n", "9", "-d", home / "refused")
+    asked = {"LLAMA_CLUSTER_QUEUE": "none", **slurm.variables}
+    said = typed(*words, "--cluster", "slurm", home=home, status=1, **asked)
+    assert "llama: slurm does not take the job: " in said and "invalid partition" in said
+    assert not slurm.all_jobs()
 
 
 def test_a_scheduler_without_workers_is_waited_for_only_so_long() -> None:

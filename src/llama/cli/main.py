@@ -47,6 +47,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "background", "table"): ("background_table", "background events -> a text table, a row per event"),
     ("dev", "background", "table_singles"): ("background_table_singles", "the same, a row per neutrino"),
     ("dev", "clean"): ("dev_clean", "old test events to their archive, older notices packed, flags set"),
+    ("dev", "cluster"): ("dev_cluster", "try a cluster, or show what is submitted to it, before a study"),
     ("dev", "dv"): ("dv", "one command on many servers over SSH"),
     ("dev", "drop"): ("dv", "the same as llama dev dv"),
     ("dev", "neutrinos"): ("neutrinos", "background, signal or doublet neutrino lists of a study as files"),

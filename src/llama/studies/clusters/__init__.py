@@ -7,6 +7,18 @@ from __future__ import annotations
 
 from llama.studies.clusters.asked import LOCAL, Cluster, read_cluster
 from llama.studies.clusters.errors import BlockLost, ClusterError
-from llama.studies.clusters.starting import Start, Workforce, here, workforce
+from llama.studies.clusters.starting import Start, Workforce, answers, here, submit_file, workforce
 
-__all__ = ["LOCAL", "BlockLost", "Cluster", "ClusterError", "Start", "Workforce", "here", "read_cluster", "workforce"]
+__all__ = [
+    "LOCAL",
+    "BlockLost",
+    "Cluster",
+    "ClusterError",
+    "Start",
+    "Workforce",
+    "answers",
+    "here",
+    "read_cluster",
+    "submit_file",
+    "workforce",
+]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llama.studies.clusters.deployed import Deployed
 from llama.studies.clusters.over_ssh import over_ssh
+from llama.studies.clusters.queues import in_queue
 
 if TYPE_CHECKING:
     from llama.studies.clusters.starting import Workforce
@@ -22,4 +23,6 @@ def at_address(wanted: Workforce) -> Iterator[Deployed]:
 DEPLOYERS: Mapping[str, Callable[[Workforce], AbstractContextManager[Deployed]]] = {
     "scheduler": at_address,
     "ssh": over_ssh,
+    "slurm": in_queue,
+    "htcondor": in_queue,
 }

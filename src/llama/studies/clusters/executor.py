@@ -71,7 +71,8 @@ class ClusterExecutor(Executor):
         self._inner = client.get_executor(pure=False)
         self._task: tuple[Callable[..., Any] | None, Any] = (None, None)
         self._going: set[Future[Any]] = set()
-        self._workers = 0
+        self.workers = 0
+        """How many there are, as of a moment ago."""
         self._over = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="llama cluster", daemon=True)
         self._watcher.start()
@@ -79,7 +80,7 @@ class ClusterExecutor(Executor):
     @property
     def ahead(self) -> int:
         """How many blocks to give at once, so that no worker waits."""
-        return max(_AHEAD * self._workers, _LEAST_AHEAD)
+        return max(_AHEAD * self.workers, _LEAST_AHEAD)
 
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
         """`fn` of the arguments on some worker. Its exceptions are the task's own, or ClusterError."""
@@ -146,14 +147,14 @@ class ClusterExecutor(Executor):
     def _watch(self) -> None:
         """Notice when nobody is left who could draw, and ask for others in the place of those who are gone."""
         seen, told, most = time.monotonic(), False, 0
-        while not self._over.wait(_WATCH_S if self._workers else _WATCH_S / 10):
+        while not self._over.wait(_WATCH_S if self.workers else _WATCH_S / 10):
             try:
                 threads = dict(self._client.nthreads())
             except (OSError, RuntimeError, CancelledError):
                 continue  # a scheduler that is gone ends all blocks by itself
             if several := [worker for worker, count in threads.items() if count > 1]:
                 self._give_up(f"the worker {several[0]} has {threads[several[0]]} threads; give each --nthreads 1")
-            self._workers, most = len(threads), max(most, len(threads))
+            self.workers, most = len(threads), max(most, len(threads))
             if threads:
                 seen, told = time.monotonic(), False
             elif not told and time.monotonic() - seen > _WATCH_S:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import platform
+import time
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +16,7 @@ from importlib.util import find_spec
 
 from llama.sections_own import ClusterSettings
 from llama.studies.blocks import processes
+from llama.studies.clusters.alike import build
 from llama.studies.clusters.asked import LOCAL, Cluster
 from llama.studies.clusters.errors import ClusterError
 
@@ -65,11 +70,17 @@ def workforce(wanted: Workforce) -> Iterator[Executor]:
         with processes(wanted.workers) as executor:
             yield executor
         return
-    module, extra = _NEEDS[wanted.cluster.kind]
-    if find_spec("distributed") is None or find_spec(module) is None:
-        raise ClusterError(f"--cluster needs Dask, which is not installed: pip install 'llama-astro[{extra}]'")
+    _check_installed(wanted.cluster)
     with _quiet(), _connected(wanted) as executor:
         yield executor
+
+
+def _check_installed(cluster: Cluster) -> None:
+    module, extra = _NEEDS[cluster.kind]
+    if missing := [name for name in ("distributed", module) if find_spec(name) is None]:
+        raise ClusterError(
+            f"{cluster} needs {missing[0]}, which is not installed: pip install 'llama-astro[{extra}]'"
+        )
 
 
 @contextmanager
@@ -96,7 +107,31 @@ def _connected(wanted: Workforce) -> Iterator[Executor]:
                 executor.shutdown()
 
 
-_CONFIG = {"distributed.admin.large-graph-warning-threshold": "1GB"}  # the task travels once, however large
+def answers(wanted: Workforce, patience: int = 20) -> Counter[str]:
+    """How many of some short blocks each machine did, once there are workers; ClusterError when there are none."""
+    with workforce(wanted) as executor:
+        return Counter(executor.map(_machine, range(patience * wanted.workers)))
+
+
+def _machine(block: int) -> str:
+    time.sleep(0.01)
+    return f"{platform.node()} ({build()})"
+
+
+def submit_file(wanted: Workforce) -> str:
+    """What is submitted for each job; ClusterError for a cluster that has no jobs."""
+    from llama.studies.clusters import queues
+
+    if wanted.cluster.kind not in ("slurm", "htcondor"):
+        raise ClusterError(f"nothing is submitted for {wanted.cluster}; slurm and htcondor have jobs")
+    _check_installed(wanted.cluster)
+    return queues.submit_file(wanted)
+
+
+_CONFIG = {
+    "distributed.admin.large-graph-warning-threshold": "1GB",  # the task travels once, however large
+    "distributed.deploy.lost-worker-timeout": "5s",  # until a job that is gone is submitted again
+}
 
 
 @contextmanager
@@ -109,7 +144,11 @@ def _quiet() -> Iterator[None]:
     try:
         for one in loggers:
             one.setLevel(logging.CRITICAL + 1)
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", module="distributed"
+            )  # of a port in use, in place of which it took another
+            yield
     finally:
         for one, level in zip(loggers, levels, strict=True):
             one.setLevel(level)
