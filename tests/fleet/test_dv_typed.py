@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cli.typed import typed
 
+import llama
 from llama.cli.dv import DEFAULTS, WORDS, arranged
 from llama.cli.main import command_of, parser_of
 from llama.fleet.remote import script
@@ -55,14 +56,16 @@ def test_every_command_of_the_page_is_understood() -> None:
     for text in sorted(found):
         words = shlex.split(text)[1:]
         command = command_of(words)
-        assert command in {("dev", "dv"), ("dev", "drop")}, text
+        assert command is not None, text
+        if command not in {("dev", "dv"), ("dev", "drop")}:
+            continue
         args = parser_of(command).parse_intermixed_args(arranged(words[len(command) :]))
         assert not args.words or args.words[0] in WORDS, text
 
 
 def test_every_word_and_option_is_on_the_page() -> None:
     listed = "".join(re.findall(r"^\| .*$", PAGE, re.MULTILINE))
-    assert [word for word in WORDS if f"`{word}" not in listed] == ["push", "pull", "destroy"]  # still to come
+    assert [word for word in WORDS if f"`{word}" not in listed] == ["destroy"]  # still to come
     assert DEFAULTS.keys() == WORDS.keys()
 
 
@@ -126,5 +129,5 @@ def test_on_this_machine(tmp_path: Path) -> None:
 
 def test_scripts_hold_no_words_that_some_shells_take_apart() -> None:
     """fish unescapes a backslash before another one or a quote within single quotes."""
-    for name in ("ls_procs", "launch", "records", "done", "tail", "killall", "clean", "init"):
-        assert not re.search(r"\\[\\']", script(name))
+    for path in (Path(llama.__file__).parent / "fleet" / "scripts").glob("*.sh"):
+        assert not re.search(r"\\[\\']", script(path.stem))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama.cli.dv_said import Saying, Spoken
 from llama.fleet.errors import NotToBeDone
-from llama.fleet.remote import CLEANED, EVENT_FOLDERS, KINDS, Remote
+from llama.fleet.remote import CLEANED, EVENT_FOLDERS, KINDS, RESULTS, Remote
 from llama.fleet.ssh import (
     THIS,
     Crowd,
@@ -48,7 +48,7 @@ class Fleet:
 
     def ask(self, work: Callable[[Link], Awaitable[Spoken]]) -> int:
         """Do it everywhere, show what they say; the exit status."""
-        with Progress(len(self.servers)) as progress:
+        with Answers(len(self.servers)) as progress:
             replies = self.crowd.all(self.servers, work, progress.heard)
         return 0 if self.saying.show(replies) else 1
 
@@ -72,7 +72,7 @@ def _spoken(reply: Reply[str]) -> Reply[Spoken]:
     return Reply(reply.server, value, reply.why, reply.seconds)
 
 
-class Progress:
+class Answers:
     """How many have answered, on a terminal."""
 
     def __init__(self, total: int) -> None:
@@ -81,7 +81,7 @@ class Progress:
         hidden = not sys.stderr.isatty()
         self._bar = tqdm(total=total, unit="server", leave=False, disable=hidden, file=sys.stderr)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Answers:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -90,6 +90,26 @@ class Progress:
     def heard(self, reply: Reply[Any]) -> None:
         """One more."""
         self._bar.update()
+
+
+class Bytes:
+    """How much has come, on a terminal."""
+
+    def __init__(self, total: int) -> None:
+        from tqdm import tqdm
+
+        hidden = not sys.stderr.isatty()
+        self._bar = tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=hidden, file=sys.stderr)
+
+    def __enter__(self) -> Bytes:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def update(self, size: int) -> None:
+        """So much more."""
+        self._bar.update(size)
 
 
 def do(word: str, rest: Sequence[str], args: argparse.Namespace, app: App) -> int:
@@ -197,7 +217,7 @@ def _launch(fleet: Fleet, rest: Sequence[str]) -> int:
     size = (args.depth, args.per_map, args.each)
     orders = TrialOrders(drawn, path, detectors_of(path), *size, args.more, args.workers, args.pre_launch)
     ledger = Ledger(fleet.app.settings.data_dir / "fleet" / "blocks.jsonl")
-    with Progress(len(fleet.servers)) as progress:
+    with Answers(len(fleet.servers)) as progress:
         now = datetime.now(UTC)
         replies = launch_trials(fleet.crowd, fleet.servers, fleet.remote, orders, ledger, now, progress.heard)
     return fleet.show(replies)
@@ -212,7 +232,7 @@ def _as_there(path: str) -> str:
 def _batch(fleet: Fleet, rest: Sequence[str]) -> int:
     from llama.fleet.launching import launch_batch
 
-    with Progress(len(fleet.servers)) as progress:
+    with Answers(len(fleet.servers)) as progress:
         line, now = fleet.args.pre_launch, datetime.now(UTC)
         replies = launch_batch(fleet.crowd, fleet.servers, fleet.remote, rest, line, now, progress.heard)
     return fleet.show(replies)
@@ -224,7 +244,7 @@ def _clean(fleet: Fleet, rest: Sequence[str]) -> int:
     async def look(link: Link) -> Spoken:
         return Spoken(await fleet.remote.do(link, "clean", "list", *CLEANED))
 
-    with Progress(len(fleet.servers)) as progress:
+    with Answers(len(fleet.servers)) as progress:
         replies = fleet.crowd.all(fleet.servers, look, progress.heard)
     rows = [line.split(maxsplit=2) for reply in replies if reply.value for line in reply.value.out.splitlines()]
     well = replace(fleet.saying, reduce="").show(replies)
@@ -284,6 +304,51 @@ def _init(fleet: Fleet, rest: Sequence[str]) -> int:
     return status
 
 
+def _pull(fleet: Fleet, rest: Sequence[str]) -> int:
+    from llama.fleet.pulling import There, Wanted, fetch, listing, require_room, told
+
+    into: Path = fleet.args.into
+    names = tuple(rest) or RESULTS
+
+    async def look(link: Link) -> Wanted:
+        return await listing(link, fleet.remote, names, into / link.server.name)
+
+    with Progress(len(fleet.servers)) as progress:
+        found = fleet.crowd.all(fleet.servers, look, progress.heard)
+    wanted = {reply.server.name: reply.value for reply in found if reply.value is not None}
+    missing = [one for has in wanted.values() for one in has.missing]
+    here = sum(len(has.every) for has in wanted.values()) - len(missing)
+    print(f"{told(missing)} from {len(wanted)} servers" + (f"; {here} are here already" if here else ""), flush=True)
+    require_room(into, missing)
+    bar = Bytes(sum(one.size for one in missing))
+
+    async def work(link: Link) -> Spoken:
+        has = wanted[link.server.name]
+        count = await fetch(link, fleet.remote, has.missing, into / link.server.name, came)
+        return Spoken(f"{count} files came, {len(has.every) - count} were here\n")
+
+    def came(one: There) -> None:
+        bar.update(one.size)
+
+    with bar:
+        replies = fleet.crowd.all([reply.server for reply in found if reply.value is not None], work)
+    failed = [Reply[Spoken](reply.server, None, reply.why, reply.seconds) for reply in found if reply.why]
+    return 0 if fleet.saying.show([*replies, *failed]) else 1
+
+
+def _push(fleet: Fleet, rest: Sequence[str]) -> int:
+    from llama.fleet.pushing import Parcel, send
+
+    if not rest:
+        raise NotToBeDone("push what? Name files or folders of this machine")
+    parcel = Parcel.of([Path(one) for one in rest])
+
+    async def work(link: Link) -> Spoken:
+        return Spoken(await send(link, fleet.remote, parcel, fleet.args.to) + "\n")
+
+    return fleet.ask(work)
+
+
 def _later(fleet: Fleet, rest: Sequence[str]) -> int:
     raise NotToBeDone(f"{fleet.word} is not there yet")
 
@@ -296,8 +361,8 @@ _ACTIONS: dict[str, Callable[[Fleet, Sequence[str]], int]] = {
     "done": _done,
     "tail": _tail,
     "eval": _eval,
-    "push": _later,
-    "pull": _later,
+    "push": _push,
+    "pull": _pull,
     "killall": _killall,
     "clean": _clean,
     "forget": _forget,

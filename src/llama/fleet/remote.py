@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
+import shlex
 from dataclasses import dataclass
 from importlib.resources import files
 
 from llama.fleet.errors import ServerFailed
-from llama.fleet.ssh import Link, Output
+from llama.fleet.ssh import MOST_BYTES, Link, Output
 
 EVENT_FOLDERS = {"background": "events", "signal": "signal-events", "doublet": "signal-doublet-events"}
 """Where a study's events of each kind are."""
@@ -36,9 +37,13 @@ class Remote:
         """What a script says. ServerFailed is what it complained of."""
         return checked(await self.ask(link, name, *words, given=given))
 
-    async def ask(self, link: Link, name: str, *words: str, given: bytes = b"") -> Output:
-        """Run a script, whatever becomes of it."""
-        return await link.script(script(name), self.study, self.program, *words, given=given)
+    async def ask(self, link: Link, name: str, *words: str, given: bytes = b"", most: int = MOST_BYTES) -> Output:
+        """Run a script, whatever becomes of it; ServerFailed for one that says more than `most` bytes."""
+        return await link.run(self.command(name, *words), given, most)
+
+    def command(self, name: str, *words: str) -> str:
+        """What runs a script, as any login shell reads it."""
+        return shlex.join(["sh", "-c", script(name), "sh", self.study, self.program, *words])
 
 
 @functools.cache

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from llama.fleet.ssh.connecting import Link, LogIn, Output
+from llama.fleet.ssh.connecting import MOST_BYTES, Link, LogIn, Output
 from llama.fleet.ssh.crowd import Crowd, Reply, Worked
 from llama.fleet.ssh.here import THIS, ThisMachine
 from llama.fleet.ssh.host_keys import KnownKeys
 from llama.fleet.ssh.servers import SshServer, chosen, from_config, from_file
 
 __all__ = [
+    "MOST_BYTES",
     "THIS",
     "Crowd",
     "KnownKeys",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,11 +48,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Streams:
-    """Of a command that runs: each reads, or writes, bytes."""
+    """Of a command that runs: each reads, or writes, bytes. `wait` gives its exit status, None for a signal."""
 
     stdin: Any
     stdout: Any
     stderr: Any
+    wait: Callable[[], Awaitable[int | None]]
 
 
 @dataclass
@@ -168,10 +168,6 @@ class Link(ABC):
     def process(self, command: str) -> AbstractAsyncContextManager[Streams]:
         """A command whose streams are read and written as it goes, from its start to its end."""
 
-    async def script(self, text: str, *words: str, given: bytes = b"", most: int = MOST_BYTES) -> Output:
-        """A script of ours for a POSIX shell, whatever the login shell is, with its arguments."""
-        return await self.run(sh(text, *words), given, most)
-
 
 class SshLink(Link):
     """Over SSH."""
@@ -192,7 +188,12 @@ class SshLink(Link):
     @asynccontextmanager
     async def process(self, command: str) -> AsyncIterator[Streams]:
         async with self._process(command) as process:
-            yield Streams(process.stdin, process.stdout, process.stderr)
+
+            async def wait() -> int | None:
+                await process.wait_closed()
+                return process.exit_status if process.exit_signal is None else None
+
+            yield Streams(process.stdin, process.stdout, process.stderr, wait)
 
     @asynccontextmanager
     async def _process(self, command: str) -> AsyncIterator[SSHClientProcess[bytes]]:
@@ -209,11 +210,6 @@ async def all_of(stream: Any, most: int) -> bytes:
         if len(found) > most:
             raise ServerFailed(f"it says more than {most / 1e6:.0f} MB; ask for less, or send it to a file there")
     return bytes(found)
-
-
-def sh(text: str, *words: str) -> str:
-    """A command that runs a script in a POSIX shell."""
-    return shlex.join(["sh", "-c", text, "sh", *words])
 
 
 def _watcher(login: LogIn, stage: Stage) -> SSHClient:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from llama.fleet.ssh.connecting import MOST_BYTES, Link, Output, Stage, Streams, all_of
 from llama.fleet.ssh.servers import SshServer
@@ -43,13 +45,15 @@ class _OwnLink(Link):
     @asynccontextmanager
     async def process(self, command: str) -> AsyncIterator[Streams]:
         async with self._process(command) as process:
-            yield Streams(process.stdin, process.stdout, process.stderr)
+
+            async def wait() -> int | None:
+                status = await process.wait()
+                return status if status >= 0 else None
+
+            yield Streams(process.stdin, process.stdout, process.stderr, wait)
 
     @asynccontextmanager
     async def _process(self, command: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        import os
-        from pathlib import Path
-
         pipe = asyncio.subprocess.PIPE
         shell = os.environ.get("SHELL") or "/bin/sh"
         process = await asyncio.create_subprocess_exec(
