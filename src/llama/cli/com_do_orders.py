@@ -128,6 +128,9 @@ def _create(cloud: Cloud, creation: Creation) -> list[Server]:
         for one in create(cloud, creation):
             made.append(one)
             print(f"{one.name} was created (id {one.id})", flush=True)
+    except KeyboardInterrupt:
+        print("broken off: an order that was under way may have been carried out", file=sys.stderr)
+        raise
     finally:
         print(f"{len(made)} of {len(creation.names)} servers were created; {_LIST} lists them", flush=True)
     return made

@@ -305,15 +305,15 @@ def _init(fleet: Fleet, rest: Sequence[str]) -> int:
 
 
 def _pull(fleet: Fleet, rest: Sequence[str]) -> int:
-    from llama.fleet.pulling import There, Wanted, fetch, listing, require_room, told
+    from llama.fleet.pulling import Pulling, There, fetch, listing, require_room, told
 
     into: Path = fleet.args.into
     names = tuple(rest) or RESULTS
 
-    async def look(link: Link) -> Wanted:
+    async def look(link: Link) -> Pulling:
         return await listing(link, fleet.remote, names, into / link.server.name)
 
-    with Progress(len(fleet.servers)) as progress:
+    with Answers(len(fleet.servers)) as progress:
         found = fleet.crowd.all(fleet.servers, look, progress.heard)
     wanted = {reply.server.name: reply.value for reply in found if reply.value is not None}
     missing = [one for has in wanted.values() for one in has.missing]

@@ -37,14 +37,14 @@ class There:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Pulling:
     """What a server has, and what of it is not here yet."""
 
     every: Sequence[There]
     missing: Sequence[There]
 
 
-async def listing(link: Link, remote: Remote, names: Sequence[str], into: Path) -> Wanted:
+async def listing(link: Link, remote: Remote, names: Sequence[str], into: Path) -> Pulling:
     """What there is below some names. ServerFailed for a path that leads out of the study's folder."""
     said = await remote.ask(link, "listing", *names, most=_MOST_LISTED)
     if said.status != 0:
@@ -54,7 +54,7 @@ async def listing(link: Link, remote: Remote, names: Sequence[str], into: Path) 
         size, time, path = os.fsdecode(row).split(" ", 2)
         seconds, _, rest = time.partition(".")
         every.append(There(_inside(path), int(size), int(seconds) * 10**9 + int(f"{rest:0<9.9}" or 0)))
-    return Wanted(every, [one for one in every if not _is_here(into / one.path, one)])
+    return Pulling(every, [one for one in every if not _is_here(into / one.path, one)])
 
 
 def _inside(path: str) -> str:

@@ -123,9 +123,7 @@ class CloudPatience:
             )
         if status == 404:
             return CloudRefused(f"{where}: there is no such thing (404){said}")
-        if status == 422:
-            return Unprocessable(f"{where}: it was refused ({status}){said}")
-        return CloudRefused(f"{where}: it was refused ({status}){said}")
+        return Unprocessable(f"{where}: it was refused ({status}){said}")
 
     def _after_s(self, headers: Mapping[str, str]) -> float | None:
         """When the cloud will listen again: Retry-After in seconds, or the moment at which its count starts anew."""
