@@ -83,7 +83,7 @@ def test_a_block_that_kills_its_workers_is_named_and_the_others_are_kept(tmp_pat
     assert "block (3,) was lost with its worker 4 times" in str(told.value) and "what was done is kept" in str(
         told.value
     )
-    assert len(list(tmp_path.glob("*.npz"))) > 10  # those after it too
+    assert len(list(tmp_path.glob("*.npz"))) == 19
 
 
 INTEGER: Form[int] = Form(lambda one: {"one": np.array(one)}, lambda arrays: int(arrays["one"]))
