@@ -46,6 +46,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "background", "table"): ("background_table", "background events -> a text table, a row per event"),
     ("dev", "background", "table_singles"): ("background_table_singles", "the same, a row per neutrino"),
     ("dev", "clean"): ("dev_clean", "old test events to their archive, older notices packed, flags set"),
+    ("dev", "dataset", "check"): ("dev_dataset_check", "whether a data set is as a study wants it"),
     ("dev", "neutrinos"): ("neutrinos", "background, signal or doublet neutrino lists of a study as files"),
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
     ("dev", "season"): ("season", "a season of the response tables from a sample in the public formats"),
@@ -126,12 +127,13 @@ def parser_of(command: tuple[str, ...]) -> argparse.ArgumentParser:
 
 
 def _call(command: tuple[str, ...], words: list[str]) -> int:
+    from llama.cli.places import brought_here
     from llama.sections import hiding
 
     module = importlib.import_module(f"llama.cli.{COMMANDS[command][0]}")
     args = parser_of(command).parse_intermixed_args(words)
     with _application() as app, hiding(app.secrets):  # in messages and in tracebacks
-        return int(module.main(args, app) or 0)
+        return int(module.main(brought_here(args, app), app) or 0)
 
 
 def _application() -> App:

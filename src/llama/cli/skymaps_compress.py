@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama.cli.arguments import count
+from llama.cli.arguments import count, place
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="the folder of .fits maps")
+    parser.add_argument("source", type=place, metavar="SOURCE", help="the folder of .fits maps")
     parser.add_argument("target", type=Path, metavar="DEST", help="where NAME.fits.gz of each goes")
     parser.add_argument("-j", "--workers", type=count, default=2, help="processes (default %(default)s)")
 
