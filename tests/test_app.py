@@ -102,6 +102,7 @@ WORDS = {
     "com_s3_ls": ["absent/"],
     "com_s3_get": ["absent"],
     "com_s3_put": ["absent", "elsewhere"],
+    "dev_dataset_check": ["absent"],
     "dev_upload": ["-r", "absent"],
     "demo": [],
     "season": ["X", "--events", "none", "--livetime", "none", "--area", "none", "-o", "seasons"],

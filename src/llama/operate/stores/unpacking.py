@@ -21,6 +21,7 @@ from typing import IO
 
 from llama.formats.limits import MAX_UNPACKED_BYTES
 from llama.formats.manifest import split_name
+from llama.formats.whole import put_whole
 from llama.operate.errors import StoreError
 from llama.operate.stores.transfers import digest, safe_below
 
@@ -104,7 +105,7 @@ def unpack(archive: Path) -> Unpacked:
         if not files:
             raise StoreError(f"{archive} holds no files")
         done = Unpacked(digest(archive), files, size)
-        receipt_of(archive).write_text(json.dumps(asdict(done)) + "\n", encoding="utf-8")
+        put_whole(receipt_of(archive), json.dumps(asdict(done)) + "\n")
         inner = scratch / target.name
         only = inner.is_dir() and len(list(scratch.iterdir())) == 1
         (inner if only else scratch).rename(target)
