@@ -13,8 +13,7 @@ from tests.cli.forked import LLAMA
 from tests.cli.typed import typed
 from tests.plugins import packed
 
-from llama.testing import DropletsServer, Habits
-from llama.testing.ssh import SshFarm
+from llama.testing import DropletsServer, Habits, SshFarm
 
 pytestmark = pytest.mark.component
 
