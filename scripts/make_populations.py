@@ -1,6 +1,7 @@
 """Make populations.hdf5 from folders of simulated sky maps, for all their populations, detectors and some seasons.
 
 Usage: python scripts/make_populations.py FOLDER... -o OUT [-n EVENTS] [-s SEASON...] [--maps N] [-j N]
+    [--cluster WHAT]
 
 FOLDER is one that `llama dev simulate` wrote: its lists skymap-lists/POPULATION-RUN/DETECTORS.csv say what tables
 are made. It types `llama dev trials background`, `llama dev background table` and `llama dev background pvalue`. OUT
@@ -53,14 +54,14 @@ class Job:
 class Maker:
     """Types commands for OUT."""
 
-    def __init__(self, out: Path, events: int, maps: int | None, workers: int) -> None:
-        self.out, self.events, self.maps, self.workers = out, events, maps, workers
+    def __init__(self, out: Path, events: int, maps: int | None, drawn_by: Sequence[object]) -> None:
+        self.out, self.events, self.maps, self.drawn_by = out, events, maps, drawn_by
 
     def make(self, job: Job) -> bool:
         """Draw one and write its tables; whether that could be done."""
         study = self.out / "studies" / job.name
         words = ["trials", "background", self._first(job), "-d", study, "-p", job.population, "-s", job.season]
-        words += ["--detectors", job.maps.stem, "-n", self.events, "-j", self.workers]
+        words += ["--detectors", job.maps.stem, "-n", self.events, *self.drawn_by]
         return self._llama(words, job.run) and all(
             self._llama(["background", "table", self._table(job, of), study, "--depth", "kernel", "-c"], job.run)
             for of in SEARCH_TYPES
@@ -113,7 +114,8 @@ def _name(path: Path) -> tuple[str, str]:
 def main(args: argparse.Namespace) -> int:
     """Make what is missing, then populations.hdf5 of all tables."""
     (args.out / "tables").mkdir(parents=True, exist_ok=True)
-    maker, failed = Maker(args.out, args.events, args.maps, args.workers), 0
+    cluster = () if args.cluster is None else ("--cluster", args.cluster)
+    maker, failed = Maker(args.out, args.events, args.maps, ("-j", args.workers, *cluster)), 0
     for path, season in product(lists_in(args.folders), args.season or SEASONS):
         if not maker.make(Job(path, season)):
             failed += 1
@@ -130,6 +132,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("-s", "--season", action="append", help=f"default: {' '.join(SEASONS)}")
     parser.add_argument("--maps", type=int, help="of each list, the first so many (default: all)")
     parser.add_argument("-j", "--workers", type=int, default=2, help="processes (default %(default)s)")
+    parser.add_argument("--cluster", help="who draws, as for `llama dev trials`")
     return parser.parse_args()
 
 

@@ -81,10 +81,13 @@ WORDS = {
     "event": ["nothing"],
     "event_import": ["nothing"],
     "dev_clean": ["--testevents", "--notices"],
+    "dev_cluster": ["slurm", "--script"],
     "dev_roll": ["o4c"],
+    "dv": ["tail"],
     "skymap_info": ["--flag-presets"],
     "files_i3": ["-t", "1011973667"],
     "files_fermi": ["-t", "1011973667"],
+    "com_do": ["-D"],
     "search_show": ["bns"],
     "background_draw": ["absent.csv", "-o", "opa-bns-o4-H1L1V1-IC86-2011.txt"],
     "background_pvalue": ["absent"],
@@ -114,6 +117,7 @@ def test_each_command_builds_one_application_and_closes_it(
     (tmp_path / "a-file").write_text("no folder")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LLAMA_GRACEDB_SERVICE_URL", "nowhere")
+    monkeypatch.setenv("LLAMA_DROPLETS_ENDPOINT", "nowhere")
     if words == ("demo",):  # so that it need not do its whole job
         (tmp_path / "xdg" / "share" / "llama").mkdir()
         (tmp_path / "xdg" / "share" / "llama" / "current_run").write_text("no folder")

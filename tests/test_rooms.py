@@ -28,6 +28,7 @@ WINDOWS = (
     "llama.services.fermi",
     "llama.services.gracedb",
     "llama.services.storage",
+    "llama.services.droplets",
     "llama.studies.simulation",
 )
 

@@ -41,10 +41,10 @@ RADIO = Messenger("radio", "radio bursts", (BURSTS,), topics=("radio.*",), read=
 SAMPLE = Message(b"RADIO 1", "radio.bursts")
 
 
-@pytest.mark.parametrize("number", range(7))
+@pytest.mark.parametrize("number", range(8))
 def test_the_page(number: int, tmp_path: Path) -> None:
     texts = [text for kind, text in blocks("testing.md") if kind == "python"]
-    assert len(texts) == 7
+    assert len(texts) == 8
     exec(compile(texts[number], f"testing.md, block {number + 1}", "exec"), {"folder": tmp_path})
 
 

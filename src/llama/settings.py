@@ -19,15 +19,17 @@ from typing import Annotated, Any, TypeVar
 from llama.formats.errors import InputError
 from llama.formats.limits import MAX_SETTINGS_BYTES, read_text
 from llama.sections import HIDDEN, About, Secret, SecretError, Section, hide
-from llama.sections_own import ARCHIVE, LISTEN, RUN, SCIENCE
+from llama.sections_own import ARCHIVE, CLUSTER, LISTEN, RUN, SCIENCE, SSH
 from llama.sections_read import Field, SettingsError, Stated, fields_of, read_value, refuse_clashes
 
 __all__ = [
     "ARCHIVE",
+    "CLUSTER",
     "LISTEN",
     "OWN",
     "RUN",
     "SCIENCE",
+    "SSH",
     "Settings",
     "SettingsError",
     "SettingsText",
@@ -52,7 +54,7 @@ class Folders:
 
 
 FOLDERS = Section("", Folders)
-OWN: tuple[Section[Any], ...] = (FOLDERS, RUN, LISTEN, ARCHIVE, SCIENCE)
+OWN: tuple[Section[Any], ...] = (FOLDERS, RUN, LISTEN, ARCHIVE, SCIENCE, CLUSTER, SSH)
 """Sections that belong to no service."""
 
 

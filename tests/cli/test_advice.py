@@ -36,6 +36,7 @@ NO_ADVICE = {
     "llama files i3",
     "llama files fermi",
     "llama dev validate --size {} --seed {} -s {}",
+    "the same as llama dev dv",
     "start an event by hand (also: llama files skymap_info)",
 }
 """Names of the command that speaks, or of the one that did something."""

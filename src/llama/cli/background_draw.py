@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count, maps
+from llama.cli.cluster_words import add_workforce_arguments, workforce_of
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-s", "--season", default="IC86-2011", help="whose neutrinos (default %(default)s)")
     parser.add_argument("-n", "--events", type=count, default=10_000, help="how many events (default %(default)s)")
-    parser.add_argument("-j", "--workers", type=count, default=2, help="processes (default %(default)s)")
+    add_workforce_arguments(parser)
     parser.add_argument("-c", "--clobber", action="store_true", help="overwrite tables")
 
 
@@ -48,7 +49,7 @@ def main(args: argparse.Namespace, app: App) -> int:
         Outside(app.searches, app.season, functools.partial(simulated_neutrinos, app)),
         season=args.season,
         events=args.events,
-        workers=args.workers,
+        start=workforce_of(args, app),
         overwrite=args.clobber,
     )
     print(f"{drawn} background events in {' and in '.join(str(table) for table in args.out)}")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count, seed
+from llama.cli.cluster_words import add_cluster_argument, workforce_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Set
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     only.add_argument("+f", nargs="+", default=[], metavar="PRODUCT", dest="upto", help="these and what they need")
     add("-p", "--pipeline", default="", metavar="PIPELINE", help="which pipeline")
     add("-j", "--workers", type=count, metavar="N", help="processes (default: see LLAMA_WORKERS)")
+    add_cluster_argument(parser)
     add("--dry-run", action="store_true", help="show what would be done, and stop")
     levels = ("DEBUG", "INFO", "WARNING", "ERROR")
     add(
@@ -94,16 +96,17 @@ def main(args: argparse.Namespace, app: App) -> int:
     if args.dry_run:
         return _show(whole)
     check_places(whole, storage)
-    workers = args.workers or app.workers
+    args.workers = args.workers or app.workers
+    start = workforce_of(args, app) if args.cluster else None
     before = put_before(whole, storage)
     with running(PROGRAM, app, args.verbosity, args.logfile, tells=False) as program:
-        connect = workshop(app) if workers <= 1 else workshop(app, program.log)
+        connect = workshop(app) if args.workers <= 1 and not start else workshop(app, program.log)
 
         def lost(one: Combination) -> Outcome:
             why = "its process died: killed, or out of memory"
             return Outcome(one.number, "failed", "", f"number {one.number}: {why}")
 
-        crew = Crew(task(whole.orders, connect), workers, lost)
+        crew = Crew(task(whole.orders, connect), args.workers, lost, start)
         program.on_stop(crew.stop)
         found = _watched(crew, whole, before)
         return _conclude(found, whole, program, app.settings.logs / f"{PROGRAM}.log")

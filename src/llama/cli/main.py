@@ -34,6 +34,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("listen", "replay"): ("listen_replay", "notices from files or the archive, the listener's way"),
     ("poll", "gracedb"): ("poll_gracedb", "find alerts that were missed, in GraceDB"),
     ("batch",): ("batch", "run a pipeline over many inputs"),
+    ("com", "do"): ("com_do", "servers of DigitalOcean: list, create, snapshot, destroy"),
     ("com", "s3", "ls"): ("com_s3_ls", "list what is in a store that speaks S3"),
     ("com", "s3", "get"): ("com_s3_get", "fetch files and folders from it"),
     ("com", "s3", "put"): ("com_s3_put", "put files and folders into it"),
@@ -46,6 +47,9 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "background", "table"): ("background_table", "background events -> a text table, a row per event"),
     ("dev", "background", "table_singles"): ("background_table_singles", "the same, a row per neutrino"),
     ("dev", "clean"): ("dev_clean", "old test events to their archive, older notices packed, flags set"),
+    ("dev", "cluster"): ("dev_cluster", "try a cluster, or show what is submitted to it, before a study"),
+    ("dev", "dv"): ("dv", "one command on many servers over SSH"),
+    ("dev", "drop"): ("dv", "the same as llama dev dv"),
     ("dev", "dataset", "check"): ("dev_dataset_check", "whether a data set is as a study wants it"),
     ("dev", "neutrinos"): ("neutrinos", "background, signal or doublet neutrino lists of a study as files"),
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
@@ -131,7 +135,8 @@ def _call(command: tuple[str, ...], words: list[str]) -> int:
     from llama.sections import hiding
 
     module = importlib.import_module(f"llama.cli.{COMMANDS[command][0]}")
-    args = parser_of(command).parse_intermixed_args(words)
+    arranged: Callable[[list[str]], list[str]] = getattr(module, "arranged", list)
+    args = parser_of(command).parse_intermixed_args(arranged(words))
     with _application() as app, hiding(app.secrets):  # in messages and in tracebacks
         return int(module.main(brought_here(args, app), app) or 0)
 
@@ -228,9 +233,10 @@ def _drop_unprintable() -> None:
 def _expected() -> tuple[type[Exception], ...]:
     """Errors with a message for people; anything else is a fault of ours and shows its traceback."""
     from llama.engine.errors import EngineError
+    from llama.fleet.errors import FleetError
     from llama.formats.errors import FormatError
     from llama.operate.errors import OperateError
-    from llama.ports import BrokerError, GraceDBError, TransferError
+    from llama.ports import BrokerError, CloudError, GraceDBError, TransferError
     from llama.sections import SecretError
     from llama.services.errors import ServiceError
     from llama.settings import SettingsError
@@ -241,10 +247,12 @@ def _expected() -> tuple[type[Exception], ...]:
         ServiceError,
         GraceDBError,
         BrokerError,
+        CloudError,
         TransferError,
         SettingsError,
         SecretError,
         OperateError,
+        FleetError,
     )
     return (*ours, OSError)
 

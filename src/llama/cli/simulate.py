@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count, named_place, place, seed
+from llama.cli.cluster_words import add_workforce_arguments, workforce_of
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--f-low", type=_positive, default=30.0, metavar="HZ", help="(default %(default)s)")
     add("--f-high", type=_positive, default=1024.0, metavar="HZ", help="(default %(default)s)")
     add("--seed", type=seed, default=1, help="of all random numbers (default %(default)s)")
-    add("-j", "--workers", type=count, default=2, help="processes (default %(default)s)")
+    add_workforce_arguments(parser)
 
 
 def main(args: argparse.Namespace, app: App) -> int:
@@ -73,7 +74,7 @@ def main(args: argparse.Namespace, app: App) -> int:
     )
     request = Request(
         out, args.population, args.injections, args.run, detectors, args.curves, asd, conditions,
-        args.seed, args.localiser, args.maps, args.each, args.workers,
+        args.seed, args.localiser, args.maps, args.each, workforce_of(args, app),
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     place = Sole(out, "simulate", myself(SIMULATE.typed, utc_now()))

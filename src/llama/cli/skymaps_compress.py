@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama.cli.arguments import count, place
+from llama.cli.arguments import place
+from llama.cli.cluster_words import add_workforce_arguments, workforce_of
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -21,17 +22,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     parser.add_argument("source", type=place, metavar="SOURCE", help="the folder of .fits maps")
     parser.add_argument("target", type=Path, metavar="DEST", help="where NAME.fits.gz of each goes")
-    parser.add_argument("-j", "--workers", type=count, default=2, help="processes (default %(default)s)")
+    add_workforce_arguments(parser)
 
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Compress with a progress bar, and say what was done."""
     from tqdm import tqdm
 
-    from llama.studies.blocks import processes
     from llama.studies.skymap_lists import compress
 
-    with processes(args.workers) as executor:
+    with workforce_of(args, app)() as executor:
         found = list(tqdm(compress(args.source, args.target, executor), unit="map", leave=False, disable=None))
     left_out = [one for one in found if one.why]
     for one in left_out:

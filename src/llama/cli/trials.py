@@ -16,6 +16,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count, maps
+from llama.cli.cluster_words import add_workforce_arguments, workforce_of
 from llama.cli.study_words import add_study_arguments, run_of, study_of, task_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--trials", type=count, default=10_000, help="how many (default %(default)s)")
     parser.add_argument("--own-lists", type=count, default=200, metavar="N",
                         help="background lists for an event's own p-value (default %(default)s)")  # fmt: skip
-    parser.add_argument("-j", "--workers", type=count, default=2, help="processes (default %(default)s)")
+    add_workforce_arguments(parser)
 
 
 def main(args: argparse.Namespace, app: App) -> int:
@@ -48,7 +49,6 @@ def _draw(args: argparse.Namespace, app: App, study: TrialStudy, run: TrialRun) 
 
     from tqdm import tqdm
 
-    from llama.studies.blocks import processes
     from llama.studies.trials import AsEvents, collate, do_run, kernel_odds, write_csv
     from llama.supplies import elsewhere
 
@@ -60,7 +60,7 @@ def _draw(args: argparse.Namespace, app: App, study: TrialStudy, run: TrialRun) 
         )
         print(f"llama: note: {note}{_FEW_PER_MAP}, reads maps less often", file=sys.stderr)
     with (
-        processes(args.workers) as executor,
+        workforce_of(args, app)() as executor,
         tqdm(total=len(run.blocks) * run.per_map, unit="trial", leave=False) as bar,
     ):
         for block in do_run(task_of(study, run, app), run, executor, judge):

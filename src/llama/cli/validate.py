@@ -11,7 +11,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama.cli.arguments import count, place, seed
+from llama.cli.arguments import place, seed
+from llama.cli.cluster_words import add_workforce_arguments, workforce_of
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -35,9 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--maps", type=place, metavar="DIR", help="sky maps with distances, a folder per population")
     parser.add_argument("-s", "--season", default="IC86-2011", help="whose neutrinos (default %(default)s)")
     parser.add_argument("--seed", type=seed, default=1, help="of all random numbers (default %(default)s)")
-    parser.add_argument(
-        "-j", "--workers", type=count, default=1, help="processes; changes no number (default %(default)s)"
-    )
+    add_workforce_arguments(parser, workers=1)
 
 
 def main(args: argparse.Namespace, app: App) -> int:
@@ -61,7 +60,7 @@ def main(args: argparse.Namespace, app: App) -> int:
         size=args.size,
         only=args.check,
         seed=args.seed,
-        workers=args.workers,
+        start=workforce_of(args, app),
         command=command,
         keep=args.keep,
     ):

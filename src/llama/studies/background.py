@@ -33,7 +33,8 @@ from llama.science.search import Search
 from llama.science.significance import Searches, TableKind
 from llama.science.sky import credible_area_deg2, mean_distance
 from llama.science.statistic import GWTrigger, NeutrinoLists, list_statistics, prepare
-from llama.studies.blocks import Arrays, Blocks, Form, code_digest, processes
+from llama.studies.blocks import Arrays, Blocks, Form, code_digest
+from llama.studies.clusters import Start
 
 GPS_S = 1_000_000_000.0
 """The time given to every event; nothing depends on it but the differences to the neutrinos'."""
@@ -252,7 +253,7 @@ def draw_tables(
     *,
     season: str,
     events: int,
-    workers: int,
+    start: Start,
     overwrite: bool = False,
 ) -> int:
     """Write background tables, one per search type, from a list of sky maps; returns how many events each has."""
@@ -265,7 +266,7 @@ def draw_tables(
     label = f"{kind.population}-{kind.run}-{kind.detectors}-{season}"
     study = Study(paths, events, label, outside.season(season), search)
     try:
-        with processes(workers) as executor:
+        with start() as executor:
             drawn = draw(study, outside.connect(season), executor)
             blocks = list(tqdm(drawn, total=len(study.blocks), unit="map", leave=False))
     except ValueError as error:

@@ -7,6 +7,7 @@ docs/guides/testing.md shows each thing at work.
 from __future__ import annotations
 
 from llama.testing.brokers import FakeBroker, FakeProgram
+from llama.testing.droplets import DropletsServer, Habits
 from llama.testing.gracedb import GraceDBServer, superevent_record
 from llama.testing.messengers import check_messenger
 from llama.testing.neutrino_service import ReferenceService, Trouble, serve_neutrinos
@@ -18,11 +19,13 @@ __all__ = [
     "NOW",
     "Bench",
     "Clock",
+    "DropletsServer",
     "FakeBroker",
     "FakeEnvironment",
     "FakeGraceDB",
     "FakeProgram",
     "GraceDBServer",
+    "Habits",
     "Proxy",
     "ReferenceService",
     "Tansu",

@@ -1,4 +1,4 @@
-"""The processes that work on combinations. One that dies takes nothing along but what it was at."""
+"""The workers of a batch, here or on a cluster. One that dies takes nothing along but what it was at."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
+
+from llama.studies.clusters import BlockLost, Start
 
 B = TypeVar("B")
 R = TypeVar("R")
@@ -25,10 +27,13 @@ class Crew(Generic[B, R]):
         task: what is done with a block; it travels by pickle, as blocks and results do.
         workers: how many processes.
         lost: the result of a block whose process died of it.
+        start: starts a cluster to work on; None for processes of this machine.
     """
 
-    def __init__(self, task: Callable[[B], R], workers: int, lost: Callable[[B], R]) -> None:
-        self._task, self._workers, self._lost = task, workers, lost
+    def __init__(
+        self, task: Callable[[B], R], workers: int, lost: Callable[[B], R], start: Start | None = None
+    ) -> None:
+        self._task, self._workers, self._lost, self._start = task, workers, lost, start
         self._stopping = False
 
     def stop(self) -> None:
@@ -38,6 +43,10 @@ class Crew(Generic[B, R]):
     def through(self, blocks: Iterable[B]) -> Iterator[R]:
         """The results, each as soon as it is there."""
         left = iter(blocks)
+        if self._start is not None:
+            with self._start() as executor:
+                yield from self._on(executor, left)
+            return
         if self._workers <= 1:
             yield from map(self._task, self._until_stopped(left))
             return
@@ -54,6 +63,23 @@ class Crew(Generic[B, R]):
             if self._stopping:
                 return
             yield block
+
+    def _on(self, executor: Executor, left: Iterator[B]) -> Iterator[R]:
+        """On a cluster, which draws the block of a lost worker again by itself, so often as it thinks right."""
+        going: dict[Future[R], B] = {}
+        while True:
+            room = 0 if self._stopping else getattr(executor, "ahead", _AHEAD * self._workers) - len(going)
+            for block in islice(left, max(room, 0)):
+                going[executor.submit(self._task, block)] = block
+            if not going:
+                return
+            for future in wait(going, return_when=FIRST_COMPLETED).done:
+                block = going.pop(future)
+                try:
+                    result = future.result()
+                except BlockLost:
+                    result = self._lost(block)
+                yield result
 
     def _until_broken(self, left: Iterator[B]) -> Generator[R, None, list[B]]:
         """Results of all that is left; returns what was in work when a process died, nothing when all is done."""

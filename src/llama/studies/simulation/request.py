@@ -13,7 +13,7 @@ from pathlib import Path
 import llama
 from llama.formats.errors import FormatError
 from llama.science.arrays import Rows
-from llama.studies.blocks import processes
+from llama.studies.clusters import Start
 from llama.studies.simulation.campaign import BAYESTAR, Searched, Wanted, Work, reach, search
 from llama.studies.simulation.curves import EXTRA, NAMES, NoiseCurve, curves
 from llama.studies.simulation.folder import Provenance, settle, write_tables
@@ -41,6 +41,7 @@ class Request:
 
     Attributes:
         population: bns, nsbh or bbh; with `injections`, only a name for the lists, by default the table's.
+        start: starts whoever draws.
         maps, each: how many maps in all and of each detector combination; None for both takes a whole table.
     """
 
@@ -56,7 +57,7 @@ class Request:
     localiser: str
     maps: int | None
     each: int | None
-    workers: int
+    start: Start
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def _run(request: Request, work: Work, wanted: Wanted, provenance: Provenance) -
     keep = request.out / ".llama" / "blocks"
     try:
         with (
-            processes(request.workers) as executor,
+            request.start() as executor,
             tqdm(total=total, unit="map", leave=False, disable=None, smoothing=0.1) as bar,
         ):
             for one in search(work, wanted, executor, keep, repr(provenance)):

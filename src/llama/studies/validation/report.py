@@ -10,7 +10,8 @@ from llama.formats.errors import FormatError
 from llama.formats.records import to_json
 from llama.science.detector import SeasonEvents, SeasonTable
 from llama.science.significance import Searches
-from llama.studies.blocks import Blocks, code_digest, processes
+from llama.studies.blocks import Blocks, code_digest
+from llama.studies.clusters import Start
 from llama.studies.pool import Pool
 from llama.studies.validation.campaign import NAMES, SIZES, run
 from llama.studies.validation.check import Check
@@ -44,7 +45,7 @@ def validate(
     size: str,
     only: Sequence[str],
     seed: int,
-    workers: int,
+    start: Start,
     command: str,
     keep: Path | None = None,
 ) -> Iterator[Check]:
@@ -62,7 +63,7 @@ def validate(
     header = Header(llama.__version__, command, (*_facts(inputs), drawn, asked))
     digest = f"{seed} {inputs.digest()} {code_digest()}" if keep else ""
     done: list[Check] = []
-    with processes(workers) as executor:
+    with start() as executor:
         for check in run(inputs, SIZES[size], seed, Blocks(executor, keep, digest), only):
             done.append(check)
             out.write_text(as_html(header, done), encoding="utf-8")

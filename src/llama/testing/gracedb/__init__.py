@@ -1,5 +1,5 @@
 """A GraceDB over HTTP that `ligo-gracedb` itself talks to: the server (`server`, the first thing to read), what it
-holds (`state`), and how it misbehaves when told to (`faults`)."""
+holds (`state`); how it misbehaves when told to is in `llama.testing.faults`."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
-from llama.testing.gracedb.faults import Fault, Faults
+from llama.testing.faults import Fault, Faults
 from llama.testing.gracedb.multipart import fields_of
 from llama.testing.gracedb.state import HeldCandidate, Holdings
 

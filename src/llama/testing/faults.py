@@ -1,4 +1,4 @@
-"""How the GraceDB of tests misbehaves when it is told to."""
+"""How a server of tests misbehaves when it is told to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["status", "stall", "half", "nothing", "longer", "shorter", "garbage"]
+Kind = Literal["status", "stall", "half", "nothing", "longer", "shorter", "garbage", "lost"]
 
 
 @dataclass
@@ -16,7 +16,7 @@ class Fault:
     Attributes:
         kind: `status` answers with one; `stall` says nothing for `seconds`; `half` sends half of what it announced
             and hangs up; `nothing` sends no bytes; `longer` and `shorter` announce other lengths than they send;
-            `garbage` sends something that is no answer.
+            `garbage` sends something that is no answer; `lost` does what was asked and hangs up without a word.
         times: how often; -1 is for ever.
     """
 

@@ -1,0 +1,50 @@
+"""What commands ask of whoever draws the blocks of a study, in the same words."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from llama.cli.arguments import count
+
+if TYPE_CHECKING:
+    from llama.app import App
+    from llama.studies.clusters import Cluster, Workforce
+
+
+def add_workforce_arguments(parser: argparse.ArgumentParser, workers: int = 2) -> None:
+    """How many processes draw, and where."""
+    parser.add_argument("-j", "--workers", type=count, default=workers,
+                        help="processes; changes no number (default %(default)s)")  # fmt: skip
+    add_cluster_argument(parser)
+
+
+def add_cluster_argument(parser: argparse.ArgumentParser) -> None:
+    """Where processes are."""
+    parser.add_argument("--cluster", type=cluster, metavar="WHERE",
+                        help="where they are: local (default), tcp://HOST:PORT of a Dask scheduler, ssh:HOST,HOST, "
+                        "ssh:FILE, slurm, htcondor")  # fmt: skip
+
+
+def cluster(text: str) -> Cluster:
+    """As an argument."""
+    from llama.studies.clusters import ClusterError, read_cluster
+
+    try:
+        return read_cluster(text)
+    except ClusterError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def workforce_of(args: argparse.Namespace, app: App) -> Workforce:
+    """Who was asked for, not started yet."""
+    from llama.settings import CLUSTER
+    from llama.studies.clusters import LOCAL, Workforce
+
+    return Workforce(args.cluster or LOCAL, args.workers, app.settings[CLUSTER], tell)
+
+
+def tell(text: str) -> None:
+    """On the screen, beside what the command prints."""
+    print(f"llama: {text}", file=sys.stderr, flush=True)

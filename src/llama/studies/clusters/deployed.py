@@ -1,0 +1,39 @@
+"""A cluster that runs, whoever started it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+
+def _as_it_is() -> None:
+    """Ask for no workers: they are somebody else's."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A cluster that runs.
+
+    Attributes:
+        target: its scheduler's address, or the object that Dask has for it.
+        grow: asks for workers in place of those that are gone.
+        patience_s: how long there may be no worker at all; None for ever.
+    """
+
+    target: Any
+    grow: Callable[[], None] = _as_it_is
+    patience_s: float | None = None
+
+
+def all_loopback(names: Sequence[str]) -> bool:
+    """Whether all of these hosts are this machine, so that nobody else need reach what runs on them."""
+    return all(map(_is_loopback, names))
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False

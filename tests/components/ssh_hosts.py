@@ -1,0 +1,94 @@
+"""Servers for SSH on this machine, as many hosts as a test wants."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests.components.clusters_here import until
+from tests.needs import program
+
+from llama.sections_own import ClusterSettings
+
+PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Servers that let in whoever has the key.
+
+    Attributes:
+        names: of the hosts, as USER@HOST:PORT. options: with key and known hosts.
+    """
+
+    names: tuple[str, ...]
+    options: ClusterSettings
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The options as variables."""
+        of = {"SSH_KEY": self.options.ssh_key, "SSH_KNOWN_HOSTS": self.options.ssh_known_hosts}
+        return {f"LLAMA_CLUSTER_{name}": str(path) for name, path in of.items()}
+
+
+@contextmanager
+def ssh_hosts(count: int, folder: Path) -> Iterator[Hosts]:
+    """So many servers on loopback, each with a port and a key of its own."""
+    sshd = program("sshd", "openssh-server")
+    Path("/run/sshd").mkdir(exist_ok=True)
+    key = _key(folder / "key")
+    (folder / "authorized").write_text(key.with_suffix(".pub").read_text())
+    started, names, known = [], [], []
+    try:
+        for number in range(count):
+            port, host_key = _free_port(), _key(folder / f"host-{number}")
+            config = folder / f"sshd-{number}.conf"
+            config.write_text(_CONFIG.format(port=port, key=host_key, folder=folder, number=number))
+            started.append(subprocess.Popen([sshd, "-D", "-f", config, "-E", folder / f"sshd-{number}.log"]))
+            names.append(f"{getpass.getuser()}@127.0.0.1:{port}")
+            known.append(f"[127.0.0.1]:{port} {host_key.with_suffix('.pub').read_text()}")
+            until(partial(_listens, port))
+        (folder / "known_hosts").write_text("".join(known))
+        yield Hosts(tuple(names), ClusterSettings(ssh_key=key, ssh_known_hosts=folder / "known_hosts"))
+    finally:
+        for one in started:
+            one.terminate()
+        for one in started:
+            one.wait(PATIENCE_S)
+
+
+_CONFIG = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {key}
+PidFile {folder}/sshd-{number}.pid
+AuthorizedKeysFile {folder}/authorized
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+StrictModes no
+PermitRootLogin prohibit-password
+MaxStartups 200:30:400
+"""
+
+
+def _key(path: Path) -> Path:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True)
+    return path
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as found:
+        return found.connect_ex(("127.0.0.1", port)) == 0

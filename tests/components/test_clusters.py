@@ -1,0 +1,215 @@
+"""Studies on clusters: the same bytes as in one process, whatever dies on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.cli.typed import typed
+from tests.components.cluster_tasks import deadly, drawn, failing, greedy
+from tests.components.clusters_here import local_cluster, processes_named, python_with_tests, until
+from tests.components.slurm_here import Slurm, slurm_here
+from tests.components.ssh_hosts import ssh_hosts
+
+from llama.sections_own import ClusterSettings
+from llama.studies.blocks import Blocks, Form
+from llama.studies.clusters import BlockLost, ClusterError, Workforce, read_cluster
+from llama.studies.clusters.executor import ClusterExecutor
+
+pytestmark = pytest.mark.component
+
+BYTES: Form[bytes] = Form(lambda data: {"data": np.frombuffer(data, "u1")}, lambda arrays: arrays["data"].tobytes())
+QUICK = ClusterSettings(timeout_s=5.0, patience_s=3.0)
+TABLE = "opa-bns-o4-H1L1V1-IC86-2011.txt"
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Of a scheduler with eight workers."""
+    with local_cluster(8) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """A folder with a list of five sky maps."""
+    folder = tmp_path_factory.mktemp("study")
+    maps = data / "skymaps/mock_and_sim/local_bayestar"
+    (folder / "H1L1V1.csv").write_text("".join(f"{(maps / f'{k}.fits').resolve()}\n" for k in range(5)))
+    return folder
+
+
+def table(home: Path, folder: str, *words: str, **more: str) -> bytes:
+    """The table of a study of trials."""
+    study = ("dev", "trials", "background", str(home / "H1L1V1.csv"), "-p", "bns", "-n", "128", "--per-map", "4")
+    typed(*study, "-d", home / folder, *words, home=home, **more)
+    return (home / folder / "trials" / "background-kernel.csv").read_bytes()
+
+
+def test_tables_are_the_same_on_one_two_and_eight_workers(home: Path, address: str) -> None:
+    one = table(home, "one", "-j", "1")
+    assert one.count(b"\n") == 129
+    assert table(home, "two", "-j", "2") == one
+    assert table(home, "eight", "--cluster", address) == one
+
+
+def test_blocks_of_killed_workers_are_drawn_again(tmp_path: Path) -> None:
+    whole = [drawn(block) for block in range(200)]
+    with local_cluster(2) as cluster, Workforce(read_cluster(cluster.scheduler_address))() as executor:
+        found = []
+        for data in Blocks(executor, tmp_path, "kept").draw("a study", drawn, range(200), BYTES):
+            found.append(data)
+            if len(found) in (40, 80):
+                os.kill(cluster.workers[len(found) // 80].pid, signal.SIGKILL)
+    assert found == whole
+    assert len(list(tmp_path.glob("*.npz"))) == 200
+
+
+def test_a_block_that_kills_its_workers_is_named_and_the_others_are_kept(tmp_path: Path, address: str) -> None:
+    with Workforce(read_cluster(address))() as executor, pytest.raises(BlockLost) as told:
+        for _ in Blocks(executor, tmp_path, "kept").draw("a study", deadly, range(20), INTEGER):
+            pass
+    assert "block (3,) was lost with its worker 4 times" in str(told.value) and "what was done is kept" in str(
+        told.value
+    )
+    assert len(list(tmp_path.glob("*.npz"))) == 3
+
+
+INTEGER: Form[int] = Form(lambda one: {"one": np.array(one)}, lambda arrays: int(arrays["one"]))
+
+
+def test_a_block_that_needs_too_much_memory_is_named() -> None:
+    with (
+        local_cluster(2, memory_limit="400MB") as cluster,
+        Workforce(read_cluster(cluster.scheduler_address))() as executor,
+        pytest.raises(BlockLost, match=r"block \(3,\) was lost .* out of memory"),
+    ):
+        list(executor.map(greedy, range(6)))
+
+
+def test_an_error_of_a_block_is_its_own(address: str) -> None:
+    with Workforce(read_cluster(address))() as executor, pytest.raises(ValueError, match="block 3 has a map"):
+        list(executor.map(failing, range(10)))
+
+
+def test_a_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
+    with local_cluster(2) as cluster, Workforce(read_cluster(cluster.scheduler_address))() as executor:
+        results = Blocks(executor, tmp_path, "kept").draw("a study", drawn, range(2000), BYTES)
+        next(results), next(results)
+        cluster.close()
+        with pytest.raises(
+            ClusterError, match=r"the scheduler at tcp://127\.0\.0\.1:\d+ went away; what was done is"
+        ):
+            list(results)
+    assert len(list(tmp_path.glob("*.npz"))) >= 2
+
+
+def test_hosts_over_ssh_draw_the_same(home: Path, tmp_path: Path) -> None:
+    one = table(home, "here", "-j", "1")
+    with ssh_hosts(2, tmp_path) as hosts:
+        asked = ("--cluster", f"ssh:{','.join(hosts.names)}", "-j", "2")
+        assert table(home, "ssh", *asked, **hosts.settings) == one
+    until(lambda: not processes_named(str(tmp_path).encode()))
+
+
+def test_a_worker_killed_on_a_host_loses_nothing(tmp_path: Path) -> None:
+    whole = [drawn(block) for block in range(100)]
+    with ssh_hosts(2, tmp_path) as hosts:
+        options = replace(hosts.options, python=str(python_with_tests(tmp_path)))
+        wanted = Workforce(read_cluster(f"ssh:{','.join(hosts.names)}"), 2, options)
+        with wanted() as executor:
+            results = executor.map(drawn, range(100))
+            found = [next(results) for _ in range(10)]
+            os.kill(executor.submit(os.getpid).result(), signal.SIGKILL)
+            found.extend(results)
+    assert found == whole
+
+
+def test_a_host_that_refuses_is_named(tmp_path: Path) -> None:
+    with ssh_hosts(1, tmp_path) as hosts:
+        (host,) = hosts.names
+        (tmp_path / "authorized").write_text("")
+        with pytest.raises(ClusterError, match=rf"{host} cannot be reached over SSH: Permission denied"):
+            Workforce(read_cluster(f"ssh:{host}"), 1, hosts.options)().__enter__()
+    with pytest.raises(ClusterError, match=rf"{host} cannot be reached over SSH: .*Connect call failed"):
+        Workforce(read_cluster(f"ssh:{host}"), 1, hosts.options)().__enter__()
+
+
+def test_a_host_without_this_llama_is_named(tmp_path: Path) -> None:
+    with ssh_hosts(1, tmp_path) as hosts:
+        options = replace(hosts.options, python="/usr/bin/python3")
+        with pytest.raises(ClusterError, match=rf"{hosts.names[0]} has no llama behind /usr/bin/python3: .*llama"):
+            Workforce(read_cluster(f"ssh:{hosts.names[0]}"), 1, options)().__enter__()
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    with slurm_here(tmp_path_factory.mktemp("slurm")) as found:
+        yield found
+
+
+def test_jobs_in_a_queue_draw_the_same(home: Path, slurm: Slurm) -> None:
+    one = table(home, "before", "-j", "1")
+    asked = {"LLAMA_CLUSTER_QUEUE": "all", "LLAMA_CLUSTER_CORES": "2", **slurm.variables}
+    assert table(home, "slurm", "--cluster", "slurm", "-j", "2", **asked) == one
+    until(lambda: not slurm.all_jobs())
+
+
+def test_jobs_that_are_cancelled_half_way_are_submitted_again(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in slurm.variables.items():
+        monkeypatch.setenv(name, value)
+    options = ClusterSettings(queue="all", memory="500MB", python=str(python_with_tests(tmp_path)))
+    with Workforce(read_cluster("slurm"), 2, options)() as executor:
+        assert isinstance(executor, ClusterExecutor)
+        results = executor.map(drawn, range(200))
+        found = [next(results) for _ in range(20)]
+        until(lambda: executor.workers == 2)
+        cancelled = slurm.jobs()
+        for job in cancelled:  # both: for a while there is nobody
+            slurm.cancel(job)
+        found.extend(results)
+        until(lambda: len(slurm.jobs()) == 2)
+        assert not set(slurm.jobs()) & set(cancelled)
+    assert found == [drawn(block) for block in range(200)]
+    until(lambda: not slurm.all_jobs())
+
+
+def test_a_job_that_the_queue_refuses_is_told(home: Path, slurm: Slurm) -> None:
+    words = ("dev", "trials", "background", home / "H1L1V1.csv", "-p", "bns", "-n", "9", "-d", home / "refused")
+    asked = {"LLAMA_CLUSTER_QUEUE": "none", **slurm.variables}
+    said = typed(*words, "--cluster", "slurm", home=home, status=1, **asked)
+    assert "llama: slurm does not take the job: " in said and "invalid partition" in said
+    assert not slurm.all_jobs()
+
+
+def test_a_scheduler_without_workers_is_waited_for_only_so_long() -> None:
+    said: list[str] = []
+    with local_cluster(0) as cluster:
+        wanted = Workforce(read_cluster(cluster.scheduler_address), options=QUICK, tell=said.append)
+        with wanted() as executor, pytest.raises(ClusterError, match="has had no worker for 3 s"):
+            list(executor.map(abs, range(3)))
+    assert any("there is no worker yet; waiting" in text for text in said)
+
+
+def test_workers_of_several_threads_are_refused() -> None:
+    with local_cluster(1, threads_per_worker=2) as cluster:
+        wanted = Workforce(read_cluster(cluster.scheduler_address), options=QUICK)
+        with wanted() as executor, pytest.raises(ClusterError, match="has 2 threads; give each --nthreads 1"):
+            list(executor.map(drawn, range(300)))
+
+
+def test_an_address_at_which_nobody_listens_is_told(home: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        words = ("dev", "background", "draw", home / "H1L1V1.csv", "-o", home / TABLE, "-n", "10")
+        said = typed(*words, "--cluster", address, home=home, status=1, LLAMA_CLUSTER_TIMEOUT_S="1")
+    assert f"llama: nobody answers at {address}" in said
