@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
-from llama.formats.skymap_list import below_set
+from llama.formats.skymap_list import addresses_file, below_set
 from llama.formats.whole import put_whole
 from llama.operate.errors import StoreError
 from llama.operate.stores.transfers import FileTransfer, carry, find_file, safe_below
@@ -59,7 +59,9 @@ class Copies:
             return here
         self._bring(self._found(sorted(set(there.values()))))
         lines = [str(self._place(there[line])) if line in there else line for line in text.split()]
-        return self._written("".join(f"{line}\n" for line in lines), Path(word).name)
+        path = self._written("".join(f"{line}\n" for line in lines), Path(word).name)
+        put_whole(addresses_file(path), "".join(f"{there.get(line, line)}\n" for line in text.split()))
+        return path
 
     def _place(self, url: str) -> Path:
         scheme, _, rest = url.partition("://")
