@@ -52,7 +52,10 @@ class Copies:
         here = self.of(word) if "://" in word else Path(word)
         if not here.is_file():
             return here  # whoever reads it says so
-        text = read_text(here, MAX_RECORD_BYTES, "a list of sky maps")
+        try:
+            text = read_text(here, MAX_RECORD_BYTES, "a list of sky maps")
+        except UnicodeDecodeError as error:
+            raise StoreError(f"{word} is no list of sky maps, since it is no text: {error.reason}") from error
         urls = {line: _address(line, word) for line in text.split()}
         there = {line: url for line, url in urls.items() if url is not None}
         if not there:
