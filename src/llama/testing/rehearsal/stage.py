@@ -49,7 +49,6 @@ class RehearsalStage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         self.home = self.folder / "home"
-        self._list = self.folder / "servers.txt"
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         self._farm = SshFarm(
             self.folder / "servers", [_GATE], {"PATH": path, "OPENBLAS_NUM_THREADS": "1"} | _passed()
@@ -68,7 +67,6 @@ class RehearsalStage:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         with ExitStack() as ends:
             ends.enter_context(self._farm)
-            self._write_list()
             ends.callback(self._end_all)
             self.cloud.state.add_key("laptop")
             ends.enter_context(self.cloud)
@@ -96,7 +94,6 @@ class RehearsalStage:
             "LLAMA_SSH_USER": USER,
             "LLAMA_SSH_PORT": str(self._farm.port),
             "LLAMA_SSH_KEY": str(self._farm.key),
-            "LLAMA_SSH_SERVERS": str(self._list),
             "LLAMA_STORAGE_ENDPOINT": self._store,
             "LLAMA_STORAGE_KEY_ID": _NO_SECRET,
             "LLAMA_STORAGE_SECRET": _NO_SECRET,
@@ -118,7 +115,6 @@ class RehearsalStage:
             self._farm.start(machine.name, fresh_key=machine.name in self._new)
             self._new.discard(machine.name)
             self._up.add(machine.name)
-            self._write_list()
         elif what == "off":
             self._off(machine.name)
         elif what == "imaged":
@@ -131,13 +127,7 @@ class RehearsalStage:
         if name in self._up:
             self._farm.stop(name)
             self._up.discard(name)
-            self._write_list()
         _end_processes_of(self._farm.home(name))
-
-    def _write_list(self) -> None:
-        """For `llama dev dv`: the servers that are active."""
-        lines = [f"{name} {USER}@{self._farm.address(name)}:{self._farm.port}\n" for name in sorted(self._up)]
-        self._list.write_text("".join(lines), encoding="utf-8")
 
     def _end_all(self) -> None:
         _end_processes_of(self.home, *map(self._farm.home, self._farm.names))
