@@ -167,6 +167,14 @@ def test_an_order_that_was_never_heard_is_told_and_can_be_completed(server: Drop
     assert len(list(create(cloud, planned(cloud, "llama-{00..14}", missing=True)))) == 15
 
 
+def test_an_order_that_is_lost_and_cannot_be_looked_up(server: DropletsServer, cloud: Cloud) -> None:
+    creation = planned(cloud, "llama-0")
+    server.lose(where="POST /v2/droplets")
+    server.fail(503, times=3, where="GET /v2/droplets")
+    with pytest.raises(NotFinished, match="whether llama-0 were made is not known"):
+        list(create(cloud, creation))
+
+
 def test_waiting_tells_who_never_becomes_active(server: DropletsServer, cloud: Cloud) -> None:
     server.habits.never_active = {"llama-1"}
     made = list(create(cloud, planned(cloud, "llama-{0..2}")))
@@ -271,6 +279,29 @@ def test_one_that_heeds_no_shutdown_has_its_power_cut(server: DropletsServer, cl
     server.habits.never_ends = {"llama-0"}
     take_snapshot(cloud, plan_snapshot(cloud, "whole", "llama-0", replace=False, start=False), quick())
     assert kinds(server) == ["shutdown", "power_off", "snapshot"]
+
+
+def test_it_waits_while_the_cloud_is_busy_with_the_server(server: DropletsServer, cloud: Cloud) -> None:
+    """A shutdown that is not heeded goes on for a while, and nothing else may begin meanwhile."""
+    server.state.add_server("llama-0")
+    server.habits.never_ends = {"llama-0"}
+    server.habits.shutdown_s = 0.15  # longer than it is waited for
+    pace = quick(ends_within_s=0.05, starts_within_s=60.0)
+    take_snapshot(cloud, plan_snapshot(cloud, "whole", "llama-0", replace=False, start=False), pace)
+    assert kinds(server) == ["shutdown", "power_off", "snapshot"]
+    tried = sum(line.startswith("POST") for line in server.asked)
+    assert tried > 3, "the cloud refused some"
+
+
+def test_a_snapshot_is_begun_when_the_cloud_lets_go_of_the_server(server: DropletsServer, cloud: Cloud) -> None:
+    server.state.add_server("llama-0", status="off")
+    server.fail(422, times=3, where="/actions")
+    pace = quick(ends_within_s=60.0)
+    taking = plan_snapshot(cloud, "whole", "llama-0", replace=False, start=False)
+    assert take_snapshot(cloud, taking, pace).name == "whole"
+    server.fail(403, where="/actions")
+    with pytest.raises(ReadOnlyToken):
+        take_snapshot(cloud, replace(taking, name="other"), pace)
 
 
 def test_the_old_image_goes_only_when_the_new_one_is_complete(server: DropletsServer, cloud: Cloud) -> None:

@@ -11,7 +11,18 @@ from llama.fleet.choosing import choose_image, choose_keys, choose_size, shorten
 from llama.fleet.errors import BadPattern, NotFinished, NotPossible
 from llama.fleet.lifetimes import is_tag, until_tag
 from llama.fleet.patterns import exact
-from llama.ports import MOST_AT_ONCE, Account, Cloud, Image, NewServers, Server, ServerSize, SSHKey, Uncertain
+from llama.ports import (
+    MOST_AT_ONCE,
+    Account,
+    Cloud,
+    CloudError,
+    Image,
+    NewServers,
+    Server,
+    ServerSize,
+    SSHKey,
+    Uncertain,
+)
 
 MOST_USER_DATA = 64 << 10
 """Bytes that the cloud takes."""
@@ -108,11 +119,19 @@ def create(cloud: Cloud, creation: Creation) -> Iterator[Server]:
         try:
             yield from cloud.create(_order(creation, names))
         except Uncertain as error:
-            made = [one for one in cloud.servers() if one.name in names]
+            made = _looked_up(cloud, names, error)
             yield from made
             if len(made) < len(names):
                 lost = shortened(sorted(set(names) - {one.name for one in made}))
                 raise NotFinished(f"{error}; {lost} did not appear; `--missing` makes what is not there") from error
+
+
+def _looked_up(cloud: Cloud, names: Sequence[str], lost: Uncertain) -> list[Server]:
+    """Which of these are there; NotFinished when that cannot be known either."""
+    try:
+        return [one for one in cloud.servers() if one.name in names]
+    except CloudError as error:
+        raise NotFinished(f"{lost}; whether {shortened(names)} were made is not known ({error})") from error
 
 
 @dataclass(frozen=True)

@@ -107,8 +107,11 @@ class SshFarm:
         return f"127.0.{number // 256}.{number % 256}"
 
     def start(self, name: str, fresh_key: bool = False) -> None:
-        """Start one; with another host key than before if so asked."""
+        """Start one, a new one perhaps; with another host key than before if so asked."""
         import asyncssh
+
+        if name not in self.names:
+            self.names.append(name)
 
         self.home(name).mkdir(exist_ok=True)
         if fresh_key or name not in self._keys:
