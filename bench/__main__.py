@@ -16,7 +16,19 @@ from concurrent.futures import ProcessPoolExecutor
 
 from bench.figure import Figure, measured
 
-MODULES = ("startup", "skymaps", "memory", "statistic", "own_map", "engine", "event", "counts", "comparison", "size")
+MODULES = (
+    "startup",
+    "skymaps",
+    "memory",
+    "statistic",
+    "own_map",
+    "engine",
+    "event",
+    "counts",
+    "comparison",
+    "stores",
+    "size",
+)
 
 
 def main() -> None:

@@ -56,7 +56,7 @@ def _of_files(actions: dict[str, argparse.Action]) -> set[object]:
 
 
 def test_no_study_command_is_forgotten() -> None:
-    others = {"clean", "roll", "upload", "dataset", "dv", "drop", "rehearse"}
+    others = {"clean", "roll", "cluster", "upload", "dataset", "dv", "drop", "rehearse"}
     assert {name for name in COMMANDS if name[0] == "dev" and name[1] not in others} == set(READ)
 
 

@@ -168,6 +168,13 @@ def test_a_damaged_archive_leaves_nothing(name: str, tmp_path: Path) -> None:
     assert left(tmp_path) == [name]
 
 
+def test_one_that_was_killed_at_the_end_is_ended(tmp_path: Path) -> None:
+    archive = tar(tmp_path / "maps.tar", ("maps/1.fits", FITS))
+    unpack(archive)
+    assert unpacking.unpack_here(archive, force=False) is None and not archive.exists()
+    assert left(tmp_path) == [".maps.tar.unpacked.json", "maps/1.fits"]
+
+
 def test_a_folder_that_is_there_is_left(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     with pytest.raises(StoreError, match=r"x is there already; move it away to unpack x\.tar"):

@@ -17,7 +17,7 @@ from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.formats.skymap_list import below_set
 from llama.formats.whole import put_whole
 from llama.operate.errors import StoreError
-from llama.operate.stores.transfers import FileTransfer, carry, safe_below
+from llama.operate.stores.transfers import FileTransfer, carry, find_file, safe_below
 from llama.ports import Storage, StoredObject
 
 _FEW = 20
@@ -36,7 +36,7 @@ class Copies:
         Args:
             beside: names of files in the same folder that are wanted with it, where they are there.
         """
-        one = None if url.endswith("/") else self._storage.find(url)
+        one = find_file(self._storage, url)
         if one is None:
             return self._folder_of(f"{url.rstrip('/')}/")
         near = [self._storage.find(f"{url.rpartition('/')[0]}/{name}") for name in beside]
