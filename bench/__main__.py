@@ -26,8 +26,13 @@ MODULES = (
     "event",
     "counts",
     "comparison",
+<<<<<<< HEAD
     "stores",
     "size",
+=======
+    "size",
+    "fleet",
+>>>>>>> ssh
 )
 
 
