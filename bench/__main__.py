@@ -26,13 +26,9 @@ MODULES = (
     "event",
     "counts",
     "comparison",
-<<<<<<< HEAD
     "stores",
-    "size",
-=======
-    "size",
     "fleet",
->>>>>>> ssh
+    "size",
 )
 
 
