@@ -27,6 +27,7 @@ MODULES = (
     "counts",
     "comparison",
     "stores",
+    "fleet",
     "size",
 )
 
