@@ -262,6 +262,11 @@ def test_a_manifest_installs_from_a_folder_at_hand(tmp_path: Path, capsys: pytes
     assert (tmp_path / "out" / "lists.txt").read_bytes() == b"one"
 
 
+def test_what_is_of_manifests_is_refused_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["install", "icecube-3yr", "-o", str(tmp_path)]) == 1
+    assert "-o and --no-unpack are of manifests; icecube-3yr goes to the data folder" in capsys.readouterr().err
+
+
 def test_a_disk_without_room_is_told_before_anything_comes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
