@@ -28,6 +28,8 @@ MODULES = (
     "comparison",
     "stores",
     "fleet",
+    "clusters",
+    "size",
     "size",
 )
 
