@@ -30,7 +30,6 @@ MODULES = (
     "fleet",
     "clusters",
     "size",
-    "size",
 )
 
 
