@@ -27,6 +27,8 @@ MODULES = (
     "counts",
     "comparison",
     "stores",
+    "fleet",
+    "clusters",
     "size",
 )
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -151,6 +152,15 @@ def test_a_host_without_this_llama_is_named(tmp_path: Path) -> None:
         options = replace(hosts.options, python="/usr/bin/python3")
         with pytest.raises(ClusterError, match=rf"{hosts.names[0]} has no llama behind /usr/bin/python3: .*llama"):
             Workforce(read_cluster(f"ssh:{hosts.names[0]}"), 1, options)().__enter__()
+
+
+def test_the_dashboard_is_where_it_is_told(address: str) -> None:
+    said: list[str] = []
+    with Workforce(read_cluster(address), tell=said.append)():
+        where = said[0].partition("dashboard at ")[2]
+        assert where.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(where, timeout=60) as page:  # without bokeh it says that this is missing
+            assert page.status == 200 and b"bokeh" in page.read().lower()
 
 
 def test_a_study_that_is_interrupted_leaves_the_workers_to_others(home: Path, address: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.cli.forked import LLAMA
 from tests.cli.typed import typed
+from tests.plugins import packed
 
 from llama.testing import DropletsServer, Habits
 from llama.testing.ssh import SshFarm
@@ -135,3 +137,31 @@ def test_the_servers_of_a_cloud_are_found_and_destroyed(farm: SshFarm, tmp_path:
         known = (farm.folder / "known_hosts").read_text()
         assert farm.address("llama-20") not in known and farm.address("llama-22") in known
         assert cloud.token not in said
+
+
+def wheel(folder: Path, name: str, code: str) -> Path:
+    """A package of one module whose `main` is the program llama."""
+    project = folder / name
+    (project / name).mkdir(parents=True)
+    (project / name / "__init__.py").write_text(code)
+    scripts = f'[project.entry-points.console_scripts]\nllama = "{name}:main"\n' if "main" in code else ""
+    about = f'[project]\nname = "{name}"\nversion = "1.0"\ndependencies = []\n'
+    (project / "pyproject.toml").write_text(about + (scripts or "[project.entry-points.none]\n"))
+    return packed(project, folder)
+
+
+def test_init_installs_a_wheel_by_its_lock(farm: SshFarm, operator: Operator) -> None:
+    """The wheel is of a small package called as ours is: what ours needs is not to be had without a network."""
+    folder = operator.home / "wheels"
+    need = wheel(folder, "needed", "VALUE = 41\n")
+    ours = wheel(folder, "llama_astro", "from needed import VALUE\ndef main(): print(f'llama 9.{VALUE}')\n")
+    digest = hashlib.sha256(need.read_bytes()).hexdigest()
+    lock = folder / "requirements.lock"
+    lock.write_text(f"--no-index\n--find-links {folder}\nneeded==1.0 --hash=sha256:{digest}\n")
+    said = operator.dv("-p", "llama-30", "init", "--wheel", ours)
+    assert f"llama 9.41 at {farm.home('llama-30')}/.local/share/llama-fleet/venv/bin/llama; here it is " in said
+    assert operator.dv("-p", "llama-30", "eval", "~/.local/bin/llama") == "llama-30  llama 9.41\n"
+    lock.write_text(f"--no-index\n--find-links {folder}\nneeded==2.0 --hash=sha256:{digest}\n")
+    said = operator.dv("-p", "llama-30", "init", "--wheel", ours, status=1)
+    assert "pip failed: " in said and "install.log has it all" in said
+    assert "is no wheel" in operator.dv("-p", "llama-30", "init", "--wheel", lock, status=1)

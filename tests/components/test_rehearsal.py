@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from tests.cli.forked import LLAMA
 from tests.cli.typed import environment
 
+from llama.testing.droplets.state import Machine
 from llama.testing.rehearsal import RehearsalStage, Scene, play
 
 pytestmark = pytest.mark.component
@@ -53,6 +55,39 @@ def test_the_whole_way(tmp_path: Path) -> None:
         [LLAMA, "dev", "rehearse", "-d", kept], env=environment(tmp_path), capture_output=True, text=True, timeout=60
     )
     assert again.returncode == 1 and "begins in an empty folder" in again.stderr
+
+
+def listens(stage: RehearsalStage, machine: Machine) -> bool:
+    address = stage.cloud.habits.addresses(machine.name, machine.id)
+    with socket.socket() as found:
+        return found.connect_ex((address, int(stage.environment["LLAMA_SSH_PORT"]))) == 0
+
+
+def test_servers_begin_with_their_images_disk_and_answer_while_they_are_active(tmp_path: Path) -> None:
+    how = {"size": "s-1vcpu-1gb", "region": "nyc3", "keys": [], "tags": [], "user_data": ""}
+    with RehearsalStage(tmp_path / "stage") as stage:
+        stage.cloud.habits.boot_s = stage.cloud.habits.snapshot_s = 0.0
+        rented, homes = stage.cloud.state, stage.folder / "servers" / "home"
+        (first,) = rented.order(["llama-0"], image=next(iter(rented.disks)), **how)
+        rented.settle()
+        assert listens(stage, first)
+        (homes / "llama-0" / "study").mkdir()
+        (homes / "llama-0" / "study" / "maps").write_text("whole")
+        rented.act(first, "snapshot", "kept")
+        rented.settle()
+        image = next(one.id for one in rented.disks.values() if one.name == "kept")
+        (homes / "llama-0" / "study" / "maps").write_text("changed since")
+        (second,) = rented.order(["llama-1"], image=image, **how)
+        rented.settle()
+        assert (homes / "llama-1" / "study" / "maps").read_text() == "whole" and listens(stage, second)
+        rented.act(second, "power_off", "")
+        rented.settle()
+        assert not listens(stage, second) and listens(stage, first)
+        rented.destroy(second)
+        assert not (homes / "llama-1").exists()
+        (again,) = rented.order(["llama-1"], image=image, **how)
+        rented.settle()
+        assert listens(stage, again) and (homes / "llama-1" / "study" / "maps").read_text() == "whole"
 
 
 def test_the_first_that_fails_ends_it(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from tests.plugins import ROOT
 
+from llama.cli.dv import WORDS
 from llama.cli.main import command_of, main, parser_of
-from llama.testing.rehearsal import scenes
+from llama.testing.rehearsal import scenes, stage
 
 
 @pytest.mark.parametrize("servers", [2, 99])
@@ -46,6 +49,30 @@ def test_it_waits_for_as_many_trials_as_it_says(servers: int, counts: tuple[int,
     assert not re.search(waits.shows, f"total {counts[0]}\n")
     for count in (counts[1], 200, 1000, 99_999):
         assert re.search(waits.shows, f"total {count}\n")
+
+
+def test_the_guide_types_nothing_to_servers_that_is_not_rehearsed() -> None:
+    page = (ROOT / "docs" / "operate" / "fleet.md").read_text()
+    typed = [shlex.split(line)[1:] for line in re.findall(r"^    (llama .*)$", page, re.MULTILINE)]
+    played = {told(list(scene.words)) for scene in scenes(Path("/folder"), 3)}
+    assert len(typed) >= 12
+    assert {told(words) for words in typed} <= played
+
+
+def told(words: list[str]) -> tuple[str, ...]:
+    """The command, and of `llama dev dv` its word."""
+    head = command_of(words) or ()
+    if head != ("dev", "dv"):
+        return head
+    return (*head, next(word for word in words[2:] if word in WORDS))
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    there = stage.find_spec
+    monkeypatch.setattr(stage, "find_spec", lambda name: None if name in ("asyncssh", "moto") else there(name))
+    assert main(["dev", "rehearse"]) == 1
+    said = capsys.readouterr().err
+    assert "pip install 'llama-astro[fleet]'; pip install 'moto[server]'" in said and "[cloud]" not in said
 
 
 def test_they_are_listed_without_being_played(capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from llama.app import App
     from llama.ports import Cloud
 
-_USUAL = "llama-*"
+_USUAL, _INSTALLED_S = "llama-*", "1800"
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,8 @@ def fleet_of(word: str, args: argparse.Namespace, app: App) -> Fleet:
     form = args.format or usual.get("-f", "lines")
     saying = Saying(form, args.reduce or usual.get("-r", ""), quiet=args.reduce == "linecount")
     saying.check()
+    if word == "init" and args.wheel is not None:
+        usual = {**usual, "-t": _INSTALLED_S}
     timeout = args.timeout if args.timeout is not None else float(usual.get("-t", "none").replace("none", "0"))
     home = Path(os.environ.get("HOME") or Path.home())
     way: ThisMachine | LogIn

@@ -109,7 +109,15 @@ def _init(fleet: Fleet, rest: Sequence[str]) -> int:
     _none(rest, "init")
     way = fleet.crowd.way
 
+    parcel = None
+    if fleet.args.wheel is not None:
+        from llama.fleet.installing import install, parcel_of
+
+        parcel = parcel_of(fleet.args.wheel, fleet.args.lock)
+
     async def work(link: Link) -> Spoken:
+        if parcel is not None:
+            await install(link, fleet.remote, parcel)
         version, _, path = (await fleet.remote.do(link, "init")).strip().partition(" ")
         same = "" if version == llama.__version__ else f"; here it is {llama.__version__}"
         return Spoken(f"llama {version} at {path}{same}\n")

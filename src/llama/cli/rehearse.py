@@ -51,7 +51,7 @@ def main(args: argparse.Namespace, app: App) -> int:
             print(f"# {scene.why}\n{_typed(scene)}")
         return 0
     if missing := rehearsal.lacks():
-        print(f"{_ME.typed}: it needs what is not installed: {'; '.join(missing)}", file=sys.stderr)
+        print(f"{_ME.typed}: before it can be played here: {'; '.join(missing)}", file=sys.stderr)
         return 1
     signal.signal(signal.SIGTERM, _leave)
     with _folder(args.folder) as folder, rehearsal.RehearsalStage(folder) as stage:

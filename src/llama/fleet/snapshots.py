@@ -117,10 +117,23 @@ def _take(cloud: Cloud, taking: Imaging, pace: Pace) -> Image:
     action = _finished(cloud, action, f"the snapshot {taking.name}", pace)
     if action.status != "completed":
         raise NotFinished(f"the snapshot of {taking.server.name} failed (action {action.id} {action.status}){kept}")
-    made = [one for one in cloud.snapshots_of(taking.server.id) if one.id not in before and one.name == taking.name]
-    if not made:
+    image = _listed(cloud, taking, before, pace)
+    if image is None:
         raise NotFinished(f"the cloud says that the snapshot {taking.name} is done, and does not list it{kept}")
-    return made[-1]
+    return image
+
+
+def _listed(cloud: Cloud, taking: Imaging, before: set[int], pace: Pace) -> Image | None:
+    """The image that was made, which lists may show a little later; None when none does."""
+    begun = time.monotonic()
+    while True:
+        for one in cloud.snapshots_of(taking.server.id):
+            if one.id not in before and one.name == taking.name:
+                return one
+        if time.monotonic() - begun > pace.ends_within_s:
+            return None
+        pace.told(f"{taking.name} to be listed", time.monotonic() - begun)
+        time.sleep(pace.pause_s)
 
 
 def _begun(cloud: Cloud, taking: Imaging, pace: Pace) -> CloudAction:

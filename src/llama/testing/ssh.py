@@ -69,6 +69,7 @@ class SshFarm:
     ) -> None:
         for name in list(self._open):
             self.stop(name)
+        self._call(_end_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -170,6 +171,14 @@ class SshFarm:
                 child.terminate()
         finally:
             given.cancel()
+
+
+async def _end_all() -> None:
+    """Whatever is still being answered."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _pump(source: Any, sink: Any) -> None:

@@ -25,14 +25,17 @@ _NEEDS = {
     "pydo": "pip install 'llama-astro[cloud]'",
     "asyncssh": "pip install 'llama-astro[fleet]'",
     "moto": "pip install 'moto[server]'",
+    "flask_cors": "pip install 'moto[server]'",  # which its server needs
 }
 _PASSED_ON = ("LANG", "LC_ALL", "TERM", "TMPDIR", "TZ", "PYTHONPATH", "COLUMNS", "LLAMA_TEST_REFUSED")
 _NO_SECRET = "no-s3cret-at-all"
 
 
 def lacks() -> list[str]:
-    """What is to be installed before a rehearsal can be played, as commands."""
-    return [command for module, command in _NEEDS.items() if find_spec(module) is None]
+    """What is to be done before a rehearsal can be played; nothing when it can."""
+    if not sys.platform.startswith("linux"):
+        return ["use Linux, where all of 127.0.0.0/8 is this machine"]
+    return list(dict.fromkeys(command for module, command in _NEEDS.items() if find_spec(module) is None))
 
 
 class RehearsalStage:
