@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.figure import Figure
-from llama.testing.ssh import SshFarm
+from llama.testing import SshFarm
 
 LLAMA = Path(sys.executable).parent / "llama"
 FOLDERS, FILES, SERVERS = 10_000, 6, 10
@@ -110,7 +110,7 @@ def serve(folder: str, names: list[str], hung: int) -> None:
 @contextmanager
 def sshds(folder: Path, count: int) -> Iterator[dict[str, str]]:
     """Servers of OpenSSH that let in whoever runs this."""
-    from llama.testing.tansu import free_port
+    from llama.testing import free_port
 
     Path("/run/sshd").mkdir(exist_ok=True)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "id_ed25519"], check=True)

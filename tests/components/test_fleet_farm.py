@@ -13,8 +13,7 @@ from tests.cli.forked import LLAMA
 from tests.cli.typed import typed
 from tests.plugins import packed
 
-from llama.testing import DropletsServer, Habits
-from llama.testing.ssh import SshFarm
+from llama.testing import DropletsServer, Habits, SshFarm
 
 pytestmark = pytest.mark.component
 
@@ -165,3 +164,27 @@ def test_init_installs_a_wheel_by_its_lock(farm: SshFarm, operator: Operator) ->
     said = operator.dv("-p", "llama-30", "init", "--wheel", ours, status=1)
     assert "pip failed: " in said and "install.log has it all" in said
     assert "is no wheel" in operator.dv("-p", "llama-30", "init", "--wheel", lock, status=1)
+
+
+def test_servers_are_one_cluster_for_a_study(farm: SshFarm, operator: Operator, data: Path) -> None:
+    pattern = ("-p", "llama-4[01]")
+    said = operator.dv(*pattern, "launch", "dask", "-j", "1")
+    assert said.count("Dask scheduler and workers: process") == said.count("Dask workers: process") == 1
+    where = said.splitlines()[-1].removeprefix("--cluster ")
+    assert where == f"tls://{farm.address('llama-40')}:8786"
+    lets_in = dict(re.findall(r"^export (\w+)=(.*)$", said, re.MULTILINE))
+    key = Path(lets_in["DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY"])
+    assert key.stat().st_mode & 0o777 == 0o600 and key.read_text() not in said
+    there = farm.home("llama-41") / ".local/share/llama-fleet/dask/key.pem"
+    assert there.stat().st_mode & 0o777 == 0o600
+    maps = (data / "skymaps/mock_and_sim/local_bayestar").resolve()
+    listing = operator.home / "maps.csv"
+    listing.write_text("".join(f"{maps}/{number}.fits\n" for number in range(3)))
+    study = ("dev", "trials", "background", listing, "-p", "bns", "-n", "30", "--per-map", "10", "-d")
+    here, elsewhere = operator.home / "here", operator.home / "elsewhere"
+    typed(*study, here, "-j", "1", home=operator.home)
+    typed(*study, elsewhere, "--cluster", where, home=operator.home, **lets_in)
+    table = "trials/background-kernel.csv"
+    assert (here / table).read_bytes() == (elsewhere / table).read_bytes()
+    assert operator.dv(*pattern, "killall").endswith("total 0\n")
+    assert operator.dv(*pattern, "ls-procs") == "total 0\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,7 +21,21 @@ def kind_of(rest: Sequence[str], word: str) -> str:
 
 
 def _launch_dask(fleet: Fleet, rest: Sequence[str]) -> int:
-    raise NotToBeDone("launch dask is not there yet")
+    """Says how a study is let in; the certificate itself is in files that are only named."""
+    from llama.fleet.dask import launch_cluster
+
+    if rest:
+        raise NotToBeDone(f"launch dask takes no {' '.join(rest)!r}; options stand before or after it")
+    folder = fleet.app.settings.data_dir / "fleet" / "dask"
+    args, now = fleet.args, datetime.now(UTC)
+    with Answers(len(fleet.servers)) as progress:
+        cluster, replies = launch_cluster(
+            fleet.crowd, fleet.servers, fleet.remote, folder, args.workers, args.pre_launch, now, progress.heard
+        )
+    status = fleet.show(replies)
+    print("".join(f"export {name}={shlex.quote(value)}\n" for name, value in cluster.variables.items()), end="")
+    print(f"--cluster {cluster.address}")
+    return status
 
 
 def launch(fleet: Fleet, rest: Sequence[str]) -> int:

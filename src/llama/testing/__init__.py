@@ -14,7 +14,8 @@ from llama.testing.messengers import check_messenger
 from llama.testing.neutrino_service import ReferenceService, Trouble, serve_neutrinos
 from llama.testing.rehearsal import Played, RehearsalStage, Scene
 from llama.testing.services import check_service
-from llama.testing.tansu import Proxy, Tansu, tansu_program
+from llama.testing.ssh import SshFarm
+from llama.testing.tansu import Proxy, Tansu, free_port, tansu_program
 from llama.testing.worlds import NOW, Bench, Clock, FakeEnvironment, FakeGraceDB, demo_alert, event, world
 
 __all__ = [
@@ -33,12 +34,14 @@ __all__ = [
     "ReferenceService",
     "RehearsalStage",
     "Scene",
+    "SshFarm",
     "Tansu",
     "Trouble",
     "check_messenger",
     "check_service",
     "demo_alert",
     "event",
+    "free_port",
     "rehearsal",
     "serve_neutrinos",
     "superevent_record",
