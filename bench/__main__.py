@@ -26,8 +26,10 @@ MODULES = (
     "event",
     "counts",
     "comparison",
-    "size",
+    "stores",
     "fleet",
+    "clusters",
+    "size",
 )
 
 

@@ -37,10 +37,9 @@ def by_map(tables: Populations, study: Path, detectors: str, search_type: str) -
     kind = next(
         k for k in kinds if (n := TableKind.named(k)).population == asked.population and n.search_type == search_type
     )
-    log_odds = np.split(found.column(f"log_odds_{search_type}"), np.cumsum([len(one) for one in found.blocks])[:-1])
     maps: dict[str, list[NDArray[np.float64]]] = {}
-    for block, odds in zip(found.blocks, log_odds, strict=True):
-        maps.setdefault(block.skymap, []).append(p_values(tables.tables[kind], odds))
+    for block in found.blocks:
+        maps.setdefault(block.skymap, []).append(p_values(tables.tables[kind], getattr(block, search_type)))
     return {name: np.concatenate(parts) for name, parts in maps.items()}
 
 

@@ -88,6 +88,7 @@ WORDS = {
     "files_i3": ["-t", "1011973667"],
     "files_fermi": ["-t", "1011973667"],
     "com_do": ["-D"],
+    "rehearse": ["--list"],
     "search_show": ["bns"],
     "background_draw": ["absent.csv", "-o", "opa-bns-o4-H1L1V1-IC86-2011.txt"],
     "background_pvalue": ["absent"],

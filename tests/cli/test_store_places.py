@@ -56,7 +56,7 @@ def _of_files(actions: dict[str, argparse.Action]) -> set[object]:
 
 
 def test_no_study_command_is_forgotten() -> None:
-    others = {"clean", "roll", "upload", "dataset", "dv", "drop", "rehearse"}
+    others = {"clean", "roll", "cluster", "upload", "dataset", "dv", "drop", "rehearse"}
     assert {name for name in COMMANDS if name[0] == "dev" and name[1] not in others} == set(READ)
 
 
@@ -68,3 +68,9 @@ def test_where_a_command_writes_an_address_is_refused(
     said = capsys.readouterr().err
     assert "s3://llama/populations.hdf5: out must be here, not in a store" in said and "llama com s3 put -r" in said
     assert list(tmp_path.glob("s3*")) == []
+
+
+def test_a_list_that_is_no_text_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "H1L1.csv").write_bytes(b"\xff\xfe\x00")
+    assert main(["dev", "trials", "background", str(tmp_path / "H1L1.csv"), "-p", "bns", "-d", str(tmp_path)]) == 1
+    assert "H1L1.csv is no list of sky maps, since it is no text" in capsys.readouterr().err

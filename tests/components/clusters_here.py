@@ -50,8 +50,10 @@ def python_with_tests(folder: Path) -> Path:
 @contextmanager
 def local_cluster(workers: int, **more: Any) -> Iterator[LocalCluster]:
     """A scheduler of Dask with so many worker processes."""
+    import dask
     from distributed import LocalCluster
 
     options = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
-    with LocalCluster(n_workers=workers, silence_logs=logging.CRITICAL, **{**options, **more}) as cluster:
+    patient = dask.config.set({"distributed.deploy.lost-worker-timeout": "60s"})  # while the machine is busy
+    with patient, LocalCluster(n_workers=workers, silence_logs=logging.CRITICAL, **{**options, **more}) as cluster:
         yield cluster

@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.typed import typed
+from tests.cli.forked import LLAMA
+from tests.cli.typed import environment, typed
 from tests.components.cluster_tasks import deadly, drawn, failing, greedy
 from tests.components.clusters_here import local_cluster, processes_named, python_with_tests, until
 from tests.components.slurm_here import Slurm, slurm_here
 from tests.components.ssh_hosts import ssh_hosts
+from tests.studies.test_skymap_lists import a_map
 
 from llama.sections_own import ClusterSettings
+from llama.studies.batch.crew import Crew
 from llama.studies.blocks import Blocks, Form
 from llama.studies.clusters import BlockLost, ClusterError, Workforce, read_cluster
 from llama.studies.clusters.executor import ClusterExecutor
@@ -31,8 +36,8 @@ TABLE = "opa-bns-o4-H1L1V1-IC86-2011.txt"
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Of a scheduler with eight workers."""
-    with local_cluster(8) as cluster:
+    """Of a scheduler with two workers."""
+    with local_cluster(2) as cluster:
         yield cluster.scheduler_address
 
 
@@ -52,11 +57,12 @@ def table(home: Path, folder: str, *words: str, **more: str) -> bytes:
     return (home / folder / "trials" / "background-kernel.csv").read_bytes()
 
 
-def test_tables_are_the_same_on_one_two_and_eight_workers(home: Path, address: str) -> None:
+def test_tables_are_the_same_on_one_two_and_eight_workers(home: Path) -> None:
     one = table(home, "one", "-j", "1")
     assert one.count(b"\n") == 129
     assert table(home, "two", "-j", "2") == one
-    assert table(home, "eight", "--cluster", address) == one
+    with local_cluster(8) as cluster:
+        assert table(home, "eight", "--cluster", cluster.scheduler_address) == one
 
 
 def test_blocks_of_killed_workers_are_drawn_again(tmp_path: Path) -> None:
@@ -78,7 +84,7 @@ def test_a_block_that_kills_its_workers_is_named_and_the_others_are_kept(tmp_pat
     assert "block (3,) was lost with its worker 4 times" in str(told.value) and "what was done is kept" in str(
         told.value
     )
-    assert len(list(tmp_path.glob("*.npz"))) == 3
+    assert len(list(tmp_path.glob("*.npz"))) == 19
 
 
 INTEGER: Form[int] = Form(lambda one: {"one": np.array(one)}, lambda arrays: int(arrays["one"]))
@@ -146,6 +152,47 @@ def test_a_host_without_this_llama_is_named(tmp_path: Path) -> None:
         options = replace(hosts.options, python="/usr/bin/python3")
         with pytest.raises(ClusterError, match=rf"{hosts.names[0]} has no llama behind /usr/bin/python3: .*llama"):
             Workforce(read_cluster(f"ssh:{hosts.names[0]}"), 1, options)().__enter__()
+
+
+def test_the_dashboard_is_where_it_is_told(address: str) -> None:
+    said: list[str] = []
+    with Workforce(read_cluster(address), tell=said.append)():
+        where = said[0].partition("dashboard at ")[2]
+        assert where.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(where, timeout=60) as page:  # without bokeh it says that this is missing
+            assert page.status == 200 and b"bokeh" in page.read().lower()
+
+
+def test_a_study_that_is_interrupted_leaves_the_workers_to_others(home: Path, address: str) -> None:
+    study = ("dev", "trials", "background", home / "H1L1V1.csv", "-p", "bns", "-n", "100000", "--per-map", "4")
+    words = [LLAMA, *map(str, study), "-d", str(home / "cut"), "--cluster", address]
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+    cut = subprocess.Popen(words, env=environment(home), text=True, **quiet)  # type: ignore[call-overload]
+    until(lambda: len(list((home / "cut").rglob("*.npz"))) > 3)
+    os.killpg(cut.pid, signal.SIGINT)
+    said, _ = cut.communicate(timeout=60)
+    assert cut.returncode == 130 and "Traceback" not in said
+    with Workforce(read_cluster(address))() as executor:
+        assert list(executor.map(abs, range(20))) == list(range(20))
+
+
+def test_a_batch_on_a_cluster_loses_only_the_event_that_kills_its_worker(address: str) -> None:
+    crew = Crew(deadly, 2, lambda block: -block, Workforce(read_cluster(address)))
+    assert sorted(crew.through(range(20))) == sorted(-3 if block == 3 else block for block in range(20))
+
+
+def test_a_batch_makes_the_same_events(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "c"):
+        a_map(tmp_path / "maps" / f"{name}.fits")
+    Path("maps.txt").write_text("a\nb\nc\n")
+    get = ("map=maps.txt", "--get", "lvc_skymap.fits.gz=maps/{map}.fits", "-f", "GW_SKYMAP", "SKYMAP_DISTANCES")
+    for folder, where in (("here", ("-j", "1")), ("there", ("--cluster", address))):
+        put = ("--put", f"lvc_skymap_distances.json={folder}/{{map}}.json", "--eventdir", f"{folder}/{{map}}")
+        assert "3 done, 0 had been put before, 0 failed" in typed("batch", *get, *put, *where, home=tmp_path / "home")
+    for name in ("a", "b", "c"):
+        assert Path("here", f"{name}.json").read_bytes() == Path("there", f"{name}.json").read_bytes()
+        assert (tmp_path / "there" / name / "lvc_skymap_distances.json").is_file()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from tests.cli.typed import typed
 from tests.components.s3_server import Failing, failing, s3_server
 from tests.components.test_com_s3 import more, raw
 
+from llama.formats.skymap_list import as_addresses
 from llama.operate.errors import StoreError
 from llama.operate.stores.cache import Copies
 from llama.sections import Secret
@@ -74,6 +75,9 @@ def test_lists_name_maps_here_and_there(store: str, tmp_path: Path) -> None:
     assert found.name == "H1L1.csv"
     paths = [Path(line) for line in found.read_text().split()]
     assert [path.name for path in paths] == list(MAPS) and all(path.is_file() for path in paths)
+    other = copies(store, tmp_path / "other").of_list(f"{SET}/skymap-lists/bns/H1L1.csv")
+    assert other.read_text() != found.read_text()
+    assert as_addresses(other, []) == as_addresses(found, []) == [f"{SET}/skymaps/bns/{name}" for name in MAPS]
     (tmp_path / "mine.csv").write_text(f"{SET}/skymaps/bns/{MAPS[0]}\n{paths[1]}\n")
     mixed = copies(store, tmp_path).of_list(str(tmp_path / "mine.csv"))
     assert [Path(line) for line in mixed.read_text().split()] == paths

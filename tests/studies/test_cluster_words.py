@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import operator
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.cli.typed import typed
 
 from llama.studies.clusters import LOCAL, Cluster, ClusterError, Workforce, read_cluster
-from llama.studies.clusters.alike import build
-from llama.studies.clusters.executor import do
+from llama.studies.clusters.executor import Place, do
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,12 @@ def test_without_a_cluster_the_processes_are_here() -> None:
 
 def test_a_worker_with_other_software_draws_nothing() -> None:
     task = pickle.dumps(functools.partial(operator.mul, 3))
-    assert do(build(), task, (4,)) == 12
+    here = Place.here()
+    assert do(here, task, (4,)) == 12
     with pytest.raises(ClusterError, match=r"numbers could differ; install the same on all"):
-        do("Python 2.7, llama 0.1", task, (4,))
+        do(replace(here, build="Python 2.7, llama 0.1"), task, (4,))
+    with pytest.raises(ClusterError, match=r"cannot go to /no/such/place: .*; start the study in a folder that all"):
+        do(replace(here, folder="/no/such/place"), task, (4,))
 
 
 def test_a_job_of_slurm_is_what_the_settings_say(tmp_path: Path) -> None:

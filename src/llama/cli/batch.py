@@ -97,7 +97,7 @@ def main(args: argparse.Namespace, app: App) -> int:
         return _show(whole)
     check_places(whole, storage)
     args.workers = args.workers or app.workers
-    start = workforce_of(args, app) if args.cluster else None
+    start = workforce_of(args, app) if args.cluster and args.cluster.kind != "local" else None
     before = put_before(whole, storage)
     with running(PROGRAM, app, args.verbosity, args.logfile, tells=False) as program:
         connect = workshop(app) if args.workers <= 1 and not start else workshop(app, program.log)

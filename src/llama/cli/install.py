@@ -54,6 +54,8 @@ def main(args: argparse.Namespace, app: App) -> int:
         return 0
     if args.dataset.endswith(".json"):
         return _install_manifest(args, app)
+    if args.out is not None or args.no_unpack:
+        raise DownloadError(f"-o and --no-unpack are of manifests; {args.dataset} goes to the data folder")
     args.copy = Path(args.copy) if args.copy else None
     if args.dataset == "example-events":
         return _make_examples(args, app)

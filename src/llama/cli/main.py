@@ -52,6 +52,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "drop"): ("dv", "the same as llama dev dv"),
     ("dev", "dataset", "check"): ("dev_dataset_check", "whether a data set is as a study wants it"),
     ("dev", "neutrinos"): ("neutrinos", "background, signal or doublet neutrino lists of a study as files"),
+    ("dev", "rehearse"): ("rehearse", "the whole way of a fleet, played on this machine"),
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
     ("dev", "season"): ("season", "a season of the response tables from a sample in the public formats"),
     ("dev", "sensitivity"): ("sensitivity", "efficiencies, distributions and figures of a study"),

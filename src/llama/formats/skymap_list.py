@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+
+from llama.formats.limits import MAX_RECORD_BYTES, read_text
 
 MAP_FOLDERS = ("skymaps", "allsky")
 """Where a set keeps its maps."""
@@ -13,3 +15,16 @@ def below_set(line: str) -> str | None:
     parts = PurePosixPath(line).parts
     at = next((place for place, part in enumerate(parts[:-1]) if part in MAP_FOLDERS), None)
     return None if at is None else "/".join(parts[at:])
+
+
+def addresses_file(maps: Path) -> Path:
+    """Beside a list of copies: the same lines as addresses of what was copied."""
+    return maps.with_name(f"{maps.name}.addresses")
+
+
+def as_addresses(maps: Path, lines: list[str]) -> list[str]:
+    """The lines of a list by what they are copies of: the same on machines that keep their copies elsewhere."""
+    beside = addresses_file(maps)
+    if not beside.is_file():
+        return lines
+    return read_text(beside, MAX_RECORD_BYTES, "a list of sky maps").split()

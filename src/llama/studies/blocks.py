@@ -140,7 +140,7 @@ class Blocks:
     def draw(
         self, study: str, task: Callable[[B], R], blocks: Sequence[B], form: Form[R] | None = None
     ) -> Iterator[R]:
-        """`task` of each block, in their order, each as it is done; without a form none is kept.
+        """`task` of each block, in their order, each kept as soon as it is done; without a form none is kept.
 
         FormatError for a kept one that is damaged.
         """
@@ -148,15 +148,21 @@ class Blocks:
             yield from self.executor.map(task, blocks)
             return
         files = [self._file(self.keep, study, block) for block in blocks]
-        there = [file.exists() for file in files]
-        drawn = self.executor.map(task, [block for block, kept in zip(blocks, there, strict=True) if not kept])
-        for file, kept in zip(files, there, strict=True):
-            if kept:
-                yield form.result(_read(file))
-            else:
-                result = next(drawn)
-                _write(file, form.arrays(result))
-                yield result
+        missing = [place for place, file in enumerate(files) if not file.exists()]
+        drawn = self._drawn(task, [blocks[place] for place in missing])
+        left = set(missing)
+        for place, file in enumerate(files):
+            is_new = place in left
+            while place in left:  # others may be done before it
+                number, result = next(drawn)
+                _write(files[missing[number]], form.arrays(result))
+                left.discard(missing[number])
+            yield result if is_new else form.result(_read(file))
+
+    def _drawn(self, task: Callable[[B], R], blocks: Sequence[B]) -> Iterator[tuple[int, R]]:
+        """Places and results: of an executor that can, in the order in which they are done."""
+        as_done = getattr(self.executor, "as_done", None)
+        return enumerate(self.executor.map(task, blocks)) if as_done is None else as_done(task, blocks)
 
     def kept(self, study: str, block: object) -> Path | None:
         """Where a block is or would be kept."""

@@ -6,11 +6,13 @@ docs/guides/testing.md shows each thing at work.
 
 from __future__ import annotations
 
+from llama.testing import rehearsal
 from llama.testing.brokers import FakeBroker, FakeProgram
 from llama.testing.droplets import DropletsServer, Habits
 from llama.testing.gracedb import GraceDBServer, superevent_record
 from llama.testing.messengers import check_messenger
 from llama.testing.neutrino_service import ReferenceService, Trouble, serve_neutrinos
+from llama.testing.rehearsal import Played, RehearsalStage, Scene
 from llama.testing.services import check_service
 from llama.testing.ssh import SshFarm
 from llama.testing.tansu import Proxy, Tansu, free_port, tansu_program
@@ -27,8 +29,11 @@ __all__ = [
     "FakeProgram",
     "GraceDBServer",
     "Habits",
+    "Played",
     "Proxy",
     "ReferenceService",
+    "RehearsalStage",
+    "Scene",
     "SshFarm",
     "Tansu",
     "Trouble",
@@ -37,6 +42,7 @@ __all__ = [
     "demo_alert",
     "event",
     "free_port",
+    "rehearsal",
     "serve_neutrinos",
     "superevent_record",
     "tansu_program",

@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
-from llama.formats.skymap_list import below_set
+from llama.formats.skymap_list import addresses_file, below_set
 from llama.formats.whole import put_whole
 from llama.operate.errors import StoreError
-from llama.operate.stores.transfers import FileTransfer, carry, safe_below
+from llama.operate.stores.transfers import FileTransfer, carry, find_file, safe_below
 from llama.ports import Storage, StoredObject
 
 _FEW = 20
@@ -36,7 +36,7 @@ class Copies:
         Args:
             beside: names of files in the same folder that are wanted with it, where they are there.
         """
-        one = None if url.endswith("/") else self._storage.find(url)
+        one = find_file(self._storage, url)
         if one is None:
             return self._folder_of(f"{url.rstrip('/')}/")
         near = [self._storage.find(f"{url.rpartition('/')[0]}/{name}") for name in beside]
@@ -52,14 +52,19 @@ class Copies:
         here = self.of(word) if "://" in word else Path(word)
         if not here.is_file():
             return here  # whoever reads it says so
-        text = read_text(here, MAX_RECORD_BYTES, "a list of sky maps")
+        try:
+            text = read_text(here, MAX_RECORD_BYTES, "a list of sky maps")
+        except UnicodeDecodeError as error:
+            raise StoreError(f"{word} is no list of sky maps, since it is no text: {error.reason}") from error
         urls = {line: _address(line, word) for line in text.split()}
         there = {line: url for line, url in urls.items() if url is not None}
         if not there:
             return here
         self._bring(self._found(sorted(set(there.values()))))
         lines = [str(self._place(there[line])) if line in there else line for line in text.split()]
-        return self._written("".join(f"{line}\n" for line in lines), Path(word).name)
+        path = self._written("".join(f"{line}\n" for line in lines), Path(word).name)
+        put_whole(addresses_file(path), "".join(f"{there.get(line, line)}\n" for line in text.split()))
+        return path
 
     def _place(self, url: str) -> Path:
         scheme, _, rest = url.partition("://")

@@ -79,6 +79,9 @@ def unpack_here(archive: Path, *, force: bool) -> Unpacked | None:
         return None
     if force and receipt_of(archive).is_file():
         shutil.rmtree(folder_of(archive), ignore_errors=True)
+    elif receipt_of(archive).is_file() and is_unpacked(archive, digest(archive)):
+        archive.unlink()  # it was killed when all but this was done
+        return None
     done = unpack(archive)
     archive.unlink()
     return done

@@ -6,14 +6,16 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from llama.studies.clusters import BlockLost, Start
+if TYPE_CHECKING:
+    from llama.studies.clusters import Start
+    from llama.studies.clusters.executor import ClusterExecutor
 
 B = TypeVar("B")
 R = TypeVar("R")
@@ -45,7 +47,8 @@ class Crew(Generic[B, R]):
         left = iter(blocks)
         if self._start is not None:
             with self._start() as executor:
-                yield from self._on(executor, left)
+                done = cast("ClusterExecutor", executor).as_done(self._task, self._until_stopped(left), self._lost)
+                yield from (result for _, result in done)
             return
         if self._workers <= 1:
             yield from map(self._task, self._until_stopped(left))
@@ -63,23 +66,6 @@ class Crew(Generic[B, R]):
             if self._stopping:
                 return
             yield block
-
-    def _on(self, executor: Executor, left: Iterator[B]) -> Iterator[R]:
-        """On a cluster, which draws the block of a lost worker again by itself, so often as it thinks right."""
-        going: dict[Future[R], B] = {}
-        while True:
-            room = 0 if self._stopping else getattr(executor, "ahead", _AHEAD * self._workers) - len(going)
-            for block in islice(left, max(room, 0)):
-                going[executor.submit(self._task, block)] = block
-            if not going:
-                return
-            for future in wait(going, return_when=FIRST_COMPLETED).done:
-                block = going.pop(future)
-                try:
-                    result = future.result()
-                except BlockLost:
-                    result = self._lost(block)
-                yield result
 
     def _until_broken(self, left: Iterator[B]) -> Generator[R, None, list[B]]:
         """Results of all that is left; returns what was in work when a process died, nothing when all is done."""

@@ -1,19 +1,23 @@
 """Dask's workers as an `Executor`: the same results in the same order as from a pool of processes.
 
 A block whose worker died is drawn again by another, as often as Dask's `distributed.scheduler.allowed-failures` says
-(three times); then `BlockLost` names it. The task travels once to each worker, and each block by itself.
+(three times), then as often while nothing else is under way; then `BlockLost` names it. The task travels once to each
+worker, and each block by itself.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import pickle
 import platform
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llama.studies.clusters.alike import build
@@ -22,20 +26,46 @@ from llama.studies.clusters.errors import KEPT, BlockLost, ClusterError
 if TYPE_CHECKING:
     from distributed import Client
 
+B = TypeVar("B")
 R = TypeVar("R")
 
 _WATCH_S = 2.0
 _AHEAD, _LEAST_AHEAD = 4, 16  # so many blocks are under way for each worker, and at least
+_SUSPECTS = 4  # with so many that may kill workers nothing new is begun until it is known which do
 _SHOWN = 100
 
 
-def do(wanted: str, packed: bytes, args: tuple[Any, ...]) -> Any:
-    """In a worker: the task on one block; ClusterError where the worker's software is another."""
-    if build() != wanted:
-        raise ClusterError(
-            f"a worker on {platform.node()} has {build()}, this machine {wanted}: numbers could differ; install the "
-            "same on all"
-        )
+@dataclass(frozen=True)
+class Place:
+    """What a worker must share with whoever asks it: software, and the folder that relative paths begin in."""
+
+    build: str
+    folder: str
+
+    @classmethod
+    def here(cls) -> Place:
+        """Of this process."""
+        return cls(build(), str(Path.cwd()))
+
+    def enter(self) -> None:
+        """Make it this process's too; ClusterError where it cannot be."""
+        if build() != self.build:
+            raise ClusterError(
+                f"a worker on {platform.node()} has {build()}, this machine {self.build}: numbers could differ; "
+                "install the same on all"
+            )
+        try:
+            os.chdir(self.folder)
+        except OSError as error:
+            raise ClusterError(
+                f"a worker on {platform.node()} cannot go to {self.folder}: {error.strerror}; start the study in a "
+                "folder that all machines have"
+            ) from error
+
+
+def do(place: Place, packed: bytes, args: tuple[Any, ...]) -> Any:
+    """In a worker: the task on one block."""
+    place.enter()
     return _unpacked(packed)(*args)
 
 
@@ -70,6 +100,7 @@ class ClusterExecutor(Executor):
         self._client, self._name, self._grow, self._patience_s, self._tell = client, name, grow, patience_s, tell
         self._inner = client.get_executor(pure=False)
         self._task: tuple[Callable[..., Any] | None, Any] = (None, None)
+        self._place = Place.here()
         self._going: set[Future[Any]] = set()
         self.workers = 0
         """How many there are, as of a moment ago."""
@@ -88,21 +119,66 @@ class ClusterExecutor(Executor):
         outer: Future[R] = Future()
         outer.set_running_or_notify_cancel()
         self._going.add(outer)
-        inner = self._inner.submit(do, build(), self._carried(task), args)
+        inner = self._inner.submit(do, self._place, self._carried(task), args)
         inner.add_done_callback(functools.partial(self._hand_on, outer, f"block {args!r}"[:_SHOWN]))
         return outer
 
     def map(
         self, fn: Callable[..., R], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
     ) -> Iterator[R]:
-        """Results in order, each as soon as it is there; only so many blocks are under way as keep workers busy."""
-        waiting: deque[Future[R]] = deque()
-        for args in zip(*iterables, strict=False):
-            waiting.append(self.submit(fn, *args))
-            while len(waiting) >= self.ahead or (waiting and waiting[0].done()):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        """Results in order, each as soon as it is there and all before it are."""
+        blocks = list(zip(*iterables, strict=False))
+        done = self._as_done(fn, blocks, None)
+        early: dict[int, R] = {}
+        for place in range(len(blocks)):
+            while place not in early:
+                number, result = next(done)
+                early[number] = result
+            yield early.pop(place)
+
+    def as_done(
+        self, fn: Callable[[B], R], blocks: Iterable[B], lost: Callable[[B], R] | None = None
+    ) -> Iterator[tuple[int, R]]:
+        """Places among the blocks and results as they come, so that a slow or deadly block holds up no other.
+
+        Args:
+            lost: the result of a block of which workers die; without it that is BlockLost, once the others are done.
+        """
+        alone = None if lost is None else lambda block: lost(block[0])
+        yield from self._as_done(fn, ((block,) for block in blocks), alone)
+
+    def _as_done(
+        self, fn: Callable[..., R], blocks: Iterable[Any], lost: Callable[[Any], R] | None
+    ) -> Iterator[tuple[int, R]]:
+        left = iter(enumerate(blocks))
+        going: dict[Future[R], tuple[int, Any]] = {}
+        suspects: list[tuple[int, Any]] = []
+        while True:
+            room = self.ahead - len(going) if len(suspects) < _SUSPECTS else 0
+            for place, args in islice(left, max(room, 0)):
+                going[self.submit(fn, *args)] = place, args
+            if not going:
+                yield from (self._alone(fn, *one, lost) for one in suspects)
+                if len(suspects) < _SUSPECTS:
+                    return
+                suspects.clear()
+                continue
+            done = wait(going, return_when=FIRST_COMPLETED).done
+            for future in sorted(done, key=lambda one: one.exception() is not None):  # what is there is told first
+                place, args = going.pop(future)
+                if isinstance(future.exception(), BlockLost):
+                    suspects.append((place, args))
+                else:
+                    yield place, future.result()
+
+    def _alone(self, fn: Callable[..., R], place: int, args: Any, lost: Callable[[Any], R] | None) -> tuple[int, R]:
+        """While nothing else is under way: Dask also counts the death of a worker against what waited for it."""
+        try:
+            return place, self.submit(fn, *args).result()
+        except BlockLost:
+            if lost is None:
+                raise
+            return place, lost(args)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Forget what is not done: whoever has its results has waited for them."""

@@ -128,10 +128,7 @@ def submit_file(wanted: Workforce) -> str:
     return queues.submit_file(wanted)
 
 
-_CONFIG = {
-    "distributed.admin.large-graph-warning-threshold": "1GB",  # the task travels once, however large
-    "distributed.deploy.lost-worker-timeout": "5s",  # until a job that is gone is submitted again
-}
+_CONFIG = {"distributed.admin.large-graph-warning-threshold": "1GB"}  # the task travels once, however large
 
 
 @contextmanager
