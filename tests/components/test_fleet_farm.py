@@ -112,7 +112,7 @@ def test_a_study_is_launched_counted_fetched_and_ended(farm: SshFarm, operator: 
     into = operator.home / "pulled"
     operator.dv(*pattern, "pull", "-o", into)
     counts = [len(list((into / name / "trials").rglob("*.npz"))) for name in names]
-    assert counts[1] == 2 and min(counts) == 2
+    assert min(counts) >= 2
     blocks = [{path.name for path in (into / name / "trials").rglob("*.npz")} for name in names]
     assert len(set.union(*blocks)) == sum(counts), "no block is there twice"
     given = [json.loads(line) for line in (operator.home / "fleet" / "blocks.jsonl").read_text().splitlines()]

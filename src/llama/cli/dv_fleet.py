@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama.cli.dv_said import Saying, Spoken
-from llama.fleet.errors import NotToBeDone
 from llama.fleet.remote import Remote
 from llama.fleet.ssh import (
     THIS,
@@ -154,26 +153,15 @@ def servers_of(args: argparse.Namespace, app: App, config: Path) -> tuple[SshSer
 
 
 def _of_cloud(words: Sequence[str], app: App) -> list[SshServer] | None:
-    """The account's servers, at their public addresses; None where no cloud is set up.
-
-    Those that are not active are left out, and named when they were meant.
-    """
-    from llama.fleet.patterns import matched
+    """The account's servers; None where no cloud is set up. Those that are left out are told."""
+    from llama.fleet.rented import reachable
     from llama.ports import DROPLETS
     from llama.services.droplets import SETTINGS
 
     if app.settings[SETTINGS].token is None:
         return None
     cloud: Cloud = app.service(DROPLETS)
-    every = cloud.servers()
-    ready = [SshServer(one.name, one.ip) for one in every if one.status == "active" and one.ip]
-    if len({server.name for server in ready}) < len(ready):
-        names = [server.name for server in ready]
-        twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
-        raise NotToBeDone(
-            f"the cloud has several servers called {twice}; list them with addresses in a file (--from)"
-        )
-    status = {one.name: one.status for one in every if one.status != "active" or not one.ip}
-    for name in matched(words, status).names:
-        print(f"{name} is {status[name]}, and left out", file=sys.stderr)
+    ready, notes = reachable(cloud.servers(), words)
+    for note in notes:
+        print(note, file=sys.stderr)
     return ready
