@@ -26,6 +26,8 @@ MODULES = (
     "event",
     "counts",
     "comparison",
+    "stores",
+    "fleet",
     "clusters",
     "size",
 )

@@ -61,14 +61,14 @@ def pip_installed(page: str, folder: Path) -> Path:
     for place, text in re.findall(r"travels with the package, `(\S+)`:\n\n```json\n(.*?)```", _text(page), re.DOTALL):
         (project / place).write_text(text, encoding="utf-8")
     site = folder / "site-packages"
-    words = ["install", "--no-deps", "--no-index", "--no-compile", "--target", site, _wheel(project, folder)]
+    words = ["install", "--no-deps", "--no-index", "--no-compile", "--target", site, packed(project, folder)]
     pip = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check", *map(str, words)]
     done = subprocess.run(pip, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return site
 
 
-def _wheel(project: Path, folder: Path) -> Path:
+def packed(project: Path, folder: Path) -> Path:
     """The project as pip takes it, packed by the rules of the wheel format."""
     told = tomllib.loads((project / "pyproject.toml").read_text())["project"]
     module, version = told["name"].replace("-", "_"), told["version"]

@@ -30,6 +30,7 @@ WINDOWS = (
     "llama.services.storage",
     "llama.services.droplets",
     "llama.studies.simulation",
+    "llama.fleet.ssh",
 )
 
 LONGEST_FILE, LONGEST_BODY = 400, 40

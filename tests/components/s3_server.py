@@ -64,6 +64,7 @@ class Failing(ThreadingHTTPServer):
         with self._lock:
             self.requests += 1
             if self.after is not None and self.requests > self.after:
+                self.failed[self.ways[0]] += 1
                 return self.ways[0]
             if not self.every or self.requests % self.every:
                 return ""

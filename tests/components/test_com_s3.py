@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,27 @@ def proxy(store: str) -> Iterator[Failing]:
 
 def more(address: str) -> dict[str, str]:
     return {"LLAMA_STORAGE_ENDPOINT": address, "LLAMA_STORAGE_PAUSE_S": "0.01", **KEYS}
+
+
+@contextmanager
+def refusing() -> Iterator[str]:
+    """A store all of whose buckets are somebody else's: moto lets everybody into each."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_HEAD = do_PUT = do_GET
+
+        def log_message(self, *words: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def small_files(folder: Path, number: int) -> Path:
@@ -91,6 +115,21 @@ def test_killed_half_way_and_typed_again(proxy: Failing, tmp_path: Path) -> None
     assert len(proxy.put) == len(set(proxy.put)) == 120
 
 
+def test_ctrl_c_ends_it_at_once(proxy: Failing, tmp_path: Path) -> None:
+    """Though no answer ever comes."""
+    small_files(tmp_path / "events", 40)
+    words = ["com", "s3", "put", "-r", str(tmp_path / "events"), f"s3://{BUCKET}/stopped/"]
+    env = environment(tmp_path, **(more(proxy.address) | {"LLAMA_STORAGE_PAUSE_S": "600"}))
+    proxy.after, proxy.ways = 10, ("503",)
+    with subprocess.Popen([LLAMA, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 120
+        while sum(proxy.failed.values()) < 8 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and b"Traceback" not in said
+
+
 def test_it_lists_as_s3cmd_does(store: str, tmp_path: Path) -> None:
     client = raw(store)
     client.create_bucket(Bucket="listed")
@@ -136,7 +175,7 @@ def test_one_clear_message_each(store: str, tmp_path: Path, monkeypatch: pytest.
         ("get", "s3://odd/up"): "s3://odd/up is a folder; -r fetches all in it",
         ("get", "-r", "s3://odd/up", "back"): "'../../escaped', which would lead out of back/up",
         ("get", "s3://odd/wrong"): "s3://odd/wrong: what came is not what was put (SHA-256)",
-        ("get", "s3://odd/a"): "a is here already and is not what s3://odd/a is; -f overwrites it",
+        ("get", "s3://odd/a"): "a is here already, and is not known to be what s3://odd/a is; -f overwrites it",
         ("get", "a", "b"): "a is no address",
     }
     for words, message in cases.items():
@@ -144,5 +183,10 @@ def test_one_clear_message_each(store: str, tmp_path: Path, monkeypatch: pytest.
         assert message in said and KEYS["LLAMA_STORAGE_SECRET"] not in said, (words, said)
     assert not (tmp_path.parent / "escaped").exists() and not (tmp_path / "wrong").exists()
     assert (tmp_path / "a").read_text() == "not a"
+    with refusing() as address:
+        for words in (("ls", "s3://theirs/"), ("put", "a", "s3://theirs/a"), ("get", "s3://theirs/a")):
+            said = typed("com", "s3", *words, home=tmp_path, status=1, **more(address))
+            assert "s3://theirs/" in said and "the store does not let these credentials do it" in said, said
+            assert len(said.splitlines()) == 1 and KEYS["LLAMA_STORAGE_SECRET"] not in said
     typed("com", "s3", "get", "-f", "s3://odd/a", home=tmp_path, **more(store))
     assert (tmp_path / "a").read_text() == "a"

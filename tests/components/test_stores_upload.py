@@ -6,12 +6,16 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import tarfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -163,3 +167,20 @@ def test_a_full_disk_is_one_message_with_the_file(
     )
     assert done.returncode == 1 and "map.fits" in done.stderr and "File too large" in done.stderr
     assert len(done.stderr.splitlines()) == 1 and contents(tmp_path / "back") == {}
+
+
+def test_a_manifest_installs_over_the_web(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from a bucket that everybody may read; an empty file is a file."""
+    monkeypatch.chdir(tmp_path)
+    small_files(tmp_path / "set", 3)
+    (tmp_path / "set" / "empty.txt").write_bytes(b"")
+    typed("dev", "upload", "-r", "set", "-p", "public", home=tmp_path, **more(store))
+    typed("com", "s3", "get", "-r", "s3://llama/public", "site/", home=tmp_path, **more(store))
+    shutil.copyfile("set-manifest.json", "site/m.json")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "site"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        said = typed("install", f"{url}/m.json", "--from", url, "-o", "back", home=tmp_path)
+        server.shutdown()
+    assert "4 fetched" in said and contents(tmp_path / "back") == contents(tmp_path / "set")

@@ -64,7 +64,7 @@ def test_a_hundred_are_created_ten_at_a_time(server: DropletsServer, cloud: Clou
     assert (len(creation.names), creation.before, creation.after, creation.limit) == (98, 0, 98, 100)
     assert creation.per_hour_usd == pytest.approx(98 * 0.03571)
     assert server.state.machines == {}, "planning orders nothing"
-    made = list(create(cloud, creation))
+    made = list(create(cloud, creation, 0.001))
     assert [one.name for one in made] == [f"llama-{number:02d}" for number in range(98)] == names(server)
     assert sum(line == "POST /v2/droplets" for line in server.asked) == 1 + 10  # one to see whether we may
     one = server.state.machines[made[0].id]
@@ -139,7 +139,7 @@ def test_missing_ones_are_made_and_the_others_left(server: DropletsServer, cloud
     server.state.add_server("llama-1")
     creation = planned(cloud, "llama-{0..2}", missing=True)
     assert creation.names == ("llama-0", "llama-2") and creation.there == ("llama-1",)
-    assert [one.name for one in create(cloud, creation)] == ["llama-0", "llama-2"]
+    assert [one.name for one in create(cloud, creation, 0.001)] == ["llama-0", "llama-2"]
 
 
 def test_quota_reached_half_way_tells_what_was_made(server: DropletsServer, cloud: Cloud) -> None:
@@ -147,14 +147,14 @@ def test_quota_reached_half_way_tells_what_was_made(server: DropletsServer, clou
     server.habits.enforced = 45
     made = []
     with pytest.raises(CloudRefused, match=r"creating llama-40 to llama-49 .*will exceed your droplet limit"):
-        made.extend(create(cloud, creation))
+        made.extend(create(cloud, creation, 0.001))
     assert [one.name for one in made] == names(server) == [f"llama-{number:02d}" for number in range(40)]
 
 
 def test_an_order_whose_answer_is_lost_is_looked_up_and_not_given_again(server: DropletsServer, cloud: Cloud) -> None:
     creation = planned(cloud, "llama-{00..14}")
     server.lose(where="POST /v2/droplets")
-    assert sorted(one.name for one in create(cloud, creation)) == names(server)
+    assert sorted(one.name for one in create(cloud, creation, 0.001)) == names(server)
     assert len(server.state.machines) == 15
 
 
@@ -162,14 +162,22 @@ def test_an_order_that_was_never_heard_is_told_and_can_be_completed(server: Drop
     creation = planned(cloud, "llama-{00..14}")
     server.fail(500, where="POST /v2/droplets")
     with pytest.raises(NotFinished, match=r"llama-00, .* did not appear; `--missing` makes what is not there"):
-        list(create(cloud, creation))
+        list(create(cloud, creation, 0.001))
     assert names(server) == []
-    assert len(list(create(cloud, planned(cloud, "llama-{00..14}", missing=True)))) == 15
+    assert len(list(create(cloud, planned(cloud, "llama-{00..14}", missing=True), 0.001))) == 15
+
+
+def test_an_order_that_is_lost_and_cannot_be_looked_up(server: DropletsServer, cloud: Cloud) -> None:
+    creation = planned(cloud, "llama-0")
+    server.lose(where="POST /v2/droplets")
+    server.fail(503, times=3, where="GET /v2/droplets")
+    with pytest.raises(NotFinished, match="whether llama-0 were made is not known"):
+        list(create(cloud, creation, 0.001))
 
 
 def test_waiting_tells_who_never_becomes_active(server: DropletsServer, cloud: Cloud) -> None:
     server.habits.never_active = {"llama-1"}
-    made = list(create(cloud, planned(cloud, "llama-{0..2}")))
+    made = list(create(cloud, planned(cloud, "llama-{0..2}"), 0.001))
     looks: list[Waiting] = []
     state = wait_active(cloud, {one.id for one in made}, 0.05, 0.01, looks.append)
     assert [one.name for one in state.active] == ["llama-0", "llama-2"]
@@ -271,6 +279,29 @@ def test_one_that_heeds_no_shutdown_has_its_power_cut(server: DropletsServer, cl
     server.habits.never_ends = {"llama-0"}
     take_snapshot(cloud, plan_snapshot(cloud, "whole", "llama-0", replace=False, start=False), quick())
     assert kinds(server) == ["shutdown", "power_off", "snapshot"]
+
+
+def test_it_waits_while_the_cloud_is_busy_with_the_server(server: DropletsServer, cloud: Cloud) -> None:
+    """A shutdown that is not heeded goes on for a while, and nothing else may begin meanwhile."""
+    server.state.add_server("llama-0")
+    server.habits.never_ends = {"llama-0"}
+    server.habits.shutdown_s = 0.15  # longer than it is waited for
+    pace = quick(ends_within_s=0.05, starts_within_s=60.0)
+    take_snapshot(cloud, plan_snapshot(cloud, "whole", "llama-0", replace=False, start=False), pace)
+    assert kinds(server) == ["shutdown", "power_off", "snapshot"]
+    tried = sum(line.startswith("POST") for line in server.asked)
+    assert tried > 3, "the cloud refused some"
+
+
+def test_a_snapshot_is_begun_when_the_cloud_lets_go_of_the_server(server: DropletsServer, cloud: Cloud) -> None:
+    server.state.add_server("llama-0", status="off")
+    server.fail(422, times=3, where="/actions")
+    pace = quick(ends_within_s=60.0)
+    taking = plan_snapshot(cloud, "whole", "llama-0", replace=False, start=False)
+    assert take_snapshot(cloud, taking, pace).name == "whole"
+    server.fail(403, where="/actions")
+    with pytest.raises(ReadOnlyToken):
+        take_snapshot(cloud, replace(taking, name="other"), pace)
 
 
 def test_the_old_image_goes_only_when_the_new_one_is_complete(server: DropletsServer, cloud: Cloud) -> None:

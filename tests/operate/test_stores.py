@@ -168,6 +168,13 @@ def test_a_damaged_archive_leaves_nothing(name: str, tmp_path: Path) -> None:
     assert left(tmp_path) == [name]
 
 
+def test_one_that_was_killed_at_the_end_is_ended(tmp_path: Path) -> None:
+    archive = tar(tmp_path / "maps.tar", ("maps/1.fits", FITS))
+    unpack(archive)
+    assert unpacking.unpack_here(archive, force=False) is None and not archive.exists()
+    assert left(tmp_path) == [".maps.tar.unpacked.json", "maps/1.fits"]
+
+
 def test_a_folder_that_is_there_is_left(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     with pytest.raises(StoreError, match=r"x is there already; move it away to unpack x\.tar"):
@@ -253,6 +260,11 @@ def test_a_manifest_installs_from_a_folder_at_hand(tmp_path: Path, capsys: pytes
     assert "lists.txt is here already and is not what the manifest says; -f overwrites it" in capsys.readouterr().err
     assert installed(tmp_path, "--from", str(at), "-f") == 0
     assert (tmp_path / "out" / "lists.txt").read_bytes() == b"one"
+
+
+def test_what_is_of_manifests_is_refused_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["install", "icecube-3yr", "-o", str(tmp_path)]) == 1
+    assert "-o and --no-unpack are of manifests; icecube-3yr goes to the data folder" in capsys.readouterr().err
 
 
 def test_a_disk_without_room_is_told_before_anything_comes(

@@ -3,6 +3,46 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Address:
+    """What is to be brought here before a command sees it, as a path.
+
+    Attributes:
+        text: an address, `s3://…` or `https://…`; of a list, a path as well.
+        lines: whether it is a list of sky maps, whose lines may be addresses.
+        beside: names of files of the same folder that are wanted with it.
+        before: what stands before the path, in a word like H1=FILE.
+    """
+
+    text: str
+    lines: bool = False
+    beside: tuple[str, ...] = ()
+    before: str = ""
+
+
+def place(text: str) -> Path | Address:
+    """A file or folder here, or in a store."""
+    return Address(text) if "://" in text else Path(text)
+
+
+def maps(text: str) -> Address:
+    """A list of sky maps here, or in a store."""
+    return Address(text, lines=True)
+
+
+def injections(text: str) -> Path | Address:
+    """A table of sources, with what says which map is of which beside it."""
+    return Address(text, beside=("coincs.dat",)) if "://" in text else Path(text)
+
+
+def named_place(text: str) -> str | Address:
+    """H1=FILE, where the file may be in a store."""
+    name, equals, value = text.partition("=")
+    return Address(value, before=f"{name}{equals}") if "://" in value else text
 
 
 def count(text: str) -> int:

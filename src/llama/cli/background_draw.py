@@ -13,7 +13,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama.cli.arguments import count
+from llama.cli.arguments import count, maps
 from llama.cli.cluster_words import add_workforce_arguments, workforce_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
-    parser.add_argument("maps", type=Path, metavar="LISTFILE", help="sky maps, one path per line: H1L1V1.csv")
+    parser.add_argument("maps", type=maps, metavar="LISTFILE", help="sky maps, one path per line: H1L1V1.csv")
     parser.add_argument(
         "-o",
         "--out",

@@ -14,14 +14,22 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.cli.arguments import place
+
 if TYPE_CHECKING:
     from llama.app import App
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="the tables' folder (default: here)")
-    parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: populations.hdf5 in that folder")
+    parser.add_argument("folder", type=place, nargs="?", default=Path(), help="the tables' folder (default: here)")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="default: populations.hdf5 in that folder, of one in a store here",
+    )
     parser.add_argument("-c", "--clobber", action="store_true", help="overwrite")
     parser.add_argument("-s", "--season", default="", help="of tables that do not say theirs")
     parser.add_argument(
@@ -36,7 +44,7 @@ def main(args: argparse.Namespace, app: App) -> int:
 
     from llama.formats.populations import Said, collate
 
-    out = args.out or args.folder / "populations.hdf5"
+    out = args.out or (Path() if "folder" in args.fetched else args.folder) / "populations.hdf5"
     said = Said(args.search, args.season)
     found = collate(args.folder, out, overwrite=args.clobber, said=said, whole=args.whole)
     for notice in found.notices:

@@ -39,7 +39,7 @@ def create_servers(args: argparse.Namespace, app: App, user_data: str) -> int:
     print("\n".join(creation_text(creation)), flush=True)
     if not confirmed("create them", yes=args.yes, otherwise="nothing was created"):
         return 1
-    made = _create(cloud, creation)
+    made = _create(cloud, creation, settings.poll_s)
     return _wait(cloud, made, settings) if args.wait else 0
 
 
@@ -119,13 +119,13 @@ def _wish(args: argparse.Namespace, settings: DropletsSettings, user_data: str) 
     )
 
 
-def _create(cloud: Cloud, creation: Creation) -> list[Server]:
+def _create(cloud: Cloud, creation: Creation, pause_s: float) -> list[Server]:
     """Those that were made; each is told at once, since it costs money from now on, whatever comes of the others."""
     from llama.fleet.creating import create
 
     made: list[Server] = []
     try:
-        for one in create(cloud, creation):
+        for one in create(cloud, creation, pause_s):
             made.append(one)
             print(f"{one.name} was created (id {one.id})", flush=True)
     except KeyboardInterrupt:

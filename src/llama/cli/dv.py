@@ -92,6 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lines", type=count, default=10, metavar="N", help="tail: so many (default %(default)s)")
     add("--wait", type=count, default=10, metavar="S", help="killall: before they are made to end")
     add("--yes", action="store_true", help="clean, destroy: do not ask")
+    add("--really", action="store_true", help="destroy: also servers that are sheltered")
     add("--wheel", type=Path, metavar="FILE", help="init: install this package there")
     add("--lock", type=Path, metavar="FILE", help="init: what the package needs, with hashes (default: its own)")
     add("--to", default="", metavar="DIR", help="push: a folder there, in the study's if it is no whole path")

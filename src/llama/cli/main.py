@@ -50,7 +50,9 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("dev", "cluster"): ("dev_cluster", "try a cluster, or show what is submitted to it, before a study"),
     ("dev", "dv"): ("dv", "one command on many servers over SSH"),
     ("dev", "drop"): ("dv", "the same as llama dev dv"),
+    ("dev", "dataset", "check"): ("dev_dataset_check", "whether a data set is as a study wants it"),
     ("dev", "neutrinos"): ("neutrinos", "background, signal or doublet neutrino lists of a study as files"),
+    ("dev", "rehearse"): ("rehearse", "the whole way of a fleet, played on this machine"),
     ("dev", "roll"): ("dev_roll", "end of a run: the current run's events to past_runs/RUN"),
     ("dev", "season"): ("season", "a season of the response tables from a sample in the public formats"),
     ("dev", "sensitivity"): ("sensitivity", "efficiencies, distributions and figures of a study"),
@@ -130,13 +132,14 @@ def parser_of(command: tuple[str, ...]) -> argparse.ArgumentParser:
 
 
 def _call(command: tuple[str, ...], words: list[str]) -> int:
+    from llama.cli.places import brought_here
     from llama.sections import hiding
 
     module = importlib.import_module(f"llama.cli.{COMMANDS[command][0]}")
     arranged: Callable[[list[str]], list[str]] = getattr(module, "arranged", list)
     args = parser_of(command).parse_intermixed_args(arranged(words))
     with _application() as app, hiding(app.secrets):  # in messages and in tracebacks
-        return int(module.main(args, app) or 0)
+        return int(module.main(brought_here(args, app), app) or 0)
 
 
 def _application() -> App:

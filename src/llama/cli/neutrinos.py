@@ -9,10 +9,9 @@ injections.csv of what is true of the sources: the lists that `llama dev trials`
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama.cli.arguments import count
+from llama.cli.arguments import count, maps
 from llama.cli.study_words import add_study_arguments, run_of, study_of, task_of
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     parser.add_argument("kind", choices=("background", "signal", "doublet"), help="what the lists hold")
     parser.add_argument(
-        "maps", type=Path, nargs="?", metavar="LISTFILE", help="sky maps of signals, one path per line"
+        "maps", type=maps, nargs="?", metavar="LISTFILE", help="sky maps of signals, one path per line"
     )
     add_study_arguments(parser)
     parser.add_argument("-n", "--lists", type=count, default=1_000, help="how many (default %(default)s)")

@@ -14,6 +14,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.cli.arguments import place
+
 if TYPE_CHECKING:
     from llama.app import App
 
@@ -23,10 +25,10 @@ SMEARING_OF = "IC86-2012"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     parser.add_argument("name", metavar="NAME", help="of the season, as neutrino lists name it")
-    parser.add_argument("--events", type=Path, nargs="+", required=True, metavar="FILE", help="tables of events")
-    parser.add_argument("--livetime", type=Path, nargs="+", required=True, metavar="FILE", help="lists of good runs")
-    parser.add_argument("--area", type=Path, required=True, metavar="FILE", help="effective areas")
-    parser.add_argument("--smearing", type=Path, metavar="FILE", help="energy smearing; without it there is none")
+    parser.add_argument("--events", type=place, nargs="+", required=True, metavar="FILE", help="tables of events")
+    parser.add_argument("--livetime", type=place, nargs="+", required=True, metavar="FILE", help="lists of good runs")
+    parser.add_argument("--area", type=place, required=True, metavar="FILE", help="effective areas")
+    parser.add_argument("--smearing", type=place, metavar="FILE", help="energy smearing; without it there is none")
     parser.add_argument(
         "--smearing-of",
         default=SMEARING_OF,

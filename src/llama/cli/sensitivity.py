@@ -11,14 +11,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.cli.arguments import place
+
 if TYPE_CHECKING:
     from llama.app import App
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
-    parser.add_argument("folders", type=Path, nargs="*", default=[Path()], metavar="STUDY", help="default: here")
-    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="default: sensitivity/ in the first folder")
+    parser.add_argument("folders", type=place, nargs="*", default=[Path()], metavar="STUDY", help="default: here")
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="DIR", help="default: sensitivity/ in the first folder, or here"
+    )
     parser.add_argument("--depth", choices=("kernel", "pipeline"), default="kernel", help="default %(default)s")
     parser.add_argument(
         "--search", choices=("opa", "subthreshold"), action="append", default=[], help="default: both"
@@ -48,7 +52,7 @@ def main(args: argparse.Namespace, app: App) -> int:
     trials = gather(args.folders, args.depth)
     rate_hz = app.searches().choose(trials["background"].study.population).search.alert_rate_hz
     p = args.false_alarm if args.far_per_year is None else args.far_per_year / (rate_hz * 365.25 * 86400)
-    out = args.out or args.folders[0] / "sensitivity"
+    out = args.out or (Path() if "folders" in args.fetched else args.folders[0]) / "sensitivity"
     for search_type in args.search or SEARCH_TYPES:
         found = measure(trials, search_type, p, rate_hz, args.confidence)
         paths = write_report(found, out)

@@ -19,7 +19,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama.cli.arguments import count, seed
+from llama.cli.arguments import count, named_place, place, seed
 from llama.cli.cluster_words import add_workforce_arguments, workforce_of
 
 if TYPE_CHECKING:
@@ -36,12 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-r", "--run", default="O4", type=str.upper, metavar="RUN", help="O3, O4 or O5 (default %(default)s)")
     add("-n", "--maps", type=count, metavar="N", help="at least so many maps; whole blocks of sources are made")
     add("--each", type=count, metavar="N", help="at least so many of each detector combination")
-    add("--injections", type=Path, metavar="FILE", help="take sources from this table, each once")
+    add("--injections", type=place, metavar="FILE", help="take sources from this table, each once")
     add("--localiser", choices=("fast", "bayestar"), default="fast", help="(default %(default)s)")
     add("--detectors", default=_DETECTORS, metavar="LIST", help="(default %(default)s)")
-    add("--curves", type=Path, metavar="FOLDER", help="noise curves by their usual file names")
+    add("--curves", type=place, metavar="FOLDER", help="noise curves by their usual file names")
     add(
-        "--asd", action="append", default=[], metavar="H1=FILE", help="a detector's curve: a file, or LALSimulation's"
+        "--asd",
+        action="append",
+        type=named_place,
+        default=[],
+        metavar="H1=FILE",
+        help="a detector's curve: a file, or LALSimulation's",
     )
     add("--duty-cycle", type=_share, default=0.75, metavar="P", help="of each detector (default %(default)s)")
     add("--min-snr", type=_positive, default=8.0, metavar="SNR", help="of the network (default %(default)s)")

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.cli.arguments import place
 from llama.cli.cluster_words import add_workforce_arguments, workforce_of
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="the folder of .fits maps")
+    parser.add_argument("source", type=place, metavar="SOURCE", help="the folder of .fits maps")
     parser.add_argument("target", type=Path, metavar="DEST", help="where NAME.fits.gz of each goes")
     add_workforce_arguments(parser)
 

@@ -10,6 +10,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.cli.arguments import place
+
 if TYPE_CHECKING:
     from llama.app import App
 
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     add = parser.add_argument
-    add("file", type=Path, metavar="FILE", help="which detectors heard each source")
+    add("file", type=place, metavar="FILE", help="which detectors heard each source")
     add("--prefix", metavar="PATH", help="the maps' folder on the machine that will read the lists")
-    add("-m", "--maps", type=Path, metavar="FOLDER", help="the maps here: each must be there, and says its extension")
+    add(
+        "-m", "--maps", type=place, metavar="FOLDER", help="the maps here: each must be there, and says its extension"
+    )
     add("--extension", default=".fits.gz", metavar="EXT", help="of the maps, without --maps (default %(default)s)")
     add("-p", "--population", metavar="NAME", help="default: as FILE is named (coincs-bns-o3.dat is bns-o3)")
     add("-o", "--out", type=Path, metavar="FOLDER", help="default: skymap-lists/POPULATION")

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama.cli.arguments import place
+
 if TYPE_CHECKING:
     from llama.studies.tables import TablePlaces
 
@@ -18,7 +20,7 @@ SHOWN = 20
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     """Where it goes, and what it is made from."""
     parser.add_argument("out", type=Path, nargs="?", metavar="OUT", help="bns-o3-H1L1V1.txt (default: print it)")
-    parser.add_argument("places", type=Path, nargs="*", metavar="PLACE", help="folders and tables (default: here)")
+    parser.add_argument("places", type=place, nargs="*", metavar="PLACE", help="folders and tables (default: here)")
     parser.add_argument("--search", choices=("opa", "subthreshold"),
                         help="whose results (default: as OUT is named, else opa)")  # fmt: skip
     parser.add_argument("--kind", choices=("background", "signal", "doublet"), default="background",

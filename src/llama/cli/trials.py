@@ -13,10 +13,9 @@ draws its own in a folder of its own, and `llama dev sensitivity FOLDER…` read
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama.cli.arguments import count
+from llama.cli.arguments import count, maps
 from llama.cli.cluster_words import add_workforce_arguments, workforce_of
 from llama.cli.study_words import add_study_arguments, run_of, study_of, task_of
 
@@ -30,7 +29,7 @@ _MANY_BLOCKS, _FEW_PER_MAP = 2000, 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     parser.add_argument("kind", choices=("background", "signal", "doublet"), help="what the lists hold")
-    parser.add_argument("maps", type=Path, metavar="LISTFILE", help="sky maps, one path per line: H1L1V1.csv")
+    parser.add_argument("maps", type=maps, metavar="LISTFILE", help="sky maps, one path per line: H1L1V1.csv")
     add_study_arguments(parser)
     parser.add_argument("--depth", choices=("kernel", "pipeline"), default="kernel", help="default %(default)s")
     parser.add_argument("-n", "--trials", type=count, default=10_000, help="how many (default %(default)s)")

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama.cli.arguments import seed
+from llama.cli.arguments import place, seed
 from llama.cli.cluster_words import add_workforce_arguments, workforce_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", type=Path, metavar="DIR",
                         help="keep what is drawn in this folder and take from it what is there: a run that was "
                         "cut, or split by --check, goes on")  # fmt: skip
-    parser.add_argument("--maps", type=Path, metavar="DIR", help="sky maps with distances, a folder per population")
+    parser.add_argument("--maps", type=place, metavar="DIR", help="sky maps with distances, a folder per population")
     parser.add_argument("-s", "--season", default="IC86-2011", help="whose neutrinos (default %(default)s)")
     parser.add_argument("--seed", type=seed, default=1, help="of all random numbers (default %(default)s)")
     add_workforce_arguments(parser, workers=1)

@@ -11,10 +11,23 @@ from llama.fleet.choosing import choose_image, choose_keys, choose_size, shorten
 from llama.fleet.errors import BadPattern, NotFinished, NotPossible
 from llama.fleet.lifetimes import is_tag, until_tag
 from llama.fleet.patterns import exact
-from llama.ports import MOST_AT_ONCE, Account, Cloud, Image, NewServers, Server, ServerSize, SSHKey, Uncertain
+from llama.ports import (
+    MOST_AT_ONCE,
+    Account,
+    Cloud,
+    CloudError,
+    Image,
+    NewServers,
+    Server,
+    ServerSize,
+    SSHKey,
+    Uncertain,
+)
 
 MOST_USER_DATA = 64 << 10
 """Bytes that the cloud takes."""
+
+_LOOKS = 3
 
 
 @dataclass(frozen=True)
@@ -97,22 +110,36 @@ def plan_creation(cloud: Cloud, wish: ServerWish, now: datetime) -> Creation:
     return creation
 
 
-def create(cloud: Cloud, creation: Creation) -> Iterator[Server]:
+def create(cloud: Cloud, creation: Creation, pause_s: float) -> Iterator[Server]:
     """Order them, in order of name; each is told as soon as the cloud has it.
 
-    When an order's answer does not come, what it made is looked up; what is still not there is never ordered again by
-    itself, and NotFinished says so.
+    When an order's answer does not come, what it made is looked up, a few times with such pauses between; what is
+    still not there is never ordered again by itself, and NotFinished says so.
     """
     for first in range(0, len(creation.names), MOST_AT_ONCE):
         names = creation.names[first : first + MOST_AT_ONCE]
         try:
             yield from cloud.create(_order(creation, names))
         except Uncertain as error:
-            made = [one for one in cloud.servers() if one.name in names]
+            made = _looked_up(cloud, names, error, pause_s)
             yield from made
             if len(made) < len(names):
                 lost = shortened(sorted(set(names) - {one.name for one in made}))
                 raise NotFinished(f"{error}; {lost} did not appear; `--missing` makes what is not there") from error
+
+
+def _looked_up(cloud: Cloud, names: Sequence[str], lost: Uncertain, pause_s: float) -> list[Server]:
+    """Which of these are there, soon or now; NotFinished when that cannot be known either."""
+    made: list[Server] = []
+    try:
+        for look in range(_LOOKS):
+            time.sleep(pause_s if look else 0.0)
+            made = [one for one in cloud.servers() if one.name in names]
+            if len(made) == len(names):
+                break
+    except CloudError as error:
+        raise NotFinished(f"{lost}; whether {shortened(names)} were made is not known ({error})") from error
+    return made
 
 
 @dataclass(frozen=True)

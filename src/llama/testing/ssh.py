@@ -69,6 +69,7 @@ class SshFarm:
     ) -> None:
         for name in list(self._open):
             self.stop(name)
+        self._call(_end_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -107,8 +108,11 @@ class SshFarm:
         return f"127.0.{number // 256}.{number % 256}"
 
     def start(self, name: str, fresh_key: bool = False) -> None:
-        """Start one; with another host key than before if so asked."""
+        """Start one, a new one perhaps; with another host key than before if so asked."""
         import asyncssh
+
+        if name not in self.names:
+            self.names.append(name)
 
         self.home(name).mkdir(exist_ok=True)
         if fresh_key or name not in self._keys:
@@ -167,6 +171,14 @@ class SshFarm:
                 child.terminate()
         finally:
             given.cancel()
+
+
+async def _end_all() -> None:
+    """Whatever is still being answered."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _pump(source: Any, sink: Any) -> None:

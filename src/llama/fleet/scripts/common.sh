@@ -2,6 +2,7 @@
 study=$1 program=$2
 shift 2
 PATH=$PATH:$HOME/.local/bin:/usr/local/bin:/usr/bin:/bin
+[ ! -x "$HOME/.local/share/llama-fleet/venv/bin/llama" ] || PATH=$HOME/.local/share/llama-fleet/venv/bin:$PATH
 export PATH
 case $study in
     '') if [ -d "$HOME/pre-er14-background" ]; then study=$HOME/pre-er14-background; else study=$HOME/llama-study; fi ;;
@@ -30,6 +31,9 @@ living() {
         [ -z "$(members "$pid")" ] || echo "$record"
     done
 }
+
+# What is free where a folder is; nothing where that is not known.
+free_kb() { df -Pk "$1" | sed -n '2{s/ *[0-9]*% .*//;s/.* //;p;}'; }
 
 pid_of() { sed -n 's/^pid=//p' "$1"; }
 label_of() { sed -n 's/^label=//p' "$1"; }

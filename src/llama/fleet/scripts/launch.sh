@@ -18,6 +18,11 @@ case $jobs in
     ?*) set -- "$@" -j "$jobs" ;;
 esac
 mkdir -p "$launched" "$study/logs" || exit 1
+free=$(free_kb "$study")
+if [ -n "$free" ] && [ "$free" -lt 1024 ]; then
+    echo "its disk is full: $free kB are free in $study" >&2
+    exit 1
+fi
 exec 9>"$study/.llama/launch.lock" || exit 1
 if command -v flock >/dev/null && ! flock -n 9 || [ -n "$(living)" ]; then
     for one in $(living); do
@@ -49,7 +54,8 @@ pid=$!
     echo "began=$(began "$pid")"
     echo "boot=$(cat /proc/sys/kernel/random/boot_id)"
     echo "label=$label"
-} >"$launched/.$stamp" && mv "$launched/.$stamp" "$launched/$stamp" || exit 1
+} >"$launched/.$stamp" && mv "$launched/.$stamp" "$launched/$stamp" ||
+    { kill "$pid"; echo "it was ended: nothing can be written down in $launched" >&2; exit 1; }
 tenths=0
 while [ "$tenths" -lt "$((grace * 10))" ] && [ -n "$(began "$pid")" ] && [ "$(runs)" = "$before" ]; do
     case $(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null) in Z*) break ;; esac

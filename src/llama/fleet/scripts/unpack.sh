@@ -5,7 +5,7 @@ case $1 in
     *) place=$study/$1 ;;
 esac
 mkdir -p "$place" && cd "$place" || exit 1
-free=$(df -Pk . | sed -n '2{s/ *[0-9]*% .*//;s/.* //;p;}')
+free=$(free_kb .)
 if [ -n "$free" ] && [ "$free" -lt "$2" ]; then
     echo "its disk is full: $free kB are free, $2 kB are to come" >&2
     exit 1

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from llama.fleet.ssh.connecting import MOST_BYTES, Link, LogIn, Output
-from llama.fleet.ssh.crowd import Crowd, Reply, Worked
+from llama.fleet.ssh.crowd import Crowd, Reply
 from llama.fleet.ssh.here import THIS, ThisMachine
 from llama.fleet.ssh.host_keys import KnownKeys
 from llama.fleet.ssh.servers import SshServer, chosen, from_config, from_file
@@ -20,7 +20,6 @@ __all__ = [
     "Reply",
     "SshServer",
     "ThisMachine",
-    "Worked",
     "chosen",
     "from_config",
     "from_file",

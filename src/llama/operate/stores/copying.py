@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from llama.operate.errors import StoreError
-from llama.operate.stores.transfers import Carried, FileTransfer, carry, is_same, safe_below
+from llama.operate.stores.transfers import Carried, FileTransfer, carry, find_file, is_same, safe_below
 from llama.ports import Storage
 
 _OF_A_KEY = 3  # slashes in an address that names more than a bucket
+_FEW = 20  # so many files are looked up one by one; for more their folder is listed
 
 
 def to_fetch(
@@ -27,7 +28,7 @@ def to_fetch(
     """
     found: list[FileTransfer] = []
     for url in urls:
-        one = None if url.endswith("/") else storage.find(url)
+        one = find_file(storage, url)
         if one is not None:
             target = dest if named and len(urls) == 1 and not dest.is_dir() else dest / url.rpartition("/")[2]
             found.append(FileTransfer(target, url, one.size, one))
@@ -67,7 +68,9 @@ def _fetch_one(storage: Storage, force: bool, one: FileTransfer) -> bool:
         if is_same(one.here, one.stored, storage):
             return False
         if not force:
-            raise StoreError(f"{one.here} is here already and is not what {one.there} is; -f overwrites it")
+            raise StoreError(
+                f"{one.here} is here already, and is not known to be what {one.there} is; -f overwrites it"
+            )
     one.here.parent.mkdir(parents=True, exist_ok=True)
     storage.get(one.there, one.here)
     return True
@@ -82,6 +85,8 @@ def to_put(storage: Storage, sources: Sequence[str], url: str, *, recursive: boo
     found: list[FileTransfer] = []
     folder = f"{url.rstrip('/')}/"
     into = url.endswith("/") or len(sources) > 1 or url.count("/") < _OF_A_KEY
+    many = len(sources) > _FEW
+    listed = {one.url: one for one in storage.list(folder, recursive=False)} if many else {}
     for word in sources:
         source = Path(word)
         if source.is_dir():
@@ -93,7 +98,8 @@ def to_put(storage: Storage, sources: Sequence[str], url: str, *, recursive: boo
             if not source.is_file():
                 raise StoreError(f"there is no file {word}")
             target = f"{folder}{source.name}" if into else url
-            found.append(FileTransfer(source, target, source.stat().st_size, storage.find(target)))
+            there = listed.get(target) if many else storage.find(target)
+            found.append(FileTransfer(source, target, source.stat().st_size, there))
     return found
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from queue import Empty, SimpleQueue
 
 from llama.operate.errors import StoreError
 from llama.ports import NoSuchObject, Storage, StoredObject, TransferError, TransferRefused
@@ -75,26 +77,42 @@ def carry(
 def _round(
     transfers: Iterable[FileTransfer], one: Callable[[FileTransfer], bool], at_once: int
 ) -> Iterator[tuple[FileTransfer, bool, Exception | None]]:
-    waiting, going = iter(transfers), dict[Future[bool], FileTransfer]()
-    with ThreadPoolExecutor(at_once, thread_name_prefix="llama store") as pool:
-        try:
+    """Threads that end with the program: whoever presses Ctrl-C does not wait for eight large files."""
+    given: SimpleQueue[FileTransfer | None] = SimpleQueue()
+    done: SimpleQueue[tuple[FileTransfer, bool, BaseException | None]] = SimpleQueue()
+    for number in range(at_once):
+        threading.Thread(target=_work, args=(given, done, one), name=f"llama store {number}", daemon=True).start()
+    going, waiting = 0, iter(transfers)
+    try:
+        while True:
+            for transfer in islice(waiting, 2 * at_once - going):
+                given.put(transfer)
+                going += 1
+            if not going:
+                return
+            transfer, moved, error = done.get()
+            going -= 1
+            if error is not None and not _is_of_one_file(error):
+                raise error
+            yield transfer, moved, error if isinstance(error, Exception) else None
+    finally:
+        with suppress(Empty):
             while True:
-                for transfer in islice(waiting, 2 * at_once - len(going)):
-                    going[pool.submit(one, transfer)] = transfer
-                if not going:
-                    return
-                for future in wait(going, return_when=FIRST_COMPLETED).done:
-                    transfer = going.pop(future)
-                    error = future.exception()
-                    if error is None:
-                        yield transfer, future.result(), None
-                    elif _is_of_one_file(error):
-                        assert isinstance(error, Exception)
-                        yield transfer, False, error
-                    else:
-                        raise error
-        finally:
-            pool.shutdown(cancel_futures=True)
+                given.get_nowait()
+        for _ in range(at_once):
+            given.put(None)
+
+
+def _work(
+    given: SimpleQueue[FileTransfer | None],
+    done: SimpleQueue[tuple[FileTransfer, bool, BaseException | None]],
+    one: Callable[[FileTransfer], bool],
+) -> None:
+    while (transfer := given.get()) is not None:
+        try:
+            done.put((transfer, one(transfer), None))
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the answer raises it
+            done.put((transfer, False, error))
 
 
 def _is_of_one_file(error: BaseException) -> bool:
@@ -132,3 +150,9 @@ def safe_below(folder: Path, name: str, source: str) -> Path:
     if not name or name.startswith("/") or ".." in parts or "\x00" in name or name.endswith("/"):
         raise StoreError(f"{source} names {name!r}, which would lead out of {folder}; nothing was fetched")
     return folder.joinpath(*parts)
+
+
+def find_file(storage: Storage, url: str) -> StoredObject | None:
+    """The file under an address; None where that is a folder, a bucket, or nothing."""
+    only_bucket = url.startswith("s3://") and "/" not in url.removeprefix("s3://")
+    return None if url.endswith("/") or only_bucket else storage.find(url)

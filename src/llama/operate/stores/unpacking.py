@@ -21,6 +21,7 @@ from typing import IO
 
 from llama.formats.limits import MAX_UNPACKED_BYTES
 from llama.formats.manifest import split_name
+from llama.formats.whole import put_whole
 from llama.operate.errors import StoreError
 from llama.operate.stores.transfers import digest, safe_below
 
@@ -78,6 +79,9 @@ def unpack_here(archive: Path, *, force: bool) -> Unpacked | None:
         return None
     if force and receipt_of(archive).is_file():
         shutil.rmtree(folder_of(archive), ignore_errors=True)
+    elif receipt_of(archive).is_file() and is_unpacked(archive, digest(archive)):
+        archive.unlink()  # it was killed when all but this was done
+        return None
     done = unpack(archive)
     archive.unlink()
     return done
@@ -104,7 +108,7 @@ def unpack(archive: Path) -> Unpacked:
         if not files:
             raise StoreError(f"{archive} holds no files")
         done = Unpacked(digest(archive), files, size)
-        receipt_of(archive).write_text(json.dumps(asdict(done)) + "\n", encoding="utf-8")
+        put_whole(receipt_of(archive), json.dumps(asdict(done)) + "\n")
         inner = scratch / target.name
         only = inner.is_dir() and len(list(scratch.iterdir())) == 1
         (inner if only else scratch).rename(target)

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from llama.formats.manifest import Manifest, ManifestFile, key_of, split_name
+from llama.formats.whole import put_whole
 from llama.operate.errors import StoreError
 from llama.operate.stores.copying import files_below
 from llama.operate.stores.transfers import Carried, FileTransfer, carry, digest
@@ -128,9 +129,7 @@ def _put_one(storage: Storage, chosen: Mapping[Path, AsFound], public: bool, one
 
 def keep_manifest(storage: Storage, manifest: Manifest, path: Path, prefix: str, *, public: bool) -> str:
     """Write it here and put it there; returns its address."""
-    partial_file = path.with_name(f".{path.name}.partial")
-    partial_file.write_text(manifest.text(), encoding="utf-8")
-    partial_file.replace(path)
+    put_whole(path, manifest.text())
     url = f"{manifest.at}/{key_of(path.name, digest(path), prefix)}"
     if storage.find(url) is None:
         storage.put(path, url, public=public)

@@ -15,6 +15,7 @@ from llama.analyses.result import response_digest, search_digest
 from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.formats.records import Record, to_json
+from llama.formats.skymap_list import as_addresses
 from llama.formats.whole import put_whole
 from llama.science.detector import SeasonEvents, SeasonTable
 from llama.science.search import Search
@@ -50,7 +51,7 @@ class TrialStudy:
     Attributes:
         seed: of all random numbers, with `population` and what is drawn.
         population: which decides the search. detectors: that heard all of it, `H1L1V1`; empty when not said.
-        season: whose neutrinos. maps: the list of sky maps; list_digest: of its lines.
+        season: whose neutrinos. maps: the list of sky maps; list_digest: of its lines, by address.
         injections: file of where the sources are; empty when they are drawn from the maps' posteriors.
         injections_digest: of its bytes and of those of `coincs.dat` beside it.
         search_digest, response_digest, events_digest: of all numbers that a result depends on.
@@ -83,7 +84,7 @@ class TrialStudy:
             detectors=options.detectors,
             season=inputs.season.name,
             maps=str(options.maps.absolute()),
-            list_digest=sha256("\n".join(lines).encode()).hexdigest()[:16],
+            list_digest=sha256("\n".join(as_addresses(options.maps, lines)).encode()).hexdigest()[:16],
             injections="" if options.injections is None else str(options.injections.absolute()),
             injections_digest="" if options.injections is None else digest_of_sources(options.injections),
             search_digest=search_digest(search),

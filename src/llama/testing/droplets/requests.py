@@ -76,7 +76,7 @@ def _order(rented: Rented, which: tuple[str, ...], query: Asked, body: dict[str,
 
 
 def _destroy(rented: Rented, which: tuple[str, ...], query: Asked, body: Any) -> Answer:
-    del rented.machines[_machine(rented, which[0]).id]
+    rented.destroy(_machine(rented, which[0]))
     return 204, None
 
 

@@ -37,6 +37,8 @@ class Habits:
         status: of the account: active, warning or locked.
         page: most entries of a page.
         addresses: the address that a server gets, by its name and id.
+        happened: is told what becomes of a server: it is ordered, active, off, destroyed, or imaged (with the image's
+            id). Nobody is answered until it returns.
     """
 
     boot_s: float = 0.02
@@ -50,6 +52,7 @@ class Habits:
     status: str = "active"
     page: int = 200
     addresses: Callable[[str, int], str] = lambda name, number: f"203.0.113.{number % 254 + 1}"
+    happened: Callable[[str, Machine, int], object] = lambda what, machine, image: None
 
 
 @dataclass
@@ -168,7 +171,14 @@ class Rented:
             made = [self.add_server(name, status="new", **how) for name in names]
             for one in made:
                 one.due = self._clock() + habits.boot_s
+                habits.happened("ordered", one, one.image)
             return made
+
+    def destroy(self, machine: Machine) -> None:
+        """It is gone, with all that was on its disk."""
+        with self.lock:
+            del self.machines[machine.id]
+            self.habits.happened("destroyed", machine, 0)
 
     def act(self, machine: Machine, kind: str, name: str) -> Deed:
         """Begin something; Refused when something is going on already."""
@@ -187,7 +197,7 @@ class Rented:
             now = self._clock()
             for machine in self.machines.values():
                 if machine.status == "new" and machine.due <= now and machine.name not in self.habits.never_active:
-                    machine.status = "active"
+                    self._become(machine, "active")
             for deed in [one for one in self.deeds.values() if one.status == "in-progress" and one.due <= now]:
                 self._finish(deed)
 
@@ -198,12 +208,17 @@ class Rented:
             return
         deed.status = "completed"
         if deed.kind == "power_off" or (deed.kind == "shutdown" and machine.name not in self.habits.never_ends):
-            machine.status = "off"
+            self._become(machine, "off")
         elif deed.kind == "power_on":
-            machine.status = "active"
+            self._become(machine, "active")
         elif deed.kind == "snapshot":
             disk_gb = next(size[3] for size in SIZES if size[0] == machine.size)
-            self.add_image(deed.name, min_disk_gb=disk_gb, regions=[machine.region], of=machine.id)
+            image = self.add_image(deed.name, min_disk_gb=disk_gb, regions=[machine.region], of=machine.id)
+            self.habits.happened("imaged", machine, image.id)
+
+    def _become(self, machine: Machine, status: str) -> None:
+        machine.status = status
+        self.habits.happened(status, machine, 0)
 
 
 def _now() -> str:

@@ -1,0 +1,183 @@
+"""Twenty servers of OpenSSH, each with a host key of its own and a user with the plainest of shells."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.cli.typed import typed
+from tests.components.clusters_here import until
+from tests.components.ssh_hosts import _free_port, _key, _listens
+from tests.needs import absent, program
+
+pytestmark = pytest.mark.component
+
+COUNT, USER = 20, "llama-fleet-test"
+CONFIG = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {key}
+PidFile {folder}/sshd-{number}.pid
+AuthorizedKeysFile {folder}/authorized
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+StrictModes no
+MaxStartups 200:30:400
+SetEnv HOME={home}
+"""
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Servers of this machine, each with a home of its own."""
+
+    folder: Path
+    user: str
+    ports: dict[str, int]
+
+    def home(self, name: str) -> Path:
+        return self.folder / "home" / name
+
+    def dv(self, *words: str | Path, home: Path, status: int = 0) -> str:
+        more = {"LLAMA_SSH_SERVERS": "servers.txt", "LLAMA_SSH_KEY": "key", "LLAMA_SSH_KNOWN_HOSTS": "known_hosts"}
+        paths = {name: str(self.folder / file) for name, file in more.items()}
+        return typed("dev", "dv", *words, home=home, status=status, HOME=str(home), **paths)
+
+
+@pytest.fixture(scope="module")
+def user() -> Iterator[str]:
+    """Who is logged in: as root one made for it, else whoever runs the tests, as sshd lets in nobody else."""
+    if os.geteuid() != 0:
+        yield getpass.getuser()
+        return
+    made = subprocess.run(["useradd", "-M", "-d", "/tmp", "-s", "/bin/sh", USER], capture_output=True, text=True)
+    if made.returncode not in (0, 9):  # 9: a run before was killed
+        absent(f"no user can be made on this machine: {made.stderr}")
+    # It was made locked, which lets nobody in
+    subprocess.run(["usermod", "-p", "*", "-d", "/tmp", USER], check=True, capture_output=True)
+    yield USER
+    subprocess.run(["userdel", "-f", USER], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def servers(user: str) -> Iterator[Servers]:
+    sshd = program("sshd", "openssh-server")
+    Path("/run/sshd").mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="llama-fleet-"))
+    folder.chmod(0o755)
+    (folder / "authorized").write_text(_key(folder / "key").with_suffix(".pub").read_text())
+    started: list[subprocess.Popen[bytes]] = []
+    ports: dict[str, int] = {}
+    try:
+        for number in range(COUNT):
+            name, port = f"llama-{number:02}", _free_port()
+            home = folder / "home" / name
+            home.mkdir(parents=True)
+            shutil.chown(home, user)
+            config = folder / f"sshd-{number}.conf"
+            key = _key(folder / f"host-{number}")
+            config.write_text(CONFIG.format(port=port, key=key, folder=folder, number=number, home=home))
+            started.append(subprocess.Popen([sshd, "-D", "-f", config, "-E", folder / f"sshd-{number}.log"]))
+            ports[name] = port
+        for port in ports.values():
+            until(partial(_listens, port))
+        lines = [f"{name} {user}@127.0.0.1:{port}\n" for name, port in ports.items()]
+        (folder / "servers.txt").write_text("".join(lines))
+        yield Servers(folder, user, ports)
+    finally:
+        for one in started:
+            one.terminate()
+        for one in started:
+            one.wait(30)
+        shutil.rmtree(folder)
+
+
+def test_a_command_reaches_all_of_them_as_it_was_typed(servers: Servers, tmp_path: Path) -> None:
+    said = servers.dv("ls-procs", home=tmp_path, status=1)
+    assert (
+        "failed at 20 of 20 servers" in said and said.count("is not known yet; `llama dev dv init` takes it in") == 20
+    )
+    said = servers.dv("init", home=tmp_path, status=1)
+    assert (
+        "20 host keys taken into" in said and said.count("there is no llama on it; --wheel FILE installs one") == 20
+    )
+    found = subprocess.run(
+        ["ssh-keygen", "-F", f"[127.0.0.1]:{servers.ports['llama-03']}", "-f", servers.folder / "known_hosts"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert (servers.folder / "host-3.pub").read_text().split()[1] in found
+    line = """printf '%s|' "$HOME" 'a  b' "it's" '\\t' | tr a-z A-Z; echo "$0" >&2; exit 7"""
+    said = servers.dv("-p", "llama-0[12]", "eval", line, home=tmp_path, status=1)
+    for name in ("llama-01", "llama-02"):
+        home = str(servers.home(name)).upper()
+        assert f"{name}  {home}|A  B|IT'S|\\T|" in said and f"{name}  exit status 7" in said
+    said = servers.dv("eval", "printf", "%s,", "$HOME", "a  b", "it's; exit 3", "-p", home=tmp_path)
+    assert said.splitlines()[0] == "llama-00  $HOME,a  b,it's; exit 3,-p,"
+    assert servers.dv("-r", "linecount", "eval", "seq 3", home=tmp_path).endswith("total 60\n")
+    assert servers.dv("eval", "id -un", "-f", "{out}", home=tmp_path).split() == [servers.user] * COUNT
+
+
+def test_what_is_launched_outlives_the_connection_and_is_ended(servers: Servers, tmp_path: Path) -> None:
+    """A batch of a program that is there: what launch starts is the settings' program, whatever it is."""
+    servers.dv("init", "-p", "llama-1?", home=tmp_path, status=1)
+    slow = servers.folder / "slow"
+    slow.write_text('#!/bin/sh\necho "$@"\nsleep 300 &\nwait\n')
+    slow.chmod(0o755)
+    pattern = ("-p", "llama-1[0-4]")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLAMA_SSH_PROGRAM", str(slow))
+        said = servers.dv(*pattern, "batch", "-P", "export A='b c'", home=tmp_path)
+        assert re.findall(r"part (\d/\d)", said) == [f"{number}/5" for number in range(1, 6)]
+        said = servers.dv(*pattern, "batch", home=tmp_path, status=1)
+        assert said.count("it runs already: batch part") == 5
+        assert servers.dv(*pattern, "ls-procs", home=tmp_path).endswith("total 10\n")
+        assert "batch --part 3/5" in servers.dv("-p", "llama-12", "tail", home=tmp_path)
+        said = servers.dv(*pattern, "killall", home=tmp_path)
+        assert said.count("2 ended, left 0") == 5 and said.endswith("total 0\n")
+        assert servers.dv(*pattern, "ls-procs", home=tmp_path) == "total 0\n"
+        missing = servers.dv(*pattern, "launch", "bg", "/nowhere//bns-o3/H1.csv", home=tmp_path, status=1)
+        assert missing.count("there is no list /nowhere//bns-o3/H1.csv on it") == 5
+
+
+def test_files_go_and_come(servers: Servers, tmp_path: Path) -> None:
+    servers.dv("init", home=tmp_path, status=1)
+    pattern = ("-p", "llama-{05..09}")
+    (tmp_path / "events" / "injection-1").mkdir(parents=True)
+    (tmp_path / "events" / "injection-1" / "a b.json").write_bytes(b"\0" * 5000)
+    (tmp_path / "events" / "large").write_bytes(os.urandom(5 << 20))
+    assert servers.dv(*pattern, "push", tmp_path / "events", home=tmp_path).count("2 files sent") == 5
+    assert "10 files, 26.2 MB from 5 servers" in servers.dv(*pattern, "pull", "-o", tmp_path / "got", home=tmp_path)
+    for name in servers.ports:
+        if "llama-05" <= name <= "llama-09":
+            assert (tmp_path / "got" / name / "events" / "large").read_bytes() == (
+                tmp_path / "events/large"
+            ).read_bytes()
+
+
+def test_a_server_whose_disk_is_full_says_so(servers: Servers, tmp_path: Path) -> None:
+    servers.dv("init", home=tmp_path, status=1)
+    small = servers.home("llama-15") / "llama-study"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=777", "none", small], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here: a full disk needs one")
+    try:
+        (tmp_path / "large").write_bytes(bytes(200_000))
+        said = servers.dv("-p", "llama-1[56]", "push", tmp_path / "large", home=tmp_path, status=1)
+        assert "failed at 1 of 2 servers" in said and "its disk is full: 64 kB are free" in said
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LLAMA_SSH_PROGRAM", "true")
+            said = servers.dv("-p", "llama-15", "batch", home=tmp_path, status=1)
+        assert "its disk is full: 64 kB are free in " in said
+    finally:
+        subprocess.run(["umount", small], check=True)
