@@ -74,6 +74,13 @@ def start(words: tuple[str, ...], folder: Path, home: Path) -> subprocess.Popen[
 def test_what_was_killed_goes_on(words: tuple[str, ...], tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     typed(*words, "-d", whole, home=tmp_path)
+
+    study = start(words, cut, tmp_path)
+    until(lambda: len(children(study.pid)) == 2)
+    os.killpg(study.pid, signal.SIGINT)
+    said, _ = study.communicate(timeout=PATIENCE_S)
+    assert study.returncode == 130 and "Traceback" not in said
+
     study = start(words, cut, tmp_path)
     until(lambda: len(list((cut / "signal-events").glob("injection-*"))) >= 3)
     workers = children(study.pid)
@@ -88,12 +95,6 @@ def test_what_was_killed_goes_on(words: tuple[str, ...], tmp_path: Path) -> None
     said, _ = study.communicate(timeout=PATIENCE_S)
     assert study.returncode == 1
     assert "ended from outside" in said and "Traceback" not in said
-
-    study = start(words, cut, tmp_path)
-    until(lambda: len(children(study.pid)) == 2)
-    os.killpg(study.pid, signal.SIGINT)
-    said, _ = study.communicate(timeout=PATIENCE_S)
-    assert study.returncode == 130 and "Traceback" not in said
 
     assert "36 signal trials" in typed(*words, "-d", cut, home=tmp_path)
     assert files(cut) == files(whole)

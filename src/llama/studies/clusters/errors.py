@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from llama.formats.errors import FormatError
 
-KEPT = "what was done is kept, and the same command goes on from there"
+KEPT = "the same command goes on from the blocks that were kept"
 
 
 class ClusterError(FormatError):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from llama.sections_own import ClusterSettings
     from llama.studies.clusters.starting import Workforce
 
+_NO_PROFILE = "export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False"
+"""Dask would look at each worker a hundred times a second; hosts over SSH inherit that it is off, jobs do not."""
 _PROGRAMS = {"slurm": "sbatch", "htcondor": "condor_submit"}
 
 
@@ -100,7 +102,7 @@ def _job(wanted: Workforce, host: str) -> dict[str, Any]:
         "memory": options.memory,
         "python": options.python or sys.executable,
         "job_name": "llama",
-        "job_script_prologue": list(options.prologue),
+        "job_script_prologue": [_NO_PROFILE, *options.prologue],
         "worker_extra_args": [*loopback, "--no-dashboard"],
         "log_directory": str(options.logs.expanduser().absolute()) if options.logs else None,
     }

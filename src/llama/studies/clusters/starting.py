@@ -128,7 +128,10 @@ def submit_file(wanted: Workforce) -> str:
     return queues.submit_file(wanted)
 
 
-_CONFIG = {"distributed.admin.large-graph-warning-threshold": "1GB"}  # the task travels once, however large
+_CONFIG = {
+    "distributed.admin.large-graph-warning-threshold": "1GB",  # the task travels once, however large
+    "distributed.worker.profile.enabled": False,  # it looks at each worker a hundred times a second
+}
 
 
 @contextmanager
