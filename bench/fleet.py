@@ -54,7 +54,7 @@ def real() -> list[Figure]:
 
 
 def pulling() -> list[Figure]:
-    """Event folders as a study leaves them, from ten servers; the same again after half a minute's work was cut."""
+    """Event folders as a study leaves them, from ten servers; again after the first was cut half way."""
     names = [f"llama-{number:02}" for number in range(SERVERS)]
     with farm(names) as (folder, environ):
         dv(environ, folder, "init", status=None)
@@ -90,14 +90,16 @@ def events(folder: Path) -> None:
 @contextmanager
 def farm(names: list[str], hung: int = 0) -> Iterator[tuple[Path, dict[str, str]]]:
     """Servers in another process, and the environment in which commands reach them."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        code = f"import bench.fleet; bench.fleet.serve({name!r}, {names!r}, {hung})"
+    folder = Path(tempfile.mkdtemp())
+    code = f"import bench.fleet; bench.fleet.serve({str(folder)!r}, {names!r}, {hung})"
+    try:
         with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"up\n"
             yield folder, environment(folder)
             process.communicate()
+    finally:
+        subprocess.run(["rm", "-rf", folder])  # Python would take a minute for so many files
 
 
 def serve(folder: str, names: list[str], hung: int) -> None:
