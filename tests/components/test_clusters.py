@@ -233,7 +233,7 @@ def test_a_job_that_the_queue_refuses_is_told(home: Path, slurm: Slurm) -> None:
     words = ("dev", "trials", "background", home / "H1L1V1.csv", "-p", "bns", "-n", "9", "-d", home / "refused")
     asked = {"LLAMA_CLUSTER_QUEUE": "none", **slurm.variables}
     said = typed(*words, "--cluster", "slurm", home=home, status=1, **asked)
-    assert "llama: slurm does not take the job: " in said and "invalid partition" in said
+    assert "llama: slurm does not take the job: " in said and "Invalid partition" in said
     assert not slurm.all_jobs()
 
 

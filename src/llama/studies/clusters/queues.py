@@ -39,9 +39,12 @@ def in_queue(wanted: Workforce) -> Iterator[Deployed]:
     with _cluster(wanted, host) as cluster:
         grow = partial(cluster.scale, wanted.workers)
         try:
-            cluster.scale(wanted.workers)
-            cluster.sync(cluster._correct_state)  # a job that is refused is told now
+            while len(cluster.worker_spec) * wanted.options.cores < wanted.workers:
+                cluster.worker_spec.update(cluster.new_worker_spec())
+            cluster.sync(cluster._correct_state)  # `scale` would not say that a job is refused
         except RuntimeError as error:
+            for jobs in (cluster.worker_spec, cluster.workers, cluster._created):
+                jobs.clear()  # Dask cannot end what has not begun
             raise ClusterError(f"{kind} does not take the job: {_reason(error)}") from error
         yield Deployed(cluster, grow)
 
