@@ -64,10 +64,10 @@ def settings(proxy: Failing) -> dict[str, str]:
 
 
 def killed_half_way(words: list[str], environ: Mapping[str, str], proxy: Failing) -> None:
-    """Kill it once the first event is put; its processes end with it."""
+    """Kill it once three events are begun to be put, so that of two processes one has put a whole one."""
     program = subprocess.Popen([LLAMA, *words], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + PATIENCE_S
-    while not put(proxy):
+    while len({name.partition("/")[0] for name in put(proxy)}) < 3:
         assert program.poll() is None and time.monotonic() < until
         time.sleep(0.2)
     helpers = psutil.Process(program.pid).children(recursive=True)
