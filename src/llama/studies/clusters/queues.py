@@ -15,15 +15,18 @@ from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from llama.studies.clusters.deployed import Deployed, all_loopback
+from llama.studies.clusters.deployed import MEMORY, Deployed, all_loopback
 from llama.studies.clusters.errors import ClusterError
 
 if TYPE_CHECKING:
     from llama.sections_own import ClusterSettings
     from llama.studies.clusters.starting import Workforce
 
-_NO_PROFILE = "export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False"
-"""Dask would look at each worker a hundred times a second; hosts over SSH inherit that it is off, jobs do not."""
+_INHERITED = (
+    "export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False",
+    *(f"export {name}={value}" for name, value in MEMORY.items()),
+)
+"""How Dask's workers are to be: hosts over SSH inherit it, jobs do not."""
 _PROGRAMS = {"slurm": "sbatch", "htcondor": "condor_submit"}
 
 
@@ -105,7 +108,7 @@ def _job(wanted: Workforce, host: str) -> dict[str, Any]:
         "memory": options.memory,
         "python": options.python or sys.executable,
         "job_name": "llama",
-        "job_script_prologue": [_NO_PROFILE, *options.prologue],
+        "job_script_prologue": [*_INHERITED, *options.prologue],
         "worker_extra_args": [*loopback, "--no-dashboard"],
         "log_directory": str(options.logs.expanduser().absolute()) if options.logs else None,
     }
