@@ -16,7 +16,7 @@ from llama.science.significance import Beside, OwnMapP
 from llama.science.statistic import Neutrinos
 from llama.studies.blocks import Blocks, InTurn
 from llama.studies.truth import window_s
-from llama.studies.validation import own_map_draws
+from llama.studies.validation import own_map_check, own_map_draws
 from llama.studies.validation.check import Check
 from llama.studies.validation.evaluate import MapAnalysis
 from llama.studies.validation.inputs import CheckInputs, GaussianMap, Population, synthetic_pool
@@ -106,15 +106,47 @@ def test_nothing_drawn_is_nothing_passed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lists", "levels"), [(50, ()), (500, (0.1,)), (10_000, (0.1, 0.01)), (100_000, (0.1, 0.01, 0.001))]
+    ("lists", "levels"),
+    [
+        (50, ()),
+        (500, (0.1,)),
+        (10_000, (0.1, 0.01)),
+        (100_000, (0.1, 0.01, 0.001)),
+        (200_000, (0.1, 0.01, 0.001, 0.0001)),
+    ],
 )
 def test_levels_are_those_that_lists_can_judge(lists: int, levels: tuple[float, ...]) -> None:
-    assert MapTask(0, 0, GaussianMap(0.0, 0.0, 5.0, 100.0, 10.0), lists, 0).levels == levels
+    assert MapTask(0, 0, GaussianMap(0.0, 0.0, 5.0, 100.0, 10.0), lists, 0, 0).levels == levels
+
+
+def test_some_maps_have_more_lists_and_others_more_labels() -> None:
+    maps = tuple(GaussianMap(float(k), 0.0, 5.0, 100.0, 10.0) for k in range(20))
+    season = IceCubeTablesFile().read(DATA / "icecube_tables.h5").season("IC86-2012")
+    populations = tuple(Population(name, maps, "synthetic", Search()) for name in ("bbh", "bns"))
+    drawn = CheckInputs(populations, synthetic_pool(season, 1000), season)
+    tasks = own_map_check.tasks_of(drawn, OwnMapSize(1_000, 10_000, 50, deep_maps=10, deep_lists=200_000))
+    assert [task.number for task in tasks if task.lists == 200_000] == list(range(2, 40, 4))
+    assert {task.windows for task in tasks} == {10_000}
+    assert [task.number for task in tasks if task.repeats] == [0, 20, 39]
+    every = own_map_check.tasks_of(
+        replace(drawn, populations=populations[:1]), OwnMapSize(10, 10_000, 50, deep_maps=10, deep_lists=200_000)
+    )
+    assert all(task.lists == 200_000 and not task.repeats for task in every), "ten maps are all of them"
+
+
+@pytest.mark.slow
+def test_the_statistic_asked_for_is_about_as_rare_as_said(inputs: CheckInputs) -> None:
+    analysis = MapAnalysis.of(inputs.populations[0].maps[0].read(), inputs.season, Search())
+    beside, levels = own_map_draws.beside_map(inputs, analysis), (0.1, 0.01, 0.001, 0.0001)
+    reached = own_map_draws.reached_by(beside, "about", levels)
+    assert np.all(np.diff(reached) > 0)
+    stated = [own_map_draws.stated_at(beside, "other", threshold).p for threshold in reached.tolist()]
+    assert np.all(np.abs(np.log(np.divide(stated, levels))) < np.log(2))
 
 
 @pytest.mark.slow
 def test_a_map_is_drawn_and_kept_whole(inputs: CheckInputs) -> None:
-    task = MapTask(3, 0, inputs.populations[0].maps[1], 200, 2)
+    task = MapTask(3, 0, inputs.populations[0].maps[1], 200, 200, 2)
     drawn = own_map_draws.draw_map(inputs, 1, task)
     kept = AS_ARRAYS.result(AS_ARRAYS.arrays(drawn))
     assert (kept.area_deg2, kept.lists, kept.windows, kept.has_distance) == (drawn.area_deg2, 200, 0, True)

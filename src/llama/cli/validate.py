@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", type=Path, default=Path("validation.html"), metavar="FILE",
                         help="the page (default %(default)s); its JSON twin has the suffix .json")  # fmt: skip
     parser.add_argument("--size", choices=("small", "medium", "full"), default="small",
-                        help="how much to draw: a minute, ten minutes, an hour (default %(default)s)")  # fmt: skip
+                        help="how much to draw: a minute, ten minutes, hours (default %(default)s)")  # fmt: skip
     parser.add_argument("--check", action="append", default=[], metavar="NAME",
                         help="this check only; may be given again: calibration, uniformity, recovery, comparison, "
                         "bracket, own-map")  # fmt: skip

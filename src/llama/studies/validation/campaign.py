@@ -49,7 +49,7 @@ SIZES: Mapping[str, Size] = {
             0.5,
             1_000,
             500_000,
-            OwnMapSize(1_000, 10_000, 50),
+            OwnMapSize(1_000, 10_000, 50, deep_maps=10, deep_lists=200_000),
         ),
     )
 }

@@ -26,11 +26,14 @@ LISTS, WINDOWS = "exact lists", "windows as they were"
 
 @dataclass(frozen=True)
 class OwnMapSize:
-    """How many maps of each population, exact lists of each map, and further labels on each of three maps."""
+    """How many maps of each population, exact lists of each map, and further labels on each of three maps; on so many
+    maps of all more lists are drawn, for what is rarer."""
 
     maps: int
     lists: int
     repeats: int
+    deep_maps: int = 0
+    deep_lists: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +149,7 @@ def repeats_wrong(found: Sequence[Repeated]) -> tuple[int, int]:
 
 def check_own_map(inputs: CheckInputs, seed: int, size: OwnMapSize, by: Blocks) -> Check:
     """Every map of the populations, those of them that `size` takes."""
-    tasks = _tasks(inputs, size)
+    tasks = tasks_of(inputs, size)
     drawn = by.draw("own-map", functools.partial(draw_map, inputs, seed), tasks, AS_ARRAYS)
     return judge(
         [
@@ -156,14 +159,24 @@ def check_own_map(inputs: CheckInputs, seed: int, size: OwnMapSize, by: Blocks) 
     )
 
 
-def _tasks(inputs: CheckInputs, size: OwnMapSize) -> tuple[MapTask, ...]:
-    """The first maps of each population; of all, the first, middle and last are drawn with further labels."""
+def tasks_of(inputs: CheckInputs, size: OwnMapSize) -> tuple[MapTask, ...]:
+    """The first maps of each population; of all, some spread evenly have more lists, and of the others the first,
+    middle and last are drawn with further labels."""
     every = [
         (k, skymap) for k, population in enumerate(inputs.populations) for skymap in population.maps[: size.maps]
     ]
-    again = {round(share * (len(every) - 1)) for share in (0.0, 0.5, 1.0)}
+    deep = {(2 * j + 1) * len(every) // (2 * size.deep_maps) for j in range(size.deep_maps)}
+    again = {round(share * (len(every) - 1)) for share in (0.0, 0.5, 1.0)} - deep
     return tuple(
-        MapTask(i, k, skymap, size.lists, size.repeats if i in again else 0) for i, (k, skymap) in enumerate(every)
+        MapTask(
+            number=i,
+            population=k,
+            skymap=skymap,
+            lists=size.deep_lists if i in deep else size.lists,
+            windows=size.lists,
+            repeats=size.repeats if i in again else 0,
+        )
+        for i, (k, skymap) in enumerate(every)
     )
 
 

@@ -23,28 +23,31 @@ from llama.studies.validation.events import lists_of
 from llama.studies.validation.inputs import CheckInputs, MapSource
 from llama.studies.validation.observed import some_of
 
-LEVELS = (0.1, 0.01, 0.001)
-LEAST_EXPECTED = 10.0
+LEVELS = (0.1, 0.01, 0.001, 0.0001)
+LEAST_EXPECTED, LEAST_OF_RARE = 10.0, 20.0
+_RARE = 0.01  # below it fewer lists than LEAST_OF_RARE are no binomial to judge
+_COMMON = 0.001  # down to it lists as they come tell
 _AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class MapTask:
-    """One sky map of a population: how many exact lists, and how many more times its background is drawn.
-
-    As many windows of the season as it was are looked at, if there are.
-    """
+    """One sky map of a population: how many exact lists and at most how many windows of the season as it was, and how
+    many more times its background is drawn."""
 
     number: int
     population: int
     skymap: MapSource
     lists: int
+    windows: int
     repeats: int
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """p-values that so many lists can judge; 0.001 takes 100 000."""
-        return tuple(one for one in LEVELS if one * self.lists >= (100 if one < 0.01 else LEAST_EXPECTED))
+        """p-values that so many lists can judge; 0.001 takes 20 000, 0.0001 takes 200 000."""
+        return tuple(
+            one for one in LEVELS if one * self.lists >= (LEAST_OF_RARE if one < _RARE else LEAST_EXPECTED) - 1e-9
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +94,7 @@ def draw_map(inputs: CheckInputs, seed: int, task: MapTask) -> MapDraws:
     analysis = MapAnalysis.of(skymap, inputs.season, search)
     beside, label = beside_map(inputs, analysis), f"own-map check {seed} {task.number}"
     exact = exact_statistics(generator(seed, "own-map", task.number), inputs, analysis, task.lists)
-    seen = observed_statistics(generator(seed, "own-map windows", task.number), inputs, analysis, task.lists)
+    seen = observed_statistics(generator(seed, "own-map windows", task.number), inputs, analysis, task.windows)
     rows, repeats = [], []
     for level, threshold in zip(task.levels, reached_by(beside, f"{label} threshold", task.levels), strict=True):
         stated = stated_at(beside, label, threshold)
@@ -118,8 +121,19 @@ def beside_map(inputs: CheckInputs, analysis: MapAnalysis) -> Beside:
 
 
 def reached_by(beside: Beside, label: str, levels: tuple[float, ...]) -> Float:
-    """(levels,) ln B̃ that some lists of the background reach so often: near enough, as p is asked for there."""
-    found = own_background(beside, label, {"event": np.empty(0)})
+    """(levels,) ln B̃ that some lists of the background reach so often: near enough, as p is asked for there.
+
+    Lists as they come say it of what is common; of what is rare those that are drawn about the last of that.
+    """
+    found = _where_reached(beside, label, np.empty(0), levels)
+    common = sum(level >= _COMMON for level in levels)
+    if 0 < common < len(levels):
+        found[common:] = _where_reached(beside, f"{label} of the rare", found[common - 1 : common], levels[common:])
+    return found
+
+
+def _where_reached(beside: Beside, label: str, about: Float, levels: tuple[float, ...]) -> Float:
+    found = own_background(beside, label, {"event": about})
     by = np.argsort(-found.statistics["event"], kind="stable")
     reached = np.cumsum(found.weight[by]) / found.weight.sum()
     return np.asarray(found.statistics["event"][by][np.searchsorted(reached, levels)])
