@@ -9,6 +9,7 @@ densities and credible levels at the neutrinos' positions, without their errors.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def figures() -> list[Figure]:
     ours = _ours(ra, dec)
     reference = ours()
     rivals = {
-        "ligo.raven, overlap integrals": _raven(ra, dec),
+        "ligo.raven, overlap integrals": raven_overlaps(ALERT_MAP, ra, dec, _sigma(ra)),
         "mhealpy, product of maps": _mhealpy(ra, dec),
         "ligo.skymap crossmatch, look-up only": _crossmatch(ra, dec),
     }
@@ -64,32 +65,37 @@ def _ours(ra: np.ndarray, dec: np.ndarray) -> Callable[[], np.ndarray]:
     from llama.science.sky import SkyTree, unit_vectors
 
     tree = SkyTree.of(read_skymap(ALERT_MAP))
-    direction, sigma = unit_vectors(ra, dec), np.full(ra.shape, np.radians(SIGMA_DEG))
+    direction, sigma = unit_vectors(ra, dec), _sigma(ra)
     return lambda: 4 * np.pi * np.exp(overlap_nodes(tree, direction, sigma).log_integral())
 
 
-def _psf(ra: float, dec: float) -> np.ndarray:
+def _sigma(ra: np.ndarray) -> np.ndarray:
+    return np.full(ra.shape, np.radians(SIGMA_DEG))
+
+
+def _psf(ra: float, dec: float, sigma_rad: float) -> np.ndarray:
     """The point-spread function at the pixels of a flat NESTED map, normalised to sum 1."""
     from llama.science.sky import directions_of, unit_vectors
 
     ipix = np.arange(12 * 4**RASTER_ORDER)
     chord2 = np.sum((directions_of(np.full(ipix.shape, RASTER_ORDER), ipix) - unit_vectors(ra, dec)) ** 2, axis=1)
-    psf = np.exp(-chord2 / (2 * np.radians(SIGMA_DEG) ** 2))
+    psf = np.exp(-chord2 / (2 * sigma_rad**2))
     return np.asarray(psf / psf.sum())
 
 
-def _raven(ra: np.ndarray, dec: np.ndarray) -> Callable[[], np.ndarray]:
+def raven_overlaps(skymap: Path, ra: np.ndarray, dec: np.ndarray, sigma_rad: np.ndarray) -> Callable[[], np.ndarray]:
+    """ligo.raven's overlap integral of a sky map with each neutrino, whose map it is given as it wants one."""
     from astropy.table import Table
     from ligo.raven.search import skymap_overlap_integral
 
-    table = Table.read(ALERT_MAP)
+    table = Table.read(skymap)
     uniq, density = np.asarray(table["UNIQ"]), table["PROBDENSITY"].quantity
 
     def call() -> np.ndarray:
         return np.array(
             [
-                skymap_overlap_integral(density, _psf(r, d), se_skymap_uniq=uniq, ext_nested=True)
-                for r, d in zip(ra, dec, strict=True)
+                skymap_overlap_integral(density, _psf(r, d, s), se_skymap_uniq=uniq, ext_nested=True)
+                for r, d, s in zip(ra, dec, sigma_rad, strict=True)
             ]
         )
 
@@ -107,7 +113,7 @@ def _mhealpy(ra: np.ndarray, dec: np.ndarray) -> Callable[[], np.ndarray]:
     def call() -> np.ndarray:
         values = []
         for r, d in zip(ra, dec, strict=True):
-            psf = mhealpy.HealpixMap(_psf(r, d) / pixel_sr, scheme="nested", density=True)
+            psf = mhealpy.HealpixMap(_psf(r, d, np.radians(SIGMA_DEG)) / pixel_sr, scheme="nested", density=True)
             product = gw * psf
             values.append(4 * np.pi * float(np.sum(product.data * product.pixarea().value)))
         return np.array(values)

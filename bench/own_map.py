@@ -1,7 +1,8 @@
 """The kernel for many lists, and the p-value of an alert's own map, on one core.
 
 Lists are drawn from the real events of IC86-2012, 6.4 neutrinos each as IceCube's live stream has them. A plain loop
-over the pixels of the same map at nside 128 stands beside ours: density of the map times point-spread function.
+over the pixels of the same map at nside 128 and ligo.raven's overlap integral stand beside ours, on the same lists:
+density of the map times point-spread function.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import llama.data
+from bench.comparison import raven_overlaps
 from bench.figure import Figure, timed_ms
 from bench.inputs import DATA
 from llama.formats.skymap import read_skymap
@@ -32,7 +34,8 @@ from llama.science.statistic import (
 )
 
 MAP, SEASON, MEAN = "S231206_G457564_bayestar", "IC86-2012", 6.4
-LISTS, ALONE, PIXELS = 2000, 60, 200
+PATH = DATA / "skymaps" / "events" / f"{MAP}.multiorder.fits"
+LISTS, ALONE, PIXELS, RAVEN = 2000, 60, 200, 2
 TRIGGER, SEARCH = GWTrigger(1e9, None, 1.0), Search(neutrino_rate_hz=MEAN / 1000)
 LEVELS = (("p near 0.3", 0.3, 1.5), ("p near 0.001", 1e-3, 5.0), ("p near 1e-5", 1e-5, 20.0))
 
@@ -42,7 +45,7 @@ def figures() -> list[Figure]:
     folder = Path(llama.data.__file__).parent
     season = IceCubeTablesFile().read(folder / "icecube_tables.h5").season(SEASON)
     events = IceCubeEventsFile().read(folder / "icecube_events.h5").season(SEASON)
-    skymap = read_skymap(DATA / "skymaps" / "events" / f"{MAP}.multiorder.fits")
+    skymap = read_skymap(PATH)
     ready = prepare(skymap, TRIGGER, season, SEARCH)
     return _kernel(skymap, ready, season, _lists(events)) + _p_values(ready, season, events)
 
@@ -83,8 +86,14 @@ def _kernel(skymap: SkyMap, ready: Prepared, season: SeasonTable, lists: Neutrin
             PIXELS,
             None,
         ),
+        "ligo.raven's overlap integrals of the same lists: time for 500": (_raven(_some(lists, RAVEN)), RAVEN, None),
     }
     return [Figure(name, timed_ms(call)[1] * 500 / count, "ms", goal) for name, (call, count, goal) in ways.items()]
+
+
+def _raven(lists: NeutrinoLists) -> Callable[[], object]:
+    seen = lists.neutrinos
+    return raven_overlaps(PATH, seen.ra_rad, seen.dec_rad, seen.sigma_rad)
 
 
 def _plain(skymap: SkyMap, lists: NeutrinoLists) -> Callable[[], object]:
