@@ -4,10 +4,9 @@ Usage: python scripts/make_populations.py FOLDER... -o OUT [-n EVENTS] [-s SEASO
     [--cluster WHAT]
 
 FOLDER is one that `llama dev simulate` wrote: its lists skymap-lists/POPULATION-RUN/DETECTORS.csv say what tables
-are made. It types `llama dev trials background`, `llama dev background table` and `llama dev background pvalue`. OUT
-keeps a study of trials for each list and season (studies/), the text tables of both searches (tables/), and at the
-end populations.hdf5. The same command goes on where it was stopped. The events do not depend on how many processes
-draw them.
+are made. It types `llama dev background draw` and `llama dev background pvalue`. OUT keeps the text tables of both
+searches, with a study of trials for each list and season beside them (tables/), and at the end populations.hdf5. The
+same command goes on where it was stopped. The events do not depend on how many processes draw them.
 
 The search is that of the population, with the run of the list as its sensitivity (searches-RUN.json in OUT): tables
 of a run serve searches of that run. A list that cannot be used is named and left out, and the command ends with 1.
@@ -39,10 +38,6 @@ class Job:
     season: str
 
     @property
-    def population(self) -> str:
-        return self.maps.parent.name.partition("-")[0]
-
-    @property
     def run(self) -> str:
         return self.maps.parent.name.partition("-")[2]
 
@@ -59,20 +54,13 @@ class Maker:
 
     def make(self, job: Job) -> bool:
         """Draw one and write its tables; whether that could be done."""
-        study = self.out / "studies" / job.name
-        words = ["trials", "background", self._first(job), "-d", study, "-p", job.population, "-s", job.season]
-        words += ["--detectors", job.maps.stem, "-n", self.events, *self.drawn_by]
-        return self._llama(words, job.run) and all(
-            self._llama(["background", "table", self._table(job, of), study, "--depth", "kernel", "-c"], job.run)
-            for of in SEARCH_TYPES
-        )
+        tables = [f"--out={self.out / 'tables' / f'{kind}-{job.name}.txt'}" for kind in SEARCH_TYPES]
+        words = ["background", "draw", self._first(job), *tables, "-s", job.season, "-n", self.events, "-c"]
+        return self._llama([*words, *self.drawn_by], job.run)
 
     def collate(self) -> bool:
         """All tables as one file."""
         return self._llama(["background", "pvalue", self.out / "tables", "-o", self.out / "populations.hdf5", "-c"])
-
-    def _table(self, job: Job, search_type: str) -> Path:
-        return self.out / "tables" / f"{search_type}-{job.name}.txt"
 
     def _first(self, job: Job) -> Path:
         """The list, or one of its first maps."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from llama.app import FACTORY, App
-from llama.ports import NEUTRINO_SOURCE, STORAGE, NeutrinoSource
+from llama.ports import STORAGE
 from llama.settings import SettingsText
 
 if TYPE_CHECKING:
@@ -50,17 +50,6 @@ def elsewhere(app: App) -> Callable[[], App]:
 @functools.lru_cache(maxsize=1)  # asked for each block of a study, in a process that ends with the study
 def _app(settings: SettingsText) -> App:
     return App.from_text(settings)
-
-
-def simulated_neutrinos(app: App, season: str) -> Callable[[], NeutrinoSource]:
-    """Connects a process of a study to neutrinos drawn from a season."""
-    settings = app.settings.having("icecube", neutrinos="simulated", simulated_season=season)
-    return functools.partial(_neutrinos, settings.to_text())
-
-
-@functools.lru_cache(maxsize=1)
-def _neutrinos(settings: SettingsText) -> NeutrinoSource:
-    return App.from_text(settings).service(NEUTRINO_SOURCE)
 
 
 def trial_inputs(app: App, season: str) -> Callable[[], Inputs]:

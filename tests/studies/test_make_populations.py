@@ -41,11 +41,11 @@ def test_it_makes_all_tables_goes_on_and_makes_nothing_twice(home: Path) -> None
     assert sorted(tables) == NAMES
     assert all(table.events == 12 and table.sky_maps == 3 and table.search_digest for table in tables.values())
     assert all(len(table.map_area_deg2) == len(table.map_distance_mpc) == 7 for table in tables.values())
-    blocks = {path: path.stat().st_mtime_ns for path in (home / "one/studies").rglob("*.npz")}
+    blocks = {path: path.stat().st_mtime_ns for path in (home / "one/tables").rglob("*.npz")}
     table = home / "one/tables/opa-bns-o4-H1L1V1-IC86-2011.txt"
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:9]))  # cut
     _make(home, "one", "-j", "1")
-    assert blocks == {path: path.stat().st_mtime_ns for path in (home / "one/studies").rglob("*.npz")}
+    assert blocks == {path: path.stat().st_mtime_ns for path in (home / "one/tables").rglob("*.npz")}
     assert (home / "one/populations.hdf5").read_bytes() == made
 
 

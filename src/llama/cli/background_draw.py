@@ -1,20 +1,21 @@
-"""Draw background events and write a table, one row per event, or the tables of both searches at once.
+"""Draw background trials and write a table, one row per trial, or the tables of both searches at once.
 
-Takes a list of sky maps (one absolute path per line, as FILES of a study are) and pairs them with scrambled real
-neutrinos of one season. The table's name says what is in it: opa-bns-o4-H1L1V1-IC86-2011.txt. Both searches from the
-same events, in one pass: --out={opa,subthreshold}-bns-o4-H1L1V1-IC86-2011.txt. Collate the tables of a folder with
-`llama dev background pvalue`.
+Takes a list of sky maps (one path per line) and pairs them with scrambled real neutrinos of one season. The table's
+name says what is in it: opa-bns-o4-H1L1V1-IC86-2011.txt. Both searches from the same trials:
+--out={opa,subthreshold}-bns-o4-H1L1V1-IC86-2011.txt. It is `llama dev trials background` and `llama dev background
+table` in one: the study stays in a folder beside the table (bns-o4-H1L1V1-IC86-2011), so that the same command goes
+on where it was stopped, and with a larger -n has more. Collate the tables of a folder with `llama dev background
+pvalue`.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama.cli.arguments import count, maps
-from llama.cli.cluster_words import add_workforce_arguments, workforce_of
+from llama.cli.arguments import count, maps, seed
+from llama.cli.cluster_words import add_workforce_arguments
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -33,24 +34,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the table to write; once for each search type",
     )
     parser.add_argument("-s", "--season", default="IC86-2011", help="whose neutrinos (default %(default)s)")
-    parser.add_argument("-n", "--events", type=count, default=10_000, help="how many events (default %(default)s)")
+    parser.add_argument("-n", "--events", type=count, default=10_000, help="at least so many (default %(default)s)")
+    parser.add_argument("--seed", type=seed, default=1, help="of all random numbers (default %(default)s)")
     add_workforce_arguments(parser)
     parser.add_argument("-c", "--clobber", action="store_true", help="overwrite tables")
 
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Draw, with a progress bar, and say what was written."""
-    from llama.studies.background import Outside, draw_tables
-    from llama.supplies import simulated_neutrinos
+    from llama.cli.study_words import run_of, study_of
+    from llama.cli.table_words import tell, written
+    from llama.cli.trials import draw
+    from llama.formats.background_table import table_text
+    from llama.studies.tables import Gathered, TablePlaces, Today, block_parts, collated, refuse_other, tables_by_type
 
-    drawn = draw_tables(
-        args.maps,
-        args.out,
-        Outside(app.searches, app.season, functools.partial(simulated_neutrinos, app)),
-        season=args.season,
-        events=args.events,
-        start=workforce_of(args, app),
-        overwrite=args.clobber,
+    kind, by_type = tables_by_type(args.out, args.season, overwrite=args.clobber)
+    refuse_other(args.out[0], kind, args.season, app.searches())
+    trials = argparse.Namespace(
+        kind="background",
+        folder=args.out[0].parent / f"{kind.population}-{kind.run}-{kind.detectors}-{args.season}",
+        population=kind.population,
+        detectors=kind.detectors,
+        blocks=None,
+        per_map=None,
+        injections=None,
+        **{name: vars(args)[name] for name in ("maps", "season", "seed", "workers", "cluster")},
     )
-    print(f"{drawn} background events in {' and in '.join(str(table) for table in args.out)}")
+    with study_of(trials, app) as study:
+        if status := draw(trials, app, study, run_of(trials, "kernel", args.events)):
+            return status
+    for search_type, table in by_type.items():
+        found = Gathered()
+        places = TablePlaces((trials.folder,), search_type)
+        block_parts(places, found, Path.cwd().resolve(), "kernel", Today(app.searches, app.season))
+        made = collated(found)
+        tell(made.notices)
+        written(table, table_text(made.table))
+        print(f"{len(made.table.rows)} background events in {table}")
     return 0

@@ -41,10 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, app: App) -> int:
     """Draw, with a progress bar, and say what there is now."""
     with study_of(args, app) as study:
-        return _draw(args, app, study, run_of(args, args.depth, args.trials))
+        return draw(args, app, study, run_of(args, args.depth, args.trials))
 
 
-def _draw(args: argparse.Namespace, app: App, study: TrialStudy, run: TrialRun) -> int:
+def draw(args: argparse.Namespace, app: App, study: TrialStudy, run: TrialRun) -> int:
+    """The trials of a run, and a CSV file of all that are there; 1 when there is none."""
     import sys
 
     from tqdm import tqdm

@@ -15,7 +15,6 @@ from llama.science.search import Search
 from llama.science.sky import SkyMap, credible_area_deg2, mean_distance
 from llama.science.statistic import GWTrigger as Trigger
 from llama.science.statistic import Prepared, prepare, rate_hz
-from llama.studies.background import GPS_S, P_ASTRO
 from llama.studies.listed import Listed
 from llama.studies.pool import Pool
 from llama.studies.trials.sources import Source
@@ -29,6 +28,12 @@ from llama.studies.truth import (
     sources_at,
     true_energies,
 )
+
+GPS_S = 1_000_000_000.0
+"""The time of maps that do not say when; nothing depends on it but the differences to the neutrinos'."""
+
+P_ASTRO = 1.0
+"""Maps of simulated signals stand for real mergers."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,8 +74,9 @@ class TrialStudy:
     @classmethod
     def of(cls, inputs: Inputs, options: Options) -> TrialStudy:
         """FormatError for a population that there is not, and for a list that is empty."""
-        if options.population not in CLASSES:
-            raise FormatError(f"there is no population {options.population!r}; there are {', '.join(CLASSES)}")
+        known = sorted({*CLASSES, *inputs.searches.records})
+        if options.population not in known:
+            raise FormatError(f"there is no population {options.population!r}; there are {', '.join(known)}")
         search = inputs.searches.choose(options.population).search
         lines = listed(options.maps)
         return cls(
