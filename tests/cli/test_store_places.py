@@ -12,7 +12,7 @@ from llama.cli.main import COMMANDS, main, parser_of
 
 READ = {
     ("dev", "background", "draw"): {"maps", "out"},
-    ("dev", "background", "pvalue"): {"folder", "out"},
+    ("dev", "background", "pvalue"): {"folder", "others", "out"},
     ("dev", "background", "table"): {"places", "out"},
     ("dev", "background", "table_singles"): {"places", "out"},
     ("dev", "neutrinos"): {"maps", "injections", "folder"},

@@ -184,6 +184,18 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
         collate(tmp_path, tmp_path / "populations.hdf5")
 
 
+def test_tables_of_another_file_come_too_where_the_folder_has_none_of_their_name(tmp_path: Path) -> None:
+    (tmp_path / "bns-o3-H1L1V1.txt").write_text(GUIDE)
+    codec, mine = PopulationsFile(), "opa/bns/o3/H1L1V1/unknown"
+    codec.write(Populations({name: _table(name) for name in (mine, _table().name)}), tmp_path / "before.hdf5")
+    collate(tmp_path, tmp_path / "alone.hdf5")
+    collate(tmp_path, tmp_path / "both.hdf5", others=tmp_path / "before.hdf5")
+    alone, both = (codec.read(tmp_path / name).tables for name in ("alone.hdf5", "both.hdf5"))
+    assert sorted(both) == [mine, _table().name]
+    assert both[mine].provenance == alone[mine].provenance != "three events"
+    assert both[_table().name].provenance == "three events"
+
+
 def test_a_table_with_nan_or_out_of_order_is_refused() -> None:
     for values in ([1.0, np.nan], [2.0, 1.0], []):
         with pytest.raises(ValueError, match="background table x"):

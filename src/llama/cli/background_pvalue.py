@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--search", default="", choices=("opa", "subthreshold"), help="of tables that do not say theirs"
     )
+    parser.add_argument("--others", type=place, metavar="FILE",
+                        help="also the tables of this populations.hdf5 that the folder does not have")  # fmt: skip
     parser.add_argument("--whole", action="store_true", help="keep every value")
 
 
@@ -46,7 +48,7 @@ def main(args: argparse.Namespace, app: App) -> int:
 
     out = args.out or (Path() if "folder" in args.fetched else args.folder) / "populations.hdf5"
     said = Said(args.search, args.season)
-    found = collate(args.folder, out, overwrite=args.clobber, said=said, whole=args.whole)
+    found = collate(args.folder, out, overwrite=args.clobber, said=said, whole=args.whole, others=args.others)
     for notice in found.notices:
         print(f"llama: notice: {notice}", file=sys.stderr)
     for table in found.populations.tables.values():

@@ -121,9 +121,15 @@ class Collated:
 
 
 def collate(
-    folder: Path, out: Path, *, overwrite: bool = False, said: Said | None = None, whole: bool = False
+    folder: Path,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    said: Said | None = None,
+    whole: bool = False,
+    others: Path | None = None,
 ) -> Collated:
-    """Every text table of a folder as one `populations.hdf5`.
+    """Every text table of a folder as one `populations.hdf5`, with those of `others`, such a file, that it has not.
 
     Files that are no such tables, and rows that are damaged, are left out and told. Each table is `compacted`, if not
     `whole`. FormatError when there is no table, when two have one name, or when one's name contradicts it.
@@ -145,7 +151,8 @@ def collate(
         files[table.name], tables[table.name] = path, table if whole else compacted(table)
     if not tables:
         raise FormatError("; ".join([f"no background table (*.txt) in {folder}", *notices]))
-    populations = Populations(tables)
+    kept = {} if others is None else dict(PopulationsFile().read(others).tables)
+    populations = Populations(kept | tables)
     unfinished = out.with_name(f".{out.name}.new")
     PopulationsFile().write(populations, unfinished)
     unfinished.replace(out)
