@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.cli.forked import LLAMA
 from tests.cli.typed import typed
+from tests.components.clusters_here import until
 from tests.components.ssh_hosts import Hosts, ssh_hosts
 from tests.needs import absent
+from tests.studies.test_skymap_lists import a_map
+
+from llama.formats.background_table import read_table
 
 pytestmark = pytest.mark.component
 
@@ -32,6 +37,11 @@ class Servers:
     def ports(self) -> dict[str, str]:
         """By their names."""
         return {f"llama-{number:02}": name.rpartition(":")[2] for number, name in enumerate(self.hosts.names)}
+
+    def write(self) -> None:
+        """The list of them."""
+        lines = [f"{name} {self.user}@127.0.0.1:{port}\n" for name, port in self.ports.items()]
+        (self.hosts.folder / "servers.txt").write_text("".join(lines))
 
     def home(self, name: str) -> Path:
         return self.hosts.home(int(name.rpartition("-")[2]))
@@ -66,8 +76,7 @@ def servers(user: str) -> Iterator[Servers]:
         folder.chmod(0o755)
         with ssh_hosts(COUNT, folder, user) as hosts:
             found = Servers(hosts, user)
-            lines = [f"{name} {user}@127.0.0.1:{port}\n" for name, port in found.ports.items()]
-            (folder / "servers.txt").write_text("".join(lines))
+            found.write()
             yield found
 
 
@@ -150,3 +159,64 @@ def test_a_server_whose_disk_is_full_says_so(servers: Servers, tmp_path: Path) -
         assert "its disk is full: 64 kB are free in " in said
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+MADE = """\
+eventdir = "made/{map}-{word}"
+only = ["GW_SKYMAP", "SKYMAP_DISTANCES"]
+[parameters]
+map = "inputs/maps.txt"
+word = "inputs/words.txt"
+[get]
+"lvc_skymap.fits.gz" = "inputs/{map}.fits"
+[put]
+"lvc_skymap_distances.json" = "results/{eventid}.json"
+"""
+
+
+@pytest.fixture
+def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servers]:
+    """Two that let in who runs the tests, and so have the llama that is tested."""
+    with ssh_hosts(2, tmp_path) as hosts:
+        found = Servers(hosts, getpass.getuser())
+        found.write()
+        monkeypatch.setenv("LLAMA_SSH_PROGRAM", str(LLAMA))
+        found.dv("init", home=tmp_path)
+        yield found
+
+
+def test_signals_doublets_and_a_batch_come_back_whole(ours: Servers, data: Path, tmp_path: Path) -> None:
+    inputs = tmp_path / "inputs"
+    for name in "abc":
+        a_map(inputs / f"{name}.fits")
+    (inputs / "maps.txt").write_text("a\nb\nc\n")
+    (inputs / "words.txt").write_text("x\ny\n")
+    (inputs / "small.toml").write_text(MADE)
+    real = [(data / f"skymaps/mock_and_sim/local_bayestar/{number}.fits").resolve() for number in range(2)]
+    (inputs / "H1L1.csv").write_text("".join(f"{path}\n" for path in real))
+    ours.dv("push", inputs, home=tmp_path)
+
+    def over() -> bool:
+        return ours.dv("ls-procs", home=tmp_path) == "total 0\n"
+
+    listing = ("~/llama-study//inputs/H1L1.csv", "--population", "bns", "--per-map", "2", "--each", "1", "-j", "1")
+    for name, kind, depth in (("llama-00", "signal", "pipeline"), ("llama-01", "doublet", "kernel")):
+        said = ours.dv("-p", name, "launch", kind, *listing, "--depth", depth, home=tmp_path)
+        assert f"{name}  {kind} blocks 0:0: process " in said
+    until(over)
+    assert ours.dv("done", "signal", home=tmp_path) == "llama-00  2\nllama-01  0\ntotal 2\n"
+    assert ours.dv("done", "doublet", home=tmp_path) == "llama-00  0\nllama-01  2\ntotal 2\n"
+    said = ours.dv("batch", "inputs/small.toml", "-j", "1", "--", "--random", "5", "--seed", "1", home=tmp_path)
+    assert re.findall(r"part (\d/\d)", said) == ["1/2", "2/2"]
+    until(over)
+    got = tmp_path / "got"
+    ours.dv("pull", "-o", got, home=tmp_path)
+    ours.dv("pull", "results", "-o", got, home=tmp_path)
+    drawn = [{path.name for path in (got / name / "results").iterdir()} for name in ours.ports]
+    assert sorted(map(len, drawn)) == [2, 3] and not drawn[0] & drawn[1], "disjoint, and together all"
+    tables = {kind: tmp_path / "tables" / f"{kind}.txt" for kind in ("signal", "doublet")}
+    for kind, table in tables.items():
+        said = typed("dev", "background", "table", table, got, "--kind", kind, home=tmp_path)
+        assert f"2 {kind} events in" in said and read_table(table).kind == kind
+    refused = typed("dev", "background", "pvalue", tmp_path / "tables", home=tmp_path, status=1)
+    assert "is a table of signal trials, not of background" in refused

@@ -67,8 +67,16 @@ def _as_there(path: str) -> str:
 
 
 def batch(fleet: Fleet, rest: Sequence[str]) -> int:
+    from llama.cli.main import parser_of
     from llama.fleet.launching import launch_batch
 
+    asked = parser_of(("batch",)).parse_intermixed_args(list(rest))  # what it refuses, it refuses here
+    if asked.part is not None:
+        raise NotToBeDone("each server gets a --part of its own; leave yours out")
+    if asked.random is not None and asked.seed is None:
+        raise NotToBeDone("--random wants a --seed, or each server draws others and their parts overlap")
+    if fleet.args.workers and asked.workers is None:
+        rest = [*rest, "-j", str(fleet.args.workers)]
     with Answers(len(fleet.servers)) as progress:
         line, now = fleet.args.pre_launch, datetime.now(UTC)
         replies = launch_batch(fleet.crowd, fleet.servers, fleet.remote, rest, line, now, progress.heard)
