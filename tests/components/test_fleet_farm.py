@@ -89,7 +89,7 @@ def test_a_study_is_launched_counted_fetched_and_ended(farm: SshFarm, operator: 
         (study / "skymap-lists/bns-o3/H1L1.csv").write_text("".join(f"{maps}/{number}.fits\n" for number in range(3)))
     size = ("--depth", "kernel", "--per-map", "20", "--each", "2", "-j", "1")
     said = operator.dv(*pattern, "launch", "bg", LIST, *size)
-    assert "population bns, as bns-o3/H1L1.csv says" in said
+    assert "population bns, as bns-o3/H1L1.csv says" in said and "detectors H1L1, as bns-o3/H1L1.csv says" in said
     assert re.findall(r"blocks (\d+:\d+)", said) == ["0:1", "2:3"]
     operator.dv(
         *pattern, "eval", "while [ ! -f pre-er14-background/trials/background-kernel.csv ]; do sleep 0.1; done"

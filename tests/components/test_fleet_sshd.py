@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 import subprocess
@@ -199,7 +200,19 @@ def test_signals_doublets_and_a_batch_come_back_whole(ours: Servers, data: Path,
     def over() -> bool:
         return ours.dv("ls-procs", home=tmp_path) == "total 0\n"
 
-    listing = ("~/llama-study//inputs/H1L1.csv", "--population", "bns", "--per-map", "2", "--each", "1", "-j", "1")
+    listing = (
+        "~/llama-study//inputs/H1L1.csv",
+        "--population",
+        "bns",
+        "--detectors",
+        "H1L1V1",
+        "--per-map",
+        "2",
+        "--each",
+        "1",
+        "-j",
+        "1",
+    )
     for name, kind, depth in (("llama-00", "signal", "pipeline"), ("llama-01", "doublet", "kernel")):
         said = ours.dv("-p", name, "launch", kind, *listing, "--depth", depth, home=tmp_path)
         assert f"{name}  {kind} blocks 0:0: process " in said
@@ -214,6 +227,9 @@ def test_signals_doublets_and_a_batch_come_back_whole(ours: Servers, data: Path,
     ours.dv("pull", "results", "-o", got, home=tmp_path)
     drawn = [{path.name for path in (got / name / "results").iterdir()} for name in ours.ports]
     assert sorted(map(len, drawn)) == [2, 3] and not drawn[0] & drawn[1], "disjoint, and together all"
+    assert json.loads((got / "llama-00" / "study.json").read_text())["detectors"] == "H1L1V1", (
+        "not as the list is called"
+    )
     tables = {kind: tmp_path / "tables" / f"{kind}.txt" for kind in ("signal", "doublet")}
     for kind, table in tables.items():
         said = typed("dev", "background", "table", table, got, "--kind", kind, home=tmp_path)

@@ -51,8 +51,11 @@ def launch(fleet: Fleet, rest: Sequence[str]) -> int:
     drawn = drawn_of(kind, path, args.population, args.season, args.seed)
     if not args.population:
         print(f"population {drawn.population}, as {drawn.list} says; --population says otherwise", file=sys.stderr)
+    detectors = detectors_of(path) if args.detectors is None else args.detectors
+    if args.detectors is None and detectors:
+        print(f"detectors {detectors}, as {drawn.list} says; --detectors says otherwise", file=sys.stderr)
     size = (args.depth, args.per_map, args.each)
-    orders = TrialOrders(drawn, path, detectors_of(path), *size, args.more, args.workers, args.pre_launch)
+    orders = TrialOrders(drawn, path, detectors, *size, args.more, args.workers, args.pre_launch)
     ledger = Ledger(fleet.app.settings.data_dir / "fleet" / "blocks.jsonl")
     with Answers(len(fleet.servers)) as progress:
         now = datetime.now(UTC)
