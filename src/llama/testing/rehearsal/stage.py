@@ -21,7 +21,7 @@ BUCKET = "llama"
 MOST_SERVERS = 100
 _GATE = "llama-gate"
 """The first of the SSH servers, of nobody: with it they have a port."""
-_NEEDS = ("pydo", "boto3", "asyncssh", "moto", "flask", "flask_cors")
+_NEEDS = ("pydo", "boto3", "asyncssh", "lalsimulation", "moto", "flask", "flask_cors")
 _EXTRA = "pip install 'llama-astro[rehearse]'"
 _PASSED_ON = ("LANG", "LC_ALL", "TERM", "TMPDIR", "TZ", "PYTHONPATH", "COLUMNS", "LLAMA_TEST_REFUSED")
 _NO_SECRET = "no-s3cret-at-all"
