@@ -16,6 +16,7 @@ from tests.components.clusters_here import until
 from tests.needs import program
 
 from llama.sections_own import ClusterSettings
+from llama.studies.clusters import Workforce, read_cluster
 
 PATIENCE_S = 30.0
 
@@ -26,12 +27,11 @@ class Hosts:
 
     Attributes:
         folder: of all that is theirs: `key`, `authorized`, `known_hosts`, `host-N.pub`. names: of the hosts, as
-            USER@HOST:PORT. options: with key and known hosts.
+            USER@HOST:PORT.
     """
 
     folder: Path
     names: tuple[str, ...]
-    options: ClusterSettings
 
     def home(self, number: int) -> Path:
         """Of whoever logs in to one of them."""
@@ -39,9 +39,14 @@ class Hosts:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The options as variables."""
-        of = {"SSH_KEY": self.options.ssh_key, "SSH_KNOWN_HOSTS": self.options.ssh_known_hosts}
-        return {f"LLAMA_CLUSTER_{name}": str(path) for name, path in of.items()}
+        """Who lets in, and whom we know, as variables."""
+        return {f"LLAMA_SSH_{name.upper()}": str(self.folder / name) for name in ("key", "known_hosts")}
+
+    def workforce(self, workers: int, python: str | None = None) -> Workforce:
+        """Workers on all of them."""
+        where = read_cluster(f"ssh:{','.join(self.names)}")
+        known = (self.folder / "known_hosts",)
+        return Workforce(where, workers, ClusterSettings(python=python), key=self.folder / "key", known_hosts=known)
 
 
 @contextmanager
@@ -53,7 +58,7 @@ def ssh_hosts(count: int, folder: Path, user: str = "") -> Iterator[Hosts]:
     (folder / "authorized").write_text(key.with_suffix(".pub").read_text())
     user = user or getpass.getuser()
     started, names, known = [], [], []
-    hosts = Hosts(folder, (), ClusterSettings(ssh_key=key, ssh_known_hosts=folder / "known_hosts"))
+    hosts = Hosts(folder, ())
     try:
         for number in range(count):
             port, host_key, home = _free_port(), _key(folder / f"host-{number}"), hosts.home(number)

@@ -130,14 +130,11 @@ def test_hosts_over_ssh_draw_the_same(home: Path, one: bytes, tmp_path: Path) ->
 
 def test_a_worker_killed_on_a_host_loses_nothing(tmp_path: Path) -> None:
     whole = [drawn(block) for block in range(100)]
-    with ssh_hosts(2, tmp_path) as hosts:
-        options = replace(hosts.options, python=str(python_with_tests(tmp_path)))
-        wanted = Workforce(read_cluster(f"ssh:{','.join(hosts.names)}"), 2, options)
-        with wanted() as executor:
-            results = executor.map(drawn, range(100))
-            found = [next(results) for _ in range(10)]
-            os.kill(executor.submit(os.getpid).result(), signal.SIGKILL)
-            found.extend(results)
+    with ssh_hosts(2, tmp_path) as hosts, hosts.workforce(2, str(python_with_tests(tmp_path)))() as executor:
+        results = executor.map(drawn, range(100))
+        found = [next(results) for _ in range(10)]
+        os.kill(executor.submit(os.getpid).result(), signal.SIGKILL)
+        found.extend(results)
     assert found == whole
 
 
@@ -146,16 +143,16 @@ def test_a_host_that_refuses_is_named(tmp_path: Path) -> None:
         (host,) = hosts.names
         (tmp_path / "authorized").write_text("")
         with pytest.raises(ClusterError, match=rf"{host} cannot be reached over SSH: Permission denied"):
-            Workforce(read_cluster(f"ssh:{host}"), 1, hosts.options)().__enter__()
+            hosts.workforce(1)().__enter__()
     with pytest.raises(ClusterError, match=rf"{host} cannot be reached over SSH: .*Connect call failed"):
-        Workforce(read_cluster(f"ssh:{host}"), 1, hosts.options)().__enter__()
+        hosts.workforce(1)().__enter__()
 
 
 def test_a_host_without_this_llama_is_named(tmp_path: Path) -> None:
     with ssh_hosts(1, tmp_path) as hosts:
-        options = replace(hosts.options, python="/usr/bin/python3")
-        with pytest.raises(ClusterError, match=rf"{hosts.names[0]} has no llama behind /usr/bin/python3: .*llama"):
-            Workforce(read_cluster(f"ssh:{hosts.names[0]}"), 1, options)().__enter__()
+        named = pytest.raises(ClusterError, match=rf"{hosts.names[0]} has no llama behind /usr/bin/python3: .*llama")
+        with named:
+            hosts.workforce(1, "/usr/bin/python3")().__enter__()
 
 
 def test_the_dashboard_is_where_it_is_told(address: str) -> None:
