@@ -91,8 +91,6 @@ class ClusterSettings:
     ] = ()
     prologue: Annotated[tuple[str, ...], About("shell commands that a job begins with, such as module load")] = ()
     logs: Annotated[Path | None, About("a folder for what jobs print; without it, nowhere")] = None
-    ssh_key: Annotated[Path | None, About("the key for hosts; without it, those that ssh would use")] = None
-    ssh_known_hosts: Annotated[Path | None, About("in place of ~/.ssh/known_hosts")] = None
     timeout_s: Annotated[float, About("how long a scheduler or host may take to answer, in seconds", least=0)] = 15.0
     patience_s: Annotated[
         float,

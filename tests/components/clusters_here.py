@@ -54,6 +54,7 @@ def local_cluster(workers: int, **more: Any) -> Iterator[LocalCluster]:
     from distributed import LocalCluster
 
     options = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
-    patient = dask.config.set({"distributed.deploy.lost-worker-timeout": "60s"})  # while the machine is busy
+    # So long after a worker died Dask looks whether it is there again, at that moment; else it is gone for good
+    patient = dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"})
     with patient, LocalCluster(n_workers=workers, silence_logs=logging.CRITICAL, **{**options, **more}) as cluster:
         yield cluster

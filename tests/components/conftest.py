@@ -1,13 +1,17 @@
-"""Brokers that run on this machine."""
+"""Brokers and stores that run on this machine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.needs import absent
 
 from llama.testing import Tansu, tansu_program
+
+if TYPE_CHECKING:
+    from tests.components.s3_server import Failing
 
 TOPICS = (
     "igwn.gwalert",
@@ -25,3 +29,22 @@ def kafka() -> Iterator[Tansu]:
     with Tansu() as broker:
         broker.make_topics(TOPICS)
         yield broker
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[str]:
+    """A store that speaks S3, with the empty bucket `llama`."""
+    from tests.components.s3_server import raw, s3_server
+
+    with s3_server() as address:
+        raw(address).create_bucket(Bucket="llama")
+        yield address
+
+
+@pytest.fixture
+def proxy(store: str) -> Iterator[Failing]:
+    """Before it, with requests that fail."""
+    from tests.components.s3_server import failing
+
+    with failing(store) as found:
+        yield found

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import boto3
 from moto.server import ThreadedMotoServer
 
 KEYS = {"LLAMA_STORAGE_KEY_ID": "planted-id", "LLAMA_STORAGE_SECRET": "planted-s3cret/of+storage"}
@@ -28,6 +29,13 @@ def s3_server() -> Iterator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+def raw(address: str) -> Any:
+    """A client of it without anything of ours between."""
+    return boto3.client(
+        "s3", endpoint_url=address, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1"
+    )
 
 
 class Failing(ThreadingHTTPServer):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import getpass
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.components.clusters_here import until
 from tests.needs import program
 
 from llama.sections_own import ClusterSettings
+from llama.studies.clusters import Workforce, read_cluster
 
 PATIENCE_S = 30.0
 
@@ -24,38 +26,53 @@ class Hosts:
     """Servers that let in whoever has the key.
 
     Attributes:
-        names: of the hosts, as USER@HOST:PORT. options: with key and known hosts.
+        folder: of all that is theirs: `key`, `authorized`, `known_hosts`, `host-N.pub`. names: of the hosts, as
+            USER@HOST:PORT.
     """
 
+    folder: Path
     names: tuple[str, ...]
-    options: ClusterSettings
+
+    def home(self, number: int) -> Path:
+        """Of whoever logs in to one of them."""
+        return self.folder / "home" / str(number)
 
     @property
     def settings(self) -> dict[str, str]:
-        """The options as variables."""
-        of = {"SSH_KEY": self.options.ssh_key, "SSH_KNOWN_HOSTS": self.options.ssh_known_hosts}
-        return {f"LLAMA_CLUSTER_{name}": str(path) for name, path in of.items()}
+        """Who lets in, and whom we know, as variables."""
+        return {f"LLAMA_SSH_{name.upper()}": str(self.folder / name) for name in ("key", "known_hosts")}
+
+    def workforce(self, workers: int, python: str | None = None) -> Workforce:
+        """Workers on all of them."""
+        where = read_cluster(f"ssh:{','.join(self.names)}")
+        known = (self.folder / "known_hosts",)
+        return Workforce(where, workers, ClusterSettings(python=python), key=self.folder / "key", known_hosts=known)
 
 
 @contextmanager
-def ssh_hosts(count: int, folder: Path) -> Iterator[Hosts]:
-    """So many servers on loopback, each with a port and a key of its own."""
+def ssh_hosts(count: int, folder: Path, user: str = "") -> Iterator[Hosts]:
+    """So many servers on loopback, each with a port, a key and a home of its own; we may log in, or `user`."""
     sshd = program("sshd", "openssh-server")
     Path("/run/sshd").mkdir(exist_ok=True)
     key = _key(folder / "key")
     (folder / "authorized").write_text(key.with_suffix(".pub").read_text())
+    user = user or getpass.getuser()
     started, names, known = [], [], []
+    hosts = Hosts(folder, ())
     try:
         for number in range(count):
-            port, host_key = _free_port(), _key(folder / f"host-{number}")
+            port, host_key, home = _free_port(), _key(folder / f"host-{number}"), hosts.home(number)
+            home.mkdir(parents=True)
+            shutil.chown(home, user)
             config = folder / f"sshd-{number}.conf"
-            config.write_text(_CONFIG.format(port=port, key=host_key, folder=folder, number=number))
+            config.write_text(_CONFIG.format(port=port, key=host_key, folder=folder, number=number, home=home))
             started.append(subprocess.Popen([sshd, "-D", "-f", config, "-E", folder / f"sshd-{number}.log"]))
-            names.append(f"{getpass.getuser()}@127.0.0.1:{port}")
+            names.append(f"{user}@127.0.0.1:{port}")
             known.append(f"[127.0.0.1]:{port} {host_key.with_suffix('.pub').read_text()}")
-            until(partial(_listens, port))
+        for name in names:
+            until(partial(_listens, int(name.rpartition(":")[2])))
         (folder / "known_hosts").write_text("".join(known))
-        yield Hosts(tuple(names), ClusterSettings(ssh_key=key, ssh_known_hosts=folder / "known_hosts"))
+        yield replace(hosts, names=tuple(names))
     finally:
         for one in started:
             one.terminate()
@@ -75,6 +92,7 @@ UsePAM no
 StrictModes no
 PermitRootLogin prohibit-password
 MaxStartups 200:30:400
+SetEnv HOME={home}
 """
 
 

@@ -8,10 +8,9 @@ import subprocess
 import time
 from pathlib import Path
 
-import boto3
 import pytest
 from tests.cli.typed import LLAMA, environment, typed
-from tests.components.s3_server import KEYS, s3_server
+from tests.components.s3_server import KEYS, raw, s3_server
 from tests.studies.test_skymap_lists import a_map
 
 from llama.sections import Secret
@@ -60,9 +59,7 @@ def test_a_signal_lets_what_is_begun_finish_and_typing_it_again_goes_on(
 def test_a_store_tells_by_lists_what_was_put_before(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x\ny\nz\n")
     with s3_server() as address:
-        client = boto3.client(
-            "s3", endpoint_url=address, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1"
-        )
+        client = raw(address)
         client.create_bucket(Bucket="llama")
         for key in ("out/x/f", "out/x/g", "out/y/f", "other/z/f"):
             client.put_object(Bucket="llama", Key=key, Body=b"1")

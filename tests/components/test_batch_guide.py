@@ -6,10 +6,9 @@ import re
 import shlex
 from pathlib import Path
 
-import boto3
 import pytest
 from tests.cli.typed import typed
-from tests.components.s3_server import KEYS, s3_server
+from tests.components.s3_server import KEYS, raw, s3_server
 from tests.o3b_layout import write_layout
 from tests.plugins import ROOT
 
@@ -31,9 +30,7 @@ def test_every_command_of_the_page(data: Path, tmp_path: Path, monkeypatch: pyte
     template = (here / "skymap_info.json.template").read_text()
     with s3_server() as address:
         more = {"LLAMA_STORAGE_ENDPOINT": address, **KEYS}
-        client = boto3.client(
-            "s3", endpoint_url=address, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1"
-        )
+        client = raw(address)
         client.create_bucket(Bucket="llama")
         for path in here.rglob("*"):
             if path.is_file():

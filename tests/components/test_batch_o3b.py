@@ -9,11 +9,10 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import boto3
 import psutil
 import pytest
 from tests.cli.typed import LLAMA, environment, loads, typed
-from tests.components.s3_server import KEYS, Failing, failing, s3_server
+from tests.components.s3_server import KEYS, Failing, failing, raw, s3_server
 from tests.o3b_layout import Layout, write_layout
 
 pytestmark = pytest.mark.component
@@ -33,7 +32,7 @@ def layout(data: Path, tmp_path: Path) -> Layout:
 def proxy(layout: Layout) -> Iterator[Failing]:
     """Before a store that has the whole layout."""
     with s3_server() as address, failing(address) as found:
-        client = _client(address)
+        client = raw(address)
         client.create_bucket(Bucket="llama")
         for path in layout.root.rglob("*"):
             if path.is_file():
@@ -41,15 +40,9 @@ def proxy(layout: Layout) -> Iterator[Failing]:
         yield found
 
 
-def _client(address: str):  # type: ignore[no-untyped-def]
-    return boto3.client(
-        "s3", endpoint_url=address, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1"
-    )
-
-
 def put(proxy: Failing) -> dict[str, bytes]:
     """All results that the store has."""
-    client = _client(f"http://{proxy.behind}")
+    client = raw(f"http://{proxy.behind}")
     listed = client.list_objects_v2(Bucket="llama", Prefix=f"{ROOT}/{RESULTS}/").get("Contents", [])
     return {
         one["Key"].partition(f"{RESULTS}/")[2].removeprefix(f"{RESULTS}/"): client.get_object(
@@ -152,7 +145,7 @@ def test_one_event_that_fails_stops_no_other(
     layout: Layout, proxy: Failing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    client = _client(f"http://{proxy.behind}")
+    client = raw(f"http://{proxy.behind}")
     client.put_object(Bucket="llama", Key=f"{ROOT}/superevents/{layout.superevents[0]}/p_astro.json", Body=b"{torn")
     client.delete_object(Bucket="llama", Key=f"{ROOT}/bklist/{layout.lists[2]}")
     words = ["--set", f"root=s3://llama/{ROOT}", "-f", "GW_SKYMAP", "STATISTIC", "--errdump", "s3://llama/dumps"]

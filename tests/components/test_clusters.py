@@ -24,7 +24,7 @@ from tests.studies.test_skymap_lists import a_map
 from llama.sections_own import ClusterSettings
 from llama.studies.batch.crew import Crew
 from llama.studies.blocks import Blocks, Form
-from llama.studies.clusters import BlockLost, ClusterError, Workforce, read_cluster
+from llama.studies.clusters import BlockLost, ClusterError, Workforce, jobs, read_cluster
 from llama.studies.clusters.executor import ClusterExecutor
 
 pytestmark = pytest.mark.component
@@ -57,8 +57,13 @@ def table(home: Path, folder: str, *words: str, **more: str) -> bytes:
     return (home / folder / "trials" / "background-kernel.csv").read_bytes()
 
 
-def test_tables_are_the_same_on_one_two_and_eight_workers(home: Path) -> None:
-    one = table(home, "one", "-j", "1")
+@pytest.fixture(scope="module")
+def one(home: Path) -> bytes:
+    """The table that one process draws."""
+    return table(home, "one", "-j", "1")
+
+
+def test_tables_are_the_same_on_one_two_and_eight_workers(home: Path, one: bytes) -> None:
     assert one.count(b"\n") == 129
     assert table(home, "two", "-j", "2") == one
     with local_cluster(8) as cluster:
@@ -116,8 +121,7 @@ def test_a_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.npz"))) >= 2
 
 
-def test_hosts_over_ssh_draw_the_same(home: Path, tmp_path: Path) -> None:
-    one = table(home, "here", "-j", "1")
+def test_hosts_over_ssh_draw_the_same(home: Path, one: bytes, tmp_path: Path) -> None:
     with ssh_hosts(2, tmp_path) as hosts:
         asked = ("--cluster", f"ssh:{','.join(hosts.names)}", "-j", "2")
         assert table(home, "ssh", *asked, **hosts.settings) == one
@@ -126,14 +130,11 @@ def test_hosts_over_ssh_draw_the_same(home: Path, tmp_path: Path) -> None:
 
 def test_a_worker_killed_on_a_host_loses_nothing(tmp_path: Path) -> None:
     whole = [drawn(block) for block in range(100)]
-    with ssh_hosts(2, tmp_path) as hosts:
-        options = replace(hosts.options, python=str(python_with_tests(tmp_path)))
-        wanted = Workforce(read_cluster(f"ssh:{','.join(hosts.names)}"), 2, options)
-        with wanted() as executor:
-            results = executor.map(drawn, range(100))
-            found = [next(results) for _ in range(10)]
-            os.kill(executor.submit(os.getpid).result(), signal.SIGKILL)
-            found.extend(results)
+    with ssh_hosts(2, tmp_path) as hosts, hosts.workforce(2, str(python_with_tests(tmp_path)))() as executor:
+        results = executor.map(drawn, range(100))
+        found = [next(results) for _ in range(10)]
+        os.kill(executor.submit(os.getpid).result(), signal.SIGKILL)
+        found.extend(results)
     assert found == whole
 
 
@@ -142,16 +143,16 @@ def test_a_host_that_refuses_is_named(tmp_path: Path) -> None:
         (host,) = hosts.names
         (tmp_path / "authorized").write_text("")
         with pytest.raises(ClusterError, match=rf"{host} cannot be reached over SSH: Permission denied"):
-            Workforce(read_cluster(f"ssh:{host}"), 1, hosts.options)().__enter__()
+            hosts.workforce(1)().__enter__()
     with pytest.raises(ClusterError, match=rf"{host} cannot be reached over SSH: .*Connect call failed"):
-        Workforce(read_cluster(f"ssh:{host}"), 1, hosts.options)().__enter__()
+        hosts.workforce(1)().__enter__()
 
 
 def test_a_host_without_this_llama_is_named(tmp_path: Path) -> None:
     with ssh_hosts(1, tmp_path) as hosts:
-        options = replace(hosts.options, python="/usr/bin/python3")
-        with pytest.raises(ClusterError, match=rf"{hosts.names[0]} has no llama behind /usr/bin/python3: .*llama"):
-            Workforce(read_cluster(f"ssh:{hosts.names[0]}"), 1, options)().__enter__()
+        named = pytest.raises(ClusterError, match=rf"{hosts.names[0]} has no llama behind /usr/bin/python3: .*llama")
+        with named:
+            hosts.workforce(1, "/usr/bin/python3")().__enter__()
 
 
 def test_the_dashboard_is_where_it_is_told(address: str) -> None:
@@ -201,24 +202,36 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         yield found
 
 
-def test_jobs_in_a_queue_draw_the_same(home: Path, slurm: Slurm) -> None:
-    one = table(home, "before", "-j", "1")
+def test_jobs_in_a_queue_draw_the_same(home: Path, one: bytes, slurm: Slurm) -> None:
     asked = {"LLAMA_CLUSTER_QUEUE": "all", "LLAMA_CLUSTER_CORES": "2", **slurm.variables}
     assert table(home, "slurm", "--cluster", "slurm", "-j", "2", **asked) == one
     until(lambda: not slurm.all_jobs())
 
 
-def test_jobs_that_are_cancelled_half_way_are_submitted_again(
-    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def queue(tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> ClusterSettings:
+    """How jobs are that tests submit themselves; nobody waits long for those that ended."""
     for name, value in slurm.variables.items():
         monkeypatch.setenv(name, value)
-    options = ClusterSettings(queue="all", memory="500MB", python=str(python_with_tests(tmp_path)))
-    with Workforce(read_cluster("slurm"), 2, options)() as executor:
+    monkeypatch.setattr(jobs, "ASK_S", 0.5)
+    return ClusterSettings(queue="all", memory="500MB", python=str(python_with_tests(tmp_path)))
+
+
+def test_jobs_that_end_too_soon_or_are_cancelled_are_submitted_again(
+    tmp_path: Path, slurm: Slurm, queue: ClusterSettings
+) -> None:
+    import dask
+    import distributed  # noqa: F401 - its settings are lost with ours where it is loaded meanwhile
+
+    said: list[str] = []
+    first = f"mkdir {tmp_path / 'first'} 2>/dev/null && exit 1"  # of both, before its worker has come
+    wanted = Workforce(read_cluster("slurm"), 2, replace(queue, prologue=(first,)), said.append)
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}), wanted() as executor:
         assert isinstance(executor, ClusterExecutor)
         results = executor.map(drawn, range(200))
         found = [next(results) for _ in range(20)]
         until(lambda: executor.workers == 2)
+        assert "1 jobs ended before their workers came and are submitted again" in said
         cancelled = slurm.jobs()
         for job in cancelled:  # both: for a while there is nobody
             slurm.cancel(job)
@@ -227,6 +240,13 @@ def test_jobs_that_are_cancelled_half_way_are_submitted_again(
         assert not set(slurm.jobs()) & set(cancelled)
     assert found == [drawn(block) for block in range(200)]
     until(lambda: not slurm.all_jobs())
+
+
+def test_jobs_of_which_no_worker_comes_are_given_up(slurm: Slurm, queue: ClusterSettings) -> None:
+    wanted = Workforce(read_cluster("slurm"), 1, replace(queue, prologue=("exit 1",)))
+    with wanted() as executor, pytest.raises(ClusterError, match="1 ended before theirs came, 3 times each"):
+        list(executor.map(drawn, range(9)))
+    assert not slurm.all_jobs()
 
 
 def test_a_job_that_the_queue_refuses_is_told(home: Path, slurm: Slurm) -> None:

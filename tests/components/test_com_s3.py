@@ -12,36 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 from tests.cli.forked import LLAMA
 from tests.cli.typed import environment, typed
-from tests.components.s3_server import KEYS, Failing, failing, s3_server
+from tests.components.s3_server import KEYS, Failing, raw
 
 pytestmark = pytest.mark.component
 BUCKET = "llama"
-
-
-def raw(address: str) -> Any:
-    """Without anything of ours between."""
-    return boto3.client(
-        "s3", endpoint_url=address, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1"
-    )
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    with s3_server() as address:
-        raw(address).create_bucket(Bucket=BUCKET)
-        yield address
-
-
-@pytest.fixture
-def proxy(store: str) -> Iterator[Failing]:
-    with failing(store) as found:
-        yield found
 
 
 def more(address: str) -> dict[str, str]:

@@ -79,8 +79,8 @@ def test_a_server_that_was_made_anew_is_refused_until_it_is_forgotten(farm: SshF
 
 
 def test_a_study_is_launched_counted_fetched_and_ended(farm: SshFarm, operator: Operator, data: Path) -> None:
-    names = NAMES[10:13]
-    pattern = ("-p", "llama-{10..12}")
+    names = NAMES[10:12]
+    pattern = ("-p", "llama-1[01]")
     maps = (data / "skymaps/mock_and_sim/local_bayestar").resolve()
     for name in names:
         study = farm.home(name) / "pre-er14-background"
@@ -89,23 +89,23 @@ def test_a_study_is_launched_counted_fetched_and_ended(farm: SshFarm, operator: 
         (study / "skymap-lists/bns-o3/H1L1.csv").write_text("".join(f"{maps}/{number}.fits\n" for number in range(3)))
     size = ("--depth", "kernel", "--per-map", "20", "--each", "2", "-j", "1")
     said = operator.dv(*pattern, "launch", "bg", LIST, *size)
-    assert "population bns, as bns-o3/H1L1.csv says" in said
-    assert re.findall(r"blocks (\d+:\d+)", said) == ["0:1", "2:3", "4:5"]
+    assert "population bns, as bns-o3/H1L1.csv says" in said and "detectors H1L1, as bns-o3/H1L1.csv says" in said
+    assert re.findall(r"blocks (\d+:\d+)", said) == ["0:1", "2:3"]
     operator.dv(
         *pattern, "eval", "while [ ! -f pre-er14-background/trials/background-kernel.csv ]; do sleep 0.1; done"
     )
-    assert operator.dv(*pattern, "done", "bg").splitlines()[-1] == "total 120"
+    assert operator.dv(*pattern, "done", "bg").splitlines()[-1] == "total 80"
     assert operator.dv(*pattern, "killall").endswith("total 0\n")
     again = operator.dv(*pattern, "launch", "bg", LIST, *size)
-    assert re.findall(r"blocks (\d+:\d+)", again) == ["0:1", "2:3", "4:5"], "they go on with their own"
+    assert re.findall(r"blocks (\d+:\d+)", again) == ["0:1", "2:3"], "they go on with their own"
     operator.dv(*pattern, "killall")
     endless = (*size[:4], "--each", "90000", "-j", "1", "--more")
     said = operator.dv("-p", "llama-10", "launch", "bg", LIST, *endless)
-    assert "blocks 6:90005" in said
+    assert "blocks 4:90003" in said
     refused = operator.dv(*pattern, "launch", "bg", LIST, *endless, status=1)
-    assert list(failures(refused)) == ["llama-10"] and "it runs already: background blocks 6:90005" in refused
+    assert list(failures(refused)) == ["llama-10"] and "it runs already: background blocks 4:90003" in refused
     listed = operator.dv("-p", "llama-10", "ls-procs")
-    assert "background blocks 6:90005" in listed and listed.endswith("total 1\n")
+    assert "background blocks 4:90003" in listed and listed.endswith("total 1\n")
     assert "running there; killall first" in operator.dv("-p", "llama-10", "clean", "--yes", status=1)
     assert operator.dv(*pattern, "killall").endswith("total 0\n")
     assert operator.dv(*pattern, "ls-procs") == "total 0\n"
@@ -116,7 +116,7 @@ def test_a_study_is_launched_counted_fetched_and_ended(farm: SshFarm, operator: 
     blocks = [{path.name for path in (into / name / "trials").rglob("*.npz")} for name in names]
     assert len(set.union(*blocks)) == sum(counts), "no block is there twice"
     given = [json.loads(line) for line in (operator.home / "fleet" / "blocks.jsonl").read_text().splitlines()]
-    assert sorted((one["first"], one["last"]) for one in given)[:3] == [(0, 1), (2, 3), (4, 5)]
+    assert sorted((one["first"], one["last"]) for one in given)[:2] == [(0, 1), (2, 3)]
 
 
 def test_the_servers_of_a_cloud_are_found_and_destroyed(farm: SshFarm, tmp_path: Path) -> None:

@@ -3,54 +3,53 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.cli.forked import LLAMA
 from tests.cli.typed import typed
 from tests.components.clusters_here import until
-from tests.components.ssh_hosts import _free_port, _key, _listens
-from tests.needs import absent, program
+from tests.components.ssh_hosts import Hosts, ssh_hosts
+from tests.needs import absent
+from tests.studies.test_skymap_lists import a_map
+
+from llama.formats.background_table import read_table
 
 pytestmark = pytest.mark.component
 
 COUNT, USER = 20, "llama-fleet-test"
-CONFIG = """\
-Port {port}
-ListenAddress 127.0.0.1
-HostKey {key}
-PidFile {folder}/sshd-{number}.pid
-AuthorizedKeysFile {folder}/authorized
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-UsePAM no
-StrictModes no
-MaxStartups 200:30:400
-SetEnv HOME={home}
-"""
 
 
 @dataclass(frozen=True)
 class Servers:
     """Servers of this machine, each with a home of its own."""
 
-    folder: Path
+    hosts: Hosts
     user: str
-    ports: dict[str, int]
+
+    @property
+    def ports(self) -> dict[str, str]:
+        """By their names."""
+        return {f"llama-{number:02}": name.rpartition(":")[2] for number, name in enumerate(self.hosts.names)}
+
+    def write(self) -> None:
+        """The list of them."""
+        lines = [f"{name} {self.user}@127.0.0.1:{port}\n" for name, port in self.ports.items()]
+        (self.hosts.folder / "servers.txt").write_text("".join(lines))
 
     def home(self, name: str) -> Path:
-        return self.folder / "home" / name
+        return self.hosts.home(int(name.rpartition("-")[2]))
 
     def dv(self, *words: str | Path, home: Path, status: int = 0) -> str:
-        more = {"LLAMA_SSH_SERVERS": "servers.txt", "LLAMA_SSH_KEY": "key", "LLAMA_SSH_KNOWN_HOSTS": "known_hosts"}
-        paths = {name: str(self.folder / file) for name, file in more.items()}
+        more = {"LLAMA_SSH_SERVERS": "servers.txt", "LLAMA_SSH_KEY": "key", "LLAMA_SSH_KNOWN_HOSTS": "taken_in"}
+        paths = {name: str(self.hosts.folder / file) for name, file in more.items()}
         return typed("dev", "dv", *words, home=home, status=status, HOME=str(home), **paths)
 
 
@@ -71,35 +70,15 @@ def user() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def servers(user: str) -> Iterator[Servers]:
-    sshd = program("sshd", "openssh-server")
-    Path("/run/sshd").mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="llama-fleet-"))
-    folder.chmod(0o755)
-    (folder / "authorized").write_text(_key(folder / "key").with_suffix(".pub").read_text())
-    started: list[subprocess.Popen[bytes]] = []
-    ports: dict[str, int] = {}
-    try:
-        for number in range(COUNT):
-            name, port = f"llama-{number:02}", _free_port()
-            home = folder / "home" / name
-            home.mkdir(parents=True)
-            shutil.chown(home, user)
-            config = folder / f"sshd-{number}.conf"
-            key = _key(folder / f"host-{number}")
-            config.write_text(CONFIG.format(port=port, key=key, folder=folder, number=number, home=home))
-            started.append(subprocess.Popen([sshd, "-D", "-f", config, "-E", folder / f"sshd-{number}.log"]))
-            ports[name] = port
-        for port in ports.values():
-            until(partial(_listens, port))
-        lines = [f"{name} {user}@127.0.0.1:{port}\n" for name, port in ports.items()]
-        (folder / "servers.txt").write_text("".join(lines))
-        yield Servers(folder, user, ports)
-    finally:
-        for one in started:
-            one.terminate()
-        for one in started:
-            one.wait(30)
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(
+        prefix="llama-fleet-"
+    ) as made:  # which other users may enter, as not pytest's own
+        folder = Path(made)
+        folder.chmod(0o755)
+        with ssh_hosts(COUNT, folder, user) as hosts:
+            found = Servers(hosts, user)
+            found.write()
+            yield found
 
 
 def test_a_command_reaches_all_of_them_as_it_was_typed(servers: Servers, tmp_path: Path) -> None:
@@ -112,10 +91,10 @@ def test_a_command_reaches_all_of_them_as_it_was_typed(servers: Servers, tmp_pat
         "20 host keys taken into" in said and said.count("there is no llama on it; --wheel FILE installs one") == 20
     )
     found = subprocess.run(
-        ["ssh-keygen", "-F", f"[127.0.0.1]:{servers.ports['llama-03']}", "-f", servers.folder / "known_hosts"],
+        ["ssh-keygen", "-F", f"[127.0.0.1]:{servers.ports['llama-03']}", "-f", servers.hosts.folder / "taken_in"],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    assert (servers.folder / "host-3.pub").read_text().split()[1] in found
+    assert (servers.hosts.folder / "host-3.pub").read_text().split()[1] in found
     line = """printf '%s|' "$HOME" 'a  b' "it's" '\\t' | tr a-z A-Z; echo "$0" >&2; exit 7"""
     said = servers.dv("-p", "llama-0[12]", "eval", line, home=tmp_path, status=1)
     for name in ("llama-01", "llama-02"):
@@ -130,7 +109,7 @@ def test_a_command_reaches_all_of_them_as_it_was_typed(servers: Servers, tmp_pat
 def test_what_is_launched_outlives_the_connection_and_is_ended(servers: Servers, tmp_path: Path) -> None:
     """A batch of a program that is there: what launch starts is the settings' program, whatever it is."""
     servers.dv("init", "-p", "llama-1?", home=tmp_path, status=1)
-    slow = servers.folder / "slow"
+    slow = servers.hosts.folder / "slow"
     slow.write_text('#!/bin/sh\necho "$@"\nsleep 300 &\nwait\n')
     slow.chmod(0o755)
     pattern = ("-p", "llama-1[0-4]")
@@ -181,3 +160,79 @@ def test_a_server_whose_disk_is_full_says_so(servers: Servers, tmp_path: Path) -
         assert "its disk is full: 64 kB are free in " in said
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+MADE = """\
+eventdir = "made/{map}-{word}"
+only = ["GW_SKYMAP", "SKYMAP_DISTANCES"]
+[parameters]
+map = "inputs/maps.txt"
+word = "inputs/words.txt"
+[get]
+"lvc_skymap.fits.gz" = "inputs/{map}.fits"
+[put]
+"lvc_skymap_distances.json" = "results/{eventid}.json"
+"""
+
+
+@pytest.fixture
+def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servers]:
+    """Two that let in who runs the tests, and so have the llama that is tested."""
+    with ssh_hosts(2, tmp_path) as hosts:
+        found = Servers(hosts, getpass.getuser())
+        found.write()
+        monkeypatch.setenv("LLAMA_SSH_PROGRAM", str(LLAMA))
+        found.dv("init", home=tmp_path)
+        yield found
+
+
+def test_signals_doublets_and_a_batch_come_back_whole(ours: Servers, data: Path, tmp_path: Path) -> None:
+    inputs = tmp_path / "inputs"
+    for name in "abc":
+        a_map(inputs / f"{name}.fits")
+    (inputs / "maps.txt").write_text("a\nb\nc\n")
+    (inputs / "words.txt").write_text("x\ny\n")
+    (inputs / "small.toml").write_text(MADE)
+    real = [(data / f"skymaps/mock_and_sim/local_bayestar/{number}.fits").resolve() for number in range(2)]
+    (inputs / "H1L1.csv").write_text("".join(f"{path}\n" for path in real))
+    ours.dv("push", inputs, home=tmp_path)
+
+    def over() -> bool:
+        return ours.dv("ls-procs", home=tmp_path) == "total 0\n"
+
+    listing = (
+        "~/llama-study//inputs/H1L1.csv",
+        "--population",
+        "bns",
+        "--detectors",
+        "H1L1V1",
+        "--per-map",
+        "2",
+        "--each",
+        "1",
+        "-j",
+        "1",
+    )
+    for name, kind, depth in (("llama-00", "signal", "pipeline"), ("llama-01", "doublet", "kernel")):
+        said = ours.dv("-p", name, "launch", kind, *listing, "--depth", depth, home=tmp_path)
+        assert f"{name}  {kind} blocks 0:0: process " in said
+    until(over)
+    assert ours.dv("done", "signal", home=tmp_path) == "llama-00  2\nllama-01  0\ntotal 2\n"
+    assert ours.dv("done", "doublet", home=tmp_path) == "llama-00  0\nllama-01  2\ntotal 2\n"
+    said = ours.dv("batch", "inputs/small.toml", "-j", "1", "--", "--random", "5", "--seed", "1", home=tmp_path)
+    assert re.findall(r"part (\d/\d)", said) == ["1/2", "2/2"]
+    until(over)
+    got = tmp_path / "got"
+    ours.dv("pull", "-o", got, home=tmp_path)
+    ours.dv("pull", "results", "-o", got, home=tmp_path)
+    drawn = [{path.name for path in (got / name / "results").iterdir()} for name in ours.ports]
+    assert sorted(map(len, drawn)) == [2, 3] and not drawn[0] & drawn[1], "disjoint, and together all"
+    assert json.loads((got / "llama-00" / "study.json").read_text())["detectors"] == "H1L1V1", (
+        "not as the list is called"
+    )
+    tables = {kind: tmp_path / "tables" / f"{kind}.txt" for kind in ("signal", "doublet")}
+    for kind, table in tables.items():
+        said = typed("dev", "background", "table", table, got, "--kind", kind, home=tmp_path)
+        assert f"2 {kind} events in" in said and read_table(table).kind == kind
+    refused = typed("dev", "background", "pvalue", tmp_path / "tables", home=tmp_path, status=1)
+    assert "is a table of signal trials, not of background" in refused

@@ -7,7 +7,6 @@ import logging
 import socket
 import threading
 import traceback
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -15,9 +14,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from tests.components.s3_server import KEYS, Failing, failing, s3_server
+from tests.components.s3_server import KEYS, Failing, raw
 
 from llama.ports import NoSuchObject, TransferError, TransferRefused
 from llama.sections import Secret
@@ -27,26 +25,6 @@ from llama.testing import check_service
 
 pytestmark = pytest.mark.component
 BUCKET = "llama"
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    with s3_server() as address:
-        raw(address).create_bucket(Bucket=BUCKET)
-        yield address
-
-
-@pytest.fixture
-def proxy(store: str) -> Iterator[Failing]:
-    with failing(store) as found:
-        yield found
-
-
-def raw(address: str) -> Any:
-    """Without anything of ours between."""
-    return boto3.client(
-        "s3", endpoint_url=address, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1"
-    )
 
 
 def storage(address: str, **more: Any) -> places.ByAddress:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.cli.typed import typed
-from tests.components.s3_server import Failing, failing, s3_server
-from tests.components.test_com_s3 import more, raw
+from tests.components.s3_server import Failing, raw, s3_server
+from tests.components.test_com_s3 import more
 
 from llama.formats.skymap_list import as_addresses
 from llama.operate.errors import StoreError
@@ -36,12 +36,6 @@ def store(data: Path) -> Iterator[str]:
         coincs = "detectors skymap\nH1,L1 bns/S190425z_bayestar_G330561\nH1,L1,V1 bns/other\n"
         client.put_object(Bucket=BUCKET, Key="sets/one/skymaps/coincs-bns.dat", Body=coincs.encode())
         yield address
-
-
-@pytest.fixture
-def proxy(store: str) -> Iterator[Failing]:
-    with failing(store) as found:
-        yield found
 
 
 def copies(address: str, folder: Path) -> Copies:

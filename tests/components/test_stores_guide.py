@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.cli.typed import typed
-from tests.components.s3_server import failing, s3_server
-from tests.components.test_com_s3 import more, raw
+from tests.components.s3_server import failing, raw, s3_server
+from tests.components.test_com_s3 import more
 from tests.o3b_layout import write_layout
 from tests.plugins import ROOT
 

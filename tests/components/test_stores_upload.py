@@ -13,7 +13,7 @@ import tarfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,24 +21,11 @@ from pathlib import Path
 import pytest
 from tests.cli.forked import LLAMA
 from tests.cli.typed import environment, typed
-from tests.components.s3_server import KEYS, Failing, failing, s3_server
-from tests.components.test_com_s3 import contents, more, raw, small_files
+from tests.components.s3_server import KEYS, Failing, raw
+from tests.components.test_com_s3 import contents, more, small_files
 
 pytestmark = pytest.mark.component
 BUCKET = "llama"
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    with s3_server() as address:
-        raw(address).create_bucket(Bucket=BUCKET)
-        yield address
-
-
-@pytest.fixture
-def proxy(store: str) -> Iterator[Failing]:
-    with failing(store) as found:
-        yield found
 
 
 def killed(words: list[str], home: Path, address: str, when: Callable[[], bool]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.cli.forked import LLAMA
 
 from llama.app import packaged
 from llama.cli.com_do_text import COLUMNS
@@ -57,6 +58,19 @@ def do(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> T
         return status, said.out, said.err
 
     return typed
+
+
+def at_a_terminal(*words: str, answer: bytes) -> tuple[int, str, str]:
+    """Type words after `llama com do` where standard output is the terminal too: status, that, standard error."""
+    ours, theirs = os.openpty()
+    os.write(ours, answer)
+    done = subprocess.run(
+        [LLAMA, "com", "do", *words], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, text=True, timeout=240
+    )
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    return done.returncode, shown, done.stderr
 
 
 def names(server: DropletsServer) -> list[str]:
@@ -205,6 +219,12 @@ def test_words_that_a_shell_may_have_put_there(server: DropletsServer, do: Type,
         err = do(*words)[2]
         assert "note: llama-00: there is a file or folder of that name here, so the shell may have put it" in err
     assert "note:" not in do("-D", "llama-*")[2] and names(server) == ["llama-00"]
+    for answer, status in ((b"n\n", 1), (b"\n", 1), (b"y\n", 0)):
+        ended, shown, told = at_a_terminal("-D", "llama-00", "-C", "name", answer=answer)
+        assert ended == status and "note: llama-00: there is a file" in told
+        assert "list the servers of these names? y or N: " in shown + told
+        assert shown.splitlines()[-1:] == ["llama-00"] if status == 0 else "nothing was listed" in told
+    assert at_a_terminal("-D", "llama-00", "-n", "-C", "name", "--yes", answer=b"")[:2] == (0, "llama-00\r\n")
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def parsed(text: str) -> tuple[list[str], list[str], str | None]:
         ("-P 'eval x' launch bg l.csv", ["launch", "bg", "l.csv"], [], None),
         ("pull -p a events", ["pull", "events"], ["a"], None),
         ("batch", ["batch"], [], None),
+        ("batch -p a -- --random 3 --seed 1", ["batch"], ["a"], "--random 3 --seed 1"),
     ],
 )  # fmt: skip
 def test_options_stand_before_or_after_the_word(text: str, words: list[str], patterns: list[str], cmd: str) -> None:

@@ -202,6 +202,9 @@ def test_rows_of_different_searches_are_not_mixed(here: Path) -> None:
     (here / "b.txt").write_text(text.replace("search_digest: ", "search_digest: f"))
     said = _table(here, "t.txt", "a.txt", "b.txt", status=1)
     assert "different search_digest" in said and not (here / "t.txt").exists()
+    (here / "b.txt").write_text(f"{text}# kind: signal\n")
+    said = _table(here, "t.txt", "a.txt", "b.txt", status=1)
+    assert "b.txt is a table of signal trials, not of background" in said and not (here / "t.txt").exists()
 
 
 @pytest.mark.slow

@@ -36,17 +36,17 @@ def main(args: argparse.Namespace, app: App) -> int:
 
     gc.disable()  # millions of rows and no cycles: looking for some would take a third of the time
     refuse_existing(args)
-    named = _named(args.out)
+    named = _named(args.out, args.kind)
     sources = sources_of(args, named.get("search", "opa"))
     found = Gathered()
     _find(args, app, sources, found)
-    made = collated(found)
+    made = collated(found, args.kind)
     tell(made.notices)
     if named:
         _refuse_misnamed(args.out, made.table.comments)
     written(args.out, table_text(made.table))
     if args.out is not None:
-        print(f"{len(made.table.rows)} background events in {args.out}")
+        print(f"{len(made.table.rows)} {args.kind} events in {args.out}")
     return 0
 
 
@@ -76,15 +76,16 @@ def _studies(place: Path) -> list[Path]:
     return [] if place.is_file() else sorted({path.parent for path in place.rglob("study.json")})
 
 
-def _named(out: Path | None) -> dict[str, str]:
+def _named(out: Path | None, kind: str) -> dict[str, str]:
     """What the table's name says; nothing for a name of another kind, from which no populations.hdf5 can be made."""
-    from llama.formats.background_table import name_parts
+    from llama.formats.background_table import BACKGROUND, name_parts
     from llama.formats.errors import FormatError
 
     try:
         return {} if out is None else name_parts(out)
     except FormatError as error:
-        tell([f"{error}; rename it before it goes into populations.hdf5"])
+        if kind == BACKGROUND:
+            tell([f"{error}; rename it before it goes into populations.hdf5"])
         return {}
 
 

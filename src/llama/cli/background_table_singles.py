@@ -29,7 +29,7 @@ def main(args: argparse.Namespace, app: App) -> int:
     rows = neutrino_rows(sources_of(args, "opa"), found, Path.cwd().resolve())
     tell(found.notices)
     if not rows:
-        raise FormatError("nothing to collate: no neutrino in any background event folder")
+        raise FormatError(f"nothing to collate: no neutrino in any {args.kind} event folder")
     written(args.out, singles_text(rows, found.left_out))
     if args.out is not None:
         print(f"{len(rows)} neutrinos in {args.out}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count
@@ -39,10 +41,21 @@ def cluster(text: str) -> Cluster:
 
 def workforce_of(args: argparse.Namespace, app: App) -> Workforce:
     """Who was asked for, not started yet."""
-    from llama.settings import CLUSTER
+    from llama.settings import CLUSTER, SSH
     from llama.studies.clusters import LOCAL, Workforce
 
-    return Workforce(args.cluster or LOCAL, args.workers, app.settings[CLUSTER], tell)
+    asked = app.settings[SSH]
+    ours, theirs = known_hosts_of(app)
+    known = tuple(path for path in (ours, theirs) if path.is_file()) if ours.is_file() else ()
+    return Workforce(args.cluster or LOCAL, args.workers, app.settings[CLUSTER], tell, asked.key, known)
+
+
+def known_hosts_of(app: App) -> tuple[Path, Path]:
+    """The file of host keys that we add to, and that of `ssh` itself, which need not be there."""
+    from llama.settings import SSH
+
+    ours = app.settings[SSH].known_hosts or app.settings.data_dir / "fleet" / "known_hosts"
+    return ours.expanduser(), Path(os.environ.get("HOME") or Path.home()) / ".ssh" / "known_hosts"
 
 
 def tell(text: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llama.cli import com_do_text as text
-from llama.cli.confirming import files_among
+from llama.cli.confirming import confirmed, files_among
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -29,12 +29,14 @@ def list_something(args: argparse.Namespace, app: App) -> int:
     if args.tags:
         tags = cloud.tags()
         return _print(args, tags, text.tags_table(tags))
+    if not _meant(args.droplets, yes=args.yes):
+        return 1
     servers = _servers(args.droplets, cloud)
     return _print(args, servers, text.servers_table(servers, args.columns))
 
 
-def tell_of_files(words: Sequence[str]) -> None:
-    """That words are also files here, where some are: whoever typed a glob may have meant something else."""
+def tell_of_files(words: Sequence[str]) -> bool:
+    """That words are also files here, and whether some are: whoever typed a glob may have meant something else."""
     if found := files_among(words):
         from llama.fleet.choosing import shortened
 
@@ -43,12 +45,20 @@ def tell_of_files(words: Sequence[str]) -> None:
             "place of a glob; put globs in quotes ('llama-*')",
             file=sys.stderr,
         )
+    return bool(found)
+
+
+def _meant(words: Sequence[str], *, yes: bool) -> bool:
+    """Whether to list what the words mean. Who reads the list at a terminal is asked where a shell may have put them
+    there; what is piped is told of only."""
+    if not tell_of_files(words) or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    return confirmed("list the servers of these names", yes=yes, otherwise="nothing was listed")
 
 
 def _servers(words: Sequence[str], cloud: Cloud) -> Sequence[Server]:
     from llama.fleet.choosing import choose_servers
 
-    tell_of_files(words)
     servers = cloud.servers()
     return choose_servers(words, servers) if words else servers
 

@@ -4,7 +4,7 @@
   ls-procs                    processes of llama on each, and how many in all
   launch bg|signal|doublet LIST   trials beside the sky maps of a list on the servers, each with blocks of its own
   launch dask                 the servers become a Dask cluster; says its address for --cluster
-  batch [NAME]                llama batch on each, each with a part of its own
+  batch [NAME] [-- OPTIONS]   llama batch on each, each with a part of its own
   done bg|signal|doublet      how many are done, and the sum
   tail                        the last lines of the log with the largest number
   eval CMD                    any command: one quoted CMD goes as it is, several words are joined safely
@@ -109,6 +109,7 @@ def _add_trials(group: argparse._ArgumentGroup) -> None:
         choices=("bns", "nsbh", "bbh"),
         help="of the maps (default: as the list's folder says)",
     )
+    add("--detectors", metavar="H1L1V1", help="that heard the maps of the list (default: as its name says)")
     add("--depth", choices=("kernel", "pipeline"), default="pipeline", help="of trials (default %(default)s)")
     add("--per-map", type=count, default=20, metavar="N", help="trials of a block (default %(default)s)")
     add("--each", type=count, default=5000, metavar="N", help="blocks for each server (default %(default)s)")
@@ -119,9 +120,10 @@ def _add_trials(group: argparse._ArgumentGroup) -> None:
 
 
 def arranged(words: list[str]) -> list[str]:
-    """The words as argparse can read them: servers that the shell made of one range, and the CMD of eval.
+    """The words as argparse can read them: servers that the shell made of one range, CMD of eval, options of batch.
 
-    `-p` before the word takes all up to it; what follows the word `eval` and the options after it is CMD.
+    `-p` before the word takes all up to it. What follows the word `eval` and the options after it is CMD; what
+    follows `--` after the word `batch` is for `llama batch`.
     """
     found: list[str] = []
     rest = list(words)
@@ -131,6 +133,9 @@ def arranged(words: list[str]) -> list[str]:
         if word == "eval" and (one == "--" or not one.startswith("-")):
             cmd, rest = _cmd(one, rest)
             found.append(_CMD + cmd)
+        elif word == "batch" and one == "--":
+            found.append(_CMD + shlex.join(rest))
+            rest = []
         elif one in ("-p", "--pattern") and rest:
             found += ["-p", rest.pop(0)]
             while rest and _is_pattern(rest[0], word):
@@ -190,6 +195,8 @@ def main(args: argparse.Namespace, app: App) -> int:
         return 2
     if args.cmd is not None and word == "eval":
         rest = [args.cmd]
+    if args.cmd is not None and word == "batch":
+        rest += shlex.split(args.cmd)
     from llama.cli import dv_words
 
     return dv_words.do(word, rest, args, app)

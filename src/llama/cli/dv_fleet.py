@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llama.cli.cluster_words import known_hosts_of
 from llama.cli.dv_said import Saying, Spoken
 from llama.fleet.remote import Remote
 from llama.fleet.ssh import (
@@ -129,8 +130,8 @@ def fleet_of(word: str, args: argparse.Namespace, app: App) -> Fleet:
     if args.local:
         way = ThisMachine()
     else:
-        ours, theirs = app.settings.data_dir / "fleet" / "known_hosts", home / ".ssh" / "known_hosts"
-        keys = KnownKeys(asked.known_hosts or ours, (theirs,))
+        ours, theirs = known_hosts_of(app)
+        keys = KnownKeys(ours, (theirs,))
         config = home / ".ssh" / "config"
         way = LogIn(keys, asked.user, asked.port, asked.key, config, trusting=word == "init")
         servers = servers_of(args, app, config)

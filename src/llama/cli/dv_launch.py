@@ -51,8 +51,11 @@ def launch(fleet: Fleet, rest: Sequence[str]) -> int:
     drawn = drawn_of(kind, path, args.population, args.season, args.seed)
     if not args.population:
         print(f"population {drawn.population}, as {drawn.list} says; --population says otherwise", file=sys.stderr)
+    detectors = detectors_of(path) if args.detectors is None else args.detectors
+    if args.detectors is None and detectors:
+        print(f"detectors {detectors}, as {drawn.list} says; --detectors says otherwise", file=sys.stderr)
     size = (args.depth, args.per_map, args.each)
-    orders = TrialOrders(drawn, path, detectors_of(path), *size, args.more, args.workers, args.pre_launch)
+    orders = TrialOrders(drawn, path, detectors, *size, args.more, args.workers, args.pre_launch)
     ledger = Ledger(fleet.app.settings.data_dir / "fleet" / "blocks.jsonl")
     with Answers(len(fleet.servers)) as progress:
         now = datetime.now(UTC)
@@ -67,8 +70,16 @@ def _as_there(path: str) -> str:
 
 
 def batch(fleet: Fleet, rest: Sequence[str]) -> int:
+    from llama.cli.main import parser_of
     from llama.fleet.launching import launch_batch
 
+    asked = parser_of(("batch",)).parse_intermixed_args(list(rest))  # what it refuses, it refuses here
+    if asked.part is not None:
+        raise NotToBeDone("each server gets a --part of its own; leave yours out")
+    if asked.random is not None and asked.seed is None:
+        raise NotToBeDone("--random wants a --seed, or each server draws others and their parts overlap")
+    if fleet.args.workers and asked.workers is None:
+        rest = [*rest, "-j", str(fleet.args.workers)]
     with Answers(len(fleet.servers)) as progress:
         line, now = fleet.args.pre_launch, datetime.now(UTC)
         replies = launch_batch(fleet.crowd, fleet.servers, fleet.remote, rest, line, now, progress.heard)

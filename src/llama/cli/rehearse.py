@@ -3,7 +3,7 @@
 Each command is shown with its reason, typed, and its answer shown; the first that fails ends it with 1. The cloud,
 its servers and the store are this command's own: nobody needs an account, a token or root, nothing leaves the
 machine, and nothing of yours is touched. --shell opens a shell in there instead, for you to type in.
-Needs `pip install 'llama-astro[cloud,fleet]' 'moto[server]'`, and Linux: servers have addresses 127.0.x.y.
+Needs `pip install 'llama-astro[rehearse]'`, and Linux: servers have addresses 127.0.x.y.
 """
 
 from __future__ import annotations

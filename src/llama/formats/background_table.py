@@ -26,6 +26,7 @@ COLUMNS = ("EVENT-ODDS-RATIO", "N", "SOURCE-DIRECTORY", "SKYMAP-FILENAME")
 SINGLES = "NEUTRINO-ODDS-RATIO"
 """First word of a table of single neutrinos, from which no p-value of an event is read."""
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+BACKGROUND = "background"
 KIND_PARTS = ("search", "population", "run", "detectors", "season")
 UNKNOWN = "unknown"
 _RUN = re.compile(r"[oO]\d[a-z]?|er\d+")
@@ -65,6 +66,11 @@ class TextTable:
     left_out: Mapping[str, int] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
     whole: bool | None = True
+
+    @property
+    def kind(self) -> str:
+        """background, signal or doublet; a table that does not say it is of background."""
+        return self.comments.get("kind") or BACKGROUND
 
     @cached_property
     def used_maps(self) -> frozenset[str]:

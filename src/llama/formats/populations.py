@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from llama.formats.background_table import TextTable, read_table, table_name
+from llama.formats.background_table import BACKGROUND, TextTable, read_table, table_name
 from llama.formats.errors import FormatError, InputError
 from llama.formats.limits import MAX_TABLES_BYTES, read_limited, too_large
 from llama.formats.on_demand import OnDemand
@@ -142,6 +142,8 @@ def collate(
             read = read_table(path)
             if not read.rows:
                 raise FormatError(f"{path.name} has no row that can be read")
+            if read.kind != BACKGROUND:
+                raise FormatError(f"{path.name} is a table of {read.kind} trials, not of background")
         except FormatError as error:
             notices.append(f"left out: {error}")
             continue

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
+from types import TracebackType
 from typing import Literal
 
 Kind = Literal["status", "stall", "half", "nothing", "longer", "shorter", "garbage", "lost"]
@@ -59,3 +61,46 @@ class Faults:
         """All goes well again."""
         with self._lock:
             self._faults.clear()
+
+
+class FaultyServer:
+    """A server of HTTP in a thread of its own, until the end of `with`, that goes wrong as it is told.
+
+    Attributes:
+        faults: that are still to happen.
+        asked: method and path of each request, in order.
+    """
+
+    _server: ThreadingHTTPServer
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.asked: list[str] = []
+
+    def _serve(self) -> None:
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def fail(self, status: int, *, times: int = 1, where: str = "", retry_after: str = "") -> None:
+        """Answer the next requests whose method and path hold `where` with a status."""
+        self.faults.add(Fault("status", where, times, status, retry_after))
+
+    def stall(self, seconds: float, *, times: int = 1, where: str = "") -> None:
+        """Say nothing for so long, then answer."""
+        self.faults.add(Fault("stall", where, times, seconds=seconds))
+
+    def send_half(self, *, times: int = 1, where: str = "") -> None:
+        """Announce all and send half."""
+        self.faults.add(Fault("half", where, times))
+
+    def send_garbage(self, *, times: int = 1, where: str = "") -> None:
+        """Send a page for people in place of an answer."""
+        self.faults.add(Fault("garbage", where, times))

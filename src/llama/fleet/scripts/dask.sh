@@ -3,7 +3,7 @@
 address=$1 scheduler=$2 port=$3 folder=$4 workers=$5
 tool=$(command -v "$program") || { echo "there is no $program on it" >&2; exit 1; }
 python=$(sed -n '1s/^#!//p' "$tool")
-"$python" -c 'import distributed' || { echo "its llama has no Dask: install llama-astro[studies]" >&2; exit 1; }
+"$python" -c 'import distributed' || { echo "its llama has no Dask: install llama-astro[studies] there, as init --wheel does with --lock requirements-dev.lock" >&2; exit 1; }
 cd "$HOME/$folder" || exit 1
 [ "$workers" != 0 ] || workers=$(nproc)
 tls="--tls-ca-file cert.pem --tls-cert cert.pem --tls-key key.pem"

@@ -22,7 +22,7 @@ class Deployed:
 
     Attributes:
         target: its scheduler's address, or the object that Dask has for it.
-        grow: asks for workers in place of those that are gone.
+        grow: asks for workers in place of those that are gone, a moment apart; ClusterError gives up.
         patience_s: how long there may be no worker at all; None for ever.
     """
 

@@ -84,7 +84,7 @@ class ClusterExecutor(Executor):
 
     Args:
         name: of the cluster, for messages.
-        grow: asks for workers in place of those that are gone.
+        grow: asks for workers in place of those that are gone; ClusterError when there is no hope of any.
         patience_s: how long there may be no worker at all; None for as long as it takes, as jobs in a queue may.
         tell: told what people should know.
     """
@@ -236,8 +236,10 @@ class ClusterExecutor(Executor):
             elif not told and time.monotonic() - seen > _WATCH_S:
                 self._tell(f"{self._name}: there is no worker yet; waiting" if not most else self._all_gone())
                 told = True
-            if len(threads) < most:
+            try:
                 self._grow()
+            except ClusterError as error:
+                self._give_up(str(error))
             if self._patience_s is not None and time.monotonic() - seen > self._patience_s:
                 self._give_up(f"{self._name} has had no worker for {self._patience_s:.0f} s; {KEPT}")
 

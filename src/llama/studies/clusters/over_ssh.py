@@ -18,7 +18,6 @@ from llama.studies.clusters.deployed import Deployed, all_loopback
 from llama.studies.clusters.errors import ClusterError
 
 if TYPE_CHECKING:
-    from llama.sections_own import ClusterSettings
     from llama.studies.clusters.starting import Workforce
 
 _ASK = f"from {build.__module__} import build; print(build())"
@@ -31,7 +30,7 @@ def over_ssh(wanted: Workforce) -> Iterator[Deployed]:
 
     options, hosts = wanted.options, wanted.cluster.where
     python = options.python or sys.executable
-    connections = [_connection(host, options) for host in hosts]
+    connections = [_connection(host, wanted) for host in hosts]
     asyncio.run(_ask_all(hosts, connections, python, options.timeout_s))
     names = [str(one.pop("host")) for one in connections]
     here = {"host": "127.0.0.1"} if all_loopback(names) else {}
@@ -54,16 +53,16 @@ def over_ssh(wanted: Workforce) -> Iterator[Deployed]:
         yield Deployed(cluster, patience_s=options.patience_s)
 
 
-def _connection(host: str, options: ClusterSettings) -> dict[str, Any]:
+def _connection(host: str, wanted: Workforce) -> dict[str, Any]:
     """As asyncssh takes it; what is not said here it finds in ~/.ssh."""
     user, _, place = host.rpartition("@")
     bracketed = place.startswith("[")
     name, _, port = place[1:].partition("]:") if bracketed else place.partition(":")
-    found: dict[str, Any] = {"host": name.rstrip("]"), "connect_timeout": options.timeout_s}
+    found: dict[str, Any] = {"host": name.rstrip("]"), "connect_timeout": wanted.options.timeout_s}
     found |= {"username": user} if user else {}
     found |= {"port": int(port)} if port else {}
-    found |= {"client_keys": [str(options.ssh_key.expanduser())]} if options.ssh_key else {}
-    found |= {"known_hosts": str(options.ssh_known_hosts.expanduser())} if options.ssh_known_hosts else {}
+    found |= {"client_keys": [str(wanted.key.expanduser())]} if wanted.key else {}
+    found |= {"known_hosts": [str(path) for path in wanted.known_hosts]} if wanted.known_hosts else {}
     return found
 
 

@@ -11,12 +11,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from llama.studies.clusters.deployed import MEMORY, Deployed, all_loopback
 from llama.studies.clusters.errors import ClusterError
+from llama.studies.clusters.jobs import Jobs, listed_by_nobody, listed_by_slurm
 
 if TYPE_CHECKING:
     from llama.sections_own import ClusterSettings
@@ -40,16 +40,17 @@ def in_queue(wanted: Workforce) -> Iterator[Deployed]:
     if all_loopback([host]):
         wanted.tell(f"{kind}: only jobs on this machine reach {host}; for others set [cluster] interface")
     with _cluster(wanted, host) as cluster:
-        grow = partial(cluster.scale, wanted.workers)
+        listed = listed_by_slurm if kind == "slurm" else listed_by_nobody
+        jobs = Jobs(cluster, wanted.workers, listed, wanted.tell)
         try:
             while len(cluster.worker_spec) * wanted.options.cores < wanted.workers:
                 cluster.worker_spec.update(cluster.new_worker_spec())
             cluster.sync(cluster._correct_state)  # `scale` would not say that a job is refused
         except RuntimeError as error:
-            for jobs in (cluster.worker_spec, cluster.workers, cluster._created):
-                jobs.clear()  # Dask cannot end what has not begun
+            for every in (cluster.worker_spec, cluster.workers, cluster._created):
+                every.clear()  # Dask cannot end what has not begun
             raise ClusterError(f"{kind} does not take the job: {_reason(error)}") from error
-        yield Deployed(cluster, grow)
+        yield Deployed(cluster, jobs.grow)
 
 
 def submit_file(wanted: Workforce) -> str:

@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 
 from llama.sections_own import ClusterSettings
 from llama.studies.blocks import processes
@@ -44,12 +45,15 @@ class Workforce:
     Attributes:
         workers: how many processes in all; over SSH at least one on each host; a scheduler has those it has.
         options: how they are started. tell: told what people should know while it runs.
+        key, known_hosts: of SSH, where they are not those that `ssh` itself would take.
     """
 
     cluster: Cluster = LOCAL
     workers: int = 1
     options: ClusterSettings = field(default_factory=ClusterSettings)
     tell: Callable[[str], None] = _nothing
+    key: Path | None = None
+    known_hosts: tuple[Path, ...] = ()
 
     def __call__(self) -> AbstractContextManager[Executor]:
         """Start it, as `workforce` does."""

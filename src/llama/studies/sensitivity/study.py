@@ -24,7 +24,7 @@ from llama.studies.sensitivity.efficiency import (
     values_of,
     weighted,
 )
-from llama.studies.trials import SIGNAL_NEUTRINOS, StudyTrials, collate
+from llama.studies.trials import DEPTHS, SIGNAL_NEUTRINOS, StudyTrials, collate
 
 SIGNALS = tuple(kind for kind, neutrinos in SIGNAL_NEUTRINOS.items() if neutrinos)
 LEVELS = (*(float(f"{digit}e-{power}") for power in range(6, 0, -1) for digit in (1, 2, 5)), 1.0)
@@ -66,7 +66,10 @@ def gather(folders: Sequence[Path], depth: str) -> dict[str, StudyTrials]:
     where = ", ".join(str(folder) for folder in folders)
     if "background" not in there or len(there) < 2:
         lacking = "background" if "background" not in there else "signal or doublet"
-        raise FormatError(f"{where} has no {lacking} trials of {depth} depth; {TRIALS} draws them")
+        other = next(one for one in DEPTHS if one != depth)
+        there_is = len(collate(folders, lacking.partition(" ")[0], other)) > 0
+        hint = f"--depth {other} takes those that there are" if there_is else f"{TRIALS} draws them"
+        raise FormatError(f"{where} has no {lacking} trials of {depth} depth; {hint}")
     modes = {one.mode for trials in there.values() for one in trials.blocks}
     if len(modes) > 1:
         raise FormatError(

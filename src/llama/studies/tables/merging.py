@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import compress, pairwise
 from operator import attrgetter
 
-from llama.formats.background_table import BackgroundRow, Of, TextTable
+from llama.formats.background_table import BACKGROUND, BackgroundRow, Of, TextTable
 from llama.formats.errors import FormatError
 from llama.studies.tables.parts import FACTS, TWICE, UNSAID, Gathered, Part
 
@@ -22,15 +22,16 @@ class Collation:
     notices: tuple[str, ...]
 
 
-def collated(found: Gathered) -> Collation:
-    """Rows by their source; FormatError when there is none, and for rows of different searches, seasons or maps.
+def collated(found: Gathered, kind: str = BACKGROUND) -> Collation:
+    """Rows of one kind by their source.
 
-    Rows that do not say how they were made are left out where others do say it.
+    FormatError when there is none, and for rows of different searches, seasons or maps. Rows that do not say how
+    they were made are left out where others do say it.
     """
     parts = [part for part in found.parts.values() if part.rows]
     left_out, notices = found.left_out.copy(), list(found.notices)
     if not parts:
-        raise FormatError("\n".join(["nothing to collate: no background event with a result", *notices[:10]]))
+        raise FormatError("\n".join([f"nothing to collate: no {kind} event with a result", *notices[:10]]))
     facts = _common(parts)
     silent = [part for part in parts if any(facts[key] and not part.facts[key] for key in FACTS)]
     for part in silent:
@@ -47,6 +48,8 @@ def collated(found: Gathered) -> Collation:
         left_out[TWICE] += len(twice)
         notices.append(f"left out: {len(twice)} rows that are in several tables, from {twice[0].source} on")
     comments = {key: value for key, value in facts.items() if value}
+    if kind != BACKGROUND:
+        comments["kind"] = kind
     comments["provenance"] = _APART.join(sorted({one for part in told for one in part.provenance.split(_APART)}))
     return Collation(TextTable(rows, comments, _maps(told), dict(left_out)), tuple(notices))
 

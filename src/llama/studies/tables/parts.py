@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from llama.formats.background_table import BackgroundRow, Of
+from llama.formats.background_table import BACKGROUND, BackgroundRow, Of
 from llama.studies.trials import STUDY_FILE
 
 FACTS = ("search", "population", "run", "detectors", "season", "rate_hz", "search_digest", "response_digest",
@@ -81,7 +81,7 @@ class TablePlaces:
 
     places: tuple[Path, ...]
     search: str
-    kind: str = "background"
+    kind: str = BACKGROUND
 
 
 def relative(path: Path, here: Path) -> str:

@@ -23,11 +23,11 @@ def shard_parts(sources: TablePlaces, found: Gathered) -> int:
             found.leave_out(TWICE, f"{path} is there twice: another table has the same bytes")
             found.left_out[TWICE] += len(table.rows) - 1
             continue
-        _add(found, path, table, sources.search)
+        _add(found, path, table, sources)
     return len(files)
 
 
-def _add(found: Gathered, path: Path, table: TextTable, search: str) -> None:
+def _add(found: Gathered, path: Path, table: TextTable, sources: TablePlaces) -> None:
     found.left_out.update(table.left_out)
     for line in table.damaged:
         found.leave_out(DAMAGED_ROW, line)
@@ -35,8 +35,10 @@ def _add(found: Gathered, path: Path, table: TextTable, search: str) -> None:
         found.left_out[CUT] += 1
         found.notices.append(f"{path} does not have as many rows as its last line says; what there is was taken")
     facts = {key: table.comments.get(key, "") for key in FACTS}
-    if facts["search"] not in ("", search):
-        raise FormatError(f"{path} is a table of search {facts['search']}, not {search}")
-    part = found.of(facts | {"search": search}, table.comments.get("provenance", "not recorded"), str(path))
+    if facts["search"] not in ("", sources.search):
+        raise FormatError(f"{path} is a table of search {facts['search']}, not {sources.search}")
+    if table.kind != sources.kind:
+        raise FormatError(f"{path} is a table of {table.kind} trials, not of {sources.kind}")
+    part = found.of(facts | {"search": sources.search}, table.comments.get("provenance", "not recorded"), str(path))
     part.rows.extend(table.rows)  # those that other tables have too are found when all are in order
     part.maps.update(table.maps)

@@ -15,7 +15,6 @@ import contextlib
 import json
 import ssl
 import tempfile
-import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,18 +25,17 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from llama.testing.droplets.certificate import write_certificate
 from llama.testing.droplets.requests import Answer, answered
 from llama.testing.droplets.state import Habits, Refused, Rented
-from llama.testing.faults import Fault, Faults
+from llama.testing.faults import Fault, FaultyServer
 
 _BROKEN = {"half", "nothing", "longer", "shorter", "garbage"}
 
 
-class DropletsServer:
+class DropletsServer(FaultyServer):
     """The server, running from `with` to its end.
 
     Attributes:
         habits: how long things take, limits, addresses of servers; may be changed while it runs.
         state: what it holds.
-        asked: method and path of each request, in order.
         token, reader: tokens that may do everything, and only look.
     """
 
@@ -45,8 +43,8 @@ class DropletsServer:
         self, habits: Habits | None = None, *, token: str = "dop_v1_write", reader: str = "dop_v1_read", port: int = 0
     ) -> None:
         self.habits = habits or Habits()
-        self.state, self.faults = Rented(self.habits), Faults()
-        self.asked: list[str] = []
+        super().__init__()
+        self.state = Rented(self.habits)
         self.token, self.reader = token, reader
         self._port = port
         self._left = 5000
@@ -58,21 +56,17 @@ class DropletsServer:
         context.load_cert_chain(served)
         handler = type("Handler", (_Handler,), {"owner": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), handler)
-        self._server.daemon_threads = True
         # Shaken hands in each request's own thread, or one silent client would keep all others waiting
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
+        self._serve()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
         self._folder.cleanup()
 
     @property
@@ -94,25 +88,9 @@ class DropletsServer:
             "REQUESTS_CA_BUNDLE": str(self.authority),
         }
 
-    def fail(self, status: int, *, times: int = 1, where: str = "", retry_after: str = "") -> None:
-        """Answer the next requests whose method and path hold `where` with a status."""
-        self.faults.add(Fault("status", where, times, status, retry_after))
-
-    def stall(self, seconds: float, *, times: int = 1, where: str = "") -> None:
-        """Say nothing for so long, then answer."""
-        self.faults.add(Fault("stall", where, times, seconds=seconds))
-
     def lose(self, *, times: int = 1, where: str = "") -> None:
         """Do what is asked, and hang up without an answer."""
         self.faults.add(Fault("lost", where, times))
-
-    def send_garbage(self, *, times: int = 1, where: str = "") -> None:
-        """Send a page for people in place of an answer."""
-        self.faults.add(Fault("garbage", where, times))
-
-    def send_half(self, *, times: int = 1, where: str = "") -> None:
-        """Announce all and send half."""
-        self.faults.add(Fault("half", where, times))
 
     def counted(self) -> int:
         """One request less; how many are left in this hour."""

@@ -13,15 +13,13 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections.abc import Collection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
-from llama.testing.faults import Fault, Faults
+from llama.testing.faults import Fault, FaultyServer
 from llama.testing.gracedb.multipart import fields_of
 from llama.testing.gracedb.state import HeldCandidate, Holdings
 
@@ -30,26 +28,23 @@ _LABELS = ("ADVOK", "ADVNO", "ADVREQ", "EM_READY", "GCN_PRELIM_SENT", "PASTRO_RE
 _OBJECT = re.compile(r"/api/(?:v2/)?(superevents|events)/([^/]+)/(?:([a-z]+)/?(.*))?")
 
 
-class GraceDBServer:
+class GraceDBServer(FaultyServer):
     """The server, running from `with` to its end.
 
     Attributes:
         state: what it holds.
-        asked: method and path of each request, in order.
         private: GraceIDs that are shown to those with `token` only, and the status others get.
         page: superevents on one page.
         notices: whether it lists notices; those before API version 2 do not.
     """
 
     def __init__(self, *, page: int = 1024, notices: bool = True, token: str = "let-me-in") -> None:
-        self.state, self.faults = Holdings(), Faults()
-        self.asked: list[str] = []
+        super().__init__()
+        self.state = Holdings()
         self.private: dict[str, int] = {}
         self.page, self.notices, self.token = page, notices, token
         handler = type("Handler", (_Handler,), {"owner": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property
     def url(self) -> str:
@@ -57,35 +52,12 @@ class GraceDBServer:
         return f"http://127.0.0.1:{self._server.server_address[1]}/api/"
 
     def __enter__(self) -> GraceDBServer:
-        self._thread.start()
+        self._serve()
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def fail(self, status: int, *, times: int = 1, where: str = "", retry_after: str = "") -> None:
-        """Answer the next requests with a status."""
-        self.faults.add(Fault("status", where, times, status, retry_after))
-
-    def stall(self, seconds: float, *, times: int = 1, where: str = "") -> None:
-        """Say nothing for so long, then answer."""
-        self.faults.add(Fault("stall", where, times, seconds=seconds))
-
-    def send_half(self, *, times: int = 1, where: str = "") -> None:
-        """Announce all and send half."""
-        self.faults.add(Fault("half", where, times))
 
     def send_nothing(self, *, times: int = 1, where: str = "") -> None:
         """Send no bytes, and say so."""
         self.faults.add(Fault("nothing", where, times))
-
-    def send_garbage(self, *, times: int = 1, where: str = "") -> None:
-        """Send a page for people in place of an answer."""
-        self.faults.add(Fault("garbage", where, times))
 
     def lie(self, *, longer: bool = False, times: int = 1, where: str = "") -> None:
         """Announce more than is sent, or less, so that the end is cut off unseen."""

@@ -21,12 +21,8 @@ BUCKET = "llama"
 MOST_SERVERS = 100
 _GATE = "llama-gate"
 """The first of the SSH servers, of nobody: with it they have a port."""
-_NEEDS = {
-    "pydo": "pip install 'llama-astro[cloud]'",
-    "asyncssh": "pip install 'llama-astro[fleet]'",
-    "moto": "pip install 'moto[server]'",
-    "flask_cors": "pip install 'moto[server]'",  # which its server needs
-}
+_NEEDS = ("pydo", "boto3", "asyncssh", "lalsimulation", "moto", "flask", "flask_cors")
+_EXTRA = "pip install 'llama-astro[rehearse]'"
 _PASSED_ON = ("LANG", "LC_ALL", "TERM", "TMPDIR", "TZ", "PYTHONPATH", "COLUMNS", "LLAMA_TEST_REFUSED")
 _NO_SECRET = "no-s3cret-at-all"
 
@@ -35,7 +31,8 @@ def lacks() -> list[str]:
     """What is to be done before a rehearsal can be played; nothing when it can."""
     if not sys.platform.startswith("linux"):
         return ["use Linux, where all of 127.0.0.0/8 is this machine"]
-    return list(dict.fromkeys(command for module, command in _NEEDS.items() if find_spec(module) is None))
+    missing = [name for name in _NEEDS if find_spec(name) is None]
+    return [f"{_EXTRA} ({', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing)"] if missing else []
 
 
 class RehearsalStage:

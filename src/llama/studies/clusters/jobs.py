@@ -1,0 +1,88 @@
+"""Jobs of a queue that are watched: one that ended is submitted again, also where its worker never came.
+
+Dask itself hears only of workers that came and went. A job that ended before, at its first line or with its machine,
+it would wait for as long as the study goes on.
+"""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from llama.studies.clusters.errors import KEPT, ClusterError
+
+ASK_S = 30.0
+"""The queue is asked for its jobs so often, while workers are missing."""
+_TIMES = 3
+_PATIENCE_S = 60.0
+
+
+class Jobs:
+    """Jobs for so many workers of a cluster of Dask.
+
+    Args:
+        cluster: Dask's. wanted: workers, of all jobs together.
+        listed: numbers of the jobs that are in the queue, running or waiting; None where that cannot be known.
+        tell: told what people should know.
+    """
+
+    def __init__(
+        self, cluster: Any, wanted: int, listed: Callable[[], set[str] | None], tell: Callable[[str], None]
+    ) -> None:
+        self._cluster, self._wanted, self._listed, self._tell = cluster, wanted, listed, tell
+        self._came: set[str] = set()
+        self._early: Counter[str] = Counter()
+        self._asked = time.monotonic()
+
+    def grow(self) -> None:
+        """Submit again what ended. ClusterError when every job ended before its worker came, time after time."""
+        workers = [str(one["name"]) for one in self._cluster.scheduler_info["workers"].values()]
+        for name, job in list(self._cluster.workers.items()):
+            if any(one == name or one.startswith(f"{name}-") for one in workers):
+                self._came.add(job.job_id)
+        if len(workers) >= self._wanted:
+            return
+        if time.monotonic() - self._asked >= ASK_S:
+            self._look(none_there=not workers)
+            self._asked = time.monotonic()
+        self._cluster.scale(self._wanted)
+
+    def _look(self, *, none_there: bool) -> None:
+        """Forget jobs that ended before their workers came, so that they are submitted again; not for ever."""
+        jobs = {name: job.job_id for name, job in list(self._cluster.workers.items()) if job.job_id}
+        there = self._listed()
+        if there is None:
+            return
+        early = [name for name, number in jobs.items() if number not in self._came and number not in there]
+        again = [name for name in early if self._early[name] < _TIMES - 1]
+        if early and not again and none_there and len(early) == len(self._cluster.worker_spec):
+            raise ClusterError(
+                f"no job starts a worker: {len(early)} ended before theirs came, {_TIMES} times each; what they say "
+                f"is kept in the folder [cluster] logs names; {KEPT}"
+            )
+        if again:
+            self._early.update(again)
+            self._tell(f"{len(again)} jobs ended before their workers came and are submitted again")
+            self._cluster.sync(self._forget, again)
+
+    async def _forget(self, names: list[str]) -> None:
+        for name in names:
+            self._cluster.workers.pop(name, None)
+
+
+def listed_by_slurm() -> set[str] | None:
+    """Numbers of all of our own jobs that run or wait."""
+    words = ["squeue", "-h", "-u", getpass.getuser(), "-o", "%i"]
+    try:
+        said = subprocess.run(words, capture_output=True, text=True, timeout=_PATIENCE_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return set(said.stdout.split()) if said.returncode == 0 else None
+
+
+def listed_by_nobody() -> None:
+    """Where jobs that never came to a worker are not looked for."""
