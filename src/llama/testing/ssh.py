@@ -167,8 +167,10 @@ class SshFarm:
             status = await child.wait()
             process.exit(status) if status >= 0 else process.exit_with_signal("TERM")
         except (OSError, asyncio.CancelledError):
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, TimeoutError):
                 child.terminate()
+                await asyncio.wait_for(child.wait(), 1)
+            child._transport.close()  # type: ignore[attr-defined]  # or its pipes would be when their loop is over
         finally:
             given.cancel()
 
