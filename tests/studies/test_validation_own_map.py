@@ -105,6 +105,15 @@ def test_nothing_drawn_is_nothing_passed() -> None:
     assert judge([OnMap("small", "some", empty)]).verdict == "not judged"
 
 
+def test_windows_are_not_asked_about_what_is_too_rare_for_them() -> None:
+    rows = np.array([(level, -3.0, level, 0.01 * level, level, 0.0) for level in (0.1, 0.01, 0.001)])
+    drawn = MapDraws(100.0, 100_000, 10_000, True, rows, np.empty((3, 0, 2)))
+    found = [OnMap("one", "some", drawn)]
+    judged = [level for level in (0.1, 0.01, 0.001) if own_map_check.dispersion(found, level, own_map_check.WINDOWS)]
+    assert judged == [0.1, 0.01]
+    assert own_map_check.dispersion(found, 0.001, own_map_check.LISTS) is not None
+
+
 @pytest.mark.parametrize(
     ("lists", "levels"),
     [

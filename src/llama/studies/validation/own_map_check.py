@@ -13,7 +13,7 @@ from llama.science.arrays import Float
 from llama.studies.blocks import Blocks
 from llama.studies.validation.check import Cell, Check, PageTable, verdict
 from llama.studies.validation.inputs import CheckInputs
-from llama.studies.validation.own_map_draws import AS_ARRAYS, MapDraws, MapTask, draw_map
+from llama.studies.validation.own_map_draws import AS_ARRAYS, MapDraws, MapTask, can_judge, draw_map
 from llama.studies.validation.plots import own_map_plot
 
 LEAST_P = 1e-3
@@ -107,10 +107,10 @@ class Repeated:
 
 
 def dispersion(found: Sequence[OnMap], level: float, of: str) -> Dispersion | None:
-    """Errors cannot cancel in Σz²; None where no map was asked, or has none of them."""
+    """Errors cannot cancel in Σz²; None where no map was asked, or has enough of them."""
     from scipy.stats import chi2
 
-    asked = [one for one in found if one.row(level) is not None and one.fraction(level, of)[1]]
+    asked = [one for one in found if one.row(level) is not None and can_judge(level, one.fraction(level, of)[1])]
     rows = [row for one in asked if (row := one.row(level)) is not None]
     if not rows:
         return None

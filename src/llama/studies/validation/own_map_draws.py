@@ -30,6 +30,11 @@ _COMMON = 0.001  # down to it lists as they come tell
 _AT_ONCE = 1000
 
 
+def can_judge(level: float, lists: int) -> bool:
+    """Whether so many of them reach a level that their number says something of it."""
+    return level * lists >= (LEAST_OF_RARE if level < _RARE else LEAST_EXPECTED) - 1e-9
+
+
 @dataclass(frozen=True)
 class MapTask:
     """One sky map of a population: how many exact lists and at most how many windows of the season as it was, and how
@@ -45,9 +50,7 @@ class MapTask:
     @property
     def levels(self) -> tuple[float, ...]:
         """p-values that so many lists can judge; 0.001 takes 20 000, 0.0001 takes 200 000."""
-        return tuple(
-            one for one in LEVELS if one * self.lists >= (LEAST_OF_RARE if one < _RARE else LEAST_EXPECTED) - 1e-9
-        )
+        return tuple(one for one in LEVELS if can_judge(one, self.lists))
 
 
 @dataclass(frozen=True, eq=False)
