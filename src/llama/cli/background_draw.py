@@ -4,8 +4,8 @@ Takes a list of sky maps (one path per line) and pairs them with scrambled real 
 name says what is in it: opa-bns-o4-H1L1V1-IC86-2011.txt. Both searches from the same trials:
 --out={opa,subthreshold}-bns-o4-H1L1V1-IC86-2011.txt. It is `llama dev trials background` and `llama dev background
 table` in one: the study stays in a folder beside the table (bns-o4-H1L1V1-IC86-2011), so that the same command goes
-on where it was stopped, and with a larger -n has more. Collate the tables of a folder with `llama dev background
-pvalue`.
+on where it was stopped, and with -c and a larger -n has more. Maps that cannot be used are left out and told; then
+trials are lacking, and the command ends with 1. Collate the tables of a folder with `llama dev background pvalue`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the table to write; once for each search type",
     )
     parser.add_argument("-s", "--season", default="IC86-2011", help="whose neutrinos (default %(default)s)")
-    parser.add_argument("-n", "--events", type=count, default=10_000, help="at least so many (default %(default)s)")
+    parser.add_argument("-n", "--events", type=count, default=10_000, help="how many (default %(default)s)")
+    parser.add_argument("--per-map", type=count, metavar="N", help="of a block, which is one sky map")
     parser.add_argument("--seed", type=seed, default=1, help="of all random numbers (default %(default)s)")
     add_workforce_arguments(parser)
     parser.add_argument("-c", "--clobber", action="store_true", help="overwrite tables")
@@ -45,7 +46,7 @@ def main(args: argparse.Namespace, app: App) -> int:
     from llama.cli.study_words import run_of, study_of
     from llama.cli.table_words import tell, written
     from llama.cli.trials import draw
-    from llama.formats.background_table import table_text
+    from llama.formats.background_table import UNKNOWN, table_text
     from llama.studies.tables import Gathered, TablePlaces, Today, block_parts, collated, refuse_other, tables_by_type
 
     kind, by_type = tables_by_type(args.out, args.season, overwrite=args.clobber)
@@ -54,15 +55,15 @@ def main(args: argparse.Namespace, app: App) -> int:
         kind="background",
         folder=args.out[0].parent / f"{kind.population}-{kind.run}-{kind.detectors}-{args.season}",
         population=kind.population,
-        detectors=kind.detectors,
+        detectors="" if kind.detectors == UNKNOWN else kind.detectors,
         blocks=None,
-        per_map=None,
         injections=None,
-        **{name: vars(args)[name] for name in ("maps", "season", "seed", "workers", "cluster")},
+        **{name: vars(args)[name] for name in ("maps", "season", "seed", "per_map", "workers", "cluster")},
     )
     with study_of(trials, app) as study:
         if status := draw(trials, app, study, run_of(trials, "kernel", args.events)):
             return status
+    lacking = 0
     for search_type, table in by_type.items():
         found = Gathered()
         places = TablePlaces((trials.folder,), search_type)
@@ -71,4 +72,7 @@ def main(args: argparse.Namespace, app: App) -> int:
         tell(made.notices)
         written(table, table_text(made.table))
         print(f"{len(made.table.rows)} background events in {table}")
-    return 0
+        lacking = max(lacking, args.events - len(made.table.rows))
+    if lacking:
+        tell([f"{lacking} of {args.events} events are lacking, as their sky maps were left out"])
+    return 1 if lacking else 0

@@ -21,7 +21,7 @@ from llama.cli.study_words import add_study_arguments, run_of, study_of, task_of
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.studies.trials import TrialRun, TrialStudy
+    from llama.studies.trials import BlockResult, TrialRun, TrialStudy
 
 _MANY_BLOCKS, _FEW_PER_MAP = 2000, 100
 
@@ -54,18 +54,17 @@ def draw(args: argparse.Namespace, app: App, study: TrialStudy, run: TrialRun) -
     from llama.supplies import elsewhere
 
     judge = AsEvents(run.folder, elsewhere(app), args.own_lists) if run.depth == "pipeline" else kernel_odds
-    told: set[str] = set()
+    told, modes = set[str](), dict[str, str]()
     if len(run.blocks) > _MANY_BLOCKS and run.per_map < _FEW_PER_MAP:
-        note = (
-            f"{len(run.blocks)} blocks of {run.per_map} trials, as the folder was begun; a new one, with --per-map "
-        )
-        print(f"llama: note: {note}{_FEW_PER_MAP}, reads maps less often", file=sys.stderr)
+        note = f"{len(run.blocks)} blocks of {run.per_map} trials; in a new folder --per-map {_FEW_PER_MAP}"
+        print(f"llama: note: {note} reads maps less often", file=sys.stderr)
     with (
         workforce_of(args, app)() as executor,
         tqdm(total=len(run.blocks) * run.per_map, unit="trial", leave=False) as bar,
     ):
         for block in do_run(task_of(study, run, app), run, executor, judge):
             bar.update(run.per_map)
+            _refuse_mixed(modes, block)
             if block.why and block.skymap not in told:
                 told.add(block.skymap)
                 bar.clear()
@@ -75,3 +74,16 @@ def draw(args: argparse.Namespace, app: App, study: TrialStudy, run: TrialRun) -
     write_csv(trials, table)
     print(f"{trials.told}\nin {table}")
     return 0 if len(trials) else 1
+
+
+def _refuse_mixed(modes: dict[str, str], block: BlockResult) -> None:
+    """FormatError for a map whose distances are used in another way than those of maps before: odds of such have no
+    p-value in common."""
+    from llama.formats.errors import FormatError
+
+    if block.why:
+        return
+    modes.setdefault(block.mode, block.skymap)
+    if len(modes) > 1:
+        (one, first), (two, second) = modes.items()
+        raise FormatError(f"{second} has distance mode {two}, {first} of the same list {one}; list them apart")

@@ -116,10 +116,14 @@ def _end_with_parent() -> None:
 
 @dataclass(frozen=True)
 class Form(Generic[R]):
-    """How the result of a block is kept: as arrays by name, and what they are a result of."""
+    """How the result of a block is kept: as arrays by name, and what they are a result of.
+
+    One that is not `final` is kept too, and drawn again by the next run: what stood in its way may be gone.
+    """
 
     arrays: Callable[[R], Arrays]
     result: Callable[[Arrays], R]
+    final: Callable[[R], bool] = lambda _: True
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,12 @@ class Blocks:
                 number, result = next(drawn)
                 _write(files[missing[number]], form.arrays(result))
                 left.discard(missing[number])
-            yield result if is_new else form.result(_read(file))
+            if not is_new:
+                result = form.result(_read(file))
+                if not form.final(result):
+                    _, result = next(iter(self._drawn(task, [blocks[place]])))
+                    _write(file, form.arrays(result))
+            yield result
 
     def _drawn(self, task: Callable[[B], R], blocks: Sequence[B]) -> Iterator[tuple[int, R]]:
         """Places and results: of an executor that can, in the order in which they are done."""

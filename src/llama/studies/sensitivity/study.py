@@ -67,7 +67,8 @@ def gather(folders: Sequence[Path], depth: str) -> dict[str, StudyTrials]:
     if "background" not in there or len(there) < 2:
         lacking = "background" if "background" not in there else "signal or doublet"
         other = next(one for one in DEPTHS if one != depth)
-        there_is = len(collate(folders, lacking.partition(" ")[0], other)) > 0
+        kinds = SIGNALS if "background" in there else ("background",)
+        there_is = any(len(collate(folders, kind, other)) for kind in kinds)
         hint = f"--depth {other} takes those that there are" if there_is else f"{TRIALS} draws them"
         raise FormatError(f"{where} has no {lacking} trials of {depth} depth; {hint}")
     modes = {one.mode for trials in there.values() for one in trials.blocks}

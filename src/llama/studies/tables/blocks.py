@@ -12,7 +12,7 @@ from llama.formats.errors import FormatError
 from llama.science.detector import SeasonTable
 from llama.science.significance import Searches
 from llama.studies.tables.parts import BAD_MAP, DAMAGED_BLOCK, TWICE_BLOCK, Gathered, TablePlaces, relative
-from llama.studies.trials import BlockResult, TrialStudy, blocks_folder, read_block, read_study
+from llama.studies.trials import BlockResult, TrialStudy, blocks_folder, read_block, read_study, runs_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ def block_parts(sources: TablePlaces, found: Gathered, here: Path, depth: str, i
     many, kept = 0, dict[tuple[str, int, int], tuple[Path, BlockResult]]()
     for place in sources.places:
         study = read_study(place)
-        facts = _facts(study, sources.search, inputs)
+        facts, versions = _facts(study, sources.search, inputs), _versions(place, study, sources.kind, depth)
+        if len(versions) > 1:
+            found.notices.append(f"trials in {relative(place, here)} were drawn by llama {' and '.join(versions)}")
         for path in sorted(blocks_folder(place, sources.kind, depth).glob("*.npz")):
             many += 1
             block = _block(path, study, found, here)
@@ -43,8 +45,14 @@ def block_parts(sources: TablePlaces, found: Gathered, here: Path, depth: str, i
                 found.leave_out(TWICE_BLOCK, f"{relative(path, here)}: block {block.block} is there twice")
                 continue
             kept[key] = path, block
-            _add(found, place, block, facts | {"distance_mode": block.mode}, study, here)
+            _add(found, block, facts | {"distance_mode": block.mode}, study, versions)
     return many
+
+
+def _versions(place: Path, study: TrialStudy, kind: str, depth: str) -> list[str]:
+    """Of the software that drew such trials of a study; that which began it where nothing says so."""
+    runs = [str(one.get("version", "")) for one in runs_of(place) if (one["kind"], one["depth"]) == (kind, depth)]
+    return sorted({one for one in runs if one} or {study.version})
 
 
 def _block(path: Path, study: TrialStudy, found: Gathered, here: Path) -> BlockResult | None:
@@ -69,11 +77,12 @@ def _refuse_other(before: tuple[Path, BlockResult], path: Path, block: BlockResu
         )
 
 
-def _add(
-    found: Gathered, place: Path, block: BlockResult, facts: dict[str, str], study: TrialStudy, here: Path
-) -> None:
-    where = f"{relative(blocks_folder(place, block.kind, block.depth), here)}/injection-"
-    told = f"{block.depth} depth of study {study.digest[:12]}, seed {study.seed}, odds at p_astro 1"
+def _add(found: Gathered, block: BlockResult, facts: dict[str, str], study: TrialStudy, versions: list[str]) -> None:
+    where = f"{study.digest[:12]}-{block.size}/injection-"  # wherever it lies, so that none counts twice
+    told = (
+        f"{block.depth} depth of study {study.digest[:12]}, seed {study.seed}, odds at p_astro 1, "
+        f"llama {' and '.join(versions)}"
+    )
     part = found.of(facts, told, f"{where}{block.numbers[0]}")
     odds = (block.opa if facts["search"] == "opa" else block.subthreshold).tolist()
     part.rows.extend(

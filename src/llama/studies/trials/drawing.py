@@ -10,7 +10,7 @@ import numpy as np
 from llama.formats.skymap import read_skymap
 from llama.formats.skymap_times import header_times
 from llama.science.arrays import Float
-from llama.science.detector import SeasonTable
+from llama.science.detector import AntennaPattern, SeasonTable
 from llama.science.search import Search
 from llama.science.sky import SkyMap, credible_area_deg2, mean_distance
 from llama.science.statistic import GWTrigger as Trigger
@@ -30,7 +30,8 @@ from llama.studies.truth import (
 )
 
 GPS_S = 1_000_000_000.0
-"""The time of maps that do not say when; nothing depends on it but the differences to the neutrinos'."""
+"""The time of maps that do not say when. Without antenna pattern nothing depends on it but the differences to the
+neutrinos'."""
 
 P_ASTRO = 1.0
 """Maps of simulated signals stand for real mergers."""
@@ -52,11 +53,13 @@ class TrialMap:
         skymap = read_skymap(Path(path))
         instruments = tuple(detectors[i : i + 2] for i in range(0, len(detectors), 2))
         trigger = Trigger(gps_of(skymap), None, P_ASTRO, instruments)
-        stated = mean_distance(skymap)
+        stated, prepared = mean_distance(skymap), prepare(skymap, trigger, season, search)
+        if prepared.mode == "marginal" and search.antenna_pattern:
+            _refuse_unheard(path, skymap, trigger, search)
         return cls(
             skymap=skymap,
             trigger=trigger,
-            prepared=prepare(skymap, trigger, season, search),
+            prepared=prepared,
             area_deg2=credible_area_deg2(skymap, 0.9),
             distance_mpc=np.nan if stated is None else stated[0],
         )
@@ -64,8 +67,25 @@ class TrialMap:
 
 def gps_of(skymap: SkyMap) -> float:
     """When the map's header says that its signal came, to a second; else the time that studies give to all."""
+    stated = _stated_gps(skymap)
+    return GPS_S if stated is None else stated
+
+
+def _stated_gps(skymap: SkyMap) -> float | None:
     times = [one for one in header_times(skymap.origin)[0] if not one.is_day]
-    return float(round(times[0].first_gps)) if times else GPS_S
+    return float(round(times[0].first_gps)) if times else None
+
+
+def _refuse_unheard(path: str, skymap: SkyMap, trigger: Trigger, search: Search) -> None:
+    """ValueError for a map of which nobody can say how its detectors heard a direction, where the odds need that."""
+    if _stated_gps(skymap) is None:
+        raise ValueError(f"{path} does not say when its signal came, which the search's antenna_pattern needs")
+    try:
+        AntennaPattern.of(trigger.instruments, trigger.gps_s)
+    except ValueError as error:
+        raise ValueError(
+            f"the search's antenna_pattern cannot be had: {error}; --detectors says who heard"
+        ) from error
 
 
 @dataclass(frozen=True, eq=False)

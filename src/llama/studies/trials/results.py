@@ -83,7 +83,7 @@ def _result(arrays: Arrays) -> BlockResult:
     return BlockResult(**every)
 
 
-AS_ARRAYS: Form[BlockResult] = Form(_arrays, _result)
+AS_ARRAYS: Form[BlockResult] = Form(_arrays, _result, lambda block: not block.why)
 
 
 def left_out(study: str, kind: str, depth: str, block: int, size: int, skymap: str, why: str) -> BlockResult:

@@ -160,13 +160,14 @@ def check_own_map(inputs: CheckInputs, seed: int, size: OwnMapSize, by: Blocks) 
 
 
 def tasks_of(inputs: CheckInputs, size: OwnMapSize) -> tuple[MapTask, ...]:
-    """The first maps of each population; of all, some spread evenly have more lists, and of the others the first,
-    middle and last are drawn with further labels."""
+    """The first maps of each population; of all, some spread evenly have more lists, and of the others, if there are
+    any, the first, middle and last are drawn with further labels."""
     every = [
         (k, skymap) for k, population in enumerate(inputs.populations) for skymap in population.maps[: size.maps]
     ]
     deep = {(2 * j + 1) * len(every) // (2 * size.deep_maps) for j in range(size.deep_maps)}
-    again = {round(share * (len(every) - 1)) for share in (0.0, 0.5, 1.0)} - deep
+    others = [i for i in range(len(every)) if i not in deep]
+    again = {others[round(share * (len(others) - 1))] for share in (0.0, 0.5, 1.0)} if others else set()
     return tuple(
         MapTask(
             number=i,
