@@ -44,9 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, app: App) -> int:
     """Draw, with a progress bar, and say what was written."""
     from llama.cli.study_words import run_of, study_of
-    from llama.cli.table_words import tell, written
+    from llama.cli.table_words import tell
     from llama.cli.trials import draw
-    from llama.formats.background_table import UNKNOWN, table_text
+    from llama.formats.background_table import UNKNOWN, write_table
     from llama.studies.tables import Gathered, TablePlaces, Today, block_parts, collated, refuse_other, tables_by_type
 
     kind, by_type = tables_by_type(args.out, args.season, overwrite=args.clobber)
@@ -70,7 +70,7 @@ def main(args: argparse.Namespace, app: App) -> int:
         block_parts(places, found, Path.cwd().resolve(), "kernel", Today(app.searches, app.season))
         made = collated(found)
         tell(made.notices)
-        written(table, table_text(made.table))
+        write_table(table, made.table)
         print(f"{len(made.table.rows)} background events in {table}")
         lacking = max(lacking, args.events - len(made.table.rows))
     if lacking:
