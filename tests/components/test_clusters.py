@@ -217,15 +217,17 @@ def queue(tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> Clus
     return ClusterSettings(queue="all", memory="500MB", python=str(python_with_tests(tmp_path)))
 
 
+@pytest.mark.parametrize("cores", [1, 2])
 def test_jobs_that_end_too_soon_or_are_cancelled_are_submitted_again(
-    tmp_path: Path, slurm: Slurm, queue: ClusterSettings
+    tmp_path: Path, slurm: Slurm, queue: ClusterSettings, cores: int
 ) -> None:
     import dask
     import distributed  # noqa: F401 - its settings are lost with ours where it is loaded meanwhile
 
     said: list[str] = []
-    first = f"mkdir {tmp_path / 'first'} 2>/dev/null && exit 1"  # of both, before its worker has come
-    wanted = Workforce(read_cluster("slurm"), 2, replace(queue, prologue=(first,)), said.append)
+    first = f"mkdir {tmp_path / 'first'} 2>/dev/null && exit 1"  # of all, before its worker has come
+    jobs_like = replace(queue, prologue=(first,), cores=cores, memory=f"{500 * cores}MB")
+    wanted = Workforce(read_cluster("slurm"), 2, jobs_like, said.append)
     with dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}), wanted() as executor:
         assert isinstance(executor, ClusterExecutor)
         results = executor.map(drawn, range(200))
@@ -233,10 +235,10 @@ def test_jobs_that_end_too_soon_or_are_cancelled_are_submitted_again(
         until(lambda: executor.workers == 2)
         assert "1 jobs ended before their workers came and are submitted again" in said
         cancelled = slurm.jobs()
-        for job in cancelled:  # both: for a while there is nobody
+        for job in cancelled:  # all: for a while there is nobody
             slurm.cancel(job)
         found.extend(results)
-        until(lambda: len(slurm.jobs()) == 2)
+        until(lambda: len(slurm.jobs()) == 2 // cores)
         assert not set(slurm.jobs()) & set(cancelled)
     assert found == [drawn(block) for block in range(200)]
     until(lambda: not slurm.all_jobs())

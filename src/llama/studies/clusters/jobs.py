@@ -1,7 +1,7 @@
 """Jobs of a queue that are watched: one that ended is submitted again, also where its worker never came.
 
-Dask itself hears only of workers that came and went. A job that ended before, at its first line or with its machine,
-it would wait for as long as the study goes on.
+Dask itself hears only of workers that came and went, and knows them as a job's only where each has one. Any other job
+that ended, at its first line or with its machine, it would wait for as long as the study goes on.
 """
 
 from __future__ import annotations
@@ -41,23 +41,26 @@ class Jobs:
     def grow(self) -> None:
         """Submit again what ended. ClusterError when every job ended before its worker came, time after time."""
         workers = [str(one["name"]) for one in self._cluster.scheduler_info["workers"].values()]
-        for name, job in list(self._cluster.workers.items()):
-            if any(one == name or one.startswith(f"{name}-") for one in workers):
-                self._came.add(job.job_id)
+        jobs = dict(self._cluster.workers)
+        idle = jobs.keys() - {
+            *workers,
+            *(one.rpartition("-")[0] for one in workers),
+        }  # X-0 is one of several of job X
+        self._came |= {job.job_id for name, job in jobs.items() if name not in idle}
         if len(workers) >= self._wanted:
             return
         if time.monotonic() - self._asked >= ASK_S:
-            self._look(none_there=not workers)
+            self._look({name: jobs[name].job_id for name in idle if jobs[name].job_id}, none_there=not workers)
             self._asked = time.monotonic()
         self._cluster.scale(self._wanted)
 
-    def _look(self, *, none_there: bool) -> None:
-        """Forget jobs that ended before their workers came, so that they are submitted again; not for ever."""
-        jobs = {name: job.job_id for name, job in list(self._cluster.workers.items()) if job.job_id}
+    def _look(self, idle: dict[str, str], *, none_there: bool) -> None:
+        """Forget jobs without a worker that ended, so that they are submitted again; early ones not for ever."""
         there = self._listed()
         if there is None:
             return
-        early = [name for name, number in jobs.items() if number not in self._came and number not in there]
+        ended = [name for name, number in idle.items() if number not in there]
+        early = [name for name in ended if idle[name] not in self._came]
         again = [name for name in early if self._early[name] < _TIMES - 1]
         if early and not again and none_there and len(early) == len(self._cluster.worker_spec):
             raise ClusterError(
@@ -67,7 +70,7 @@ class Jobs:
         if again:
             self._early.update(again)
             self._tell(f"{len(again)} jobs ended before their workers came and are submitted again")
-            self._cluster.sync(self._forget, again)
+        self._cluster.sync(self._forget, [name for name in ended if name in again or name not in early])
 
     async def _forget(self, names: list[str]) -> None:
         for name in names:

@@ -1,0 +1,87 @@
+"""Jobs in a queue that end, with a stand-in for Dask's cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from llama.studies.clusters import jobs
+from llama.studies.clusters.jobs import Jobs
+
+
+class Queue:
+    """Dask's cluster as far as `Jobs` asks it, and the queue that its jobs are in.
+
+    Attributes:
+        workers: jobs by name, as Dask has them. there: numbers of those that run.
+    """
+
+    def __init__(self, names: int, each: int = 1) -> None:
+        self.worker_spec = {f"X-{k}": {} for k in range(names)}
+        self.workers: dict[str, Any] = {}
+        self.scheduler_info: dict[str, dict[str, Any]] = {"workers": {}}
+        self.there: set[str] = set()
+        self.said: list[str] = []
+        self._each, self._numbers = each, count(100)
+        self.jobs = Jobs(self, names * each, self.there.copy, self.said.append)
+        self.scale(names * each)
+
+    def scale(self, wanted: int) -> None:
+        """Submit what is not."""
+        for name in self.worker_spec.keys() - self.workers.keys():
+            number = str(next(self._numbers))
+            self.workers[name] = SimpleNamespace(job_id=number)
+            self.there.add(number)
+
+    def sync(self, forget: Callable[[list[str]], Any], names: list[str]) -> None:
+        """Run what Dask's loop would."""
+        with pytest.raises(StopIteration):
+            forget(names).send(None)
+
+    def come(self, name: str) -> None:
+        """All workers of a job."""
+        suffixes = [""] if self._each == 1 else [f"-{k}" for k in range(self._each)]
+        for suffix in suffixes:
+            self.scheduler_info["workers"][f"tcp://{name}{suffix}"] = {"name": name + suffix}
+        self.jobs.grow()
+
+    def end(self, name: str) -> str:
+        """A job, with its workers; its number."""
+        workers = self.scheduler_info["workers"]
+        for address in [address for address in workers if address.startswith(f"tcp://{name}")]:
+            del workers[address]
+        number = str(self.workers[name].job_id)
+        self.there.discard(number)
+        return number
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue is asked each time."""
+    monkeypatch.setattr(jobs, "ASK_S", 0.0)
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_a_job_that_ends_after_it_worked_is_submitted_again_however_often(each: int) -> None:
+    queue = Queue(2, each)
+    queue.come("X-0")
+    for _ in range(5):
+        queue.come("X-1")
+        ended = queue.end("X-1")
+        queue.jobs.grow()
+        assert queue.workers["X-1"].job_id in queue.there - {ended}
+    assert queue.workers["X-0"].job_id == min(queue.there)
+    assert not queue.said
+
+
+def test_a_job_that_lost_some_of_its_workers_goes_on() -> None:
+    queue = Queue(1, 2)
+    queue.come("X-0")
+    queue.scheduler_info["workers"].popitem()
+    queue.there.clear()  # as where the queue's list is late
+    queue.jobs.grow()
+    assert queue.workers["X-0"].job_id == "100"
