@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llama.studies.clusters import jobs
+from llama.studies.clusters import ClusterError, jobs
 from llama.studies.clusters.jobs import Jobs
 
 
@@ -18,14 +18,16 @@ class Queue:
 
     Attributes:
         workers: jobs by name, as Dask has them. there: numbers of those that run.
+        refuses: whether it takes no job.
     """
 
     def __init__(self, names: int, each: int = 1) -> None:
-        self.worker_spec = {f"X-{k}": {} for k in range(names)}
+        self.worker_spec: dict[str, Any] = {f"X-{k}": {} for k in range(names)}
         self.workers: dict[str, Any] = {}
         self.scheduler_info: dict[str, dict[str, Any]] = {"workers": {}}
         self.there: set[str] = set()
         self.said: list[str] = []
+        self.refuses = False
         self._each, self._numbers = each, count(100)
         self.jobs = Jobs(self, names * each, self.there.copy, self.said.append)
         self.scale(names * each)
@@ -33,9 +35,10 @@ class Queue:
     def scale(self, wanted: int) -> None:
         """Submit what is not."""
         for name in self.worker_spec.keys() - self.workers.keys():
-            number = str(next(self._numbers))
+            number = None if self.refuses else str(next(self._numbers))
             self.workers[name] = SimpleNamespace(job_id=number)
-            self.there.add(number)
+            if number:
+                self.there.add(number)
 
     def sync(self, forget: Callable[[list[str]], Any], names: list[str]) -> None:
         """Run what Dask's loop would."""
@@ -85,3 +88,25 @@ def test_a_job_that_lost_some_of_its_workers_goes_on() -> None:
     queue.there.clear()  # as where the queue's list is late
     queue.jobs.grow()
     assert queue.workers["X-0"].job_id == "100"
+
+
+def test_a_job_that_the_queue_refused_meanwhile_is_submitted_again() -> None:
+    queue = Queue(1)
+    queue.end("X-0")
+    queue.refuses = True
+    queue.jobs.grow()
+    assert queue.workers["X-0"].job_id is None
+    queue.refuses = False
+    queue.jobs.grow()
+    assert queue.workers["X-0"].job_id in queue.there
+
+
+def test_jobs_that_the_queue_refuses_again_and_again_are_given_up() -> None:
+    queue = Queue(2)
+    queue.refuses = True
+    for name in ("X-0", "X-1"):
+        queue.end(name)
+    queue.jobs.grow()
+    queue.jobs.grow()
+    with pytest.raises(ClusterError, match="2 ended before theirs came or were refused, 3 times each"):
+        queue.jobs.grow()

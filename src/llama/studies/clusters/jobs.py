@@ -42,20 +42,20 @@ class Jobs:
         """Submit again what ended. ClusterError when every job ended before its worker came, time after time."""
         workers = [str(one["name"]) for one in self._cluster.scheduler_info["workers"].values()]
         jobs = dict(self._cluster.workers)
-        idle = jobs.keys() - {
-            *workers,
-            *(one.rpartition("-")[0] for one in workers),
-        }  # X-0 is one of several of job X
+        idle = jobs.keys() - {*workers, *(one.rpartition("-")[0] for one in workers)}  # X-0 is one of several of X
         self._came |= {job.job_id for name, job in jobs.items() if name not in idle}
         if len(workers) >= self._wanted:
             return
         if time.monotonic() - self._asked >= ASK_S:
-            self._look({name: jobs[name].job_id for name in idle if jobs[name].job_id}, none_there=not workers)
+            self._look({name: jobs[name].job_id for name in idle}, none_there=not workers)
             self._asked = time.monotonic()
         self._cluster.scale(self._wanted)
 
-    def _look(self, idle: dict[str, str], *, none_there: bool) -> None:
-        """Forget jobs without a worker that ended, so that they are submitted again; early ones not for ever."""
+    def _look(self, idle: dict[str, str | None], *, none_there: bool) -> None:
+        """Forget jobs without a worker that ended, so that they are submitted again; early ones not for ever.
+
+        Those that the queue refused have no number, and count as ended early.
+        """
         there = self._listed()
         if there is None:
             return
@@ -64,12 +64,12 @@ class Jobs:
         again = [name for name in early if self._early[name] < _TIMES - 1]
         if early and not again and none_there and len(early) == len(self._cluster.worker_spec):
             raise ClusterError(
-                f"no job starts a worker: {len(early)} ended before theirs came, {_TIMES} times each; what they say "
-                f"is kept in the folder [cluster] logs names; {KEPT}"
+                f"no job starts a worker: {len(early)} ended before theirs came or were refused, {_TIMES} times "
+                f"each; what they say is kept in the folder [cluster] logs names; {KEPT}"
             )
         if again:
             self._early.update(again)
-            self._tell(f"{len(again)} jobs ended before their workers came and are submitted again")
+            self._tell(f"{len(again)} jobs ended before their workers came, or were refused, and are submitted again")
         self._cluster.sync(self._forget, [name for name in ended if name in again or name not in early])
 
     async def _forget(self, names: list[str]) -> None:
