@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from itertools import count
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from llama.studies.clusters import ClusterError, jobs
+from llama.studies.clusters.executor import ClusterExecutor
 from llama.studies.clusters.jobs import Jobs
 
 
@@ -110,3 +112,23 @@ def test_jobs_that_the_queue_refuses_again_and_again_are_given_up() -> None:
     queue.jobs.grow()
     with pytest.raises(ClusterError, match="2 ended before theirs came or were refused, 3 times each"):
         queue.jobs.grow()
+
+
+def test_an_error_of_dask_is_told_once_and_the_watch_goes_on() -> None:
+    said: list[str] = []
+    often = threading.Event()
+    calls = count()
+
+    def grow() -> None:
+        if next(calls) == 3:
+            often.set()
+        raise KeyError("tcp://X-0")
+
+    client: Any = SimpleNamespace(
+        get_executor=lambda pure: SimpleNamespace(shutdown=lambda wait: None), nthreads=dict
+    )
+    executor = ClusterExecutor(client, "slurm", grow, None, said.append)
+    assert often.wait(60)
+    executor.shutdown()
+    told = [text for text in said if "there is no worker yet" not in text]
+    assert told == ["slurm: asking for workers fails, and is tried again: KeyError('tcp://X-0')"]

@@ -40,8 +40,8 @@ class Jobs:
 
     def grow(self) -> None:
         """Submit again what ended. ClusterError when every job ended before its worker came, time after time."""
-        workers = [str(one["name"]) for one in self._cluster.scheduler_info["workers"].values()]
-        jobs = dict(self._cluster.workers)
+        workers = [str(one["name"]) for one in list(self._cluster.scheduler_info["workers"].values())]
+        jobs = dict(self._cluster.workers)  # a copy as well: Dask's loop changes both meanwhile
         idle = jobs.keys() - {*workers, *(one.rpartition("-")[0] for one in workers)}  # X-0 is one of several of X
         self._came |= {job.job_id for name, job in jobs.items() if name not in idle}
         if len(workers) >= self._wanted:
