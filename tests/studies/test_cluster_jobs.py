@@ -114,6 +114,30 @@ def test_jobs_that_the_queue_refuses_again_and_again_are_given_up() -> None:
         queue.jobs.grow()
 
 
+def test_a_job_that_is_given_up_while_others_work_is_told_once() -> None:
+    queue = Queue(2)
+    queue.come("X-1")
+    for _ in range(9):
+        queue.end("X-0")
+        queue.jobs.grow()
+    *again, no_more = queue.said
+    assert len(again) == 2 and all("are submitted again" in text for text in again)
+    assert "3 times each and are submitted no more; what jobs say is kept only with [cluster] logs" in no_more
+
+
+def test_tries_begin_anew_with_each_worker_that_comes() -> None:
+    queue = Queue(2)
+    queue.come("X-1")
+    for _ in range(3):
+        for _ in range(2):
+            queue.end("X-0")
+            queue.jobs.grow()
+        queue.come("X-0")
+    queue.end("X-0")
+    queue.jobs.grow()
+    assert queue.workers["X-0"].job_id in queue.there
+
+
 def test_an_error_of_dask_is_told_once_and_the_watch_goes_on() -> None:
     said: list[str] = []
     often = threading.Event()

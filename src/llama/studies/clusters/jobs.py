@@ -19,6 +19,8 @@ ASK_S = 30.0
 """The queue is asked for its jobs so often, while workers are missing."""
 _TIMES = 3
 _PATIENCE_S = 60.0
+_EARLY = "jobs ended before their workers came, or were refused,"
+_LOGS = 'what jobs say is kept only with [cluster] logs = "DIR"'
 
 
 class Jobs:
@@ -43,7 +45,9 @@ class Jobs:
         workers = [str(one["name"]) for one in list(self._cluster.scheduler_info["workers"].values())]
         jobs = dict(self._cluster.workers)  # a copy as well: Dask's loop changes both meanwhile
         idle = jobs.keys() - {*workers, *(one.rpartition("-")[0] for one in workers)}  # X-0 is one of several of X
-        self._came |= {job.job_id for name, job in jobs.items() if name not in idle}
+        for name in jobs.keys() - idle:
+            self._came.add(jobs[name].job_id)
+            self._early.pop(name, None)
         if len(workers) >= self._wanted:
             return
         if time.monotonic() - self._asked >= ASK_S:
@@ -61,16 +65,18 @@ class Jobs:
             return
         ended = [name for name, number in idle.items() if number not in there]
         early = [name for name in ended if idle[name] not in self._came]
-        again = [name for name in early if self._early[name] < _TIMES - 1]
+        self._early.update(early)
+        again = [name for name in early if self._early[name] < _TIMES]
         if early and not again and none_there and len(early) == len(self._cluster.worker_spec):
             raise ClusterError(
                 f"no job starts a worker: {len(early)} ended before theirs came or were refused, {_TIMES} times "
-                f"each; what they say is kept in the folder [cluster] logs names; {KEPT}"
+                f"each; {_LOGS}; {KEPT}"
             )
         if again:
-            self._early.update(again)
-            self._tell(f"{len(again)} jobs ended before their workers came, or were refused, and are submitted again")
-        self._cluster.sync(self._forget, [name for name in ended if name in again or name not in early])
+            self._tell(f"{len(again)} {_EARLY} and are submitted again")
+        if given_up := sum(self._early[name] == _TIMES for name in early):
+            self._tell(f"{given_up} {_EARLY} {_TIMES} times each and are submitted no more; {_LOGS}")
+        self._cluster.sync(self._forget, [name for name in ended if self._early[name] < _TIMES])
 
     async def _forget(self, names: list[str]) -> None:
         for name in names:
