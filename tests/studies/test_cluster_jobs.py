@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from llama.studies.clusters import ClusterError, jobs
+from llama.sections_own import ClusterSettings
+from llama.studies.clusters import ClusterError, Workforce, jobs, read_cluster
 from llama.studies.clusters.executor import ClusterExecutor
 from llama.studies.clusters.jobs import Jobs
+from llama.studies.clusters.queues import in_queue
 
 
 class Queue:
@@ -20,7 +24,7 @@ class Queue:
 
     Attributes:
         workers: jobs by name, as Dask has them. there: numbers of those that run.
-        refuses: whether it takes no job.
+        refuses: whether it takes no job. cancelled: numbers of those that were.
     """
 
     def __init__(self, names: int, each: int = 1) -> None:
@@ -29,6 +33,7 @@ class Queue:
         self.scheduler_info: dict[str, dict[str, Any]] = {"workers": {}}
         self.there: set[str] = set()
         self.said: list[str] = []
+        self.cancelled: list[str | None] = []
         self.refuses = False
         self._each, self._numbers = each, count(100)
         self.jobs = Jobs(self, names * each, self.there.copy, self.said.append)
@@ -38,7 +43,7 @@ class Queue:
         """Submit what is not."""
         for name in self.worker_spec.keys() - self.workers.keys():
             number = None if self.refuses else str(next(self._numbers))
-            self.workers[name] = SimpleNamespace(job_id=number)
+            self.workers[name] = SimpleNamespace(job_id=number, close=partial(self._close, number))
             if number:
                 self.there.add(number)
 
@@ -46,6 +51,9 @@ class Queue:
         """Run what Dask's loop would."""
         with pytest.raises(StopIteration):
             forget(names).send(None)
+
+    async def _close(self, number: str | None) -> None:
+        self.cancelled.append(number)
 
     def come(self, name: str) -> None:
         """All workers of a job."""
@@ -79,6 +87,7 @@ def test_a_job_that_ends_after_it_worked_is_submitted_again_however_often(each: 
         ended = queue.end("X-1")
         queue.jobs.grow()
         assert queue.workers["X-1"].job_id in queue.there - {ended}
+        assert queue.cancelled[-1] == ended
     assert queue.workers["X-0"].job_id == min(queue.there)
     assert not queue.said
 
@@ -136,6 +145,33 @@ def test_tries_begin_anew_with_each_worker_that_comes() -> None:
     queue.end("X-0")
     queue.jobs.grow()
     assert queue.workers["X-0"].job_id in queue.there
+
+
+@pytest.mark.parametrize(
+    ("directives", "words"),
+    [
+        ((), ""),
+        (("--qos=low", "--cluster-constraint=x"), ""),
+        (("-M c2",), "-M c2 "),
+        (("--qos=low -Mc2",), "-M c2 "),
+        (("--qos=low", "--clusters=c2,c3"), "-M c2,c3 "),
+    ],
+)
+def test_jobs_are_looked_for_and_cancelled_in_the_cluster_of_slurm_that_directives_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directives: tuple[str, ...], words: str
+) -> None:
+    for program, says in {"sbatch": "Submitted batch job 7 on cluster c2", "squeue": "7", "scancel": ""}.items():
+        path = tmp_path / program
+        path.write_text(f'#!/bin/sh\necho "{program} $*" >> {tmp_path}/asked\necho "{says}"\n')
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with in_queue(
+        Workforce(read_cluster("slurm"), 1, ClusterSettings(directives=directives, dashboard_port=0))
+    ) as deployed:
+        deployed.grow()
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert f"squeue -h --me {words}-o %i" in asked
+    assert f"scancel {words}7" in asked
 
 
 def test_an_error_of_dask_is_told_once_and_the_watch_goes_on() -> None:

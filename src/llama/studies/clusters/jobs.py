@@ -6,11 +6,10 @@ that ended, at its first line or with its machine, it would wait for as long as 
 
 from __future__ import annotations
 
-import getpass
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llama.studies.clusters.errors import KEPT, ClusterError
@@ -79,13 +78,14 @@ class Jobs:
         self._cluster.sync(self._forget, [name for name in ended if self._early[name] < _TIMES])
 
     async def _forget(self, names: list[str]) -> None:
-        for name in names:
-            self._cluster.workers.pop(name, None)
+        found = [self._cluster.workers.pop(name, None) for name in names]
+        for job in filter(None, found):
+            await job.close()  # cancelled by its number, should the queue have it in another list
 
 
-def listed_by_slurm() -> set[str] | None:
-    """Numbers of all of our own jobs that run or wait."""
-    words = ["squeue", "-h", "-u", getpass.getuser(), "-o", "%i"]
+def listed_by_slurm(where: Sequence[str] = ()) -> set[str] | None:
+    """Numbers of all of our own jobs that run or wait; `where` are words that name other clusters of Slurm."""
+    words = ["squeue", "-h", "--me", *where, "-o", "%i"]
     try:
         said = subprocess.run(words, capture_output=True, text=True, timeout=_PATIENCE_S)
     except (OSError, subprocess.TimeoutExpired):
