@@ -155,6 +155,23 @@ def test_a_host_without_this_llama_is_named(tmp_path: Path) -> None:
             hosts.workforce(1, "/usr/bin/python3")().__enter__()
 
 
+def test_host_keys_in_files_that_the_config_of_ssh_names_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, ours = tmp_path / "mine" / ".ssh" / "config", tmp_path / "ours"
+    config.parent.mkdir(parents=True)
+    ours.write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path / "mine"))
+    with ssh_hosts(1, tmp_path) as hosts:
+        wanted = replace(hosts.workforce(1, "/usr/bin/python3"), known_hosts=(ours,))
+        with pytest.raises(ClusterError, match="cannot be reached over SSH: Host key is not trusted"):
+            wanted().__enter__()
+        for option in ("UserKnownHostsFile", "GlobalKnownHostsFile"):
+            config.write_text(f"Host 127.0.0.1\n  {option} {tmp_path}/none {tmp_path}/known_hosts\n")
+            with pytest.raises(ClusterError, match="has no llama behind /usr/bin/python3"):
+                wanted().__enter__()
+
+
 def test_the_dashboard_is_where_it_is_told(address: str) -> None:
     said: list[str] = []
     with Workforce(read_cluster(address), tell=said.append)():

@@ -165,9 +165,8 @@ def test_jobs_are_looked_for_and_cancelled_in_the_cluster_of_slurm_that_directiv
         path.write_text(f'#!/bin/sh\necho "{program} $*" >> {tmp_path}/asked\necho "{says}"\n')
         path.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with in_queue(
-        Workforce(read_cluster("slurm"), 1, ClusterSettings(directives=directives, dashboard_port=0))
-    ) as deployed:
+    options = ClusterSettings(directives=directives, dashboard_port=0)
+    with in_queue(Workforce(read_cluster("slurm"), 1, options)) as deployed:
         deployed.grow()
     asked = (tmp_path / "asked").read_text().splitlines()
     assert f"squeue -h --me {words}-o %i" in asked
