@@ -118,3 +118,10 @@ def test_settings_that_cannot_be_are_told(
 def test_a_machine_without_the_queue_is_told(tmp_path: Path) -> None:
     said = typed("dev", "cluster", "htcondor", home=tmp_path, status=1)
     assert "there is no condor_submit on this machine; start the study where jobs are submitted" in said
+
+
+def test_a_file_of_host_keys_that_is_not_there_is_told(tmp_path: Path) -> None:
+    words = ("dev", "skymaps", "compress", tmp_path, tmp_path / "to", "--cluster", "ssh:127.0.0.1:1")
+    named = tmp_path / "known"
+    said = typed(*words, home=tmp_path, status=1, LLAMA_SSH_KNOWN_HOSTS=str(named))
+    assert f"llama: [ssh] known_hosts: there is no file {named}" in said

@@ -222,7 +222,7 @@ class ClusterExecutor(Executor):
 
     def _watch(self) -> None:
         """Notice when nobody is left who could draw, and ask for others in the place of those who are gone."""
-        seen, told, most = time.monotonic(), False, 0
+        seen, told, most, failed = time.monotonic(), False, 0, False
         while not self._over.wait(_WATCH_S if self.workers else _WATCH_S / 10):
             try:
                 threads = dict(self._client.nthreads())
@@ -240,6 +240,10 @@ class ClusterExecutor(Executor):
                 self._grow()
             except ClusterError as error:
                 self._give_up(str(error))
+            except Exception as error:  # noqa: BLE001 - Dask's are of many kinds; without us nobody notices anything
+                if not failed:
+                    self._tell(f"{self._name}: asking for workers fails, and is tried again: {error!r}")
+                failed = True
             if self._patience_s is not None and time.monotonic() - seen > self._patience_s:
                 self._give_up(f"{self._name} has had no worker for {self._patience_s:.0f} s; {KEPT}")
 

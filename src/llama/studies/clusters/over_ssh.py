@@ -11,6 +11,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama.studies.clusters.alike import build
@@ -62,8 +63,22 @@ def _connection(host: str, wanted: Workforce) -> dict[str, Any]:
     found |= {"username": user} if user else {}
     found |= {"port": int(port)} if port else {}
     found |= {"client_keys": [str(wanted.key.expanduser())]} if wanted.key else {}
-    found |= {"known_hosts": [str(path) for path in wanted.known_hosts]} if wanted.known_hosts else {}
+    if wanted.known_hosts:
+        found["known_hosts"] = [*map(str, wanted.known_hosts), *_configured(found)]
     return found
+
+
+def _configured(connection: Mapping[str, Any]) -> list[str]:
+    """Files of host keys that ~/.ssh/config names: asyncssh reads none of them beside those it is given."""
+    import asyncssh
+
+    asked: dict[str, Any] = {**connection, "config": (), "client_keys": None, "agent_path": None}
+    try:
+        named = asyncssh.SSHClientConnectionOptions(**asked).known_hosts
+    except (asyncssh.ConfigParseError, OSError, ValueError) as error:
+        raise ClusterError(f"~/.ssh/config cannot be read: {error}; mend it") from error
+    files = [str(one) for one in named] if isinstance(named, list) else []
+    return [one for one in files if Path(one).expanduser().is_file()]
 
 
 async def _ask_all(

@@ -6,7 +6,9 @@ study goes on.
 
 from __future__ import annotations
 
+import functools
 import logging
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -40,7 +42,8 @@ def in_queue(wanted: Workforce) -> Iterator[Deployed]:
     if all_loopback([host]):
         wanted.tell(f"{kind}: only jobs on this machine reach {host}; for others set [cluster] interface")
     with _cluster(wanted, host) as cluster:
-        listed = listed_by_slurm if kind == "slurm" else listed_by_nobody
+        where = _other_slurm(wanted.options)
+        listed = functools.partial(listed_by_slurm, where) if kind == "slurm" else listed_by_nobody
         jobs = Jobs(cluster, wanted.workers, listed, wanted.tell)
         try:
             while len(cluster.worker_spec) * wanted.options.cores < wanted.workers:
@@ -55,7 +58,7 @@ def in_queue(wanted: Workforce) -> Iterator[Deployed]:
 
 def submit_file(wanted: Workforce) -> str:
     """What would be submitted for each job; its scheduler's address is filled in later."""
-    job: Any = _classes(wanted.cluster.kind)[1]
+    job: Any = _classes(wanted)[1]
     options = _job(wanted, address_of(wanted.options.interface))
     text: str = job("tcp://SCHEDULER:PORT", name="llama", **options).job_script()
     return text
@@ -81,18 +84,19 @@ def address_of(interface: str) -> str:
 def _cluster(wanted: Workforce, host: str) -> Any:
     scheduler = {"host": host, "dashboard_address": f"{host}:{wanted.options.dashboard_port}"}
     try:
-        return _classes(wanted.cluster.kind)[0](
-            scheduler_options=scheduler, silence_logs=logging.CRITICAL, **_job(wanted, host)
-        )
+        cluster, job = _classes(wanted)
+        options = _job(wanted, host)
+        return cluster(job_cls=job, scheduler_options=scheduler, silence_logs=logging.CRITICAL, **options)
     except (RuntimeError, ValueError, OSError) as error:
         raise ClusterError(f"{wanted.cluster.kind}: {_reason(error)}") from error
 
 
-def _classes(kind: str) -> tuple[Any, Any]:
-    if kind == "slurm":
+def _classes(wanted: Workforce) -> tuple[Any, Any]:
+    if wanted.cluster.kind == "slurm":
         from dask_jobqueue.slurm import SLURMCluster, SLURMJob
 
-        return SLURMCluster, SLURMJob
+        cancel = " ".join(["scancel", *_other_slurm(wanted.options)])
+        return SLURMCluster, type("SLURMJob", (SLURMJob,), {"cancel_command": cancel})
     from dask_jobqueue.htcondor import HTCondorCluster, HTCondorJob
 
     return HTCondorCluster, HTCondorJob
@@ -124,6 +128,12 @@ def _slurm(options: ClusterSettings) -> dict[str, Any]:
         "walltime": options.walltime,
         "job_extra_directives": [*nowhere, *options.directives],
     }
+
+
+def _other_slurm(options: ClusterSettings) -> list[str]:
+    """Words for Slurm's programs, where the directives name another of its clusters: numbers of jobs are of each."""
+    found = re.search(r"(?:^|\s)(?:-M\s*|--clusters?[=\s]\s*)([\w.,-]+)", "\n".join(options.directives))
+    return ["-M", found[1]] if found else []
 
 
 def _htcondor(options: ClusterSettings) -> dict[str, Any]:
