@@ -87,6 +87,7 @@ def advised(error: BaseException, hide: Callable[[str], str] = str) -> tuple[tup
 ADOPT = Advice(("event", "adopt"))
 BACKGROUND_LISTS = Advice(("dev", "neutrinos", "background", "-p", "bns"))
 CHECK = Advice(("event", "check"))
+DV_INIT = Advice(("dev", "dv", "init"))
 PUT = Advice(("com", "s3", "put", "-r", "FOLDER", "s3://BUCKET/FOLDER/"))
 REMAKE = Advice(("event", "remake"))
 REMAKE_FILE = Advice(("event", "EVENT", "remake", "FILE"))

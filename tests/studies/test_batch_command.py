@@ -59,6 +59,8 @@ def test_every_combination_becomes_an_event_and_its_results_are_put() -> None:
     assert Path("out/y/b.json").exists()
     log = Path("home/logs/llama.batch.log").read_text()
     assert "events/3-b-y: done in" in log and log.count(" starts: process ") == 3
+    assert counts(batch(*WORDS, *QUICK, *put, "--discard")) == [0, 6, 0, 0]
+    assert not [path for path in Path("events").iterdir() if path.name[0] != "."], "what a killed run left goes too"
 
 
 def test_without_anything_to_put_the_events_are_the_results() -> None:

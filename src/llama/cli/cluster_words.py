@@ -41,13 +41,14 @@ def cluster(text: str) -> Cluster:
 
 def workforce_of(args: argparse.Namespace, app: App) -> Workforce:
     """Who was asked for, not started yet. ClusterError over SSH without the file of host keys that settings name."""
+    from llama.advice import DV_INIT
     from llama.settings import CLUSTER, SSH
     from llama.studies.clusters import LOCAL, ClusterError, Workforce
 
     asked = app.settings[SSH]
     ours, theirs = known_hosts_of(app)
     if args.cluster and args.cluster.kind == "ssh" and asked.known_hosts and not ours.is_file():
-        raise ClusterError(f"[ssh] known_hosts: there is no file {ours}; `llama dev dv init` writes it")
+        raise ClusterError(f"[ssh] known_hosts: there is no file {ours}; {DV_INIT} writes it")
     known = tuple(path for path in (ours, theirs) if path.is_file()) if ours.is_file() else ()
     return Workforce(args.cluster or LOCAL, args.workers, app.settings[CLUSTER], tell, asked.key, known)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llama.advice import Advice
+from llama.advice import DV_INIT, Advice
 from llama.fleet.errors import KeyChanged, NotToBeDone, ServerFailed
 from llama.fleet.ssh.host_keys import KnownKeys, fingerprint
 from llama.fleet.ssh.servers import SshServer
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from asyncssh import SSHClient, SSHClientConnection, SSHClientProcess, SSHKey
 
 EXTRA = "pip install 'llama-astro[fleet]'"
-_INIT, _FORGET = Advice(("dev", "dv", "init")), Advice(("dev", "dv", "forget"))
+_FORGET = Advice(("dev", "dv", "forget"))
 _SSH_PORT = 22
 _KEEPALIVE_S, _CLOSING_S = 15.0, 1.0
 _SAID = ("User", "Port", "Hostname", "HostKeyAlias")
@@ -272,7 +272,7 @@ def _about_key(stage: Stage, server: SshServer | None, login: LogIn | None, erro
     shown, (host, port) = fingerprint(stage.offered), login.place(server)
     where = login.known.holding(host, port)
     if where is None:
-        return ServerFailed(f"its host key ({shown}) is not known yet; {_INIT} takes it in")
+        return ServerFailed(f"its host key ({shown}) is not known yet; {DV_INIT} takes it in")
     ours = where == login.known.ours
     mend = f"{_FORGET} forgets the old one" if ours else f"take the old one out of {where}"
     return KeyChanged(

@@ -15,7 +15,8 @@ _OTHERS = 10_000  # a folder that holds more than is ours, and so many besides, 
 
 
 def put_before(whole: Batch, storage: Storage, few: int = FEW) -> Set[int]:
-    """Numbers of combinations of which all was put before. Those that it leaves out may have been put as well.
+    """Numbers of combinations of which all was put before. Those that it leaves out may have been put as well: those
+    whose folder is still to be removed have been.
 
     Only stores that speak S3 are asked; elsewhere, one by one is as fast.
     """
@@ -35,7 +36,8 @@ def put_before(whole: Batch, storage: Storage, few: int = FEW) -> Set[int]:
                 there.add(found.url)
         except TransferRefused:  # one may be let to files, and not to lists
             return frozenset()
-    return {one.number for one in whole if all(whole.orders.address(url, one) in there for url in asked.put.values())}
+    done = (one for one in whole if all(whole.orders.address(url, one) in there for url in asked.put.values()))
+    return {one.number for one in done if not (asked.discard and whole.orders.folder(one).exists())}
 
 
 def _folder(url: str) -> str:

@@ -105,6 +105,8 @@ def work(orders: Orders, connect: Connect, one: Combination) -> Outcome:
         folder = str(path)
         puts = {name: orders.address(url, one) for name, url in orders.asked.put.items()}
         if puts and all(shop.storage.find(url) is not None for url in reversed(puts.values())):
+            if orders.asked.discard and _there(folder):  # a run that was killed had put it, and not removed it yet
+                shutil.rmtree(path)
             return Outcome(one.number, "before", folder)
         event = _event(orders, shop, one, path)
         _bring_up_to_date(orders, shop.environment, event)
