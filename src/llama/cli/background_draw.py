@@ -43,30 +43,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Draw, with a progress bar, and say what was written."""
-    from llama.cli.study_words import run_of, study_of
+    from llama.cli.cluster_words import workforce_of
+    from llama.cli.study_words import study_of
     from llama.cli.table_words import tell
     from llama.cli.trials import draw
     from llama.formats.background_table import UNKNOWN, write_table
     from llama.studies.tables import Gathered, TablePlaces, Today, block_parts, collated, refuse_other, tables_by_type
+    from llama.studies.trials import Options, TrialRun, kernel_odds, listed
 
     kind, by_type = tables_by_type(args.out, args.season, overwrite=args.clobber)
     refuse_other(args.out[0], kind, args.season, app.searches())
-    trials = argparse.Namespace(
-        kind="background",
-        folder=args.out[0].parent / f"{kind.population}-{kind.run}-{kind.detectors}-{args.season}",
-        population=kind.population,
-        detectors="" if kind.detectors == UNKNOWN else kind.detectors,
-        blocks=None,
-        injections=None,
-        **{name: vars(args)[name] for name in ("maps", "season", "seed", "per_map", "workers", "cluster")},
-    )
-    with study_of(trials, app) as study:
-        if status := draw(trials, app, study, run_of(trials, "kernel", args.events)):
+    folder = args.out[0].parent / f"{kind.population}-{kind.run}-{kind.detectors}-{args.season}"
+    detectors = "" if kind.detectors == UNKNOWN else kind.detectors
+    asked = Options(args.maps, kind.population, args.season, args.seed, detectors)
+    with study_of(folder, asked, app) as study:
+        maps = len(listed(args.maps))
+        run = TrialRun.of(folder, "background", "kernel", args.events, maps, per_map=args.per_map)
+        if status := draw(study, run, kernel_odds, app, workforce_of(args, app)):
             return status
     lacking = 0
     for search_type, table in by_type.items():
         found = Gathered()
-        places = TablePlaces((trials.folder,), search_type)
+        places = TablePlaces((folder,), search_type)
         block_parts(places, found, Path.cwd().resolve(), "kernel", Today(app.searches, app.season))
         made = collated(found)
         tell(made.notices)

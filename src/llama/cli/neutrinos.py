@@ -12,7 +12,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count, maps
-from llama.cli.study_words import add_study_arguments, run_of, study_of, task_of
+from llama.cli.study_words import add_study_arguments, options_of, run_of, study_of, task_of
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -61,7 +61,7 @@ def _signal(args: argparse.Namespace, app: App) -> int:
 
     from llama.studies.neutrino_files import SIGNAL_FOLDERS, write_signal
 
-    with study_of(args, app) as study:
+    with study_of(args.folder, options_of(args), app) as study:
         run = run_of(args, "pipeline", args.lists)
         left_out = 0
         written = write_signal(args.folder, task_of(study, run, app), run.blocks)

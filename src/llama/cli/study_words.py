@@ -12,7 +12,7 @@ from llama.cli.arguments import blocks, count, injections, seed
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.studies.trials import Task, TrialRun, TrialStudy
+    from llama.studies.trials import Options, Task, TrialRun, TrialStudy
 
 
 def add_study_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,22 +28,28 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed, default=1, help="of all random numbers (default %(default)s)")
 
 
+def options_of(args: argparse.Namespace) -> Options:
+    """What a study is."""
+    from llama.studies.trials import Options
+
+    return Options(args.maps, args.population, args.season, args.seed, args.detectors, args.injections)
+
+
 @contextmanager
-def study_of(args: argparse.Namespace, app: App) -> Iterator[TrialStudy]:
+def study_of(folder: Path, asked: Options, app: App) -> Iterator[TrialStudy]:
     """The study of the folder, begun if need be, held for this program alone."""
     from datetime import UTC, datetime
 
     from llama.advice import TRIALS
     from llama.operate.sole import Sole, myself
-    from llama.studies.trials import Options, TrialStudy, open_study
+    from llama.studies.trials import TrialStudy, open_study
     from llama.supplies import trial_inputs
 
-    asked = Options(args.maps, args.population, args.season, args.seed, args.detectors, args.injections)
-    study = TrialStudy.of(trial_inputs(app, args.season)(), asked)
-    args.folder.mkdir(parents=True, exist_ok=True)
-    sole = Sole(args.folder, "trials", myself(TRIALS.typed, datetime.now(UTC)))
+    study = TrialStudy.of(trial_inputs(app, asked.season)(), asked)
+    folder.mkdir(parents=True, exist_ok=True)
+    sole = Sole(folder, "trials", myself(TRIALS.typed, datetime.now(UTC)))
     try:
-        yield open_study(args.folder, study)
+        yield open_study(folder, study)
     finally:
         sole.release()
 

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count, maps
 from llama.cli.cluster_words import add_workforce_arguments, workforce_of
-from llama.cli.study_words import add_study_arguments, run_of, study_of, task_of
+from llama.cli.study_words import add_study_arguments, options_of, run_of, study_of, task_of
 
 if TYPE_CHECKING:
     from llama.app import App
-    from llama.studies.trials import BlockResult, TrialRun, TrialStudy
+    from llama.studies.clusters import Workforce
+    from llama.studies.trials import BlockResult, Judge, TrialRun, TrialStudy
 
 _MANY_BLOCKS, _FEW_PER_MAP = 2000, 100
 
@@ -40,26 +41,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, app: App) -> int:
     """Draw, with a progress bar, and say what there is now."""
-    with study_of(args, app) as study:
-        return draw(args, app, study, run_of(args, args.depth, args.trials))
+    from llama.studies.trials import AsEvents, kernel_odds
+    from llama.supplies import elsewhere
+
+    pipeline = args.depth == "pipeline"
+    judge = AsEvents(args.folder, elsewhere(app), args.own_lists) if pipeline else kernel_odds
+    with study_of(args.folder, options_of(args), app) as study:
+        return draw(study, run_of(args, args.depth, args.trials), judge, app, workforce_of(args, app))
 
 
-def draw(args: argparse.Namespace, app: App, study: TrialStudy, run: TrialRun) -> int:
+def draw(study: TrialStudy, run: TrialRun, judge: Judge, app: App, workforce: Workforce) -> int:
     """The trials of a run, and a CSV file of all that are there; 1 when there is none."""
     import sys
 
     from tqdm import tqdm
 
-    from llama.studies.trials import AsEvents, collate, do_run, kernel_odds, write_csv
-    from llama.supplies import elsewhere
+    from llama.studies.trials import collate, do_run, write_csv
 
-    judge = AsEvents(run.folder, elsewhere(app), args.own_lists) if run.depth == "pipeline" else kernel_odds
     told, modes = set[str](), dict[str, str]()
     if len(run.blocks) > _MANY_BLOCKS and run.per_map < _FEW_PER_MAP:
         note = f"{len(run.blocks)} blocks of {run.per_map} trials; in a new folder --per-map {_FEW_PER_MAP}"
         print(f"llama: note: {note} reads maps less often", file=sys.stderr)
     with (
-        workforce_of(args, app)() as executor,
+        workforce() as executor,
         tqdm(total=len(run.blocks) * run.per_map, unit="trial", leave=False) as bar,
     ):
         for block in do_run(task_of(study, run, app), run, executor, judge):

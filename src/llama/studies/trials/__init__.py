@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from llama.studies.trials.drawing import Supply, TrialMap, TrueSources, draw_trials
 from llama.studies.trials.events import KEPT, OWN_LISTS, AsEvents
-from llama.studies.trials.kernel import Task, do_block, kernel_odds
+from llama.studies.trials.kernel import Judge, Task, do_block, kernel_odds
 from llama.studies.trials.results import (
     SEARCH_TYPES,
     BlockResult,
@@ -44,6 +44,7 @@ __all__ = [
     "AsEvents",
     "BlockResult",
     "Inputs",
+    "Judge",
     "Options",
     "Source",
     "StudyTrials",
