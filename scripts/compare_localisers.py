@@ -5,7 +5,7 @@ Usage: python scripts/compare_localisers.py FAST BAYESTAR -p POPULATION [-s SEAS
 FAST and BAYESTAR are folders of `llama dev simulate POPULATION` with the same words but --localiser; maps that both
 have are taken. Beside the two maps of a source stand the same lists of unrelated neutrinos, so many each. Where all
 lists beside the fast maps together say p, the same fraction of those beside BAYESTAR's maps should be. The error is
-that of 2 000 samples of the sources, drawn with replacement.
+that of 2 000 samples of the sources, drawn with replacement. A p that fewer than ten lists have is not told.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from llama.studies.trials.drawing import TrialMap
 from llama.studies.truth import merged, scrambled
 
 LEVELS = (0.1, 0.05, 0.01, 0.001)
-SAMPLES = 2000
+SAMPLES, LEAST = 2000, 10
 Floats = NDArray[np.float64]
 
 
@@ -79,12 +79,14 @@ def told(pairs: list[Pair]) -> list[str]:
     each = "; ".join(f"{fast:.0f} and {theirs:.0f} deg2" for fast, theirs in quartiles)
     lines = [f"{len(pairs)} sources, {pairs[0].fast.size} lists each", f"90 % areas, quartiles: {each}"]
     fast, theirs = (np.stack([getattr(one, name) for one in pairs]) for name in ("fast", "bayestar"))
-    threshold = np.quantile(fast, 1 - np.array(LEVELS))
+    levels = [level for level in LEVELS if level * fast.size >= LEAST]
+    threshold = np.quantile(fast, 1 - np.array(levels))
     rng = np.random.default_rng(2)
     weight = rng.multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), SAMPLES) / len(pairs)
-    for level, least in zip(LEVELS, threshold.tolist(), strict=True):
+    for level, least in zip(levels, threshold.tolist(), strict=True):
         stated, really = (fast >= least).mean(axis=1), (theirs >= least).mean(axis=1)
-        ratio, samples = really.mean() / stated.mean(), (weight @ really) / (weight @ stated)
+        ratio, some = really.mean() / stated.mean(), weight @ stated > 0  # samples without any have no ratio
+        samples = (weight @ really)[some] / (weight @ stated)[some]
         lines.append(
             f"p <= {level:g} by the fast maps: {really.mean():.5f} by BAYESTAR's, "
             f"ratio {ratio:.3f} +- {samples.std():.3f}"

@@ -67,7 +67,7 @@ def test_how_likely_the_alert_is_real_stands_beside_its_p_value(data: Path) -> N
 
 
 def test_no_p_value_means_no_claim(data: Path) -> None:
-    reason = "no background table fits; there are: opa/bns/o4/H1L1/IC86-2011"
+    reason = "no background table fits; there is none of season IC40, only of IC86-2011"
     changes = {"p_value": None, "p_value_text": "n/a", "p_value_reason": reason}
     report = read_report(significance(real_neutrinos(data, 3), **changes))
     text = one_line(circular(report))

@@ -218,10 +218,17 @@ def test_the_table_of_its_own_kind_comes_first() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"population": "bbh"}, "no background table opa/bbh/o4/H1L1V1/IC86-2011; there are: opa/bns"),
-        ({"season": "IC79-2010"}, "no background table opa/bns/o4/H1L1V1/IC79-2010"),
-        ({"search_type": "subthreshold"}, "no background table subthreshold/bns"),
-        ({"run": "o3"}, "no background table opa/bns/o3"),
+        (
+            {"population": "bbh"},
+            "no background table opa/bbh/o4/H1L1V1/IC86-2011; there is none of population bbh, only of bns",
+        ),
+        ({"season": "IC79-2010"}, "no background table opa/bns/o4/H1L1V1/IC79-2010; there is none of season"),
+        ({"search_type": "subthreshold"}, "there is none of search type subthreshold, only of opa"),
+        (
+            {"run": "o3", "population": "cbc"},
+            "there is none of population cbc, only of bns; there is none of run o3, only of o4",
+        ),
+        ({"detectors": "L1V1", "response_digest": "xyz"}, "there is opa/bns/o4/H1L1V1/IC86-2011, which was made"),
         ({"search_digest": "xyz"}, "made with other search parameters"),
         ({"response_digest": "xyz"}, "made with another detector response"),
         ({"distance_mode": "marginal"}, "is for distance mode map"),
@@ -234,6 +241,13 @@ def test_choice_needs_everything_but_the_detectors_to_fit(change: dict[str, str]
     choice = populations.choose(kind, fit)
     assert choice.table is None
     assert says in choice.reason
+
+
+def test_without_any_or_of_a_combination_there_is_none() -> None:
+    assert Populations({}).choose(KIND, FIT).reason.endswith("; there are none at all")
+    names = "opa/bns/o3/H1L1V1/IC86-2011", "opa/bbh/o4/H1L1V1/IC86-2011"
+    populations = Populations({name: _table(name=name) for name in names})
+    assert populations.choose(KIND, FIT).reason.endswith("none of this combination, whatever the detectors")
 
 
 @pytest.mark.parametrize("detectors", ["H1", "H1K1L1", "unknown"])

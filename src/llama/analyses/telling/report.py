@@ -267,8 +267,8 @@ class Report:
         if self.background is not None:
             pooled = " (all detectors together)" if self.background.pooled else ""
             return f"of the population: from {self.background}, table {self.background.name}{pooled}"
-        # The list of the tables that there are is for the file
-        return self.p_reason.partition("; there are:")[0] or "reason not recorded"
+        # What tables there are is for the file
+        return self.p_reason.partition("; there ")[0] or "reason not recorded"
 
     @property
     def by_significance(self) -> tuple[Row, ...]:

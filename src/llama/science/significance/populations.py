@@ -181,8 +181,7 @@ class Populations:
         """The table for events of this kind, else that of all detectors together; docs/decisions/pvalue-tables.md."""
         table = self.tables.get(kind.name)
         if table is None:
-            there = ", ".join(sorted(self.tables)) or "none"
-            missing = f"no background table {kind.name}; there are: {there}"
+            missing = f"no background table {kind.name}; {self._what_lacks(kind, conditions)}"
         elif why := conditions.misfit(table):
             missing = f"background table {kind.name} {why}"
         else:
@@ -194,6 +193,20 @@ class Populations:
         sets = ", ".join(TableKind.named(other.name).detectors for other in pool)
         reason = f"all detectors together ({sets}), {pooled.events} events, for want of {kind.name}"
         return TableChoice(pooled, reason)
+
+    def _what_lacks(self, kind: TableKind, conditions: Conditions) -> str:
+        """Why tables of no detectors serve a kind: what there is instead, or why those of other detectors do not."""
+        if not self.tables:
+            return "there are none at all"
+        if alike := self._of_other_detectors(kind):
+            return f"there is {alike[0].name}, which {conditions.misfit(alike[0])}"
+        held = [TableKind.named(name) for name in self.tables]
+        lacking = []
+        for part in ("search_type", "population", "run", "season"):
+            there, wanted = sorted({getattr(one, part) for one in held}), getattr(kind, part)
+            if wanted not in there:
+                lacking.append(f"there is none of {part.replace('_', ' ')} {wanted}, only of {', '.join(there)}")
+        return "; ".join(lacking) or "there is none of this combination, whatever the detectors"
 
     def _of_other_detectors(self, kind: TableKind) -> list[BackgroundTable]:
         """Tables like it but for the detectors, by name; no other is read."""
