@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import TypedDict
 
 import numpy as np
@@ -48,6 +49,7 @@ def search_digest(search: Search) -> str:
     return hashlib.sha256(to_json(numbers)).hexdigest()[:12]
 
 
+@lru_cache(maxsize=8)  # tables are never changed, and each is one of its own: millions of events ask for the same few
 def response_digest(season: SeasonTable) -> str:
     """Short digest of a season's response and background, numbers and not words."""
     digest = hashlib.sha256()

@@ -210,12 +210,19 @@ class Populations:
 
     def _of_other_detectors(self, kind: TableKind) -> list[BackgroundTable]:
         """Tables like it but for the detectors, by name; no other is read."""
-        alike = (name for name in sorted(self.tables) if _of_any_detectors(name, kind.detectors) == kind)
-        return [self.tables[name] for name in alike]
+        return [self.tables[name] for name in self._by_rest.get(_rest(kind), ())]
+
+    @cached_property
+    def _by_rest(self) -> Mapping[tuple[str, ...], Sequence[str]]:
+        """Names of tables by what they are of besides detectors, in order."""
+        found: dict[tuple[str, ...], list[str]] = {}
+        for name in sorted(self.tables):
+            found.setdefault(_rest(TableKind.named(name)), []).append(name)
+        return found
 
 
-def _of_any_detectors(name: str, detectors: str) -> TableKind:
-    return replace(TableKind.named(name), detectors=detectors)
+def _rest(kind: TableKind) -> tuple[str, ...]:
+    return kind.search_type, kind.population, kind.run, kind.season
 
 
 def _pooled(kind: TableKind, tables: Sequence[BackgroundTable]) -> BackgroundTable:
