@@ -15,7 +15,7 @@ from llama.app import App
 from llama.formats.errors import FormatError
 from llama.science.detector import interpolate_sin_dec
 from llama.studies.blocks import generator
-from llama.studies.sensitivity import AXES, Fraction, Threshold, curve, weighted
+from llama.studies.sensitivity import AXES, Fraction, Threshold, curve, independent, weighted
 from llama.studies.truth import draw_energies, true_energies
 
 
@@ -49,6 +49,34 @@ def test_bins_hold_what_lies_in_them() -> None:
     )
     alike = weighted(np.array([True] * 3 + [False] * 4), np.full(7, 0.1))
     assert alike.interval == pytest.approx(Fraction(3, 7).interval)
+
+
+def test_trials_that_share_a_map_are_worth_less_than_as_many_maps() -> None:
+    rng = np.random.default_rng(1)
+    maps = np.repeat(np.arange(50), 30)
+    one = np.ones(maps.size)
+    alike = rng.random(50)[maps] < 0.4  # what a map says all its trials say
+    assert independent(alike, one, maps, 0.6827) == pytest.approx(49, rel=0.05)
+    apart = rng.random(maps.size) < 0.4
+    assert independent(apart, one, maps, 0.6827) > 900
+    assert independent(apart, one, np.arange(maps.size), 0.6827) == maps.size
+    assert independent(np.full(maps.size, True), one, maps, 0.6827) == pytest.approx(50)
+    assert independent(apart, one, np.zeros(maps.size, dtype=int), 0.6827) == 1.0
+    assert weighted(alike, one * 3, maps).of == pytest.approx(49, rel=0.05)
+
+
+def test_intervals_hold_the_efficiency_of_all_maps_as_often_as_they_say() -> None:
+    """Sixteen maps, each with an efficiency of its own between 0 and 1, and twenty trials of each."""
+    rng, maps = np.random.default_rng(2), np.repeat(np.arange(16), 20)
+    axis = next(one for one in AXES if one.key == "sin_dec")
+    held = {"of maps": 0, "of trials": 0}
+    for _ in range(400):
+        found = rng.random(maps.size) < rng.beta(0.8, 0.8, 16)[maps]  # 0.5 on average
+        for what, numbers in zip(held, (maps, None), strict=True):
+            (only,) = curve(axis, np.array([-1.0, 1.0]), np.zeros(maps.size), found, numbers).bins
+            low, high = only.found.interval
+            held[what] += low <= 0.5 <= high
+    assert held["of maps"] / 400 > 0.66 and held["of trials"] / 400 < 0.35
 
 
 def test_energies_are_those_of_the_response() -> None:
@@ -116,4 +144,7 @@ def test_what_a_study_lacks_is_told(study: Path, tmp_path: Path) -> None:
     assert "between 0 and 1" in typed("dev", "sensitivity", study, "-p", "7", home=study, status=2)
     words = ("--far-per-year", "0.05", "-o", tmp_path / "out", "--search", "opa")
     far = typed("dev", "sensitivity", study, *words, home=study)
+    for none in ("2", "0", "-1", "nan"):
+        too_many = typed("dev", "sensitivity", study, f"--far-per-year={none}", home=study, status=1)
+        assert "the alerts of this population in a year" in too_many
     assert "0.05 per year" in far and (tmp_path / "out" / "sensitivity-opa.json").exists()

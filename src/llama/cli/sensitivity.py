@@ -2,7 +2,7 @@
 
 Reads background, signal and doublet trials that `llama dev trials` drew (give the folders of all machines that took
 part) and writes tables (CSV, JSON, text) and figures (PNG, PDF): efficiency against neutrino energy, distance and
-declination with Clopper-Pearson intervals, and the distributions of p-values and odds.
+declination with intervals, and the distributions of p-values and odds.
 """
 
 from __future__ import annotations
@@ -44,6 +44,18 @@ def _probability(text: str) -> float:
     return found
 
 
+def _of_an_alert(far_per_year: float, alerts_per_year: float) -> float:
+    """FormatError for more false alarms than alerts, and for none."""
+    from llama.formats.errors import FormatError
+
+    if not 0 < far_per_year < alerts_per_year:
+        raise FormatError(
+            f"--far-per-year {far_per_year:g} is not between 0 and {alerts_per_year:.3g}, "
+            "the alerts of this population in a year; a false alarm is one of them"
+        )
+    return far_per_year / alerts_per_year
+
+
 def main(args: argparse.Namespace, app: App) -> int:
     """Measure, write, and print the text of each search."""
     from llama.studies.sensitivity import as_text, gather, measure, write_report
@@ -51,7 +63,7 @@ def main(args: argparse.Namespace, app: App) -> int:
 
     trials = gather(args.folders, args.depth)
     rate_hz = app.searches().choose(trials["background"].study.population).search.alert_rate_hz
-    p = args.false_alarm if args.far_per_year is None else args.far_per_year / (rate_hz * 365.25 * 86400)
+    p = args.false_alarm if args.far_per_year is None else _of_an_alert(args.far_per_year, rate_hz * 365.25 * 86400)
     out = args.out or (Path() if "folders" in args.fetched else args.folders[0]) / "sensitivity"
     for search_type in args.search or SEARCH_TYPES:
         found = measure(trials, search_type, p, rate_hz, args.confidence)

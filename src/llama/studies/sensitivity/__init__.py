@@ -10,6 +10,7 @@ from llama.studies.sensitivity.efficiency import (
     Fraction,
     Threshold,
     curve,
+    independent,
     weighted,
 )
 from llama.studies.sensitivity.report import write_report
@@ -28,6 +29,7 @@ __all__ = [
     "as_text",
     "curve",
     "gather",
+    "independent",
     "measure",
     "weighted",
     "write_report",

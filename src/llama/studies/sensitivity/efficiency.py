@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
+from scipy.stats import t as student_t
 
 from llama.formats.errors import FormatError
-from llama.science.arrays import Float
+from llama.science.arrays import Float, Index
 from llama.studies.trials import StudyTrials
 
 CONFIDENCE = 0.6827
@@ -20,11 +21,16 @@ LEAST_ABOVE = 10
 
 @dataclass(frozen=True)
 class Fraction:
-    """Successes of a number of tries, with the central Clopper-Pearson interval; weighted, they are not whole."""
+    """Successes of a number of tries, with the central Clopper-Pearson interval; weighted, they are not whole.
+
+    Attributes:
+        worth: independent tries that they are worth, see `independent`; None where all are.
+    """
 
     found: float
     of: float
     confidence: float = CONFIDENCE
+    worth: float | None = None
 
     @property
     def value(self) -> float:
@@ -34,10 +40,47 @@ class Fraction:
     def interval(self) -> tuple[float, float]:
         """Ends that are exceeded with probability (1 − confidence)/2 each: C. J. Clopper, E. S. Pearson 1934."""
         tail = (1 - self.confidence) / 2
-        k, n = self.found, self.of
+        n = self.of if self.worth is None else self.worth
+        k = self.found if self.worth is None or not self.of else n * self.value
         low = 0.0 if k <= 0 else float(betaincinv(k, n - k + 1, tail))
         high = 1.0 if k >= n else float(betaincinv(k + 1, n - k, 1 - tail))
         return low, high
+
+
+def independent(found: NDArray[np.bool_], weight: Float, maps: Index, confidence: float) -> float:
+    """How many independent tries these are worth, as trials of one sky map have its source and its shape in common.
+
+    n = p (1 − p) / Var p, with the variance of a weighted mean over maps drawn at random, and a factor for how little
+    a few maps say of that variance: E. L. Korn, B. I. Graubard, Survey Methodology 24 (1998) 193. At most
+    (Σw)²/Σw² of the trials, and of the maps where all or none are found and no variance can be told.
+
+    Args:
+        found, weight, maps: (n,) for each trial; n > 0, Σw > 0.
+    """
+    total, many = float(weight.sum()), np.unique(maps, return_inverse=True)[1]
+    most, of_maps = _worth(weight), np.bincount(many, weight).astype(np.float64)
+    if of_maps.size == 1:
+        return 1.0
+    if found.size == of_maps.size:
+        return most
+    p = float(weight[found].sum()) / total
+    residual = np.bincount(many, weight * (found - p))
+    variance = of_maps.size / (of_maps.size - 1) * float(np.square(residual).sum()) / total**2
+    if not 0 < p < 1 or variance == 0:
+        return min(most, _worth(of_maps))
+    at = (1 + confidence) / 2
+    few = float(student_t.ppf(at, found.size - 1) / student_t.ppf(at, of_maps.size - 1)) ** 2
+    return min(most, few * p * (1 - p) / variance)
+
+
+def _worth(weight: Float) -> float:
+    return float(weight.sum() ** 2 / np.square(weight).sum())
+
+
+def fraction(found: NDArray[np.bool_], maps: Index | None, confidence: float = CONFIDENCE) -> Fraction:
+    """Of trials that count alike; (n,) a number for each trial's sky map, None where each has its own."""
+    worth = None if maps is None or not found.size else independent(found, np.ones(found.size), maps, confidence)
+    return Fraction(int(found.sum()), int(found.size), confidence, worth)
 
 
 @dataclass(frozen=True)
@@ -54,8 +97,13 @@ class Threshold:
     passed: Fraction
 
     @classmethod
-    def of(cls, background: Float, probability: float) -> Threshold:
-        """The lowest at which no more of the background pass; FormatError when it is too little to say."""
+    def of(cls, background: Float, probability: float, maps: Index | None = None) -> Threshold:
+        """The lowest at which no more of the background pass; FormatError when it is too little to say.
+
+        Args:
+            background: (n,) ln of the odds.
+            maps: (n,) a number for each trial's sky map; None where each has its own.
+        """
         allowed = int(np.floor(probability * background.size + 1e-9))
         if allowed < 1:
             raise FormatError(
@@ -64,7 +112,7 @@ class Threshold:
             )
         ranked = np.sort(background)[::-1]
         at = float(ranked[min(allowed, ranked.size - 1)])
-        return cls(probability, at, Fraction(int((background > at).sum()), int(background.size)))
+        return cls(probability, at, fraction(background > at, maps))
 
     @property
     def vague(self) -> bool:
@@ -132,8 +180,9 @@ def edges_of(axis: EfficiencyAxis, values: Sequence[Float]) -> Float:
 
 
 def curve(
-    axis: EfficiencyAxis, edges: Float, values: Float, found: NDArray[np.bool_], confidence: float = CONFIDENCE
-) -> EfficiencyCurve:
+    axis: EfficiencyAxis, edges: Float, values: Float, found: NDArray[np.bool_], maps: Index | None = None,
+    confidence: float = CONFIDENCE,
+) -> EfficiencyCurve:  # fmt: skip
     """Every signal counts alike within a bin; bins without signals are left out."""
     where = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, edges.size - 2)
     bins = []
@@ -141,15 +190,17 @@ def curve(
         here = where == i
         low, high = float(edges[i]), float(edges[i + 1])
         middle = float(np.sqrt(low * high)) if axis.log else (low + high) / 2
-        bins.append(Bin(low, high, middle, Fraction(int(found[here].sum()), int(here.sum()), confidence)))
+        bins.append(Bin(low, high, middle, fraction(found[here], None if maps is None else maps[here], confidence)))
     return EfficiencyCurve(axis.key, tuple(bins))
 
 
-def weighted(found: NDArray[np.bool_], weight: Float, confidence: float = CONFIDENCE) -> Fraction:
+def weighted(
+    found: NDArray[np.bool_], weight: Float, maps: Index | None = None, confidence: float = CONFIDENCE
+) -> Fraction:
     """Efficiency for sources as the population has them: each signal counts as often as such a source gives so many
-    neutrinos. Its interval is that of as many tries as the weights are worth, (Σw)²/Σw²."""
+    neutrinos. Its interval is that of as many tries as the weights are worth, (Σw)²/Σw² or fewer (`independent`)."""
     total = float(weight.sum())
     if not total > 0:
         return Fraction(0.0, 0.0, confidence)
-    worth = total**2 / float(np.square(weight).sum())
+    worth = _worth(weight) if maps is None else independent(found, weight, maps, confidence)
     return Fraction(min(worth * float(weight[found].sum()) / total, worth), worth, confidence)

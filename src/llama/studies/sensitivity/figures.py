@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from llama.studies.sensitivity.efficiency import AXES, EfficiencyAxis, Fraction
+from llama.studies.sensitivity.efficiency import AXES, EfficiencyAxis, fraction
 from llama.studies.sensitivity.study import Sensitivity, levels_of
 from llama.studies.sensitivity.tables import LEAST_LOG10, NAMES, log10_odds, odds_edges
 
@@ -76,7 +76,8 @@ def p_value_figure(found: Sensitivity) -> Any:
     levels = np.array(levels_of(found))
     ax.plot(levels, levels, color="#777777", linewidth=0.8, zorder=0, label="uniform")
     for kind, values in found.p_values.items():
-        each = [Fraction(int((values <= level).sum()), values.size) for level in levels]
+        maps = found.trials[kind].map_numbers[: values.size]  # background of a single map has no p-values
+        each = [fraction(values <= level, maps) for level in levels]
         share, ends = np.array([one.value for one in each]), np.array([one.interval for one in each])
         seen = share > 0
         spread = np.abs(np.stack([share - ends[:, 0], ends[:, 1] - share]))[:, seen]

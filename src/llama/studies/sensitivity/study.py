@@ -21,6 +21,7 @@ from llama.studies.sensitivity.efficiency import (
     Threshold,
     curve,
     edges_of,
+    fraction,
     values_of,
     weighted,
 )
@@ -87,7 +88,7 @@ def measure(
     """Of one search type, at a false alarm probability per alert."""
     log_odds = {kind: one.column(search_type) for kind, one in trials.items()}
     background = log_odds["background"]
-    threshold = Threshold.of(background, probability)
+    threshold = Threshold.of(background, probability, trials["background"].map_numbers)
     ascending = np.sort(background)
     p_values = {kind: p_of(ascending, odds) for kind, odds in log_odds.items() if kind != "background"}
     p_values["background"] = _across(trials["background"], background)
@@ -112,8 +113,8 @@ def p_of(ascending: Float, log_odds: Float) -> Float:
 
 
 def _across(background: StudyTrials, log_odds: Float) -> Float:
-    """p of each background trial against those of other blocks: of every second block against the rest."""
-    half = np.repeat([i % 2 for i in range(len(background.blocks))], [len(one) for one in background.blocks])
+    """p of each background trial against those of other maps: of every second map against the rest."""
+    half = background.map_numbers % 2
     found = np.full(log_odds.size, np.nan)
     for mine in (0, 1):
         others = np.sort(log_odds[half != mine])
@@ -130,10 +131,10 @@ def _efficiencies(
     edges = {axis.key: edges_of(axis, list(along[axis.key].values())) for axis in AXES}
     made = []
     for kind in kinds:
-        found = threshold.found(log_odds[kind])
-        as_they_are = weighted(found, trials[kind].column("weight"), confidence)
-        curves = (curve(axis, edges[axis.key], along[axis.key][kind], found, confidence) for axis in AXES)
-        made.append(Efficiency(kind, Fraction(int(found.sum()), found.size, confidence), as_they_are, tuple(curves)))
+        found, maps = threshold.found(log_odds[kind]), trials[kind].map_numbers
+        as_they_are = weighted(found, trials[kind].column("weight"), maps, confidence)
+        curves = (curve(axis, edges[axis.key], along[axis.key][kind], found, maps, confidence) for axis in AXES)
+        made.append(Efficiency(kind, fraction(found, maps, confidence), as_they_are, tuple(curves)))
     return made
 
 
@@ -149,7 +150,8 @@ def as_json(found: Sensitivity) -> dict[str, Any]:
         "false_alarms_per_year": found.far_per_year,
         "threshold_log_odds": threshold.log_odds if np.isfinite(threshold.log_odds) else None,
         "background_above": _fraction(threshold.passed),
-        "interval": f"Clopper-Pearson, central {found.efficiencies[0].every.confidence:g}",
+        "interval": f"Clopper-Pearson of the tries that trials beside few maps are worth (Korn and Graubard 1998), "
+        f"central {found.efficiencies[0].every.confidence:g}",
         "efficiency": {
             one.kind: {
                 "all": _fraction(one.every),
@@ -177,7 +179,9 @@ def levels_of(found: Sensitivity) -> list[float]:
 
 def _fraction(one: Fraction) -> dict[str, float]:
     low, high = one.interval
-    return {"value": one.value, "interval_low": low, "interval_high": high, "found": one.found, "of": one.of}
+    worth = one.of if one.worth is None else one.worth
+    found = {"value": one.value, "interval_low": low, "interval_high": high, "found": one.found, "of": one.of}
+    return found | {"worth": worth}
 
 
 def _quantiles(values: Float) -> dict[str, float | None]:

@@ -95,11 +95,12 @@ def as_text(found: Sensitivity) -> str:
     confidence = found.efficiencies[0].every.confidence
     lines += [
         "",
-        f"Intervals: Clopper-Pearson, central {confidence:.2%}.",
+        f"Intervals: Clopper-Pearson, central {confidence:.2%}, of as many tries as trials that share sky maps and",
+        "sources are worth (Korn and Graubard 1998): more maps narrow them, more trials of the same maps hardly do.",
         "As the population has them: each signal weighs as much as such a source, aimed at us, is likely to give so",
         "many neutrinos. Energies of the neutrinos themselves are tied to the reconstructed ones by rank: both",
         "distributions are those of the response, the scatter of one around the other is not.",
-        "p-values of background trials are those of every second block against the other ones.",
+        "p-values of background trials are those of every second map against the other ones.",
     ]
     return "\n".join(lines) + "\n"
 

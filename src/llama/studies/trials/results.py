@@ -142,6 +142,13 @@ class StudyTrials:
         return len({one.skymap for one in self.blocks})
 
     @property
+    def map_numbers(self) -> Index:
+        """(trials,) number of each one's sky map, from 0 in the order in which maps first come."""
+        known: dict[str, int] = {}
+        numbers = [known.setdefault(one.skymap, len(known)) for one in self.blocks]
+        return np.repeat(np.array(numbers, dtype=np.int64), [len(one) for one in self.blocks])
+
+    @property
     def told(self) -> str:
         """What they are, for people and for provenance."""
         out = Counter(one.skymap for one in self.missing)
