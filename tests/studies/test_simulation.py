@@ -207,6 +207,11 @@ def test_a_file_that_is_no_curve_is_named(
     assert why in said and str(bad) in said
 
 
+def test_a_folder_without_curves_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("bns", "-n", 1, "-o", tmp_path / "out", "--curves", tmp_path / "nowhere") == 1
+    assert f"{tmp_path / 'nowhere'} has no noise curves of O4" in capsys.readouterr().err
+
+
 def test_what_needs_the_extra_says_so(
     tmp_path: Path, asd: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

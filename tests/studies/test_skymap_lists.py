@@ -12,6 +12,7 @@ from astropy.io import fits
 from llama.formats.coincs import Coinc, read_coincs
 from llama.formats.errors import FormatError
 from llama.formats.skymap import read_skymap
+from llama.formats.skymap_list import read_list
 from llama.studies.blocks import InTurn
 from llama.studies.skymap_lists import compress, population_of, split
 
@@ -81,6 +82,21 @@ def test_every_way_of_writing_it(tmp_path: Path, lines: list[str], detectors: tu
 def test_a_file_that_is_none_is_named_with_its_line(tmp_path: Path, lines: list[str], why: str) -> None:
     with pytest.raises(FormatError, match=why):
         read_coincs(written(tmp_path / "coincs.dat", *lines))
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "coincs.dat"
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(FormatError, match=r"coincs\.dat is no list of coincidences, since it is no text"):
+        read_coincs(path)
+    with pytest.raises(FormatError, match=r"coincs\.dat is no list of sky maps, since it is no text"):
+        read_list(path)
+
+
+def test_a_list_has_a_path_per_line_with_its_spaces(tmp_path: Path) -> None:
+    path = tmp_path / "H1L1.csv"
+    path.write_text("/all sky/1.fits\n\n  b.fits\r\n")
+    assert read_list(path) == ["/all sky/1.fits", "b.fits"]
 
 
 def test_a_list_is_not_overwritten_unless_asked(tmp_path: Path) -> None:

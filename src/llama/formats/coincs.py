@@ -34,7 +34,11 @@ class Coinc:
 
 def read_coincs(path: Path) -> list[Coinc]:
     """All sources in the order of the file. FormatError names the line that cannot be read, or is there twice."""
-    lines = [line.split() for line in read_text(path, MAX_RECORD_BYTES, "a list of coincidences").splitlines()]
+    try:
+        text = read_text(path, MAX_RECORD_BYTES, "a list of coincidences")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path} is no list of coincidences, since it is no text: {error.reason}") from error
+    lines = [line.split() for line in text.splitlines()]
     rows = [(number, words) for number, words in enumerate(lines, 1) if words]
     if len(rows) < 2:
         raise FormatError(f"{path} has no line below its header")

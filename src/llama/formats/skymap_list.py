@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
 
 MAP_FOLDERS = ("skymaps", "allsky")
 """Where a set keeps its maps."""
+
+
+def lines_of(text: str) -> list[str]:
+    """One path per line, with whatever spaces are in it; empty lines are none."""
+    return [stripped for line in text.splitlines() if (stripped := line.strip())]
+
+
+def read_list(path: Path) -> list[str]:
+    """The lines of a list of sky maps. FormatError for what is no text."""
+    try:
+        return lines_of(read_text(path, MAX_RECORD_BYTES, "a list of sky maps"))
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path} is no list of sky maps, since it is no text: {error.reason}") from error
 
 
 def below_set(line: str) -> str | None:
@@ -27,4 +41,4 @@ def as_addresses(maps: Path, lines: list[str]) -> list[str]:
     beside = addresses_file(maps)
     if not beside.is_file():
         return lines
-    return read_text(beside, MAX_RECORD_BYTES, "a list of sky maps").split()
+    return read_list(beside)

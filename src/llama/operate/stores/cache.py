@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
-from llama.formats.skymap_list import addresses_file, below_set
+from llama.formats.skymap_list import addresses_file, below_set, lines_of
 from llama.formats.whole import put_whole
 from llama.operate.errors import StoreError
 from llama.operate.stores.transfers import FileTransfer, carry, find_file, safe_below
@@ -56,14 +56,14 @@ class Copies:
             text = read_text(here, MAX_RECORD_BYTES, "a list of sky maps")
         except UnicodeDecodeError as error:
             raise StoreError(f"{word} is no list of sky maps, since it is no text: {error.reason}") from error
-        urls = {line: _address(line, word) for line in text.split()}
+        urls = {line: _address(line, word) for line in lines_of(text)}
         there = {line: url for line, url in urls.items() if url is not None}
         if not there:
             return here
         self._bring(self._found(sorted(set(there.values()))))
         lines = [str(self._place(there[line])) if line in there else line for line in text.split()]
         path = self._written("".join(f"{line}\n" for line in lines), Path(word).name)
-        put_whole(addresses_file(path), "".join(f"{there.get(line, line)}\n" for line in text.split()))
+        put_whole(addresses_file(path), "".join(f"{there.get(line, line)}\n" for line in lines_of(text)))
         return path
 
     def _place(self, url: str) -> Path:

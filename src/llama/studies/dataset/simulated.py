@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from llama.formats.coincs import Coinc, read_coincs
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.formats.skymap import read_skymap
-from llama.formats.skymap_list import MAP_FOLDERS, below_set
+from llama.formats.skymap_list import MAP_FOLDERS, below_set, lines_of
 from llama.science.detector import DETECTORS
 from llama.studies.dataset.contents import Finding, SetContents, absent, spread
 from llama.studies.skymap_lists import MAP_ENDINGS
@@ -66,7 +66,7 @@ def _lines(found: SetContents, name: str, findings: list[Finding]) -> list[str] 
     if isinstance(text, Finding):
         findings.append(text)
         return None
-    lines = text.split()
+    lines = lines_of(text)
     twice = [line for line, number in Counter(lines).items() if number > 1]
     findings += absent(name, "maps are listed twice", twice)
     missing = [line for line in lines if _inside(line, found) is None]

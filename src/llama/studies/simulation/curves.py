@@ -80,6 +80,9 @@ def curves(
 
     Raises FormatError for a curve that is missing, is no curve, or does not cover the band.
     """
+    names = dict.fromkeys(FILES[run].values())
+    if folder is not None and not any((folder / name).is_file() for name in names):
+        raise FormatError(f"{folder} has no noise curves of {run}; they are called {', '.join(names)}")
     found = []
     for detector in detectors:
         word = given.get(detector)

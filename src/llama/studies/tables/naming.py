@@ -38,6 +38,10 @@ def refuse_other(table: Path, kind: TableKind, season: str, searches: Searches) 
         search = searches[kind.population].search
     except ValueError as error:
         raise FormatError(f"{table.name}: {error}") from error
-    for what, said, meant in (("season", kind.season, season), ("run", kind.run, search.run)):
-        if said != meant:
-            raise FormatError(f"{table.name} is named for {what} {said}, but would be of {meant}; rename it")
+    if kind.season != season:
+        raise FormatError(f"{table.name} is named for season {kind.season}, but would be of {season}; rename it")
+    if kind.run != search.run:
+        raise FormatError(
+            f"{table.name} is named for run {kind.run}, but would be of {search.run}, as search {kind.population}; "
+            f"rename it, or name a copy of the searches with run {kind.run} in the setting LLAMA_SEARCH"
+        )

@@ -13,9 +13,8 @@ import llama
 from llama.advice import TRIALS
 from llama.analyses.result import response_digest, search_digest
 from llama.formats.errors import FormatError
-from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.formats.records import Record, to_json
-from llama.formats.skymap_list import as_addresses
+from llama.formats.skymap_list import as_addresses, read_list
 from llama.formats.whole import put_whole
 from llama.science.detector import SeasonEvents, SeasonTable
 from llama.science.search import Search
@@ -156,7 +155,7 @@ def read_study(folder: Path) -> TrialStudy:
 
 def listed(maps: Path) -> list[str]:
     """The lines of a list of sky maps; FormatError when there is none. Whether they are there is seen map by map."""
-    lines = read_text(maps, MAX_RECORD_BYTES, "a list of sky maps").split()
+    lines = read_list(maps)
     if not lines:
         raise FormatError(f"{maps} lists no sky maps")
     return lines
