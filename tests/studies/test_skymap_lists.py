@@ -97,6 +97,9 @@ def test_a_list_has_a_path_per_line_with_its_spaces(tmp_path: Path) -> None:
     path = tmp_path / "H1L1.csv"
     path.write_text("/all sky/1.fits\n\n  b.fits\r\n")
     assert read_list(path) == ["/all sky/1.fits", "b.fits"]
+    for name in ("2.fits.gz", "1.multiorder.fits", "notes.txt"):
+        (tmp_path / name).touch()
+    assert read_list(tmp_path) == [f"{tmp_path}/1.multiorder.fits", f"{tmp_path}/2.fits.gz"]
 
 
 def test_a_list_is_not_overwritten_unless_asked(tmp_path: Path) -> None:

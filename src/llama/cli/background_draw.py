@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
-    parser.add_argument("maps", type=maps, metavar="LISTFILE", help="sky maps, one path per line: H1L1V1.csv")
+    parser.add_argument("maps", type=maps, metavar="LISTFILE", help="sky maps, one path per line, or their folder")
     parser.add_argument(
         "-o",
         "--out",

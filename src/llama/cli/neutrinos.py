@@ -22,7 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     parser.add_argument("kind", choices=("background", "signal", "doublet"), help="what the lists hold")
     parser.add_argument(
-        "maps", type=maps, nargs="?", metavar="LISTFILE", help="sky maps of signals, one path per line"
+        "maps",
+        type=maps,
+        nargs="?",
+        metavar="LISTFILE",
+        help="sky maps of signals, one path per line, or a folder",
     )
     add_study_arguments(parser)
     parser.add_argument("-n", "--lists", type=count, default=1_000, help="how many (default %(default)s)")

@@ -30,7 +30,7 @@ _MANY_BLOCKS, _FEW_PER_MAP = 2000, 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     parser.add_argument("kind", choices=("background", "signal", "doublet"), help="what the lists hold")
-    parser.add_argument("maps", type=maps, metavar="LISTFILE", help="sky maps, one path per line: H1L1V1.csv")
+    parser.add_argument("maps", type=maps, metavar="LISTFILE", help="sky maps, one path per line, or their folder")
     add_study_arguments(parser)
     parser.add_argument("--depth", choices=("kernel", "pipeline"), default="kernel", help="default %(default)s")
     parser.add_argument("-n", "--trials", type=count, default=10_000, help="how many (default %(default)s)")

@@ -7,6 +7,9 @@ from pathlib import Path, PurePosixPath
 from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
 
+MAP_ENDINGS = (".fits.gz", ".multiorder.fits", ".multiorder.fits.gz", ".fits")
+"""How names of sky maps end."""
+
 MAP_FOLDERS = ("skymaps", "allsky")
 """Where a set keeps its maps."""
 
@@ -17,7 +20,9 @@ def lines_of(text: str) -> list[str]:
 
 
 def read_list(path: Path) -> list[str]:
-    """The lines of a list of sky maps. FormatError for what is no text."""
+    """The lines of a list of sky maps, or the maps in a folder, by name. FormatError for what is no text."""
+    if path.is_dir():
+        return sorted(str(one) for one in path.resolve().iterdir() if one.name.endswith(MAP_ENDINGS))
     try:
         return lines_of(read_text(path, MAX_RECORD_BYTES, "a list of sky maps"))
     except UnicodeDecodeError as error:

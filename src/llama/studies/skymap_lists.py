@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 
 from llama.formats.coincs import Coinc, read_coincs
 from llama.formats.errors import FormatError
+from llama.formats.skymap_list import MAP_ENDINGS
 from llama.formats.whole import put_whole
 
-MAP_ENDINGS = (".fits.gz", ".multiorder.fits", ".multiorder.fits.gz", ".fits")
 _NAMED = re.compile(r"(?:coincs|participating-detectors)-(?P<population>.+)")
 _BLOCK = 2880
 _LEVEL = 6

@@ -61,7 +61,7 @@ class Copies:
         if not there:
             return here
         self._bring(self._found(sorted(set(there.values()))))
-        lines = [str(self._place(there[line])) if line in there else line for line in text.split()]
+        lines = [str(self._place(there[line])) if line in there else line for line in lines_of(text)]
         path = self._written("".join(f"{line}\n" for line in lines), Path(word).name)
         put_whole(addresses_file(path), "".join(f"{there.get(line, line)}\n" for line in lines_of(text)))
         return path

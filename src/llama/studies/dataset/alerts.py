@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.formats.skymap import read_skymap
+from llama.formats.skymap_list import MAP_ENDINGS
 from llama.studies.batch.lists import read_values
 from llama.studies.dataset.contents import Finding, SetContents, absent, spread
-from llama.studies.skymap_lists import MAP_ENDINGS
 
 NAMES, FOLDER, MISSING = "superevents.txt", "superevents", "missing_event_ids_cwb.npy"
 TEMPLATE = "skymap_info.json.template"

@@ -10,10 +10,9 @@ from pathlib import PurePosixPath
 from llama.formats.coincs import Coinc, read_coincs
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
 from llama.formats.skymap import read_skymap
-from llama.formats.skymap_list import MAP_FOLDERS, below_set, lines_of
+from llama.formats.skymap_list import MAP_ENDINGS, MAP_FOLDERS, below_set, lines_of
 from llama.science.detector import DETECTORS
 from llama.studies.dataset.contents import Finding, SetContents, absent, spread
-from llama.studies.skymap_lists import MAP_ENDINGS
 
 LISTS = "skymap-lists"
 _COMBINATION = re.compile(r"(?:[A-Z][0-9])+")

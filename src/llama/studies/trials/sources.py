@@ -9,9 +9,9 @@ import numpy as np
 
 from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_TABLES_BYTES, read_text
+from llama.formats.skymap_list import MAP_ENDINGS
 from llama.science.arrays import Float
 from llama.science.sky import unit_vectors
-from llama.studies.skymap_lists import MAP_ENDINGS
 
 _OF_MAP = ("coinc_event_id", "coinc_id", "skymap", "filename", "file")
 _NEEDED = ("simulation_id", "longitude", "latitude", "distance")
