@@ -25,6 +25,10 @@ def test_background_lists_are_named_and_whole(tmp_path: Path) -> None:
     typed(*words, "-n", "40", home=tmp_path)
     assert (tmp_path / "bklist" / f"{names[3]}.json").read_bytes() == before, "more lists change none"
     assert len((tmp_path / "bklist_names.txt").read_text().splitlines()) == 40
+    for other in (("--seed", "2"), ("-s", "IC86-2012")):
+        said = typed(*words, "-n", "5", *other, home=tmp_path, status=1)
+        assert "background-0.json has other neutrinos" in said
+    assert (tmp_path / "bklist" / f"{names[3]}.json").read_bytes() == before
 
 
 @pytest.mark.slow

@@ -32,6 +32,7 @@ def write_background(folder: Path, supply: Supply, *, lists: int, gps_s: float, 
     """Background lists around one time, and their names, one per line; gives how many there are, again and again.
 
     List i is the same whatever the number of lists. The names are written last, so they name whole files only.
+    FormatError for a list that is there with other neutrinos: those of another study are not written over.
     """
     season, search = supply.season, supply.search
     names = [f"background-{i}" for i in range(lists)]
@@ -43,7 +44,14 @@ def write_background(folder: Path, supply: Supply, *, lists: int, gps_s: float, 
             listed = Listed.of(merged((drawn,), _AT_ONCE), gps_s, season.name)
             some = range(first, min(first + _AT_ONCE, lists))
             for i in some:
-                _write(folder / LISTS / f"{names[i]}.json", to_json(listed.record(i - first)))
+                path, data = folder / LISTS / f"{names[i]}.json", to_json(listed.record(i - first))
+                if not path.is_file():
+                    put_whole(path, data)
+                elif path.read_bytes() != data:
+                    raise FormatError(
+                        f"{path} has other neutrinos: of another seed, season, time or population, or changed since; "
+                        "choose another folder with -d, or delete it"
+                    )
             yield some.stop
         _write(folder / NAMES, "".join(f"{name}\n" for name in names).encode())
 
