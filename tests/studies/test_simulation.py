@@ -238,6 +238,6 @@ def test_a_full_disk_is_one_line_and_what_was_made_stays(tmp_path: Path, asd: li
         [sys.executable, "-c", code, *words, "-n", "60"], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1].startswith("llama: File too large"), ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith(f"llama: File too large: {out}/"), ended.stderr
     assert {name: data for name, data in files(out).items() if name in before} == before
     assert main([*words, "-n", "2"]) == 0

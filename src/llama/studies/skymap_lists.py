@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from llama.formats.coincs import Coinc, read_coincs
 from llama.formats.errors import FormatError
 from llama.formats.skymap_list import MAP_ENDINGS
-from llama.formats.whole import put_whole
+from llama.formats.whole import naming, put_whole
 
 _NAMED = re.compile(r"(?:coincs|participating-detectors)-(?P<population>.+)")
 _BLOCK = 2880
@@ -137,7 +137,7 @@ def _compress(source: Path, copy: Path) -> Compressed:
         partial = copy.with_name(f".{copy.name}.{os.getpid()}")
         try:
             # Neither name nor time inside: the same map gives the same bytes
-            with open(partial, "wb") as out, gzip.GzipFile("", "wb", _LEVEL, out, mtime=0) as packed:
+            with naming(copy), open(partial, "wb") as out, gzip.GzipFile("", "wb", _LEVEL, out, mtime=0) as packed:
                 shutil.copyfileobj(file, packed, 1 << 20)
             os.utime(partial, ns=(status.st_atime_ns, status.st_mtime_ns))
             partial.replace(copy)

@@ -8,6 +8,7 @@ from typing import Any
 
 from llama.formats.figures import PdfFigure, PngFigure
 from llama.formats.records import to_json
+from llama.formats.whole import naming, put_whole
 from llama.studies.sensitivity.figures import efficiency_figure, odds_figure, p_value_figure
 from llama.studies.sensitivity.study import Sensitivity, as_json
 from llama.studies.sensitivity.tables import as_text, efficiency_csv, odds_csv, p_values_csv
@@ -32,12 +33,13 @@ def write_report(found: Sensitivity, folder: Path) -> list[Path]:
     for name, table in TABLES.items():
         written[folder / f"{name}-{found.search_type}.csv"] = table(found).encode()
     for path, data in written.items():
-        path.write_bytes(data)
+        put_whole(path, data)
     pictures = []
     for name, draw in FIGURES.items():
         figure = draw(found)
         for codec, ending in ((PngFigure(), "png"), (PdfFigure(), "pdf")):
             path = folder / f"{name}-{found.search_type}.{ending}"
-            codec.write(figure, path)
+            with naming(path):
+                codec.write(figure, path)
             pictures.append(path)
     return [*written, *pictures]

@@ -16,6 +16,7 @@ import numpy as np
 
 from llama.formats.errors import FormatError
 from llama.formats.skymap import MultiOrderFits
+from llama.formats.whole import naming
 from llama.science.arrays import Rows
 from llama.science.sky import SkyMap, credible_area_deg2, credible_level, lookup
 from llama.studies.blocks import Arrays, Blocks, Form, generator
@@ -141,7 +142,8 @@ def _one(work: Work, source: Any, heard: Measurement) -> tuple[Any, ...]:
 def _whole(path: Path, write: Callable[[Path], None]) -> None:
     partial_path = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        write(partial_path)
+        with naming(path):
+            write(partial_path)
         partial_path.replace(path)
     finally:
         partial_path.unlink(missing_ok=True)
