@@ -295,3 +295,20 @@ def test_a_file_that_cannot_be_read_is_a_format_error(tmp_path):
     for path in (tmp_path, tmp_path / "missing.hdf5"):
         with pytest.raises(FormatError, match=path.name):
             PopulationsFile().read(path)
+
+
+def test_a_table_whose_name_contradicts_it_is_left_out_and_the_others_stay(tmp_path: Path) -> None:
+    (tmp_path / "bns-o3-H1L1V1.txt").write_text(GUIDE)
+    (tmp_path / "bns-o4-H1L1.txt").write_text(f"{GUIDE}# run: o3\n")
+    found = collate(tmp_path, tmp_path / "populations.hdf5")
+    assert list(found.populations.tables) == ["opa/bns/o3/H1L1V1/unknown"]
+    assert any("bns-o4-H1L1.txt is named for run o4, but is of o3" in notice for notice in found.notices)
+
+
+def test_damaged_rows_are_one_notice_a_table(tmp_path: Path) -> None:
+    (tmp_path / "bns-o3-H1L1V1.txt").write_text(GUIDE + "nan 3 a b\n" * 500)
+    found = collate(tmp_path, tmp_path / "populations.hdf5")
+    (notice,) = (one for one in found.notices if "line" in one)
+    assert notice.endswith("and 499 more damaged rows") and "line 11" in notice
+    (table,) = found.populations.tables.values()
+    assert "left out: 500 damaged rows" in table.provenance

@@ -212,7 +212,13 @@ def test_a_row_for_each_neutrino(here: Path) -> None:
     said = typed("dev", "background", "table_singles", "singles.txt", *SERVERS, home=here)
     lines = (here / "singles.txt").read_text().splitlines()
     rows = [line.split() for line in lines[2:] if not line.startswith("#")]
-    assert f"{len(rows)} neutrinos" in said
+    typed("dev", "background", "table", "events.txt", *SERVERS, home=here)
+    events = read_table(here / "events.txt")
+    assert f"{len(rows)} neutrinos of {len(events.rows)} events" in said
+    about = [line for line in (here / "events.txt").read_text().splitlines() if line.startswith("#")]
+    told = [line for line in lines if line.startswith("#")]
+    assert told == [f"# events: {len(events.rows)}", *about[:-1], f"# end: {len(rows)} rows"]
+    assert any(line.startswith("# provenance: event folders") for line in told)
     contents = {
         path.parent.relative_to(here).as_posix(): json.loads(path.read_text())
         for path in here.glob("llama-*/events/*/significance_opa_lvc-i3.json")
@@ -224,3 +230,13 @@ def test_a_row_for_each_neutrino(here: Path) -> None:
             assert np.log(float(odds)) == pytest.approx(one["log_odds_ratio"], rel=1e-3)
     said = typed("dev", "background", "pvalue", here, home=here, status=1)
     assert "singles.txt is a table of single neutrinos" in said
+
+
+@pytest.mark.slow
+def test_a_study_says_its_run_whatever_searches_are_set_now(here: Path) -> None:
+    searches = json.loads(typed("search", "show", "bns", "--json", home=here))
+    searches["bns"]["parameters"] |= {"run": "o3", "beaming": 9.0}
+    (here / "mine.json").write_text(json.dumps(searches))
+    words = ("dev", "background", "table", "opa-bns-o3-H1L1V1-IC86-2011.txt", "kernel")
+    said = typed(*words, home=here, status=1, LLAMA_SEARCH=str(here / "mine.json"))
+    assert "is named for run o3, but is of o4; rename it" in said

@@ -68,6 +68,12 @@ class TextTable:
     whole: bool | None = True
 
     @property
+    def told_damaged(self) -> tuple[str, ...]:
+        """One sentence about all damaged lines, none where there are none."""
+        more = f" and {len(self.damaged) - 1} more damaged rows" if len(self.damaged) > 1 else ""
+        return tuple(f"left out: {first}{more}" for first in self.damaged[:1])
+
+    @property
     def kind(self) -> str:
         """background, signal or doublet; a table that does not say it is of background."""
         return self.comments.get("kind") or BACKGROUND
@@ -107,7 +113,7 @@ def table_text(table: TextTable) -> str:
         [_quoted(row[2]) for row in rows],
         [row[3] for row in rows],
     )
-    return "\n".join([*aligned(COLUMNS, cells, ">><>"), *_told(table)]) + "\n"
+    return "\n".join([*aligned(COLUMNS, cells, ">><>"), *told(table), ended(len(rows))]) + "\n"
 
 
 def aligned(columns: Sequence[str], cells: Sequence[Sequence[str]], sides: str) -> list[str]:
@@ -123,7 +129,8 @@ def _quoted(source: str) -> str:
     return source if not _BLANK.search(source) else re.sub(r"\s", lambda blank: f"%{ord(blank[0]):02X}", source)
 
 
-def _told(table: TextTable) -> Iterable[str]:
+def told(table: TextTable) -> Iterable[str]:
+    """What is known of a table, a comment line each."""
     yield from (f"# {key}: {value}" for key, value in table.comments.items())
     if table.left_out:
         yield f"# {_LEFT_OUT}: " + "; ".join(f"{many} {why}" for why, many in sorted(table.left_out.items()))
@@ -132,7 +139,11 @@ def _told(table: TextTable) -> Iterable[str]:
             yield f"# {key}: " + " ".join(f"{one:.6g}" for one in quantiles)
     used = sorted(table.used_maps & table.maps.keys())
     yield from (f"# {_MAP}: {table.maps[name][0]:.6g} {table.maps[name][1]:.6g} {name}" for name in used)
-    yield f"# {_END}: {len(table.rows)} rows"
+
+
+def ended(rows: int) -> str:
+    """The last line of a table that is whole."""
+    return f"# {_END}: {rows} rows"
 
 
 def read_table(path: Path) -> TextTable:

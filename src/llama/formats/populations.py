@@ -131,8 +131,8 @@ def collate(
 ) -> Collated:
     """Every text table of a folder as one `populations.hdf5`, with those of `others`, such a file, that it has not.
 
-    Files that are no such tables, and rows that are damaged, are left out and told. Each table is `compacted`, if not
-    `whole`. FormatError when there is no table, when two have one name, or when one's name contradicts it.
+    Files that are no such tables or have a name that contradicts them, and rows that are damaged, are left out and
+    told. Each table is `compacted`, if not `whole`. FormatError when there is no table, or when two have one name.
     """
     if out.exists() and not overwrite:
         raise FormatError(f"{out} exists already and was left as it is; -c overwrites it")
@@ -144,10 +144,10 @@ def collate(
                 raise FormatError(f"{path.name} has no row that can be read")
             if read.kind != BACKGROUND:
                 raise FormatError(f"{path.name} is a table of {read.kind} trials, not of background")
+            table = _background(path, read, said or Said(), notices)
         except FormatError as error:
             notices.append(f"left out: {error}")
             continue
-        table = _background(path, read, said or Said(), notices)
         if table.name in files:
             raise FormatError(f"{files[table.name].name} and {path.name} are both {table.name}; merge or rename one")
         files[table.name], tables[table.name] = path, table if whole else compacted(table)
@@ -167,9 +167,9 @@ def _background(path: Path, read: TextTable, said: Said, notices: list[str]) -> 
     if lacking:
         notices.append(
             f"{path.name} does not say its {', '.join(lacking)}: no p-value is read from it, for nobody can know "
-            "which search it fits"
+            "which search it fits; so looks one that was cut too"
         )
-    notices.extend(read.damaged)
+    notices.extend(read.told_damaged)
     if read.whole is False:
         notices.append(f"{path.name} does not have as many rows as its last line says; part of it is missing")
     area, distance = read.map_quantiles

@@ -93,17 +93,19 @@ def _add(found: Gathered, block: BlockResult, facts: dict[str, str], study: Tria
 
 
 def _facts(study: TrialStudy, search_type: str, inputs: Today) -> dict[str, str]:
-    """Of a study; its run and its rate are known only where the search and the season of today are those it used."""
+    """Of a study; its rate is known only where the season of today is the one it used, and so is the run of one that
+    was begun before studies said theirs."""
     facts = {
         "search": search_type,
         "population": study.population,
         "detectors": study.detectors or "unknown",
+        "run": study.run,
         "season": study.season,
         "search_digest": study.search_digest,
         "response_digest": study.response_digest,
     }
     search = inputs.searches().choose(study.population).search
-    if search_digest(search) == study.search_digest:
+    if not study.run and search_digest(search) == study.search_digest:
         facts["run"] = search.run
     season = inputs.season(study.season)
     if response_digest(season) == study.response_digest:

@@ -39,7 +39,7 @@ def event_parts(sources: TablePlaces, found: Gathered, here: Path) -> int:
         many += 1
         result = result_of(folder, sources.search, found, here)
         if result is not None:
-            _add(found, folder, result, sources.search, here)
+            add_event(found, folder, result, sources.search, here)
     return many
 
 
@@ -95,11 +95,12 @@ def _identity(content: Mapping[str, Any]) -> object:
     return sha256(msgspec.json.encode((content.get("search_type"), given))).digest() if alike else object()
 
 
-def _add(found: Gathered, folder: Path, content: Mapping[str, Any], search: str, here: Path) -> None:
+def add_event(found: Gathered, folder: Path, content: Mapping[str, Any], search: str, here: Path) -> bool:
+    """Its row, to those that were made alike; whether it has one."""
     name, odds = relative(folder, here), content.get("p_value_odds_ratio")
     if not isinstance(odds, int | float) or not 0 <= odds < float("inf"):
         found.leave_out(NO_VALUE, f"{name} has no odds at p_astro 1 (p_value_odds_ratio)")
-        return
+        return False
     statistic = _statistic(folder)
     inputs = _of(content, "inputs")
     neutrinos = _of(inputs, "neutrino_list").get("source") or "not recorded"
@@ -109,6 +110,7 @@ def _add(found: Gathered, folder: Path, content: Mapping[str, Any], search: str,
     skymap = str(_of(inputs, "gw_skymap_info").get("skymap_filename") or "unknown")
     part.rows.append(BackgroundRow(float(odds), len(content["single_neutrino"]), name, skymap))
     part.maps[skymap] = _map_of(statistic)
+    return True
 
 
 def _of(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:

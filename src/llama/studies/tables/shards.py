@@ -29,8 +29,9 @@ def shard_parts(sources: TablePlaces, found: Gathered) -> int:
 
 def _add(found: Gathered, path: Path, table: TextTable, sources: TablePlaces) -> None:
     found.left_out.update(table.left_out)
-    for line in table.damaged:
-        found.leave_out(DAMAGED_ROW, line)
+    if table.damaged:
+        found.left_out[DAMAGED_ROW] += len(table.damaged)
+    found.notices.extend(table.told_damaged)
     if table.whole is False:
         found.left_out[CUT] += 1
         found.notices.append(f"{path} does not have as many rows as its last line says; what there is was taken")

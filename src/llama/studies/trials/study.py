@@ -54,7 +54,7 @@ class TrialStudy:
         injections: file of where the sources are; empty when they are drawn from the maps' posteriors.
         injections_digest: of its bytes and of those of `coincs.dat` beside it.
         search_digest, response_digest, events_digest: of all numbers that a result depends on.
-        version: of the software that began it.
+        version: of the software that began it. run: of the search, empty when whoever began it did not say.
     """
 
     seed: int
@@ -69,6 +69,7 @@ class TrialStudy:
     response_digest: str
     events_digest: str
     version: str
+    run: str = ""
 
     @classmethod
     def of(cls, inputs: Inputs, options: Options) -> TrialStudy:
@@ -91,6 +92,7 @@ class TrialStudy:
             response_digest=response_digest(inputs.season),
             events_digest=inputs.events.digest[:16],
             version=llama.__version__,
+            run=search.run,
         )
 
     def search(self, inputs: Inputs) -> Search:
@@ -113,7 +115,8 @@ def digest_of_sources(path: Path) -> str:
     return found.hexdigest()[:16]
 
 
-_WHERE = ("maps", "injections", "version")
+_UNCHECKED = ("version", "run")  # what follows from the rest, or may differ
+_WHERE = ("maps", "injections", *_UNCHECKED)
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,9 @@ def open_study(folder: Path, asked: TrialStudy) -> TrialStudy:
         put_whole(path, to_json(asked))
         return asked
     there = read_study(folder)
-    differ = [name for name in asdict(asked) if name != "version" and getattr(there, name) != getattr(asked, name)]
+    differ = [
+        name for name in asdict(asked) if name not in _UNCHECKED and getattr(there, name) != getattr(asked, name)
+    ]
     if differ:
         told = ", ".join(f"{name} {getattr(there, name)!r}, not {getattr(asked, name)!r}" for name in differ)
         raise FormatError(f"{path} is another study: its {told}; give what it was begun with, or another folder")
