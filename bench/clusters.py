@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import Client, LocalCluster
 
 from bench.figure import Figure
@@ -22,10 +23,11 @@ from bench.inputs import DATA
 from llama.app import App
 from llama.studies.blocks import generator
 from llama.studies.clusters import Workforce, read_cluster
+from llama.studies.clusters.deployed import QUIET_WORKERS
 from llama.studies.trials import Options, Task, TrialStudy, do_block, kernel_odds
 from llama.supplies import trial_inputs
 
-PER_MAP, BLOCKS, SMALL = 500, 32, 1000
+PER_MAP, BLOCKS, SMALL = 500, 64, 1000
 MAPS = [DATA / f"skymaps/mock_and_sim/local_bayestar/{k}.fits" for k in range(5)]
 
 
@@ -50,13 +52,21 @@ def figures() -> list[Figure]:
     small = _on_workers(2, nothing, range(SMALL))
     with tempfile.TemporaryDirectory() as folder:
         draw = _study(Path(folder))
-    draw(0)
-    took_s, result = _timed(draw, 1)
+        draw(0)
+        took_s, result = _timed(draw, 1)
+        few, many = (_on_workers(workers, draw, range(BLOCKS // 2)) for workers in (2, 16))
     details = tuple(f"{workers} workers: {spent}" for workers, spent in runs.items())
     more = {workers: 100 * (spent.all_s / runs[1].blocks_s - 1) for workers, spent in runs.items()}
     return [
         Figure("2 workers: processor time beyond that of the blocks on 1", more[2], "%", 11, details),
         Figure("16 workers: processor time beyond that of 2", 100 * (runs[16].all_s / runs[2].all_s - 1), "%", 10),
+        Figure(
+            "  the same of blocks of 500 trials",
+            100 * (many.all_s / few.all_s - 1),
+            "%",
+            10,
+            (f"2 workers: {few}", f"16 workers: {many}"),
+        ),
         Figure("  share of the engine in it, 2 workers", runs[2].engine, "%", None),
         Figure("  share of the engine in it, 16 workers", runs[16].engine, "%", None),
         Figure("wall time of 2 workers over half of that of 1", 2 * runs[2].wall_s / runs[1].wall_s, "", None),
@@ -99,7 +109,10 @@ def _timed(draw: Callable[[int], Any], block: int) -> tuple[float, Any]:
 def _on_workers(workers: int, draw: Callable[[int], Any], blocks: Sequence[int]) -> Spent:
     """The blocks on so many workers, which have all they need already."""
     options = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
-    with LocalCluster(n_workers=workers, silence_logs=logging.CRITICAL, **options) as cluster:
+    with (
+        dask.config.set(QUIET_WORKERS),
+        LocalCluster(n_workers=workers, silence_logs=logging.CRITICAL, **options) as cluster,
+    ):
         client = Client(cluster)
         with client, Workforce(read_cluster(cluster.scheduler_address))() as executor:
             task = partial(_timed, draw)

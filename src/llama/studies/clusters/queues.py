@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from llama.studies.clusters.deployed import MEMORY, Deployed, all_loopback
+from llama.studies.clusters.deployed import MEMORY, QUIET_WORKERS, Deployed, all_loopback
 from llama.studies.clusters.errors import ClusterError
 from llama.studies.clusters.jobs import Jobs, listed_by_nobody, listed_by_slurm
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from llama.studies.clusters.starting import Workforce
 
 _INHERITED = (
-    "export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False",
+    *(f"export DASK_{key.upper().replace('.', '__').replace('-', '_')}={of}" for key, of in QUIET_WORKERS.items()),
     *(f"export {name}={value}" for name, value in MEMORY.items()),
 )
 """How Dask's workers are to be: hosts over SSH inherit it, jobs do not."""

@@ -19,7 +19,7 @@ from llama.sections_own import ClusterSettings
 from llama.studies.blocks import processes
 from llama.studies.clusters.alike import build
 from llama.studies.clusters.asked import LOCAL, Cluster
-from llama.studies.clusters.deployed import MEMORY
+from llama.studies.clusters.deployed import MEMORY, QUIET_WORKERS
 from llama.studies.clusters.errors import ClusterError
 
 Start = Callable[[], AbstractContextManager[Executor]]
@@ -135,7 +135,7 @@ def submit_file(wanted: Workforce) -> str:
 
 _CONFIG = {
     "distributed.admin.large-graph-warning-threshold": "1GB",  # the task travels once, however large
-    "distributed.worker.profile.enabled": False,  # it looks at each worker a hundred times a second
+    **QUIET_WORKERS,
     **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in MEMORY.items()},
 }
 
