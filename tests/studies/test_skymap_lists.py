@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from tests.cli.typed import typed
 
 from llama.formats.coincs import Coinc, read_coincs
 from llama.formats.errors import FormatError
 from llama.formats.skymap import read_skymap
 from llama.formats.skymap_list import read_list
 from llama.studies.blocks import InTurn
-from llama.studies.skymap_lists import compress, population_of, split
+from llama.studies.skymap_lists import ToCompress, compress, population_of, split
 
 SERVERS = "/home/vagrant/pre-er14-background/skymaps"
 COUNTS = {"H1L1": 2013, "H1L1V1": 5507, "H1V1": 703, "L1V1": 755}
@@ -143,14 +144,14 @@ def test_a_folder_is_compressed_and_goes_on_where_it_was(tmp_path: Path) -> None
     whole = [a_map(source / name) for name in ("0.fits", "1.fits", "more/2.fits")]
     source.chmod(0o555)
     with InTurn() as executor:
-        first = list(compress(source, target, executor))
+        first = list(compress(ToCompress.below(source, target), executor))
         assert [one.was_there for one in first] == [False] * 3
         for one in whole:
             copy = target / one.relative_to(source).with_name(f"{one.name}.gz")
             assert gzip.decompress(copy.read_bytes()) == one.read_bytes()
             assert read_skymap(copy).density.size
         (target / "1.fits.gz").unlink()
-        assert [one.was_there for one in compress(source, target, executor)] == [True, False, True]
+        assert [one.was_there for one in compress(ToCompress.below(source, target), executor)] == [True, False, True]
     source.chmod(0o755)
 
 
@@ -158,16 +159,49 @@ def test_what_is_no_map_is_told_and_left_out(tmp_path: Path) -> None:
     whole = a_map(tmp_path / "maps" / "0.fits")
     (tmp_path / "maps" / "1.fits").write_bytes(whole.read_bytes()[:5000])
     (tmp_path / "maps" / "2.fits").write_text("<html>")
+    (tmp_path / "maps" / "3.fits").symlink_to("nowhere.fits")
+    (tmp_path / "maps" / "4.fits.gz").touch()
+    asked = ToCompress.below(tmp_path / "maps", tmp_path / "zipped")
+    assert asked.already == 1
     with InTurn() as executor:
-        found = list(compress(tmp_path / "maps", tmp_path / "zipped", executor))
+        found = list(compress(asked, executor))
     assert [one.why for one in found] == [
         "",
         "it ends in the middle of a block of 2880 bytes, so it was cut",
         "it is no FITS file",
+        "it links to nowhere.fits, which is not there",
     ]
     assert [path.name for path in (tmp_path / "zipped").iterdir()] == ["0.fits.gz"]
 
 
-def test_a_folder_without_maps_is_no_success(tmp_path: Path) -> None:
-    with InTurn() as executor, pytest.raises(FormatError, match="has no file that ends with"):
-        list(compress(tmp_path, tmp_path / "zipped", executor))
+def test_a_folder_without_maps_and_copies_among_maps_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="has no file that ends with"):
+        ToCompress.below(tmp_path, tmp_path / "zipped")
+    (tmp_path / "1.fits.gz").touch()
+    with pytest.raises(FormatError, match="it has 1 that are compressed already"):
+        ToCompress.below(tmp_path, tmp_path / "zipped")
+    a_map(tmp_path / "0.fits")
+    with pytest.raises(FormatError, match="is where the maps are"):
+        ToCompress.below(tmp_path, tmp_path / "." / "")
+
+
+def test_a_plain_file_is_split_by_the_maps_beside_it(tmp_path: Path) -> None:
+    source = written(tmp_path / "coincs-bns-o3.dat", "ifos coinc_event_id", "H1,L1 0", "H1,L1,V1 1")
+    for name in ("0", "1"):
+        a_map(tmp_path / "allsky" / f"{name}.fits")
+    typed("dev", "skymaps", "lists", source, "-o", tmp_path / "lists", home=tmp_path)
+    assert read_list(tmp_path / "lists/H1L1.csv") == [f"{tmp_path}/allsky/0.fits"]
+    (tmp_path / "allsky").rename(tmp_path / "away")
+    said = typed("dev", "skymaps", "lists", source, "-o", tmp_path / "trusted", home=tmp_path)
+    assert "no map of coincs-bns-o3.dat is in" in said
+    assert read_list(tmp_path / "trusted/H1L1.csv") == [f"{tmp_path}/0.fits.gz"]
+
+
+def test_a_folder_is_split_by_what_its_maps_say(data: Path, tmp_path: Path) -> None:
+    folder = data / "skymaps/mock_and_sim/local_bayestar"
+    said = typed("dev", "skymaps", "lists", folder, "-o", tmp_path, home=tmp_path)
+    assert "5 total, as many as" in said
+    assert read_list(tmp_path / "H1L1V1.csv") == read_list(folder)
+    a_map(tmp_path / "silent" / "0.fits")
+    said = typed("dev", "skymaps", "lists", tmp_path / "silent", "-o", tmp_path, home=tmp_path, status=1)
+    assert "1 sky maps of" in said and "do not say which detectors heard them" in said

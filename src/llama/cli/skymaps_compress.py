@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from llama.cli.arguments import place
 from llama.cli.cluster_words import add_workforce_arguments, workforce_of
+from llama.cli.stopping import goes_on, some
 
 if TYPE_CHECKING:
     from llama.app import App
+    from llama.studies.skymap_lists import Compressed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,15 +31,25 @@ def main(args: argparse.Namespace, app: App) -> int:
     """Compress with a progress bar, and say what was done."""
     from tqdm import tqdm
 
-    from llama.studies.skymap_lists import compress
+    from llama.studies.skymap_lists import ToCompress, compress
 
-    with workforce_of(args, app)() as executor:
-        found = list(tqdm(compress(args.source, args.target, executor), unit="map", leave=False, disable=None))
-    left_out = [one for one in found if one.why]
+    asked = ToCompress.below(args.source, args.target)
+    done: list[Compressed] = []
+    with (
+        goes_on(lambda: some(str(args.target), len([one for one in done if not one.why]), "maps")),
+        workforce_of(args, app)() as executor,
+        tqdm(total=len(asked.maps), unit="map", leave=False, disable=None) as bar,
+    ):
+        for one in compress(asked, executor):
+            done.append(one)
+            bar.update()
+    left_out = [one for one in done if one.why]
     for one in left_out:
         print(f"left out: {one.source}: {one.why}", file=sys.stderr)
-    made = [one for one in found if not one.why]
+    made = [one for one in done if not one.why]
     before = sum(one.was_there for one in made)
     size_mb = sum(one.size for one in made) / 1e6
     print(f"{len(made)} maps in {args.target}, {size_mb:.1f} MB; {before} of them were there from before")
+    if asked.already:
+        print(f"{asked.already} in {args.source} are compressed already and were not copied")
     return 1 if left_out else 0

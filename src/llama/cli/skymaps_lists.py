@@ -1,12 +1,17 @@
 """Split the sky maps of a population into one list per detector combination: H1L1.csv, H1L1V1.csv, …
 
 FILE is a coincs.dat or a participating-detectors-*.txt: a header line, then the detectors joined by commas and the
-map's name without extension. The lists go to skymap-lists/POPULATION, and what they hold is counted against FILE.
+map's name without extension. A folder is taken by its coincs.dat, or by what its maps' headers say. The lists go to
+skymap-lists/POPULATION, and what they hold is counted against FILE.
+
+The maps are those beside FILE (in allsky, skymaps, or FILE's own folder), or in the --maps folder; --prefix writes
+the folder that they have on another machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
     add = parser.add_argument
-    add("file", type=place, metavar="FILE", help="which detectors heard each source")
+    add("file", type=place, metavar="FILE", help="which detectors heard each source, or a folder")
     add("--prefix", metavar="PATH", help="the maps' folder on the machine that will read the lists")
     add(
         "-m", "--maps", type=place, metavar="FOLDER", help="the maps here: each must be there, and says its extension"
@@ -33,17 +38,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, app: App) -> int:
     """Write the lists and print the check that `wc -l` did."""
     from llama.formats.errors import FormatError
-    from llama.studies.skymap_lists import population_of, split
+    from llama.studies.skymap_lists import maps_beside, population_of, split
 
-    population = args.population or population_of(args.file)
+    source = args.file / "coincs.dat" if (args.file / "coincs.dat").is_file() else args.file
+    population = args.population or population_of(source)
     if args.out is None and population is None:
         raise FormatError(f"{args.file.name} does not say which population it is of; say it with -p, as bns-o3")
-    prefix = args.prefix or (args.maps and str(args.maps.absolute()))
-    if not prefix:
-        raise FormatError("say where the maps are: --prefix PATH for a server's, or --maps FOLDER for those here")
+    maps = args.maps if args.maps or args.prefix else maps_beside(source)
+    if not maps and not args.prefix:
+        if "file" in args.fetched:
+            raise FormatError("say where the maps are: --prefix PATH for a server's, or --maps FOLDER for those here")
+        print(
+            f"llama: note: no map of {source.name} is in {source.parent}; the lists say that they are",
+            file=sys.stderr,
+        )
+    prefix = args.prefix or str((maps or source.parent).absolute())
     out = args.out or Path("skymap-lists") / str(population)
-    found = split(args.file, out, prefix=prefix, maps=args.maps, ending=args.extension, overwrite=args.clobber)
+    found = split(source, out, prefix=prefix, maps=maps, ending=args.extension, overwrite=args.clobber)
     for path, count in found.lists.items():
         print(f"{count:>7} {path}")
-    print(f"{found.total:>7} total, as many as {found.source} has below its header line")
+    whole = "sky maps in it" if source.is_dir() else "below its header line"
+    print(f"{found.total:>7} total, as many as {found.source} has {whole}")
     return 0

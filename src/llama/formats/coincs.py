@@ -48,7 +48,7 @@ def read_coincs(path: Path) -> list[Coinc]:
     for number, words in rows:
         if len(words) <= max(of_detectors, of_map):
             raise FormatError(f"{path}: line {number} has {len(words)} columns; its header has {len(header)}")
-        detectors, name = _detectors(words[of_detectors]), words[of_map]
+        detectors, name = detectors_in(words[of_detectors]), words[of_map]
         if detectors is None:
             said = words[of_detectors]
             raise FormatError(f"{path}: line {number} has {said!r} where detectors joined by commas should be")
@@ -60,7 +60,7 @@ def read_coincs(path: Path) -> list[Coinc]:
 
 def _columns(path: Path, header: list[str], first: list[str]) -> tuple[int, int]:
     """Where detectors and map names stand: as the header says, else as two columns do."""
-    if _detectors(header[0]) is not None and _DETECTORS.fullmatch(header[0]):
+    if detectors_in(header[0]) is not None and _DETECTORS.fullmatch(header[0]):
         raise FormatError(f"{path} begins with {' '.join(header)!r}; its first line must be a header")
     names = [name.lower().lstrip("#") for name in header]
     of_detectors = next((names.index(name) for name in _OF_DETECTORS if name in names), None)
@@ -77,7 +77,7 @@ def _columns(path: Path, header: list[str], first: list[str]) -> tuple[int, int]
     return of_detectors, of_map
 
 
-def _detectors(word: str) -> tuple[str, ...] | None:
+def detectors_in(word: str) -> tuple[str, ...] | None:
     """`H1,L1` and `HL` alike; None for anything else, and for one that is there twice."""
     if _DETECTORS.fullmatch(word):
         names = word.split(",")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from astropy.io import fits
 
 from llama.formats.errors import SkyMapError
 from llama.formats.fits_table import Table, open_table
-from llama.formats.skymap_columns import Columns, probability_column
+from llama.formats.skymap_columns import DISTANCE_COLUMNS, Columns, probability_column
 from llama.formats.skymap_distances import distance_note
 from llama.formats.skymap_flat import read_flat
 from llama.formats.skymap_frames import refuse_other_frames
@@ -18,6 +20,8 @@ from llama.formats.skymap_maker import READ_NOTE
 from llama.formats.skymap_multiorder import read_cells, to_bytes
 from llama.formats.skymap_times import header_times
 from llama.science.sky import SkyMap, from_cells
+
+T = TypeVar("T")
 
 
 class MultiOrderFits:
@@ -47,6 +51,24 @@ def read_skymap(source: Path | bytes) -> SkyMap:
         raise SkyMapError(f"{name}: its FITS header is corrupt; get the file again from where it came") from error
     except MemoryError as error:
         raise SkyMapError(f"{name}: there is not enough memory to read it; use its multi-order version") from error
+
+
+def read_origin(path: Path) -> dict[str, str]:
+    """What a sky map's header says of who made it and when, without reading the map. SkyMapError, OSError."""
+    return _of_header(path, origin)
+
+
+def has_distances(path: Path) -> bool:
+    """Whether a sky map has columns of distances, by its header alone. SkyMapError, OSError."""
+    return _of_header(path, lambda table: {*table.names} >= DISTANCE_COLUMNS)
+
+
+def _of_header(path: Path, read: Callable[[Table], T]) -> T:
+    try:
+        with open_table(path, lambda names: probability_column(names) is not None) as table:
+            return read(table)
+    except (ValueError, fits.VerifyError) as error:
+        raise SkyMapError(f"{path.name}: {error}") from error
 
 
 def _skymap(table: Table) -> SkyMap:

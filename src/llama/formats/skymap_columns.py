@@ -25,6 +25,7 @@ _UNIT_IN_NAME = re.compile(r"\s*(?:/\s*|[_ -]PER[_ -]|[\[(]\s*)(?P<unit>[^\])]+)
 _SAME = 1e-4
 """By how much, relative, two columns of one probability may differ: single precision, or a few digits of a text."""
 _DISTANCE = {"DISTMU": "Mpc", "DISTSIGMA": "Mpc", "DISTNORM": "Mpc-2"}
+DISTANCE_COLUMNS = frozenset(_DISTANCE)
 _UNSEEN, _UNSEEN_TOLERANCE = -1.6375e30, 1e-5  # of HEALPix software, which compares it so
 _PARSEC = re.compile(r"(k|m|g|kilo|mega|giga)?(?:pc|parsecs?)(?![a-z])", re.IGNORECASE)
 _PREFIXES = {"": "", "k": "k", "m": "M", "g": "G", "kilo": "k", "mega": "M", "giga": "G"}

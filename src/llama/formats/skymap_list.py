@@ -29,6 +29,13 @@ def read_list(path: Path) -> list[str]:
         raise FormatError(f"{path} is no list of sky maps, since it is no text: {error.reason}") from error
 
 
+def name_of(skymap: str) -> str:
+    """A map's name without folder and extension."""
+    name = Path(skymap).name
+    ending = next((one for one in sorted(MAP_ENDINGS, key=len, reverse=True) if name.endswith(one)), "")
+    return name.removesuffix(ending)
+
+
 def below_set(line: str) -> str | None:
     """The part of a path that is in the set, as `skymaps/bns-o3/1.fits.gz`, wherever that lies; None without one."""
     parts = PurePosixPath(line).parts

@@ -12,9 +12,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from llama.formats.coincs import Coinc, read_coincs
-from llama.formats.errors import FormatError
-from llama.formats.skymap_list import MAP_ENDINGS
+from llama.formats.coincs import Coinc, detectors_in, read_coincs
+from llama.formats.errors import FormatError, SkyMapError
+from llama.formats.skymap import read_origin
+from llama.formats.skymap_list import MAP_ENDINGS, MAP_FOLDERS, name_of, read_list
 from llama.formats.whole import naming, put_whole
 
 _NAMED = re.compile(r"(?:coincs|participating-detectors)-(?P<population>.+)")
@@ -50,13 +51,14 @@ def split(source: Path, folder: Path, *, prefix: str, maps: Path | None, ending:
     """Write a list per detector combination, `H1L1.csv`, with one path per line.
 
     Args:
+        source: which detectors heard each map; or a folder of maps, whose headers say it.
         prefix: before each map's name: the folder where the maps are on the machine that will read the list.
         maps: a folder of them here: each must be there, with whichever ending. None takes the names on trust.
         ending: of the maps, when there is no folder to see it in.
 
     Nothing is written unless all can be. Raises FormatError for a map that is not there, and for a list that is.
     """
-    coincs = read_coincs(source)
+    coincs = by_headers(source) if source.is_dir() else read_coincs(source)
     endings = _endings(coincs, maps) if maps else {}
     lists: defaultdict[str, list[str]] = defaultdict(list)
     for one in coincs:
@@ -70,6 +72,40 @@ def split(source: Path, folder: Path, *, prefix: str, maps: Path | None, ending:
     for out, lines in written.items():
         put_whole(out, "".join(f"{line}\n" for line in lines).encode())
     return Split(source, {out: len(lines) for out, lines in written.items()})
+
+
+def maps_beside(source: Path) -> Path | None:
+    """The folder of the sky maps that a file names, where it is beside it or the file's own; None where they are not.
+
+    A folder is its own.
+    """
+    if source.is_dir():
+        return source
+    first = read_coincs(source)[0].skymap
+    places = [source.parent / name for name in MAP_FOLDERS] + [source.parent]
+    return next((one for one in places if any((one / f"{first}{end}").is_file() for end in MAP_ENDINGS)), None)
+
+
+def by_headers(folder: Path) -> list[Coinc]:
+    """Which detectors heard each sky map of a folder, as its header says; FormatError for maps that do not say it."""
+    found, silent = list[Coinc](), list[str]()
+    for path in map(Path, read_list(folder)):
+        try:
+            detectors = detectors_in(read_origin(path).get("INSTRUME", ""))
+        except (OSError, SkyMapError) as error:
+            raise FormatError(f"{path} cannot be read: {error}") from error
+        if detectors:
+            found.append(Coinc(detectors, name_of(path.name)))
+        else:
+            silent.append(path.name)
+    if silent:
+        raise FormatError(
+            f"{len(silent)} sky maps of {folder} do not say which detectors heard them (INSTRUME), the first of them "
+            f"{silent[0]}; give a file that does, as coincs.dat"
+        )
+    if not found:
+        raise FormatError(f"{folder} has no sky maps")
+    return found
 
 
 def _endings(coincs: Iterable[Coinc], maps: Path) -> dict[str, str]:
@@ -107,24 +143,45 @@ class Compressed:
     why: str = ""
 
 
-def compress(source: Path, target: Path, executor: Executor) -> Iterator[Compressed]:
-    """A gzip copy of every `.fits` file below a folder that need not be writable, each as it is done.
+@dataclass(frozen=True)
+class ToCompress:
+    """The maps below a folder, where the copy of each goes, and how many there are that are compressed already."""
+
+    maps: tuple[Path, ...]
+    copies: tuple[Path, ...]
+    already: int
+
+    @classmethod
+    def below(cls, source: Path, target: Path) -> ToCompress:
+        """FormatError for a folder without `.fits` files, and for copies that would lie among their maps."""
+        if not source.is_dir():
+            raise FormatError(f"{source} is no folder of sky maps")
+        if target.resolve() == source.resolve():
+            raise FormatError(f"{target} is where the maps are; choose another folder for their copies")
+        maps = sorted(path for path in source.rglob("*.fits") if not path.is_dir())
+        already = sum(1 for _ in source.rglob("*.fits.gz"))
+        if not maps:
+            others = f"; it has {already} that are compressed already" if already else ""
+            raise FormatError(f"{source} has no file that ends with .fits{others}")
+        copies = (target / path.relative_to(source).with_name(f"{path.name}.gz") for path in maps)
+        return cls(tuple(maps), tuple(copies), already)
+
+
+def compress(asked: ToCompress, executor: Executor) -> Iterator[Compressed]:
+    """A gzip copy of each map, whose folder need not be writable, each as it is done.
 
     A copy is put in place whole, with the time of its map, so a run that was cut goes on where it was; a map that
     changed since is compressed again. A file that is no FITS file is told and left out; a disk that is full raises
     OSError.
     """
-    if not source.is_dir():
-        raise FormatError(f"{source} is no folder of sky maps")
-    paths = sorted(path for path in source.rglob("*.fits") if path.is_file())
-    if not paths:
-        raise FormatError(f"{source} has no file that ends with .fits")
-    copies = [target / path.relative_to(source).with_name(f"{path.name}.gz") for path in paths]
-    yield from executor.map(_compress, paths, copies)
+    yield from executor.map(_compress, asked.maps, asked.copies)
 
 
 def _compress(source: Path, copy: Path) -> Compressed:
-    status = source.stat()
+    try:
+        status = source.stat()
+    except FileNotFoundError:
+        return Compressed(source, why=f"it links to {source.readlink()}, which is not there")
     if copy.is_file() and copy.stat().st_mtime_ns == status.st_mtime_ns:
         return Compressed(source, copy.stat().st_size, was_there=True)
     with open(source, "rb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from llama.studies.trials.drawing import Supply, TrialMap, TrueSources, draw_trials
 from llama.studies.trials.events import KEPT, OWN_LISTS, AsEvents
-from llama.studies.trials.kernel import Judge, Task, do_block, kernel_odds
+from llama.studies.trials.kernel import Judge, Task, do_block, kernel_odds, why_of
 from llama.studies.trials.results import (
     SEARCH_TYPES,
     BlockResult,
@@ -16,13 +16,14 @@ from llama.studies.trials.results import (
     write_csv,
 )
 from llama.studies.trials.running import TrialRun, do_run, runs_of
-from llama.studies.trials.sources import Source, name_of, read_sources
+from llama.studies.trials.sources import Source, read_sources
 from llama.studies.trials.study import (
     CLASSES,
     DEPTHS,
     EVENT_FOLDERS,
     SIGNAL_NEUTRINOS,
     STUDY_FILE,
+    Connect,
     Inputs,
     Options,
     TrialStudy,
@@ -43,6 +44,7 @@ __all__ = [
     "STUDY_FILE",
     "AsEvents",
     "BlockResult",
+    "Connect",
     "Inputs",
     "Judge",
     "Options",
@@ -62,11 +64,11 @@ __all__ = [
     "in_turn",
     "kernel_odds",
     "listed",
-    "name_of",
     "open_study",
     "read_block",
     "read_sources",
     "read_study",
     "runs_of",
+    "why_of",
     "write_csv",
 ]

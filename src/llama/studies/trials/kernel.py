@@ -10,6 +10,7 @@ import numpy as np
 
 from llama.analyses.result import LIST_STATISTICS
 from llama.formats.errors import FormatError
+from llama.formats.skymap_list import name_of
 from llama.science.arrays import Float
 from llama.science.statistic import list_statistics
 from llama.studies.blocks import generator
@@ -17,7 +18,7 @@ from llama.studies.listed import Listed
 from llama.studies.pool import Pool
 from llama.studies.trials.drawing import Supply, TrialMap, TrueSources, draw_trials
 from llama.studies.trials.results import BlockResult, left_out
-from llama.studies.trials.sources import Source, name_of, read_sources
+from llama.studies.trials.sources import Source, read_sources
 from llama.studies.trials.study import SIGNAL_NEUTRINOS, Connect, TrialStudy, in_turn, listed
 
 Judge = Callable[[TrialMap, Supply, Listed, "Task", int], dict[str, Float]]
@@ -82,7 +83,7 @@ def do_block(task: Task, judge: Judge, block: int) -> BlockResult:
     try:
         host, supply, listed, injected = task.draw(block)
     except (FormatError, ValueError, OSError) as error:
-        return left_out(study, task.kind, task.depth, block, task.size, path, _why(error, path))
+        return left_out(study, task.kind, task.depth, block, task.size, path, why_of(error, path))
     odds = judge(host, supply, listed, task, block)
     return BlockResult(
         study=study,
@@ -101,7 +102,8 @@ def do_block(task: Task, judge: Judge, block: int) -> BlockResult:
     )
 
 
-def _why(error: Exception, path: str) -> str:
+def why_of(error: Exception, path: str) -> str:
+    """What is wrong with a map, which it names."""
     if isinstance(error, OSError) and error.strerror:
         return f"{path}: {error.strerror}"
     return str(error) if path in str(error) else f"{path}: {error}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_TABLES_BYTES, read_text
-from llama.formats.skymap_list import MAP_ENDINGS
+from llama.formats.skymap_list import name_of
 from llama.science.arrays import Float
 from llama.science.sky import unit_vectors
 
@@ -30,13 +30,6 @@ class Source:
         """Unit vector (3,)."""
         found = unit_vectors(np.array([self.ra_rad]), np.array([self.dec_rad]))
         return np.asarray(found).reshape(3)
-
-
-def name_of(skymap: str) -> str:
-    """A map's name without folder and extension."""
-    name = Path(skymap).name
-    ending = next((one for one in sorted(MAP_ENDINGS, key=len, reverse=True) if name.endswith(one)), "")
-    return name.removesuffix(ending)
 
 
 def read_sources(path: Path) -> dict[str, Source]:
