@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import llama
-from llama.formats.errors import FormatError
 from llama.formats.tables import IceCubeTablesFile
 from llama.science.arrays import Float
 from llama.science.search import Search
@@ -128,14 +127,19 @@ def never(block: object) -> Any:
 
 
 @pytest.mark.parametrize("damage", [b"", b"not an archive", pickle.dumps([1.0])])
-def test_a_kept_block_that_is_damaged_is_named(tmp_path: Path, damage: bytes) -> None:
-    tmp_path = tmp_path / "kept"
-    blocks = Blocks(InTurn(), tmp_path)
-    list(blocks.draw("a study", functools.partial(uniform, 5), range(1), NUMBERS))
-    (path,) = tmp_path.iterdir()
-    path.write_bytes(damage)
-    with pytest.raises(FormatError, match=rf"{path.name} is no block that was kept whole; delete it"):
-        list(blocks.draw("a study", never, range(1), NUMBERS))
+def test_a_kept_block_that_is_damaged_is_named_and_drawn_again(tmp_path: Path, damage: bytes) -> None:
+    tmp_path, told = tmp_path / "kept", list[str]()
+    blocks = Blocks(InTurn(), tmp_path, tell=told.append)
+    task = functools.partial(uniform, 5)
+    before = list(blocks.draw("a study", task, range(3), NUMBERS))
+    whole = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    victim = min(whole)
+    victim.write_bytes(damage)
+    again = list(blocks.draw("a study", task, range(3), NUMBERS))
+    assert [numbers(NUMBERS, one) for one in again] == [numbers(NUMBERS, one) for one in before]
+    assert told == [f"{victim} is no block that was kept whole; it is drawn again"]
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == whole
+    list(blocks.draw("a study", never, range(3), NUMBERS))
 
 
 @pytest.mark.parametrize(

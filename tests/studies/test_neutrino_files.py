@@ -14,7 +14,7 @@ from llama.messengers.icecube.record import NeutrinoList
 @pytest.mark.slow
 def test_background_lists_are_named_and_whole(tmp_path: Path) -> None:
     words = ("dev", "neutrinos", "background", "-d", tmp_path, "-p", "bns", "--gps", "1187008882.4")
-    typed(*words, "-n", "30", home=tmp_path)
+    typed(*words, "-n", "30", "-j", 1, home=tmp_path)
     names = (tmp_path / "bklist_names.txt").read_text().splitlines()
     assert len(names) == 30 == len(list((tmp_path / "bklist").glob("*.json")))
     lists = [Record(NeutrinoList).read(tmp_path / "bklist" / f"{name}.json") for name in names]
@@ -36,9 +36,11 @@ def test_signal_lists_are_those_of_the_trials(data: Path, tmp_path: Path) -> Non
     maps = data / "skymaps/mock_and_sim/local_bayestar"
     (tmp_path / "maps.csv").write_text(f"{(maps / '0.fits').resolve()}\n/no/such/map.fits\n")
     words = (tmp_path / "maps.csv", "-d", tmp_path, "-p", "bns", "-n", "6")
-    said = typed("dev", "neutrinos", "doublet", *words, home=tmp_path)
+    said = typed("dev", "neutrinos", "doublet", *words, home=tmp_path, status=1)
     assert "3 lists in" in said and "/no/such/map.fits" in said
-    typed("dev", "trials", "doublet", *words, "--depth", "pipeline", "--own-lists", 20, "-j", 1, home=tmp_path)
+    typed(
+        "dev", "trials", "doublet", *words, "--depth", "pipeline", "--own-lists", 20, "-j", 1, home=tmp_path, status=1
+    )
     events = sorted((tmp_path / "signal-doublet-events").iterdir())
     assert len(events) == 3
     for event in events:

@@ -35,6 +35,7 @@ from llama.studies.trials import (
     read_sources,
     runs_of,
 )
+from llama.studies.trials.drawing import other_detectors
 from llama.supplies import elsewhere, trial_inputs
 
 SEASON = "IC86-2011"
@@ -190,8 +191,38 @@ def test_other_studies_and_damaged_blocks_are_told(app: App, begin: Begin, tmp_p
         trial_inputs(app, "IC99")()
     victim = min((first / "trials").rglob("*.npz"))
     victim.write_bytes(victim.read_bytes()[:700])
-    with pytest.raises(FormatError, match=rf"{victim.name} is no block that was kept whole"):
-        collate([first], "background", "kernel")
+    found = collate([first], "background", "kernel")
+    assert found.damaged == (victim,) and len(found.blocks) == 1
+    assert found.told.endswith(f"left out: 1 damaged blocks ({victim.name})")
+    run(app, begin(first), first, "background", range(2))
+    assert len(collate([first], "background", "kernel").blocks) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "other"),
+    [
+        ("H1,L1", "H1L1", ""),
+        ("V1, H1,L1", "H1L1V1", ""),
+        ("H1,L1", "H1L1V1", "H1L1"),
+        ("H1,L1,V1", "H1L1", "H1L1V1"),
+        ("H1,L1", "", ""),
+        ("", "H1L1", ""),
+        ("LIGO Hanford", "H1L1", ""),
+    ],
+)
+def test_a_map_that_other_detectors_heard_is_told(said: str, asked: str, other: str) -> None:
+    assert other_detectors({"INSTRUME": said} if said else {}, asked) == other
+
+
+@pytest.mark.slow
+def test_maps_of_other_detectors_than_said_are_left_out(data: Path, tmp_path: Path) -> None:
+    from tests.cli.typed import typed
+
+    maps = data / "skymaps/mock_and_sim/local_bayestar"
+    words = ("dev", "trials", "background", maps, "-d", tmp_path, "-p", "bns", "-n", "5", "-j", "1")
+    said = typed(*words, "--detectors", "H1L1", home=tmp_path, status=1)
+    assert "0.fits was heard by H1L1V1, as its header says, not by H1L1" in said
+    assert "0 background trials of kernel depth on 0 sky maps; left out: 5 sky maps" in said
 
 
 def test_maps_that_cannot_be_used_are_left_out_and_counted(
@@ -248,3 +279,18 @@ def test_a_second_program_is_refused_and_blocks_are_said_as_they_are(
     assert len(table) == 6 and table[0].startswith("trial,skymap,log_odds_opa,log_odds_subthreshold,n,area90_deg2")
     for wrong in ("3", "4:2", "a:b", "-1:2"):
         assert "FIRST:LAST" in typed(*words, f"--blocks={wrong}", home=tmp_path, status=2)
+
+
+@pytest.mark.slow
+def test_a_list_of_maps_with_and_without_distances_is_refused_and_all_of_them_named(
+    data: Path, tmp_path: Path
+) -> None:
+    from tests.cli.typed import typed
+    from tests.studies.test_skymap_lists import a_map
+
+    with_distances = [data / f"skymaps/mock_and_sim/local_bayestar/{i}.fits" for i in range(4)]
+    without = [a_map(tmp_path / name) for name in ("a.fits", "b.fits")]
+    (tmp_path / "maps.csv").write_text("".join(f"{path}\n" for path in [*with_distances, *without, "/no/such.fits"]))
+    words = ("dev", "trials", "background", tmp_path / "maps.csv", "-d", tmp_path, "-p", "bns", "-n", "70", "-j", "1")
+    said = typed(*words, home=tmp_path, status=1)
+    assert f"list them apart. 2 of 7 have no distances: {tmp_path}/a.fits, {tmp_path}/b.fits" in said

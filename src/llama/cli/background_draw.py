@@ -59,8 +59,8 @@ def main(args: argparse.Namespace, app: App) -> int:
     with study_of(folder, asked, app) as study:
         maps = len(listed(args.maps))
         run = TrialRun.of(folder, "background", "kernel", args.events, maps, per_map=args.per_map)
-        if status := draw(study, run, kernel_odds, app, workforce_of(args, app)):
-            return status
+        if not len(draw(study, run, kernel_odds, app, workforce_of(args, app))):
+            return 1
     lacking = 0
     for search_type, table in by_type.items():
         found = Gathered()

@@ -3,7 +3,8 @@
 background: real events of a season, right ascension and time scrambled, as bklist/NAME.json, with bklist_names.txt.
 signal and doublet (these need LISTFILE, sky maps): the same with one or two neutrinos of a source on each map,
 injected from the detector's response, as signal-neutrinos/injection-N.json or signal-doublet-neutrinos/…, with
-injections.csv of what is true of the sources: the lists that `llama dev trials` has in the same study.
+injections.csv of what is true of the sources: the lists that `llama dev trials` has in the same study. Maps that
+cannot be used are left out and told; then the command ends with 1.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count, maps
+from llama.cli.cluster_words import add_workforce_arguments, workforce_of
 from llama.cli.study_words import add_study_arguments, options_of, run_of, study_of, task_of
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--lists", type=count, default=1_000, help="how many (default %(default)s)")
     parser.add_argument("--gps", type=float, default=1e9, metavar="S",
                         help="time of the trigger that background is around (default %(default)s)")  # fmt: skip
+    add_workforce_arguments(parser)
 
 
 def main(args: argparse.Namespace, app: App) -> int:
@@ -47,13 +50,15 @@ def main(args: argparse.Namespace, app: App) -> int:
 def _background(args: argparse.Namespace, app: App) -> int:
     from tqdm import tqdm
 
-    from llama.studies.neutrino_files import LISTS, NAMES, supply_of, write_background
+    from llama.studies.neutrino_files import LISTS, NAMES, write_background
     from llama.supplies import trial_inputs
 
-    supply = supply_of(trial_inputs(app, args.season)(), args.population)
-    with tqdm(total=args.lists, unit="list", leave=False) as bar:
-        for done in write_background(args.folder, supply, lists=args.lists, gps_s=args.gps, seed=args.seed):
-            bar.update(done - bar.n)
+    connect = trial_inputs(app, args.season)
+    with workforce_of(args, app)() as executor, tqdm(total=args.lists, unit="list", leave=False) as bar:
+        for done in write_background(
+            args.folder, connect, args.population, lists=args.lists, gps_s=args.gps, seed=args.seed, executor=executor
+        ):
+            bar.update(done)
     print(f"{args.lists} lists of {args.season} in {args.folder / LISTS}, named in {args.folder / NAMES}")
     return 0
 
@@ -65,14 +70,14 @@ def _signal(args: argparse.Namespace, app: App) -> int:
 
     from llama.studies.neutrino_files import SIGNAL_FOLDERS, write_signal
 
-    with study_of(args.folder, options_of(args), app) as study:
+    with study_of(args.folder, options_of(args), app) as study, workforce_of(args, app)() as executor:
         run = run_of(args, "pipeline", args.lists)
         left_out = 0
-        written = write_signal(args.folder, task_of(study, run, app), run.blocks)
+        written = write_signal(args.folder, task_of(study, run, app), run.blocks, executor)
         for _, why in tqdm(written, total=len(run.blocks), unit="map", leave=False):
             if why:
                 left_out += 1
                 print(f"llama: left out: {why}", file=sys.stderr)
     lists = (len(run.blocks) - left_out) * run.per_map
     print(f"{lists} lists in {args.folder / SIGNAL_FOLDERS[args.kind]}; {left_out} sky maps were left out")
-    return 0
+    return 1 if left_out else 0

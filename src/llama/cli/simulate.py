@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count, named_place, place, seed
 from llama.cli.cluster_words import add_workforce_arguments, workforce_of
+from llama.cli.stopping import goes_on, some
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -63,7 +64,7 @@ def main(args: argparse.Namespace, app: App) -> int:
     from llama.advice import SIMULATE
     from llama.engine.running import utc_now
     from llama.operate.sole import Sole, myself
-    from llama.studies.simulation import Request, SearchConditions, simulate
+    from llama.studies.simulation import Request, SearchConditions, maps_in, simulate
 
     detectors, asd = _detectors(args.detectors), _curves(args.asd)
     _check(args, detectors, asd)
@@ -79,7 +80,8 @@ def main(args: argparse.Namespace, app: App) -> int:
     out.mkdir(parents=True, exist_ok=True)
     place = Sole(out, "simulate", myself(SIMULATE.typed, utc_now()))
     try:
-        made = simulate(request)
+        with goes_on(lambda: some(str(out / "allsky"), maps_in(out / "allsky"), "maps")):
+            made = simulate(request)
     finally:
         place.release()
     for path, number in made.lists.items():

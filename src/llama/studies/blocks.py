@@ -6,6 +6,7 @@ depends on how many processes there are, in which order they finish, or which of
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -33,6 +34,7 @@ B = TypeVar("B")
 R = TypeVar("R")
 Arrays = Mapping[str, NDArray[Any]]
 
+_LOG = logging.getLogger("llama.studies")
 _CANCELLED_S = 0.3  # until a pool has forgotten what it had not begun
 _CODE = ("science", "studies")
 _SHOWS = ("page.py", "plots.py", "check.py", "report.py")
@@ -135,19 +137,18 @@ class Blocks:
         keep: a folder where each block is kept as soon as it is done, and taken from when it is there already; None
             keeps nothing.
         digest: of all that blocks depend on besides themselves: seed, inputs, code.
+        tell: told of kept blocks that are damaged, which are drawn again.
     """
 
     executor: Executor
     keep: Path | None = None
     digest: str = ""
+    tell: Callable[[str], None] = _LOG.warning
 
     def draw(
         self, study: str, task: Callable[[B], R], blocks: Sequence[B], form: Form[R] | None = None
     ) -> Iterator[R]:
-        """`task` of each block, in their order, each kept as soon as it is done; without a form none is kept.
-
-        FormatError for a kept one that is damaged.
-        """
+        """`task` of each block, in their order, each kept as soon as it is done; without a form none is kept."""
         if self.keep is None or form is None:
             yield from self.executor.map(task, blocks)
             return
@@ -162,8 +163,10 @@ class Blocks:
                 _write(files[missing[number]], form.arrays(result))
                 left.discard(missing[number])
             if not is_new:
-                result = form.result(_read(file))
-                if not form.final(result):
+                before = self.result(file, form)
+                if before is not None and form.final(before):
+                    result = before
+                else:
                     _, result = next(iter(self._drawn(task, [blocks[place]])))
                     _write(file, form.arrays(result))
             yield result
@@ -177,9 +180,13 @@ class Blocks:
         """Where a block is or would be kept."""
         return self._file(self.keep, study, block) if self.keep is not None else None
 
-    def read(self, path: Path) -> Arrays:
-        """A kept block; FormatError for one that is damaged."""
-        return _read(path)
+    def result(self, path: Path, form: Form[R]) -> R | None:
+        """Of a kept block; None for one that is damaged, which is told."""
+        try:
+            return form.result(read_arrays(path))
+        except FormatError as error:
+            self.tell(f"{error}; it is drawn again")
+            return None
 
     def _file(self, keep: Path, study: str, block: object) -> Path:
         return keep / f"{sha256(repr((self.digest, study, block)).encode()).hexdigest()[:32]}.npz"
@@ -200,9 +207,10 @@ def _write(path: Path, arrays: Arrays) -> None:
             partial.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Arrays:
+def read_arrays(path: Path) -> Arrays:
+    """Of a kept block; FormatError, which names it, when it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as found:
             return dict(found)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise FormatError(f"{path} is no block that was kept whole; delete it, and it is drawn again") from error
+        raise FormatError(f"{path} is no block that was kept whole") from error

@@ -6,6 +6,6 @@ first thing to read). A block of sources (`campaign`) is searched for in noise (
 from __future__ import annotations
 
 from llama.studies.simulation.measurement import SearchConditions
-from llama.studies.simulation.request import RUNS, Request, simulate
+from llama.studies.simulation.request import RUNS, Request, maps_in, simulate
 
-__all__ = ["RUNS", "Request", "SearchConditions", "simulate"]
+__all__ = ["RUNS", "Request", "SearchConditions", "maps_in", "simulate"]

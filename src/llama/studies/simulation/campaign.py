@@ -209,14 +209,18 @@ def search(work: Work, wanted: Wanted, executor: Executor, keep: Path, digest: s
 
 
 def _with_all_maps(work: Work, blocks: Blocks, numbers: Sequence[int]) -> Blocks:
-    """Forget kept blocks whose sky maps somebody has taken away, so that they are made again."""
+    """Forget kept blocks that are damaged or whose sky maps somebody has taken away, so that they are made again."""
     for number in numbers:
         path = blocks.kept(work.label, number)
         if path is not None and path.exists():
-            names = FORM.result(blocks.read(path)).sources["simulation_id"]
-            if not all((work.maps / f"{name}.multiorder.fits").exists() for name in names):
+            kept = blocks.result(path, FORM)
+            if kept is None or not _has_all_maps(work, kept):
                 path.unlink()
     return blocks
+
+
+def _has_all_maps(work: Work, kept: Searched) -> bool:
+    return all((work.maps / f"{name}.multiorder.fits").exists() for name in kept.sources["simulation_id"])
 
 
 def _next(found: Sequence[Searched], wanted: Wanted) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import llama
 from llama.formats.errors import FormatError
@@ -21,11 +25,14 @@ from llama.studies.simulation.measurement import SearchConditions
 from llama.studies.simulation.populations import Mergers, population
 from llama.studies.simulation.sources import read_injections
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 TRIES = {"bns": 256, "nsbh": 256, "bbh": 512}
 """Rows in a block: a handful of them is found."""
 _ROWS = 16  # of an injection table in a block: nearly all of them are found
 
-_REFRESH_S = 5.0
+_REFRESH_S, _LOOK_S = 5.0, 1.0
 _CODE = (
     "studies/simulation",
     "studies/blocks.py",
@@ -149,26 +156,62 @@ def _software(localiser: str) -> str:
 
 
 def _run(request: Request, work: Work, wanted: Wanted, provenance: Provenance) -> SimulatedMaps:
-    from tqdm import tqdm
-
     found: list[Searched] = []
     written = time.monotonic()
-    total = wanted.maps if wanted.maps and wanted.maps < 2**62 else None
     keep = request.out / ".llama" / "blocks"
     try:
-        with (
-            request.start() as executor,
-            tqdm(total=total, unit="map", leave=False, disable=None, smoothing=0.1) as bar,
-        ):
+        with request.start() as executor, _counted(work.maps) as bar:
             for one in search(work, wanted, executor, keep, repr(provenance)):
                 found.append(one)
-                bar.update(len(one.maps))
+                bar.total = _expected(work, wanted, found)
                 if time.monotonic() - written > _REFRESH_S:
                     write_tables(request.out, provenance.label, request.localiser, found)
                     written = time.monotonic()
     finally:
         lists = write_tables(request.out, provenance.label, request.localiser, found)
     return SimulatedMaps(lists, sum(one.tried for one in found))
+
+
+@contextmanager
+def _counted(maps: Path) -> Iterator[tqdm[NoReturn]]:
+    """A progress bar of the sky maps in a folder as they come: blocks of BAYESTAR's take minutes."""
+    from tqdm import tqdm
+
+    over, before = threading.Event(), maps_in(maps)
+    with tqdm(initial=before, unit="map", leave=False, disable=None, smoothing=0.1) as bar:
+
+        def look() -> None:
+            while not over.wait(_LOOK_S):
+                bar.n = maps_in(maps)
+                bar.refresh()
+
+        thread = threading.Thread(target=look, name="llama maps", daemon=True)
+        thread.start()
+        try:
+            yield bar
+        finally:
+            over.set()
+            thread.join()
+
+
+def maps_in(folder: Path) -> int:
+    """How many sky maps of a simulation there are, those of blocks that are not done too."""
+    if not folder.is_dir():
+        return 0
+    with os.scandir(folder) as found:
+        return sum(one.name.endswith(".multiorder.fits") and not one.name.startswith(".") for one in found)
+
+
+def _expected(work: Work, wanted: Wanted, found: Sequence[Searched]) -> int | None:
+    """How many maps it will have in the end, at the rate at which they came; None as long as there is none."""
+    maps, tried = sum(len(one.maps) for one in found), sum(one.tried for one in found)
+    if not maps:
+        return None
+    more = wanted.missing(found)
+    if work.blocks is not None:
+        assert not isinstance(work.sources, Mergers)
+        more = min(more, round(maps * (len(work.sources) - tried) / tried))
+    return maps + more
 
 
 RUNS = tuple(NAMES)

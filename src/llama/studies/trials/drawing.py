@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from llama.formats.skymap import read_skymap
 from llama.formats.skymap_times import header_times
 from llama.science.arrays import Float
-from llama.science.detector import AntennaPattern, SeasonTable
+from llama.science.detector import DETECTORS, AntennaPattern, SeasonTable
 from llama.science.search import Search
 from llama.science.sky import SkyMap, credible_area_deg2, mean_distance
 from llama.science.statistic import GWTrigger as Trigger
@@ -51,6 +52,8 @@ class TrialMap:
     def read(cls, path: str, detectors: str, season: SeasonTable, search: Search) -> TrialMap:
         """Raises FormatError or OSError for a file that is no sky map, ValueError for one that cannot be used."""
         skymap = read_skymap(Path(path))
+        if other := other_detectors(skymap.origin, detectors):
+            raise ValueError(f"{path} was heard by {other}, as its header says, not by {detectors}")
         instruments = tuple(detectors[i : i + 2] for i in range(0, len(detectors), 2))
         trigger = Trigger(gps_of(skymap), None, P_ASTRO, instruments)
         stated, prepared = mean_distance(skymap), prepare(skymap, trigger, season, search)
@@ -63,6 +66,15 @@ class TrialMap:
             area_deg2=credible_area_deg2(skymap, 0.9),
             distance_mpc=np.nan if stated is None else stated[0],
         )
+
+
+def other_detectors(origin: Mapping[str, str], detectors: str) -> str:
+    """The detectors that a map's header names, as `H1L1`; empty where none are asked for, where it names none, and
+    where it names the same."""
+    words = origin.get("INSTRUME", "").replace(" ", "").split(",")
+    said = "".join(sorted(words))
+    asked = "".join(sorted(detectors[i : i + 2] for i in range(0, len(detectors), 2)))
+    return said if detectors and DETECTORS.keys() >= {*words} and said != asked else ""
 
 
 def gps_of(skymap: SkyMap) -> float:

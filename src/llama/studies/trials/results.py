@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -14,7 +13,7 @@ import numpy as np
 from llama.formats.errors import FormatError
 from llama.formats.whole import put_whole
 from llama.science.arrays import Float, Index
-from llama.studies.blocks import Arrays, Form
+from llama.studies.blocks import Arrays, Form, read_arrays
 from llama.studies.trials.study import STUDY_FILE, TrialStudy, read_study
 
 SEARCH_TYPES = ("opa", "subthreshold")
@@ -103,11 +102,7 @@ def blocks_folder(study: Path, kind: str, depth: str) -> Path:
 
 def read_block(path: Path) -> BlockResult:
     """One that was kept; FormatError, which names it, when it is damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as found:
-            return _result(dict(found))
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise FormatError(f"{path} is no block that was kept whole; delete it, and it is drawn again") from error
+    return _result(read_arrays(path))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +111,7 @@ class StudyTrials:
 
     Attributes:
         blocks: those that have trials. missing: those whose map was left out, and why.
+        damaged: files of blocks that were not kept whole.
     """
 
     study: TrialStudy
@@ -123,6 +119,7 @@ class StudyTrials:
     depth: str
     blocks: tuple[BlockResult, ...]
     missing: tuple[BlockResult, ...]
+    damaged: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return sum(map(len, self.blocks))
@@ -153,6 +150,8 @@ class StudyTrials:
         """What they are, for people and for provenance."""
         out = Counter(one.skymap for one in self.missing)
         lacking = f"; left out: {len(out)} sky maps that cannot be used ({_some(out)})" if out else ""
+        if self.damaged:
+            lacking += f"; left out: {len(self.damaged)} damaged blocks ({_some(map(str, self.damaged))})"
         return f"{len(self)} {self.kind} trials of {self.depth} depth on {self.maps} sky maps{lacking}"
 
 
@@ -162,17 +161,22 @@ def _some(names: Iterable[str]) -> str:
 
 
 def collate(folders: Sequence[Path], kind: str, depth: str) -> StudyTrials:
-    """The trials of a study from the folders of all machines that took part.
+    """The trials of a study from the folders of all machines that took part; damaged blocks are left out.
 
-    FormatError, which names them, for folders of different studies, a block that is there twice, and a damaged one.
+    FormatError, which names them, for folders of different studies, and for a block that is there twice.
     """
     studies = [read_study(folder) for folder in folders]
     for folder, one in zip(folders, studies, strict=True):
         if one.digest != studies[0].digest:
             raise FormatError(f"{folder} and {folders[0]} are of different studies: see their {STUDY_FILE}")
     found: dict[int, tuple[Path, BlockResult]] = {}
+    damaged = []
     for path in (path for folder in folders for path in sorted(blocks_folder(folder, kind, depth).glob("*.npz"))):
-        block = read_block(path)
+        try:
+            block = read_block(path)
+        except FormatError:
+            damaged.append(path)
+            continue
         if block.study != studies[0].digest:
             raise FormatError(f"{path} is of another study than {folders[0] / STUDY_FILE}; move it away")
         if block.block in found:
@@ -192,6 +196,7 @@ def collate(folders: Sequence[Path], kind: str, depth: str) -> StudyTrials:
         depth,
         tuple(one for one in every if not one.why),
         tuple(one for one in every if one.why),
+        tuple(damaged),
     )
 
 

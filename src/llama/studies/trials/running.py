@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from llama.studies.blocks import Blocks
 from llama.studies.trials.kernel import Judge, Task, do_block, kernel_odds
 from llama.studies.trials.results import AS_ARRAYS, BlockResult, blocks_folder
 
+_LOG = logging.getLogger("llama.studies")
 RUNS_FILE = "runs.jsonl"
 MOST_PER_MAP = 500
 
@@ -97,14 +99,19 @@ def record_run(run: TrialRun) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def do_run(task: Task, run: TrialRun, executor: Executor, judge: Judge = kernel_odds) -> Iterator[BlockResult]:
-    """The blocks of a run in order, each as it is done; those kept by an earlier run are read.
-
-    FormatError for trials of another size in the folder, and for a kept block that is damaged.
+def do_run(
+    task: Task,
+    run: TrialRun,
+    executor: Executor,
+    judge: Judge = kernel_odds,
+    tell: Callable[[str], None] = _LOG.warning,
+) -> Iterator[BlockResult]:
+    """The blocks of a run in order, each as it is done; those kept by an earlier run are read, and drawn again where
+    they are damaged, which is told. FormatError for trials of another size in the folder.
     """
     if (size := kept_size(run.folder, run.kind, run.depth)) not in (None, run.per_map):
         raise FormatError(f"{run.folder} has {run.kind} trials with {size} per map, not {run.per_map}")
     record_run(run)
     draw: Callable[[int], BlockResult] = functools.partial(do_block, task, judge)
     label = f"{run.kind} {run.depth} {run.per_map}"
-    yield from Blocks(executor, run.keep, task.study.digest).draw(label, draw, run.blocks, AS_ARRAYS)
+    yield from Blocks(executor, run.keep, task.study.digest, tell).draw(label, draw, run.blocks, AS_ARRAYS)
