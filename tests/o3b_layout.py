@@ -69,23 +69,16 @@ def write_layout(root: Path, data: Path, cache: Path, *, superevents: int = 3, l
 
 
 def _template() -> str:
-    gps = float(gps_from_utc(EVENT_TIME))
+    """The fields that operators know of it, from which the others follow."""
     lines = {
         "graceid": "{superevent}",
-        "event_id": "{eventid}",
         "event_time": EVENT_TIME,
-        "gps_time": gps,
-        "notice_time": utc_from_gps(gps + 300.0),
+        "notice_time": utc_from_gps(float(gps_from_utc(EVENT_TIME)) + 300.0),
         "far": 1e-5,
         "pipeline": "gstlal",
-        "group": "CBC",
-        "search": "AllSky",
-        "instruments": ["H1", "L1"],
-        "alert_type": "Preliminary",
-        "significant": False,
         "skymap_filename": "bayestar.fits.gz",
+        "alert_type": "Preliminary",
         "gracedb_service_url": "https://gracedb.ligo.org/api/",
-        "role": "observation",
     }
     return json.dumps(lines, indent=2)
 

@@ -70,10 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-v",
         "--verbosity",
         metavar="LEVEL",
-        default="WARNING",
+        default="ERROR",
         type=str.upper,
         choices=levels,
-        help=", ".join(levels),
+        help=f"of the log on the screen: {', '.join(levels)} (default %(default)s)",
     )
     add("-l", "--logfile", type=Path, metavar="LOGFILE", help="write a log there too, always at level debug")
 
@@ -183,8 +183,8 @@ def _chosen(whole: Batch, args: argparse.Namespace) -> Batch:
 
     if args.random is not None:
         chosen = secrets.randbits(32) if args.seed is None else args.seed
-        print(f"{args.random} of {whole.total} combinations at random; --seed {chosen} gives the same again")
-        whole = at_random(whole, args.random, chosen)
+        total, whole = whole.total, at_random(whole, args.random, chosen)
+        print(f"{args.random} of {total} combinations at random; --seed {chosen} gives the same again")
     elif args.seed is not None:
         raise BatchError("--seed is of --random N; say how many")
     return part_of(whole, *args.part) if args.part else whole

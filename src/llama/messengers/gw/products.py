@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from llama.engine.graph import Product, Step
-from llama.formats.records import JsonObject, Raw, Record
+from llama.formats.records import JsonObject, Raw
 from llama.formats.skymap import MultiOrderFits, read_skymap
 from llama.messengers.gw.alert import Alert, Notice, event_data, p_astro, skymap_bytes, skymap_info
 from llama.messengers.gw.igwn import from_json
 from llama.messengers.gw.internal import ADVOK_FILE, LVALERT_FILE, from_internal
 from llama.messengers.gw.record import SkymapInfo
+from llama.messengers.gw.record_file import SkymapInfoFile
 from llama.messengers.gw.voevents import from_voevent
 from llama.science.sky import SkyMap, mean_distance
 
@@ -78,7 +79,7 @@ def make_skymap_info(step: Step) -> SkymapInfo:
 SKYMAP_INFO: Product[SkymapInfo] = Product(
     name="SKYMAP_INFO",
     filename="skymap_info.json",
-    codec=Record(SkymapInfo),
+    codec=SkymapInfoFile(),
     make=make_skymap_info,
     any_of=(IGWN_ALERT, LVC_GCN, LVALERT),
     aliases=("SkymapInfo",),

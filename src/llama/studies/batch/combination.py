@@ -211,7 +211,7 @@ def _failed(orders: Orders, shop: Workshop, one: Combination, event: Event | Non
     why = hide(" ".join(lines) if known else f"{type(error).__name__}: {' '.join(lines)}")
     named = ", ".join(f"{name}={value}" for name, value in one.values.items())
     folder = str(event.path) if event else ""
-    _LOG.error("number %d (%s): %s", one.number, named, why)
+    _LOG.warning("number %d (%s): %s", one.number, named, why)  # whoever watches tells the first few
     _LOG.debug("number %d: %s", one.number, account)
     full = _is_full(error, event)
     if not full:
