@@ -12,7 +12,7 @@ from llama.engine.errors import DecodeError, EngineError
 from llama.engine.folder import Event, Taking, files_in, take_in, take_in_copy
 from llama.engine.graph import Pipeline, Product, read
 from llama.flags import PRESETS, Flags
-from llama.messengers.gw.products import IGWN_ALERT, LVC_GCN
+from llama.messengers.gw.products import IGWN_ALERT, LVC_GCN, SKYMAP_INFO
 
 _PRESET = "RERUN"
 """Nothing of it goes out."""
@@ -41,7 +41,7 @@ def import_folder(
     """Take in a folder where it is, or a copy of it in another run's folder (`into`).
 
     What a product of ours would make is adopted as it is, so it is made again only when somebody asks. Without flags
-    it is a test if its alert says so, else an observation of which nothing is sent.
+    it is a test if its alert or its record says so, else an observation of which nothing is sent.
     """
     products = {product.filename: product for pipeline in pipelines for product in pipeline}
     files, left = files_in(folder)
@@ -53,7 +53,7 @@ def import_folder(
 
 
 def _flags(folder: Path) -> Flags:
-    for product in (IGWN_ALERT, LVC_GCN):
+    for product in (IGWN_ALERT, LVC_GCN, SKYMAP_INFO):
         try:
             if read(product.codec, folder / product.filename).role == "test":
                 return PRESETS[_PRESET].replace({"role": "test"})

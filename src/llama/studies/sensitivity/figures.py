@@ -105,8 +105,8 @@ def odds_figure(found: Sensitivity) -> Any:
     if np.isfinite(found.threshold.log_odds):
         at = found.threshold.log_odds / np.log(10)
         ax.axvline(at, color="#777777", linewidth=0.9, zorder=0)
-        ax.annotate(f"$p$ = {found.threshold.asked:g}", (at, 0.98), xycoords=("data", "axes fraction"), rotation=90,
-                    ha="right", va="top", fontsize=8, color="#444444")  # fmt: skip
+        ax.annotate(f"$p$ = {found.threshold.asked:g}", (at, 1), (0, 3), xycoords=("data", "axes fraction"),
+                    textcoords="offset points", ha="center", va="bottom", fontsize=8, color="#444444")  # fmt: skip
     low = " (first bin: all below)" if edges[0] <= LEAST_LOG10 else ""
     ax.set_yscale("log")
     ax.set_xlabel(r"$\log_{10}$ of the odds ratio" + low)
