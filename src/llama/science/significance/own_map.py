@@ -135,12 +135,13 @@ def own_background(beside: Beside, label: str, thresholds: Mapping[str, Float]) 
     """
     if not beside.supplies or not beside.expected > 0:
         raise ValueError("no second of the search window has good data, so there is no background to compare with")
-    rng, made = generator(label), proposals(beside)
+    small, large = generator(label).spawn(2)
+    made = proposals(beside)
     own = {name: values[:1] for name, values in thresholds.items()}
-    pilot = _round(rng, beside, made, _PILOT, _PILOT_LISTS, own)
+    pilot = _round(small, beside, made, _PILOT, _PILOT_LISTS, own)
     first = [values[0] for values in pilot.p_values.values() if values]
     lists = _MANY_LISTS if min((one.p for one in first), default=1.0) < _RARE else _LISTS
-    return replace(_round(rng, beside, made, _enough(first, beside), lists, thresholds), label=label)
+    return replace(_round(large, beside, made, _enough(first, beside), lists, thresholds), label=label)
 
 
 def _enough(pilot: list[OwnMapP], beside: Beside) -> Plan:
@@ -162,12 +163,14 @@ def _round(
     lists: ListCounts,
     thresholds: Mapping[str, Float],
 ) -> OwnBackground:
-    """From one bank."""
-    bank = draw_bank(rng, beside, made, plan)
+    """From one bank. Bank, lists and what is asked of them have a stream each: one neutrino more or less in the bank
+    leaves the lists what they were."""
+    of_bank, of_lists, of_exact, of_times = rng.spawn(4)
+    bank = draw_bank(of_bank, beside, made, plan)
     finite = [float(values[0]) for values in thresholds.values() if len(values) and np.isfinite(values[0])]
-    drawn = _draw(rng, bank, lists, min(finite, default=np.inf) - _REACH)
-    drawn, statistics, pair = _with_pairs(rng, bank, drawn, np.concatenate([*thresholds.values()]), lists.exact)
-    later = bank.log_later(np.stack([bank.times(rng, np.arange(bank.log_b.size)) for _ in range(_TIMES)]))
+    drawn = _draw(of_lists, bank, lists, min(finite, default=np.inf) - _REACH)
+    drawn, statistics, pair = _with_pairs(of_exact, bank, drawn, np.concatenate([*thresholds.values()]), lists.exact)
+    later = bank.log_later(np.stack([bank.times(of_times, np.arange(bank.log_b.size)) for _ in range(_TIMES)]))
     ranked = {name: _Ranked.of(drawn, statistics[name]) for name in thresholds}
     return OwnBackground(
         label="",

@@ -8,6 +8,7 @@ which draws are worth an exact integral (`bank`).
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -39,6 +40,10 @@ _DECLINATIONS, _ENERGIES = 61, 49
 _EVENTS = 1500
 _HELD, _MOST_POINTS = 0.999, 500
 _COARSE, _ROUNDING = 3, 1e-9
+_DIGITS = 9
+_TRUNCATE = 8  # sigma
+_UNIFORM_DEG = 400.0  # a Gaussian so wide is the same all around a band
+_CENTRES = np.radians(-90 + _BIN_DEG * (np.arange(_ROWS) + 0.5))
 _AT_ONCE = 1000
 
 
@@ -90,19 +95,22 @@ class MapPoints:
     def log_density(self, direction: Float, sigma_rad: Float) -> Float:
         """(n,) ln of the map's density, smoothed with a point spread, up to a constant."""
         found = np.empty(sigma_rad.size)
-        # half the digits, for it is a score: 1 − cos ψ is good to a percent of σ² at the least σ
-        points, mass, sizes = (one.astype(np.float32) for one in (self.direction.T, self.log_mass, self.variance))
         for k in range(0, found.size, _AT_ONCE):
             some = slice(k, k + _AT_ONCE)
-            variance = np.square(sigma_rad[some]).astype(np.float32)[:, None] + sizes
-            value = direction[some].astype(np.float32) @ points
+            variance = np.square(sigma_rad[some])[:, None] + self.variance
+            value = direction[some] @ self.direction.T
             np.minimum(value - 1, 0, out=value)
             value /= variance
-            value += mass - np.log(variance)
+            value += self.log_mass - np.log(variance)
             top = value.max(axis=1, keepdims=True)
             np.exp(np.subtract(value, top, out=value), out=value)
             found[some] = np.log(value.sum(axis=1)) + top[:, 0]
         return found
+
+
+def _score(value: Float) -> Float:
+    """As a score, whose last digits, which rounding decides, are none: what is alike stays so on every machine."""
+    return np.round(value, _DIGITS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +159,7 @@ class Proposal:
             strength=strength,
             row=row,
             spread=spread,
-            by=np.argsort(-best, kind="stable"),
+            by=np.argsort(-_score(best), kind="stable"),
             reached_by=_reached_by(best.size),
             share=share,
             reached=reached / reached[:, :, -1:],
@@ -172,14 +180,15 @@ class Proposal:
         local = _COLUMNS * (self.reached[(*band, column + 1)] - self.reached[(*band, column)])
         often = self.by.size * (self.reached_by[rank + 1] - self.reached_by[rank])
         weight = 1 / ((_UNIFORM + (1 - _UNIFORM) * local) * often)
-        score = self.strength[event] + np.log(self.share[(*band, column)])
+        score = _score(self.strength[event] + np.log(self.share[(*band, column)]))
         return Draws(event, ra, weight * (expected / weight.sum()), score)
 
     def closer(self, draws: Draws) -> Draws:
         """The draws with a better score, which takes longer: of the points of the map instead of bins."""
         sigma = self.events.sigma_rad[draws.event]
         direction = unit_vectors(draws.ra_rad, self.events.dec_rad[draws.event])
-        return replace(draws, score=self.strength[draws.event] + self.points.log_density(direction, sigma))
+        score = self.strength[draws.event] + self.points.log_density(direction, sigma)
+        return replace(draws, score=_score(score))
 
     def chance_above(self, share: float) -> Float:
         """(some events,) how often each, at a right ascension at random, has one of the best scores.
@@ -239,12 +248,40 @@ def _binned(tree: SkyTree) -> Float:
 
 
 def _smoothed(mass: Float, spread_deg: float) -> Float:
-    """(rows, columns) density per solid angle, smoothed over declination, then along each band."""
-    centre = np.radians(-90 + _BIN_DEG * (np.arange(_ROWS) + 0.5))
-    over = gaussian_filter1d(mass, spread_deg / _BIN_DEG, axis=0, mode="constant", truncate=8)
-    wave = np.arange(_COLUMNS // 2 + 1) * np.radians(spread_deg) / np.cos(centre)[:, None]
-    along = np.fft.irfft(np.fft.rfft(over, axis=1) * np.exp(-np.square(wave) / 2), _COLUMNS, axis=1)
-    return np.asarray(np.maximum(along, 0.0) / np.cos(centre)[:, None])
+    """(rows, columns) density per solid angle, smoothed over declination, then along each band.
+
+    A sum of what is positive: in a Fourier transform, whose rounding is that of the largest bin, the order of bins
+    far from the map, and with it what is drawn, would be another on each kind of processor.
+    """
+    over = gaussian_filter1d(mass, spread_deg / _BIN_DEG, axis=0, mode="constant", truncate=_TRUNCATE)
+    kernel, reach = _along(spread_deg)
+    reach = np.where(over.max(axis=1) > 0, reach, 0)
+    by = np.argsort(-reach, kind="stable")  # those that reach furthest first
+    kernel, around = kernel[by], np.tile(over[by], 3)
+    along = over[by] * kernel[:, :1]
+    for k in range(1, _COLUMNS // 2 + 1):
+        rows = slice(int(np.searchsorted(-reach[by], -k, side="right")))
+        both = around[rows, _COLUMNS + k : 2 * _COLUMNS + k] + around[rows, _COLUMNS - k : 2 * _COLUMNS - k]
+        both *= kernel[rows, k, None]
+        along[rows] += both
+    found = np.empty_like(along)
+    found[by] = along
+    return np.asarray(found / np.cos(_CENTRES)[:, None])
+
+
+@functools.cache
+def _along(spread_deg: float) -> tuple[Float, Index]:
+    """(rows, columns / 2 + 1) a Gaussian along each band, wound around it, by distance in bins, what is half around
+    counted from both sides; (rows,) how many bins it reaches."""
+    sigma = np.minimum(spread_deg / np.cos(_CENTRES), _UNIFORM_DEG)[:, None]
+    bins = np.arange(_COLUMNS // 2 + 1)
+    turns = np.ceil(_TRUNCATE * sigma.max() / 360)
+    kernel = np.zeros((_ROWS, bins.size))
+    for turn in np.arange(-turns, turns + 1):
+        kernel += np.exp(-np.square((bins * _BIN_DEG + 360 * turn) / sigma) / 2)
+    kernel[:, -1] /= 2
+    total = kernel[:, 0] + 2 * kernel[:, 1:].sum(axis=1)
+    return kernel / total[:, None], np.ceil(_TRUNCATE * sigma[:, 0] / _BIN_DEG).astype(np.int64)
 
 
 def _strength(events: SeasonEvents, season: SeasonTable, search: Search) -> Float:
