@@ -9,6 +9,7 @@ import pytest
 
 from llama.formats.errors import RecordError
 from llama.formats.records import to_json
+from llama.messengers.gw.products import SKYMAP_INFO
 from llama.messengers.gw.record import SkymapInfo
 from llama.messengers.gw.record_file import SkymapInfoFile
 
@@ -37,6 +38,17 @@ def test_the_group_follows_from_the_pipeline(pipeline: str, group: str) -> None:
     assert read(pipeline=pipeline, group="Burst").group == "Burst"
 
 
+def test_null_stands_for_what_is_missing() -> None:
+    assert read(gps_time=None, pipeline=None, search=None, role=None) == read()
+
+
+def test_a_part_of_the_file_that_another_product_selects_is_completed_as_well() -> None:
+    selected = SKYMAP_INFO.select("gps_time", "group")
+    assert selected.pick(FEW) == {"gps_time": read().gps_time, "group": ""}
+    assert selected.pick({**FEW, "gps_time": 1.0, "pipeline": "gstlal"}) == {"gps_time": 1.0, "group": "CBC"}
+    assert selected.pick({"graceid": "S1"}) == {"gps_time": None, "group": None}
+
+
 def test_a_mock_event_is_a_test() -> None:
     assert read(graceid="MS190425z").role == read(search="MDC").role == "test"
     assert read(gracedb_service_url="https://gracedb-playground.ligo.org/api/").role == "test"
@@ -48,6 +60,8 @@ def test_a_mock_event_is_a_test() -> None:
         ({"graceid": "S190425z"}, "missing required field `event_id`"),
         ({**FEW, "event_time": "yesterday"}, "event_time is 'yesterday', which is not a time"),
         ({**FEW, "far": "low"}, r"\$\.far"),
+        ({**FEW, "gracedb_service_url": 5}, r"Expected `str`, got `int` - at `\$\.gracedb_service_url`"),
+        ({**FEW, "gracedb_service_url": ["https://gracedb.ligo.org"]}, r"\$\.gracedb_service_url"),
         ([], "Expected `object`"),
     ],
 )

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 import llama
+from llama.formats.errors import FormatError
 from llama.formats.tables import IceCubeTablesFile
 from llama.science.arrays import Float
 from llama.science.search import Search
 from llama.studies.background_density import BackgroundDraws
-from llama.studies.blocks import Blocks, Form, InTurn, code_digest, generator, processes
+from llama.studies.blocks import Blocks, Form, InTurn, code_digest, generator, processes, read_kept
 from llama.studies.validation import recovery, statements, uniformity
 from llama.studies.validation.events import map_blocks
 from llama.studies.validation.inputs import CheckInputs, GaussianMap, Population, synthetic_pool
@@ -140,6 +141,28 @@ def test_a_kept_block_that_is_damaged_is_named_and_drawn_again(tmp_path: Path, d
     assert told == [f"{victim} is no block that was kept whole; it is drawn again"]
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == whole
     list(blocks.draw("a study", never, range(3), NUMBERS))
+
+
+def test_whatever_bytes_are_others_a_kept_block_is_whole_or_told(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    list(Blocks(InTurn(), kept).draw("a study", functools.partial(uniform, 5), range(1), NUMBERS))
+    (path,) = kept.iterdir()
+    whole, rng = path.read_bytes(), np.random.default_rng(1)
+    told = 0
+    for _ in range(2000):
+        changed = bytearray(whole)
+        for at in rng.integers(len(whole), size=rng.integers(1, 4)):
+            changed[at] = rng.integers(256)
+        path.write_bytes(changed)
+        try:
+            read_kept(path, NUMBERS)
+        except FormatError as error:
+            assert str(path) in str(error)
+            told += 1
+    assert told > 500
+    np.save(path.open("wb"), np.arange(3))
+    with pytest.raises(FormatError, match="is no block that was kept whole"):
+        read_kept(path, NUMBERS)
 
 
 @pytest.mark.parametrize(

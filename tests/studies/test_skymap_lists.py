@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,8 @@ def test_what_is_no_map_is_told_and_left_out(tmp_path: Path) -> None:
     (tmp_path / "maps" / "1.fits").write_bytes(whole.read_bytes()[:5000])
     (tmp_path / "maps" / "2.fits").write_text("<html>")
     (tmp_path / "maps" / "3.fits").symlink_to("nowhere.fits")
+    (tmp_path / "maps" / "5.fits").symlink_to("5.fits")
+    os.mkfifo(tmp_path / "maps" / "6.fits")
     (tmp_path / "maps" / "4.fits.gz").touch()
     asked = ToCompress.below(tmp_path / "maps", tmp_path / "zipped")
     assert asked.already == 1
@@ -169,20 +172,22 @@ def test_what_is_no_map_is_told_and_left_out(tmp_path: Path) -> None:
         "",
         "it ends in the middle of a block of 2880 bytes, so it was cut",
         "it is no FITS file",
-        "it links to nowhere.fits, which is not there",
+        "it links to nowhere.fits: No such file or directory",
+        "it links to 5.fits: Too many levels of symbolic links",
     ]
     assert [path.name for path in (tmp_path / "zipped").iterdir()] == ["0.fits.gz"]
 
 
 def test_a_folder_without_maps_and_copies_among_maps_are_refused(tmp_path: Path) -> None:
+    zipped = tmp_path.parent / f"{tmp_path.name}-zipped"
     with pytest.raises(FormatError, match="has no file that ends with"):
-        ToCompress.below(tmp_path, tmp_path / "zipped")
+        ToCompress.below(tmp_path, zipped)
     (tmp_path / "1.fits.gz").touch()
     with pytest.raises(FormatError, match="it has 1 that are compressed already"):
-        ToCompress.below(tmp_path, tmp_path / "zipped")
+        ToCompress.below(tmp_path, zipped)
     a_map(tmp_path / "0.fits")
-    with pytest.raises(FormatError, match="is where the maps are"):
-        ToCompress.below(tmp_path, tmp_path / "." / "")
+    with pytest.raises(FormatError, match="is among the maps"):
+        ToCompress.below(tmp_path, tmp_path / "zipped")
 
 
 def test_a_plain_file_is_split_by_the_maps_beside_it(tmp_path: Path) -> None:
@@ -191,10 +196,13 @@ def test_a_plain_file_is_split_by_the_maps_beside_it(tmp_path: Path) -> None:
         a_map(tmp_path / "allsky" / f"{name}.fits")
     typed("dev", "skymaps", "lists", source, "-o", tmp_path / "lists", home=tmp_path)
     assert read_list(tmp_path / "lists/H1L1.csv") == [f"{tmp_path}/allsky/0.fits"]
+    (tmp_path / "allsky/0.fits").unlink()
+    said = typed("dev", "skymaps", "lists", source, "-o", tmp_path / "lists", "-c", home=tmp_path, status=1)
+    assert f"1 sky maps are not in {tmp_path}/allsky, the first of them 0" in said
     (tmp_path / "allsky").rename(tmp_path / "away")
-    said = typed("dev", "skymaps", "lists", source, "-o", tmp_path / "trusted", home=tmp_path)
-    assert "no map of coincs-bns-o3.dat is in" in said
-    assert read_list(tmp_path / "trusted/H1L1.csv") == [f"{tmp_path}/0.fits.gz"]
+    said = typed("dev", "skymaps", "lists", source, "-o", tmp_path / "none", home=tmp_path, status=1)
+    assert "none of the maps of coincs-bns-o3.dat is beside it: say where they are" in said
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_folder_is_split_by_what_its_maps_say(data: Path, tmp_path: Path) -> None:
@@ -202,6 +210,8 @@ def test_a_folder_is_split_by_what_its_maps_say(data: Path, tmp_path: Path) -> N
     said = typed("dev", "skymaps", "lists", folder, "-o", tmp_path, home=tmp_path)
     assert "5 total, as many as" in said
     assert read_list(tmp_path / "H1L1V1.csv") == read_list(folder)
+    typed("dev", "skymaps", "lists", folder, "-o", tmp_path, "--prefix", "/there", "-c", home=tmp_path)
+    assert read_list(tmp_path / "H1L1V1.csv") == [f"/there/{i}.fits" for i in range(5)]
     a_map(tmp_path / "silent" / "0.fits")
     said = typed("dev", "skymaps", "lists", tmp_path / "silent", "-o", tmp_path, home=tmp_path, status=1)
     assert "1 sky maps of" in said and "do not say which detectors heard them" in said

@@ -208,6 +208,10 @@ def test_other_studies_and_damaged_blocks_are_told(app: App, begin: Begin, tmp_p
         ("H1,L1", "", ""),
         ("", "H1L1", ""),
         ("LIGO Hanford", "H1L1", ""),
+        ("H1,L1,V1", "H1,L1,V1", ""),
+        ("HLV", "H1L1V1", ""),
+        ("H1,L1,V1", "HLV", ""),
+        ("H1,L1,V1", "all", ""),
     ],
 )
 def test_a_map_that_other_detectors_heard_is_told(said: str, asked: str, other: str) -> None:

@@ -55,6 +55,16 @@ def seed(text: str) -> int:
     return _whole(text, 0)
 
 
+def detectors(text: str) -> str:
+    """`H1L1V1`, also written `H1,L1,V1` or `HLV`; empty for none."""
+    from llama.formats.coincs import detectors_in
+
+    found = detectors_in(text) if text else ()
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} are no detectors, each once, as H1L1V1")
+    return "".join(found)
+
+
 def blocks(text: str) -> tuple[int, int]:
     """FIRST:LAST, both included."""
     first, colon, last = text.partition(":")

@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-v",
         "--verbosity",
         metavar="LEVEL",
-        default="ERROR",
+        default="WARNING",
         type=str.upper,
         choices=levels,
         help=f"of the log on the screen: {', '.join(levels)} (default %(default)s)",

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llama.advice import Advice
-from llama.cli.arguments import count, seed
+from llama.cli.arguments import count, detectors, seed
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -109,7 +109,12 @@ def _add_trials(group: argparse._ArgumentGroup) -> None:
         choices=("bns", "nsbh", "bbh"),
         help="of the maps (default: as the list's folder says)",
     )
-    add("--detectors", metavar="H1L1V1", help="that heard the maps of the list (default: as its name says)")
+    add(
+        "--detectors",
+        type=detectors,
+        metavar="H1L1V1",
+        help="that heard the maps of the list (default: as its name says)",
+    )
     add("--depth", choices=("kernel", "pipeline"), default="pipeline", help="of trials (default %(default)s)")
     add("--per-map", type=count, default=20, metavar="N", help="trials of a block (default %(default)s)")
     add("--each", type=count, default=5000, metavar="N", help="blocks for each server (default %(default)s)")

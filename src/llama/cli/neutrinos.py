@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from llama.cli.arguments import count, maps
 from llama.cli.cluster_words import add_workforce_arguments, workforce_of
+from llama.cli.stopping import goes_on, some
 from llama.cli.study_words import add_study_arguments, options_of, run_of, study_of, task_of
 
 if TYPE_CHECKING:
@@ -54,11 +55,17 @@ def _background(args: argparse.Namespace, app: App) -> int:
     from llama.supplies import trial_inputs
 
     connect = trial_inputs(app, args.season)
-    with workforce_of(args, app)() as executor, tqdm(total=args.lists, unit="list", leave=False) as bar:
-        for done in write_background(
+    done = 0
+    with (
+        goes_on(lambda: some(str(args.folder / LISTS), done, "lists")),
+        workforce_of(args, app)() as executor,
+        tqdm(total=args.lists, unit="list", leave=False) as bar,
+    ):
+        for more in write_background(
             args.folder, connect, args.population, lists=args.lists, gps_s=args.gps, seed=args.seed, executor=executor
         ):
-            bar.update(done)
+            done += more
+            bar.update(more)
     print(f"{args.lists} lists of {args.season} in {args.folder / LISTS}, named in {args.folder / NAMES}")
     return 0
 
@@ -70,14 +77,20 @@ def _signal(args: argparse.Namespace, app: App) -> int:
 
     from llama.studies.neutrino_files import SIGNAL_FOLDERS, write_signal
 
-    with study_of(args.folder, options_of(args), app) as study, workforce_of(args, app)() as executor:
+    done, left_out = 0, dict[str, str]()
+    target = args.folder / SIGNAL_FOLDERS[args.kind]
+    with (
+        goes_on(lambda: some(str(target), done, "lists")),
+        study_of(args.folder, options_of(args), app) as study,
+        workforce_of(args, app)() as executor,
+    ):
         run = run_of(args, "pipeline", args.lists)
-        left_out = 0
-        written = write_signal(args.folder, task_of(study, run, app), run.blocks, executor)
-        for _, why in tqdm(written, total=len(run.blocks), unit="map", leave=False):
-            if why:
-                left_out += 1
+        task = task_of(study, run, app)
+        written = write_signal(args.folder, task, run.blocks, executor)
+        for block, why in tqdm(written, total=len(run.blocks), unit="map", leave=False):
+            if why and task.map_of(block) not in left_out:
                 print(f"llama: left out: {why}", file=sys.stderr)
-    lists = (len(run.blocks) - left_out) * run.per_map
-    print(f"{lists} lists in {args.folder / SIGNAL_FOLDERS[args.kind]}; {left_out} sky maps were left out")
+                left_out[task.map_of(block)] = why
+            done += 0 if why else run.per_map
+    print(f"{done} lists in {target}; {len(left_out)} sky maps were left out")
     return 1 if left_out else 0

@@ -11,7 +11,6 @@ the folder that they have on another machine.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,16 +42,16 @@ def main(args: argparse.Namespace, app: App) -> int:
     source = args.file / "coincs.dat" if (args.file / "coincs.dat").is_file() else args.file
     population = args.population or population_of(source)
     if args.out is None and population is None:
-        raise FormatError(f"{args.file.name} does not say which population it is of; say it with -p, as bns-o3")
-    maps = args.maps if args.maps or args.prefix else maps_beside(source)
-    if not maps and not args.prefix:
-        if "file" in args.fetched:
-            raise FormatError("say where the maps are: --prefix PATH for a server's, or --maps FOLDER for those here")
-        print(
-            f"llama: note: no map of {source.name} is in {source.parent}; the lists say that they are",
-            file=sys.stderr,
+        raise FormatError(
+            f"{source.absolute().name} does not say which population it is of; say it with -p, as bns-o3"
         )
-    prefix = args.prefix or str((maps or source.parent).absolute())
+    maps = args.maps or (maps_beside(source) if source.is_dir() or not args.prefix else None)
+    prefix = args.prefix or (maps and str(maps.absolute()))
+    if not prefix:
+        raise FormatError(
+            f"none of the maps of {source.name} is beside it: say where they are, --prefix PATH for a server's, or "
+            "--maps FOLDER for those here"
+        )
     out = args.out or Path("skymap-lists") / str(population)
     found = split(source, out, prefix=prefix, maps=maps, ending=args.extension, overwrite=args.clobber)
     for path, count in found.lists.items():

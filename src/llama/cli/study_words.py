@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llama.cli.arguments import blocks, count, injections, seed
+from llama.cli.arguments import blocks, count, detectors, injections, seed
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -22,7 +22,8 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blocks", type=blocks, metavar="FIRST:LAST", help="these blocks only, for this machine")
     parser.add_argument("--per-map", type=count, metavar="N", help="trials of a block, which is one sky map")
     parser.add_argument("-s", "--season", default="IC86-2011", help="whose neutrinos (default %(default)s)")
-    parser.add_argument("--detectors", default="", metavar="H1L1V1", help="that heard the maps of this list")
+    parser.add_argument("--detectors", type=detectors, default="", metavar="H1L1V1",
+                        help="that heard the maps of this list")  # fmt: skip
     parser.add_argument("--injections", type=injections, metavar="FILE",
                         help="where the sources are (injections.dat); else drawn from each map")  # fmt: skip
     parser.add_argument("--seed", type=seed, default=1, help="of all random numbers (default %(default)s)")

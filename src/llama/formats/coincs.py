@@ -14,6 +14,7 @@ from llama.formats.errors import FormatError
 from llama.formats.limits import MAX_RECORD_BYTES, read_text
 
 _DETECTORS = re.compile(r"[A-Z][0-9](,[A-Z][0-9])*")
+_PAIRS = re.compile(r"([A-Z][0-9])+")
 _LETTERS = re.compile(r"[HLVKI]+")
 _OF_DETECTORS = ("ifos", "instruments", "detectors", "network")
 _OF_MAPS = ("skymap", "filename", "coinc_event_id", "simulation_id")
@@ -78,9 +79,12 @@ def _columns(path: Path, header: list[str], first: list[str]) -> tuple[int, int]
 
 
 def detectors_in(word: str) -> tuple[str, ...] | None:
-    """`H1,L1` and `HL` alike; None for anything else, and for one that is there twice."""
+    """`H1,L1`, `H1L1` and `HL` alike, sorted; None for anything else, and for one that is there twice."""
+    word = word.replace(" ", "")
     if _DETECTORS.fullmatch(word):
         names = word.split(",")
+    elif _PAIRS.fullmatch(word):
+        names = re.findall("..", word)
     elif _LETTERS.fullmatch(word):
         names = [f"{letter}1" for letter in word]
     else:

@@ -118,6 +118,8 @@ class Collated:
 
     populations: Populations
     notices: tuple[str, ...]
+    refused: int = 0
+    """Background tables that were left out for what they say of themselves."""
 
 
 def collate(
@@ -136,7 +138,7 @@ def collate(
     """
     if out.exists() and not overwrite:
         raise FormatError(f"{out} exists already and was left as it is; -c overwrites it")
-    notices, tables, files = list[str](), dict[str, BackgroundTable](), dict[str, Path]()
+    notices, tables, files, refused = list[str](), dict[str, BackgroundTable](), dict[str, Path](), 0
     for path in sorted(folder.glob("*.txt")):
         try:
             read = read_table(path)
@@ -144,9 +146,14 @@ def collate(
                 raise FormatError(f"{path.name} has no row that can be read")
             if read.kind != BACKGROUND:
                 raise FormatError(f"{path.name} is a table of {read.kind} trials, not of background")
+        except FormatError as error:
+            notices.append(f"left out: {error}")
+            continue
+        try:
             table = _background(path, read, said or Said(), notices)
         except FormatError as error:
             notices.append(f"left out: {error}")
+            refused += 1
             continue
         if table.name in files:
             raise FormatError(f"{files[table.name].name} and {path.name} are both {table.name}; merge or rename one")
@@ -158,7 +165,7 @@ def collate(
     unfinished = out.with_name(f".{out.name}.new")
     PopulationsFile().write(populations, unfinished)
     unfinished.replace(out)
-    return Collated(populations, tuple(notices))
+    return Collated(populations, tuple(notices), refused)
 
 
 def _background(path: Path, read: TextTable, said: Said, notices: list[str]) -> BackgroundTable:

@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -35,6 +36,8 @@ R = TypeVar("R")
 Arrays = Mapping[str, NDArray[Any]]
 
 _LOG = logging.getLogger("llama.studies")
+_DAMAGED = (OSError, EOFError, LookupError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
+"""What reading an archive of arrays raises once some of its bytes are others."""
 _CANCELLED_S = 0.3  # until a pool has forgotten what it had not begun
 _CODE = ("science", "studies")
 _SHOWS = ("page.py", "plots.py", "check.py", "report.py")
@@ -183,7 +186,7 @@ class Blocks:
     def result(self, path: Path, form: Form[R]) -> R | None:
         """Of a kept block; None for one that is damaged, which is told."""
         try:
-            return form.result(read_arrays(path))
+            return read_kept(path, form)
         except FormatError as error:
             self.tell(f"{error}; it is drawn again")
             return None
@@ -207,10 +210,10 @@ def _write(path: Path, arrays: Arrays) -> None:
             partial.unlink(missing_ok=True)
 
 
-def read_arrays(path: Path) -> Arrays:
-    """Of a kept block; FormatError, which names it, when it is damaged."""
+def read_kept(path: Path, form: Form[R]) -> R:
+    """A block that was kept; FormatError, which names it, when it is damaged or of another form."""
     try:
         with np.load(path, allow_pickle=False) as found:
-            return dict(found)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            return form.result(dict(found))
+    except _DAMAGED as error:
         raise FormatError(f"{path} is no block that was kept whole") from error

@@ -6,6 +6,7 @@ import gzip
 import os
 import re
 import shutil
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
@@ -75,15 +76,16 @@ def split(source: Path, folder: Path, *, prefix: str, maps: Path | None, ending:
 
 
 def maps_beside(source: Path) -> Path | None:
-    """The folder of the sky maps that a file names, where it is beside it or the file's own; None where they are not.
-
-    A folder is its own.
+    """The folder of the sky maps that a file names: that beside it, or its own, which has most of them; None where
+    there are none. A folder is its own.
     """
     if source.is_dir():
         return source
-    first = read_coincs(source)[0].skymap
+    names = [f"{one.skymap}{ending}" for one in read_coincs(source) for ending in MAP_ENDINGS]
     places = [source.parent / name for name in MAP_FOLDERS] + [source.parent]
-    return next((one for one in places if any((one / f"{first}{end}").is_file() for end in MAP_ENDINGS)), None)
+    there = {place: sum((place / name).is_file() for name in names) for place in places}
+    best = max(places, key=lambda place: there[place])
+    return best if there[best] else None
 
 
 def by_headers(folder: Path) -> list[Coinc]:
@@ -156,9 +158,9 @@ class ToCompress:
         """FormatError for a folder without `.fits` files, and for copies that would lie among their maps."""
         if not source.is_dir():
             raise FormatError(f"{source} is no folder of sky maps")
-        if target.resolve() == source.resolve():
-            raise FormatError(f"{target} is where the maps are; choose another folder for their copies")
-        maps = sorted(path for path in source.rglob("*.fits") if not path.is_dir())
+        if target.resolve().is_relative_to(source.resolve()):
+            raise FormatError(f"{target} is among the maps; choose another folder for their copies")
+        maps = sorted(path for path in source.rglob("*.fits") if path.is_file() or path.is_symlink())
         already = sum(1 for _ in source.rglob("*.fits.gz"))
         if not maps:
             others = f"; it has {already} that are compressed already" if already else ""
@@ -180,8 +182,11 @@ def compress(asked: ToCompress, executor: Executor) -> Iterator[Compressed]:
 def _compress(source: Path, copy: Path) -> Compressed:
     try:
         status = source.stat()
-    except FileNotFoundError:
-        return Compressed(source, why=f"it links to {source.readlink()}, which is not there")
+    except OSError as error:
+        link = f"it links to {source.readlink()}: " if source.is_symlink() else ""
+        return Compressed(source, why=f"{link}{error.strerror}")
+    if not stat.S_ISREG(status.st_mode):
+        return Compressed(source, why="it is no file")
     if copy.is_file() and copy.stat().st_mtime_ns == status.st_mtime_ns:
         return Compressed(source, copy.stat().st_size, was_there=True)
     with open(source, "rb") as file:

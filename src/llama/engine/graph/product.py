@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, Protocol, TypeVar, overload, runtime_checkable
 
 from llama.engine.errors import DecodeError, UndeclaredInput
 from llama.engine.graph.rules import FlagValues
@@ -34,6 +34,15 @@ class Codec(Protocol[T]):
 
     def read(self, path: Path) -> T:
         """The value in the file at `path`."""
+        ...
+
+
+@runtime_checkable
+class Completes(Protocol):
+    """A codec whose files may lack what follows from the rest."""
+
+    def completed(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The decoded JSON object with all that follows; ValueError when nothing can be made of it."""
         ...
 
 
@@ -202,6 +211,8 @@ class Selection(Generic[T]):
 
     def pick(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The selected fields of the decoded JSON object; a field that is absent is None."""
+        if isinstance(self.product.codec, Completes):
+            record = self.product.codec.completed(record)
         return {name: record.get(name) for name in self.fields}
 
 

@@ -52,6 +52,9 @@ class Runner:
     soon as there is nothing more to be made.
     """
 
+    failures_at = logging.WARNING
+    """At which level the log has steps that failed."""
+
     def __init__(self, maker: Maker, executor: Executor, rested: Callable[[Event], None] | None = None) -> None:
         self._rested = rested
         self._worked: set[Path] = set()
@@ -371,7 +374,7 @@ class Runner:
         ]
         for text in found:
             if text not in known:
-                _LOG.warning("%s", text)
+                _LOG.log(self.failures_at, "%s", text)
         if found:
             self._failures[event.path] = found
 

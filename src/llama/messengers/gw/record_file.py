@@ -32,12 +32,28 @@ class SkymapInfoFile(Record[SkymapInfo]):
             return super().decode(data)
         except RecordError:
             given = _object(data)
-        if given is None or not all(isinstance(given.get(key), str) and given[key] for key in _NEEDED):
+        if given is None:
             return super().decode(data)  # whose error says what is wrong
         try:
-            return super().decode(msgspec.json.encode(_completed(given)))
+            return super().decode(msgspec.json.encode(self.completed(given)))
+        except RecordError:
+            raise
         except ValueError as error:
             raise RecordError(str(error)) from error
+
+    def completed(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With what follows from the fields that are there, null ones too. ValueError for a time that is none."""
+        if any(not isinstance(record.get(key), str) or not record[key] for key in _NEEDED):
+            return record
+        event_time = values.utc(record["event_time"], "event_time")
+        follows = _follows(record, event_time)
+        if all(record.get(key) is not None or value is None for key, value in follows.items()):
+            return record
+        return {
+            **follows,
+            **{key: value for key, value in record.items() if value is not None},
+            "event_time": event_time,
+        }
 
 
 def _object(data: bytes) -> Mapping[str, Any] | None:
@@ -48,25 +64,23 @@ def _object(data: bytes) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
-    """With what follows from the fields that are there. ValueError for a time that is none."""
-    graceid, pipeline = given["graceid"], str(given.get("pipeline") or "")
-    event_time = values.utc(given["event_time"], "event_time")
-    url = given.get("gracedb_service_url")
+def _follows(given: Mapping[str, Any], event_time: str) -> dict[str, Any]:
+    """All fields but the two that are needed, from what is there."""
+    pipeline, url = given.get("pipeline"), given.get("gracedb_service_url")
+    of_merger = isinstance(pipeline, str) and pipeline.lower().startswith(_OF_MERGERS)
+    address = url if isinstance(url, str) else None
     return {
-        "event_id": graceid,
+        "event_id": given["graceid"],
         "gps_time": gps_from_utc(event_time),
         "notice_time": event_time,
         "far": None,
         "pipeline": "",
-        "group": "CBC" if pipeline.lower().startswith(_OF_MERGERS) else "",
+        "group": "CBC" if of_merger else "",
         "search": "",
         "instruments": (),
         "alert_type": "",
         "significant": None,
         "skymap_filename": None,
-        "gracedb_service_url": service_url(url),
-        "role": role_of(graceid, given.get("search"), url),
-        **given,
-        "event_time": event_time,
+        "gracedb_service_url": service_url(address),
+        "role": role_of(given["graceid"], given.get("search"), address),
     }

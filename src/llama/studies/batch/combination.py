@@ -155,6 +155,7 @@ def _bring_up_to_date(orders: Orders, environment: Environment, event: Event) ->
     maker = Maker(pipeline, environment, shared)
     _forgive(event, pipeline, shared)
     runner = Runner(maker, InTime(maker))
+    runner.failures_at = logging.INFO  # the outcome says what failed
     runner.once([event])
     if wrong := [*runner.troubles, *runner.failures]:
         raise EventUnfinished(wrong[0])
@@ -211,7 +212,7 @@ def _failed(orders: Orders, shop: Workshop, one: Combination, event: Event | Non
     why = hide(" ".join(lines) if known else f"{type(error).__name__}: {' '.join(lines)}")
     named = ", ".join(f"{name}={value}" for name, value in one.values.items())
     folder = str(event.path) if event else ""
-    _LOG.warning("number %d (%s): %s", one.number, named, why)  # whoever watches tells the first few
+    _LOG.info("number %d (%s): %s", one.number, named, why)  # whoever watches tells the first few
     _LOG.debug("number %d: %s", one.number, account)
     full = _is_full(error, event)
     if not full:

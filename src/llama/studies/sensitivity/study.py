@@ -71,7 +71,9 @@ def gather(folders: Sequence[Path], depth: str) -> dict[str, StudyTrials]:
         kinds = SIGNALS if "background" in there else ("background",)
         there_is = any(len(collate(folders, kind, other)) for kind in kinds)
         hint = f"--depth {other} takes those that there are" if there_is else f"{TRIALS} draws them"
-        raise FormatError(f"{where} has no {lacking} trials of {depth} depth; {hint}")
+        damaged = sum(len(found[kind].damaged) for kind in kinds)
+        besides = f", but {damaged} damaged blocks, which the same command draws again" if damaged else ""
+        raise FormatError(f"{where} has no {lacking} trials of {depth} depth{besides}; {hint}")
     modes = {one.mode for trials in there.values() for one in trials.blocks}
     if len(modes) > 1:
         raise FormatError(

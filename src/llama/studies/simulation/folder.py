@@ -92,7 +92,10 @@ def write_tables(folder: Path, label: str, localiser: str, found: Sequence[Searc
     put_whole(folder / "coincs.dat", _text(["\t".join(_HEADER.split()), *coincs]))
     maps = str((folder / "allsky").absolute())
     lists = folder / "skymap-lists" / label
-    return split(folder / "coincs.dat", lists, prefix=maps, maps=None, ending=ENDING, overwrite=True).lists
+    made = split(folder / "coincs.dat", lists, prefix=maps, maps=None, ending=ENDING, overwrite=True).lists
+    for stale in set(lists.glob("*.csv")) - made.keys():  # of a longer run that was stopped
+        stale.unlink()
+    return made
 
 
 def _coinc_lines(one: Searched, localiser: str) -> list[str]:

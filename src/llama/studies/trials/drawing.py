@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from llama.formats.coincs import detectors_in
 from llama.formats.skymap import read_skymap
 from llama.formats.skymap_times import header_times
 from llama.science.arrays import Float
-from llama.science.detector import DETECTORS, AntennaPattern, SeasonTable
+from llama.science.detector import AntennaPattern, SeasonTable
 from llama.science.search import Search
 from llama.science.sky import SkyMap, credible_area_deg2, mean_distance
 from llama.science.statistic import GWTrigger as Trigger
@@ -54,7 +55,7 @@ class TrialMap:
         skymap = read_skymap(Path(path))
         if other := other_detectors(skymap.origin, detectors):
             raise ValueError(f"{path} was heard by {other}, as its header says, not by {detectors}")
-        instruments = tuple(detectors[i : i + 2] for i in range(0, len(detectors), 2))
+        instruments = detectors_in(detectors) or ()
         trigger = Trigger(gps_of(skymap), None, P_ASTRO, instruments)
         stated, prepared = mean_distance(skymap), prepare(skymap, trigger, season, search)
         if prepared.mode == "marginal" and search.antenna_pattern:
@@ -71,10 +72,8 @@ class TrialMap:
 def other_detectors(origin: Mapping[str, str], detectors: str) -> str:
     """The detectors that a map's header names, as `H1L1`; empty where none are asked for, where it names none, and
     where it names the same."""
-    words = origin.get("INSTRUME", "").replace(" ", "").split(",")
-    said = "".join(sorted(words))
-    asked = "".join(sorted(detectors[i : i + 2] for i in range(0, len(detectors), 2)))
-    return said if detectors and DETECTORS.keys() >= {*words} and said != asked else ""
+    said, asked = detectors_in(origin.get("INSTRUME", "")), detectors_in(detectors)
+    return "".join(said) if said and asked and said != asked else ""
 
 
 def gps_of(skymap: SkyMap) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from llama.formats.errors import FormatError
 from llama.formats.whole import put_whole
 from llama.science.arrays import Float, Index
-from llama.studies.blocks import Arrays, Form, read_arrays
+from llama.studies.blocks import Arrays, Form, read_kept
 from llama.studies.trials.study import STUDY_FILE, TrialStudy, read_study
 
 SEARCH_TYPES = ("opa", "subthreshold")
@@ -71,10 +71,7 @@ def _arrays(result: BlockResult) -> Arrays:
 
 
 def _result(arrays: Arrays) -> BlockResult:
-    try:
-        values = {one.name: arrays[one.name] for one in fields(BlockResult)}
-    except KeyError as error:
-        raise FormatError(f"a block of trials has no {error.args[0]}; it is of another version") from error
+    values = {one.name: arrays[one.name] for one in fields(BlockResult)}
     texts = {name: str(values[name]) for name in _TEXT}
     whole = {name: int(values[name]) for name in _WHOLE}
     numbers = {name: float(values[name]) for name in ("area_deg2", "map_distance_mpc")}
@@ -102,7 +99,7 @@ def blocks_folder(study: Path, kind: str, depth: str) -> Path:
 
 def read_block(path: Path) -> BlockResult:
     """One that was kept; FormatError, which names it, when it is damaged."""
-    return _result(read_arrays(path))
+    return read_kept(path, AS_ARRAYS)
 
 
 @dataclass(frozen=True, eq=False)
