@@ -8,11 +8,13 @@ report is written anew after each check. Exits with 1 when a check fails or coul
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llama.cli.arguments import place, seed
 from llama.cli.cluster_words import add_workforce_arguments, workforce_of
+from llama.cli.stopping import goes_on, some
 
 if TYPE_CHECKING:
     from llama.app import App
@@ -54,17 +56,19 @@ def main(args: argparse.Namespace, app: App) -> int:
         return inputs_at_hand(args.maps, simulated, app.searches(), season, pool, events, observed)
 
     passed = True
-    for check in validate(
-        args.out,
-        gather,
-        size=args.size,
-        only=args.check,
-        seed=args.seed,
-        start=workforce_of(args, app),
-        command=command,
-        keep=args.keep,
-    ):
-        print(f"{_WORDS[check.verdict]}  {check.title}: {check.value}", flush=True)
-        passed &= check.verdict == "pass"
+    kept = goes_on(lambda: some(str(args.keep), len(list(args.keep.rglob("*.npz"))), "blocks"))
+    with kept if args.keep else nullcontext():
+        for check in validate(
+            args.out,
+            gather,
+            size=args.size,
+            only=args.check,
+            seed=args.seed,
+            start=workforce_of(args, app),
+            command=command,
+            keep=args.keep,
+        ):
+            print(f"{_WORDS[check.verdict]}  {check.title}: {check.value}", flush=True)
+            passed &= check.verdict == "pass"
     print(f"{args.out} and {args.out.with_suffix('.json')}")
     return 0 if passed else 1
