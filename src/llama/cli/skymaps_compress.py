@@ -33,11 +33,11 @@ def main(args: argparse.Namespace, app: App) -> int:
 
     from llama.studies.skymap_lists import ToCompress, compress
 
-    asked = ToCompress.below(args.source, args.target)
+    workforce, asked = workforce_of(args, app), ToCompress.below(args.source, args.target)
     done: list[Compressed] = []
     with (
         goes_on(lambda: some(str(args.target), len([one for one in done if not one.why]), "maps")),
-        workforce_of(args, app)() as executor,
+        workforce() as executor,
         tqdm(total=len(asked.maps), unit="map", leave=False, disable=None) as bar,
     ):
         for one in compress(asked, executor):

@@ -46,7 +46,7 @@ def main(args: argparse.Namespace, app: App) -> int:
             f"{source.absolute().name} does not say which population it is of; say it with -p, as bns-o3"
         )
     maps = args.maps or (maps_beside(source) if source.is_dir() or not args.prefix else None)
-    prefix = args.prefix or (maps and str(maps.absolute()))
+    prefix = args.prefix or (maps and str(maps.resolve()))
     if not prefix:
         raise FormatError(
             f"none of the maps of {source.name} is beside it: say where they are, --prefix PATH for a server's, or "

@@ -14,6 +14,7 @@ NAMES, FOLDER, MISSING = "superevents.txt", "superevents", "missing_event_ids_cw
 TEMPLATE = "skymap_info.json.template"
 _NEEDED = (TEMPLATE, "placeholder.json")
 _CLASSES = "p_astro.json"
+_NAME = "{superevent}"
 
 
 def check_alerts(found: SetContents, read: int) -> list[Finding]:
@@ -35,8 +36,7 @@ def _template(found: SetContents) -> list[Finding]:
     text = found.read(TEMPLATE, lambda path: read_text(path, MAX_RECORD_BYTES, "a template"))
     if isinstance(text, Finding):
         return [text]
-    lacking = [name for name in ("{superevent}", "{eventid}") if name not in text]
-    return [Finding(TEMPLATE, f"has no {lacking[0]} to be filled in", wrong=True)] if lacking else []
+    return [] if _NAME in text else [Finding(TEMPLATE, f"has no {_NAME} to be filled in", wrong=True)]
 
 
 def _superevents(found: SetContents, wanted: list[str], skipped: int, read: int) -> list[Finding]:
