@@ -89,7 +89,7 @@ def test_studies_take_them(store: str, tmp_path: Path, monkeypatch: pytest.Monke
     assert "2 total" in said
     table = "opa-bns-o4-H1L1-IC86-2011.txt"
     words = ("dev", "trials", "background", f"{SET}/skymap-lists/bns/H1L1.csv", "-d", "study", "-p", "bns", "-j", 1)
-    said = typed(*words, "-n", 4, "--per-map", 2, "--detectors", "H1L1", home=tmp_path, **here)
+    said = typed(*words, "-n", 4, "--per-map", 2, home=tmp_path, **here)
     assert "4 trials" in said or "4 background" in said, said
     typed("dev", "background", "table", table, "study", home=tmp_path, **here)
     assert all(name in (tmp_path / table).read_text() for name in MAPS)
