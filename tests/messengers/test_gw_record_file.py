@@ -46,6 +46,8 @@ def test_a_part_of_the_file_that_another_product_selects_is_completed_as_well() 
     selected = SKYMAP_INFO.select("gps_time", "group")
     assert selected.pick(FEW) == {"gps_time": read().gps_time, "group": ""}
     assert selected.pick({**FEW, "gps_time": 1.0, "pipeline": "gstlal"}) == {"gps_time": 1.0, "group": "CBC"}
+    whole = {**json.loads(to_json(read())), "event_time": "as somebody wrote it"}
+    assert selected.pick(whole) == {"gps_time": read().gps_time, "group": ""}, "nothing is to follow"
     assert selected.pick({"graceid": "S1"}) == {"gps_time": None, "group": None}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import msgspec
@@ -16,6 +17,8 @@ from llama.science.times import gps_from_utc
 
 _OF_MERGERS = ("gstlal", "mbta", "pycbc", "spiir")
 _NEEDED = ("graceid", "event_time")
+_MAY_BE_NULL = {"far", "significant", "skymap_filename"}
+_FOLLOWING = {one.name for one in fields(SkymapInfo)} - _MAY_BE_NULL - {*_NEEDED}
 
 
 class SkymapInfoFile(Record[SkymapInfo]):
@@ -43,12 +46,12 @@ class SkymapInfoFile(Record[SkymapInfo]):
 
     def completed(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """With what follows from the fields that are there, null ones too. ValueError for a time that is none."""
+        if all(record.get(key) is not None for key in _FOLLOWING) and record.keys() >= _MAY_BE_NULL:
+            return record  # as we write it
         if any(not isinstance(record.get(key), str) or not record[key] for key in _NEEDED):
             return record
         event_time = values.utc(record["event_time"], "event_time")
         follows = _follows(record, event_time)
-        if all(record.get(key) is not None or value is None for key, value in follows.items()):
-            return record
         return {
             **follows,
             **{key: value for key, value in record.items() if value is not None},

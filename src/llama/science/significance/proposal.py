@@ -257,10 +257,10 @@ def _smoothed(mass: Float, spread_deg: float) -> Float:
     kernel, reach = _along(spread_deg)
     reach = np.where(over.max(axis=1) > 0, reach, 0)
     by = np.argsort(-reach, kind="stable")  # those that reach furthest first
-    kernel, around = kernel[by], np.tile(over[by], 3)
+    kernel, around, nearness = kernel[by], np.tile(over[by], 3), -reach[by]
     along = over[by] * kernel[:, :1]
     for k in range(1, _COLUMNS // 2 + 1):
-        rows = slice(int(np.searchsorted(-reach[by], -k, side="right")))
+        rows = slice(int(np.searchsorted(nearness, -k, side="right")))
         both = around[rows, _COLUMNS + k : 2 * _COLUMNS + k] + around[rows, _COLUMNS - k : 2 * _COLUMNS - k]
         both *= kernel[rows, k, None]
         along[rows] += both

@@ -17,8 +17,8 @@ QUIET_WORKERS: Mapping[str, object] = {
     "distributed.admin.tick.interval": "500ms",
     "distributed.admin.system-monitor.interval": "2s",
 }
-"""Dask's settings of workers: how often each looks at itself. As Dask has it, a worker is woken two hundred times a
-second, which takes a third of what sixteen of them do on two cores."""
+"""Dask's settings of workers: how often each looks at itself. As Dask has it, a worker is woken some hundred and
+sixty times a second: of what sixteen of them do on two cores that and the scheduler are more than a third."""
 
 
 def _as_it_is() -> None:
