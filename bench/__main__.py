@@ -29,6 +29,7 @@ MODULES = (
     "stores",
     "fleet",
     "clusters",
+    "studies",
     "size",
 )
 

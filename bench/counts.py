@@ -36,10 +36,10 @@ def figures() -> list[Figure]:
 def _counted(folder: Path, gps_s: float) -> tuple[Counter[str], int]:
     """The counts, and how many products are made from the significance files."""
     from llama import app
-    from llama.engine.folder import Delivery, Run, SharedDigests
-    from llama.engine.running import Here, Maker, Runner
-    from llama.flags import Flags
+    from llama.engine.folder import Run, SharedDigests
+    from llama.engine.running import Here, Maker, Runner, utc_now
     from llama.formats.records import JsonObject, Record
+    from llama.intake import deliver
     from llama.messengers.gw.alert import Notice
     from llama.messengers.gw.notice import parse
 
@@ -53,8 +53,7 @@ def _counted(folder: Path, gps_s: float) -> tuple[Counter[str], int]:
         _count_reads(counts, codec, lambda path: path.name.partition("_")[0])
     _count_trees(counts)
     data = packaged_alert("MS120199x", gps_s)
-    parsed = parse(data)
-    event = Run(folder / "run").accept(Delivery(parsed.event_id(1), parsed.files, Flags()))
+    (event,) = deliver(parse(data), Run(folder / "run"), now=utc_now()).events
     maker = Maker(pipeline, environment, SharedDigests(environment))
     Runner(maker, Here(maker)).once([event])
     names = {item.filename for item in pipeline if item.filename.startswith("significance_")}
